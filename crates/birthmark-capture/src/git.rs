@@ -1,0 +1,1 @@
+//! Commit, branch, remote, dirty: what git knows, read in process.

@@ -1,0 +1,1 @@
+//! Devices, memory in bytes, driver, CUDA.

@@ -1,0 +1,1 @@
+//! Machine, OS, CPU, memory, container.

@@ -1,0 +1,1 @@
+//! Who started us: SLURM, torchrun, pod.

@@ -1,0 +1,1 @@
+//! A time limit around anything that may hang.

@@ -1,0 +1,1 @@
+//! Argv, script, working folder, allowed environment variables, liveness of a process.

@@ -1,0 +1,1 @@
+//! What must never be recorded: tokens, keys, credentials in URLs.

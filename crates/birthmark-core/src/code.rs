@@ -1,0 +1,1 @@
+//! `CodeState`: commit, branch, dirty, remote, pushed.

@@ -1,0 +1,1 @@
+//! `Environment`: host, Python, packages, CUDA, GPUs. Found, never chosen.
