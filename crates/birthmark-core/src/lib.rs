@@ -1,10 +1,30 @@
 //! What provenance means: types and rules, with no file, process, network,
 //! clock or chance. Everything here is a function of its arguments, so all of
 //! it can be tested without a machine around it.
+//!
+//! | question | room |
+//! |---|---|
+//! | which fields has a birthmark, who may set them, in which order? | [`birthmark`] |
+//! | where in a line of JSON does it stand? | [`json`] |
+//! | what can a journal say? | [`event`] |
+//! | what follows from the events: manifest, status, plan? | [`session`], [`plan`] |
+//! | what is known of the code, of the machine? | [`code`], [`environment`] |
+//! | how are things named? | [`id`], [`digest`], [`timestamp`], [`schema`] |
 
+pub mod birthmark;
 pub mod code;
+pub mod digest;
 pub mod environment;
+pub mod event;
 pub mod finding;
+pub mod id;
 pub mod json;
+pub mod plan;
+pub mod schema;
+pub mod session;
+pub mod timestamp;
 
+pub use birthmark::Fields;
 pub use finding::Finding;
+pub use id::{RunId, SessionId, WriterId};
+pub use timestamp::Timestamp;

@@ -1,0 +1,444 @@
+//! `Event`: all that a journal can say.
+//!
+//! A journal line is flat: `{"seq","prev","time","event",…,"sum"}`. The `event`
+//! names the kind; the fields of the kind stand beside it. Kinds and fields of
+//! later versions are kept as they are and skipped by those who do not know them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::birthmark::Fields;
+use crate::id::{RunId, SessionId};
+use crate::timestamp::Timestamp;
+
+/// Which process it is: enough to see at once whether it still lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// Host name.
+    pub host: String,
+    /// The kernel's boot id; null where there is none.
+    pub boot_id: Option<String>,
+    /// Process id.
+    pub pid: u32,
+    /// When the process started, in clock ticks since boot.
+    pub pid_start: Option<u64>,
+    /// The pid namespace (`pid:[4026531836]`), since pids mean nothing outside it.
+    pub pid_namespace: Option<String>,
+}
+
+/// The first event of every journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriterOpened {
+    /// The journal's format.
+    pub format: String,
+    /// Version of the program that writes.
+    pub program: String,
+    /// The session that the journal belongs to.
+    pub session_id: SessionId,
+    /// The session's `UUIDv7`; null where a joined session did not tell it.
+    pub session_uuid: Option<String>,
+    /// The run that writes; null for `birthmark session start` and `end`.
+    pub run_id: Option<RunId>,
+    /// The writing process.
+    #[serde(flatten)]
+    pub process: ProcessIdentity,
+    /// The run that started this one, if one did.
+    pub parent_run: Option<RunId>,
+}
+
+/// Who opened a session; decides who may join it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenedBy {
+    /// A script: ends with it.
+    Script,
+    /// `birthmark session start`: open until ended.
+    Shell,
+    /// `birthmark run`: ends with the command.
+    Run,
+}
+
+/// A session begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionStarted {
+    /// When.
+    pub session_start: Timestamp,
+    /// Who opened it.
+    pub opened_by: OpenedBy,
+    /// What it means to make, word for word.
+    pub planned_artifacts: Vec<String>,
+    /// Fields given to the session, inherited by its artifacts.
+    pub given: Fields,
+}
+
+/// A run begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// The script's file name; null for shells and notebooks.
+    pub script_name: Option<String>,
+    /// Command line, redacted.
+    pub argv: Vec<String>,
+    /// Process facts: working folder, user, executable.
+    pub process: Fields,
+    /// Rank among the processes of one launch, 0 when alone.
+    pub rank: u32,
+    /// Number of processes of the launch.
+    pub world_size: u32,
+}
+
+/// What was seen of the code; every `git_*` field and what stands behind it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CodeObserved {
+    /// Fields of a birthmark: `git_commit`, `git_branch`, …, `unknown`, `declared`.
+    pub fields: Fields,
+    /// Counts, changed files, submodules and such.
+    pub details: Fields,
+}
+
+/// What was seen of the machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnvironmentObserved {
+    /// The environment, the origin's seven keys first.
+    pub environment: Fields,
+}
+
+/// An artifact is being written, from here on under its final name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArtifactOpened {
+    /// Path relative to the project's root, with `/`.
+    pub file: String,
+    /// The artifact's type.
+    #[serde(rename = "type")]
+    pub artifact_type: String,
+    /// How it is written: `jsonl`, `report`, `file`, `folder`.
+    pub format: String,
+    /// Whole birthmark at the opening.
+    pub birthmark: Fields,
+    /// Bytes that were there before, when an existing file goes on.
+    pub continued_bytes: u64,
+    /// Records that were there before.
+    pub continued_records: u64,
+}
+
+/// How far an artifact has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactProgress {
+    /// Path as in `artifact_opened`.
+    pub file: String,
+    /// Bytes so far.
+    pub size: u64,
+    /// Records so far.
+    pub records: u64,
+    /// Digest of these bytes.
+    pub digest: String,
+}
+
+/// An artifact is finished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArtifactSealed {
+    /// Path relative to the project's root, with `/`; escaped when not UTF-8.
+    pub file: String,
+    /// The name's own bytes in base64, when it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_bytes: Option<String>,
+    /// The artifact's type.
+    #[serde(rename = "type")]
+    pub artifact_type: String,
+    /// `jsonl`, `report`, `file`, `folder`.
+    pub format: String,
+    /// When it was finished.
+    pub timestamp: Timestamp,
+    /// Bytes.
+    pub size: u64,
+    /// Records, where it has records.
+    pub records: Option<u64>,
+    /// Digest of the bytes as they lie; null while it is being computed.
+    pub digest: Option<String>,
+    /// Digest of the bytes with birthmarks removed.
+    pub content_digest: Option<String>,
+    /// Whole birthmark.
+    pub birthmark: Fields,
+    /// Facts of the writing: NaN counts, cut tails, that it was stopped by an error.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub notes: Fields,
+}
+
+/// Something was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArtifactUsed {
+    /// The input: `role`, `file` or `name`, `digest`, …
+    pub input: Fields,
+}
+
+/// An artifact was removed on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactRemoved {
+    /// Path as it was sealed.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The code is not what it was when the run began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    /// One line a change: `HEAD moved from … to …`, `train.py was edited`.
+    pub changes: Vec<String>,
+    /// The code as seen at the end.
+    pub fields: Fields,
+}
+
+/// How a run or session came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// To its end.
+    Completed,
+    /// With an error.
+    Failed,
+    /// Stopped from outside: a signal, Ctrl-C.
+    Interrupted,
+}
+
+/// A run is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunEnded {
+    /// How.
+    pub outcome: Outcome,
+    /// Seconds by the monotonic clock.
+    pub duration_s: f64,
+    /// Exit status of a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// Signal that ended a command, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// The error in one redacted line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A session is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionEnded {
+    /// How.
+    pub outcome: Outcome,
+}
+
+/// More is planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Plans, word for word.
+    pub planned_artifacts: Vec<String>,
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
+        /// One event of a journal.
+        #[derive(Debug, Clone, PartialEq)]
+        #[non_exhaustive]
+        pub enum Event {
+            $($(#[$doc])* $kind($kind),)*
+            /// A kind that this version does not know, or whose fields it cannot read.
+            Other {
+                /// Its name.
+                kind: String,
+                /// Its fields.
+                fields: Fields,
+            },
+        }
+
+        impl Event {
+            /// The kind as stored under `event`.
+            pub fn kind(&self) -> &str {
+                match self {
+                    $(Self::$kind(_) => $name,)*
+                    Self::Other { kind, .. } => kind,
+                }
+            }
+
+            /// The event's own fields, as they stand in a line.
+            pub fn to_fields(&self) -> Result<Fields, serde_json::Error> {
+                let value = match self {
+                    $(Self::$kind(event) => serde_json::to_value(event)?,)*
+                    Self::Other { fields, .. } => return Ok(fields.clone()),
+                };
+                Ok(match value { Value::Object(fields) => fields, _ => Fields::new() })
+            }
+
+            /// An event from its kind and fields. Never fails: what cannot be read is `Other`.
+            pub fn from_fields(kind: &str, fields: Fields) -> Self {
+                match kind {
+                    $($name => match serde_json::from_value(Value::Object(fields.clone())) {
+                        Ok(event) => Self::$kind(event),
+                        Err(_) => Self::Other { kind: kind.to_owned(), fields },
+                    },)*
+                    _ => Self::Other { kind: kind.to_owned(), fields },
+                }
+            }
+        }
+
+        $(impl From<$kind> for Event {
+            fn from(event: $kind) -> Self {
+                Self::$kind(event)
+            }
+        })*
+    };
+}
+
+events! {
+    /// The journal's head.
+    WriterOpened = "writer_opened",
+    /// A session begins.
+    SessionStarted = "session_started",
+    /// More is planned.
+    Planned = "planned",
+    /// A run begins.
+    RunStarted = "run_started",
+    /// The code.
+    CodeObserved = "code_observed",
+    /// The machine.
+    EnvironmentObserved = "environment_observed",
+    /// An artifact is being written.
+    ArtifactOpened = "artifact_opened",
+    /// How far it has come.
+    ArtifactProgress = "artifact_progress",
+    /// It is finished.
+    ArtifactSealed = "artifact_sealed",
+    /// Something was read.
+    ArtifactUsed = "artifact_used",
+    /// An artifact was removed on purpose.
+    ArtifactRemoved = "artifact_removed",
+    /// The code changed under the run.
+    Drift = "drift",
+    /// A run is over.
+    RunEnded = "run_ended",
+    /// A session is over.
+    SessionEnded = "session_ended",
+}
+
+/// One line of a journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// Its number, from 0.
+    pub seq: u64,
+    /// The `sum` of the line above; null in the first.
+    pub prev: Option<String>,
+    /// When it was written.
+    pub time: Timestamp,
+    /// What it says.
+    pub event: Event,
+    /// Digest of the line's bytes before `,"sum"`.
+    pub sum: String,
+}
+
+/// The bytes of a line before `,"sum"`: what its digest is over.
+pub fn render_body(
+    seq: u64,
+    prev: Option<&str>,
+    time: Timestamp,
+    event: &Event,
+) -> Result<String, serde_json::Error> {
+    let mut line = Fields::new();
+    line.insert("seq".to_owned(), Value::from(seq));
+    line.insert("prev".to_owned(), Value::from(prev));
+    line.insert("time".to_owned(), Value::from(time.to_string()));
+    line.insert("event".to_owned(), Value::from(event.kind()));
+    line.extend(event.to_fields()?);
+    let mut text = serde_json::to_string(&line)?;
+    text.pop();
+    Ok(text)
+}
+
+/// A line from its object. `None` when it lacks what every line has.
+pub fn parse_line(mut line: Fields) -> Option<Line> {
+    let seq = line.remove("seq")?.as_u64()?;
+    let prev = match line.remove("prev")? {
+        Value::Null => None,
+        Value::String(prev) => Some(prev),
+        _ => return None,
+    };
+    let time = line.remove("time")?.as_str()?.parse().ok()?;
+    let kind = line.remove("event")?.as_str()?.to_owned();
+    let sum = line.remove("sum")?.as_str()?.to_owned();
+    Some(Line {
+        seq,
+        prev,
+        time,
+        event: Event::from_fields(&kind, line),
+        sum,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(text: &str) -> Fields {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn every_typed_event_reads_back_as_it_was_written() {
+        let opened = WriterOpened {
+            format: crate::schema::JOURNAL_FORMAT.to_owned(),
+            program: "0.1.0".to_owned(),
+            session_id: SessionId::from_text("20261122_120000_k3f9"),
+            session_uuid: None,
+            run_id: Some(RunId::from_text("r")),
+            process: ProcessIdentity {
+                host: "pod".to_owned(),
+                boot_id: None,
+                pid: 7,
+                pid_start: Some(12_345_678_901),
+                pid_namespace: None,
+            },
+            parent_run: None,
+        };
+        let ended = RunEnded {
+            outcome: Outcome::Failed,
+            duration_s: 1.25,
+            exit_code: Some(-3),
+            signal: None,
+            error: None,
+        };
+        for event in [Event::from(opened), Event::from(ended)] {
+            let read = Event::from_fields(event.kind(), event.to_fields().unwrap());
+            assert_eq!(read, event);
+        }
+    }
+
+    #[test]
+    fn line_reads_back_and_its_body_is_what_stands_before_the_sum() {
+        let event = Event::from(SessionEnded {
+            outcome: Outcome::Completed,
+        });
+        let body = render_body(3, Some("blake3:aa"), Timestamp::default(), &event).unwrap();
+        assert!(
+            body.starts_with(r#"{"seq":3,"prev":"blake3:aa","time":"1970-"#),
+            "{body}"
+        );
+        let line = parse_line(object(&format!("{body},\"sum\":\"blake3:bb\"}}"))).unwrap();
+        assert_eq!(
+            (line.seq, line.event, line.sum.as_str()),
+            (3, event, "blake3:bb")
+        );
+    }
+
+    #[test]
+    fn event_of_a_later_version_is_kept_whole() {
+        let later = object(
+            r#"{"seq":0,"prev":null,"time":"2026-11-22T12:00:00+00:00","event":"signed","key":1.0,"sum":"s"}"#,
+        );
+        let line = parse_line(later).unwrap();
+        let Event::Other { kind, fields } = line.event else {
+            panic!("known?")
+        };
+        assert_eq!(
+            (kind.as_str(), Value::Object(fields)),
+            ("signed", json!({"key": 1.0}))
+        );
+    }
+}

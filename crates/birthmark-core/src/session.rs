@@ -1,0 +1,678 @@
+//! `Session`: what follows from the events of its journals, and the manifest.
+//!
+//! A session is never stored: it is *folded* from the journals of its writers,
+//! and can be folded again at any time. The manifest is the fold written down
+//! for people and jq, with the head (`seq`, `sum`) of every journal it was
+//! folded from, so that a reader can tell *stale* (an older fold) from *edited*.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::birthmark::Fields;
+use crate::event::{
+    ArtifactOpened, ArtifactSealed, Event, Line, OpenedBy, Outcome, ProcessIdentity, RunEnded,
+};
+use crate::id::{RunId, SessionId, WriterId};
+use crate::plan::{self, Made, Plan, PlanReport};
+use crate::schema::MANIFEST_FORMAT;
+use crate::timestamp::Timestamp;
+
+/// One journal as it was read.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    /// Whose it is.
+    pub writer: WriterId,
+    /// Its whole lines in order.
+    pub lines: Vec<Line>,
+}
+
+/// The last line of a journal that a fold has seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Its number.
+    pub seq: u64,
+    /// Its digest.
+    pub sum: String,
+}
+
+/// One run of a session.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// The process that runs it.
+    pub process: ProcessIdentity,
+    /// Script's file name, if it is one.
+    pub script_name: Option<String>,
+    /// Command line, redacted.
+    pub argv: Vec<String>,
+    /// Rank in its launch.
+    pub rank: u32,
+    /// When it began.
+    pub start: Timestamp,
+    /// When something was last heard of it.
+    pub last_heard: Timestamp,
+    /// How it ended, and when; `None` while it has not.
+    pub end: Option<(Timestamp, RunEnded)>,
+    /// What changed under it.
+    pub drift: Vec<String>,
+}
+
+/// Where an artifact stands.
+#[derive(Debug, Clone)]
+pub enum ArtifactState {
+    /// Still being written, or its writer died.
+    Open(ArtifactOpened),
+    /// Finished.
+    Sealed(ArtifactSealed),
+}
+
+/// One artifact of a session.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    /// Path as stored.
+    pub file: String,
+    /// The run that made it.
+    pub run: Option<RunId>,
+    /// Open or sealed.
+    pub state: ArtifactState,
+    /// When it was last told of.
+    pub time: Timestamp,
+    /// Bytes, records and digest of the newest count.
+    pub size: u64,
+    /// Records of the newest count.
+    pub records: Option<u64>,
+    /// Digest of the newest count.
+    pub digest: Option<String>,
+    /// Why it was removed, if it was.
+    pub removed: Option<String>,
+}
+
+impl Artifact {
+    /// The artifact's type.
+    pub fn artifact_type(&self) -> &str {
+        match &self.state {
+            ArtifactState::Open(opened) => &opened.artifact_type,
+            ArtifactState::Sealed(sealed) => &sealed.artifact_type,
+        }
+    }
+
+    /// The whole birthmark, as of the newest event.
+    pub fn birthmark(&self) -> &Fields {
+        match &self.state {
+            ArtifactState::Open(opened) => &opened.birthmark,
+            ArtifactState::Sealed(sealed) => &sealed.birthmark,
+        }
+    }
+
+    /// What was sealed, if it was.
+    pub fn sealed(&self) -> Option<&ArtifactSealed> {
+        match &self.state {
+            ArtifactState::Sealed(sealed) => Some(sealed),
+            ArtifactState::Open(_) => None,
+        }
+    }
+}
+
+/// A session, folded from its journals.
+#[derive(Debug, Clone, Default)]
+pub struct Session {
+    /// Its id; `None` when no event told it.
+    pub id: Option<SessionId>,
+    /// Its `UUIDv7`.
+    pub uuid: Option<String>,
+    /// When it began.
+    pub start: Option<Timestamp>,
+    /// Who opened it.
+    pub opened_by: Option<OpenedBy>,
+    /// The process that opened it.
+    pub opener: Option<ProcessIdentity>,
+    /// Plans, word for word, each once.
+    pub planned: Vec<String>,
+    /// Fields given to the session.
+    pub given: Fields,
+    /// The code fields, as first seen.
+    pub code: Fields,
+    /// What stands behind them: counts, changed files.
+    pub code_details: Fields,
+    /// The environment, as first seen.
+    pub environment: Fields,
+    /// Its runs, in order of their start.
+    pub runs: Vec<Run>,
+    /// Its artifacts, in order of their first event.
+    pub artifacts: Vec<Artifact>,
+    /// What it read.
+    pub used: Vec<Fields>,
+    /// How it ended, and when.
+    pub end: Option<(Timestamp, Outcome)>,
+    /// The newest event's time.
+    pub last_heard: Option<Timestamp>,
+    /// Kinds of events that this version does not know, with their counts.
+    pub skipped: BTreeMap<String, u64>,
+    /// The last line seen of each journal.
+    pub heads: BTreeMap<WriterId, Head>,
+}
+
+/// Folds journals into the session they tell of. Events of one writer keep their
+/// order; those of several are merged by time, since no other clock is common.
+pub fn fold(journals: &[Journal]) -> Session {
+    let mut lines: Vec<(&Journal, &Line)> = journals
+        .iter()
+        .flat_map(|journal| journal.lines.iter().map(move |line| (journal, line)))
+        .collect();
+    // A stable sort by time alone could reorder one writer's lines when its clock
+    // was set back: its lines therefore carry the latest time seen so far.
+    let mut latest: BTreeMap<&WriterId, Timestamp> = BTreeMap::new();
+    let mut keyed: Vec<_> = lines
+        .drain(..)
+        .map(|(journal, line)| {
+            let time = latest.entry(&journal.writer).or_insert(line.time);
+            *time = (*time).max(line.time);
+            (*time, &journal.writer, line)
+        })
+        .collect();
+    keyed.sort_by(|a, b| (a.0, a.1, a.2.seq).cmp(&(b.0, b.1, b.2.seq)));
+
+    let mut session = Session::default();
+    let mut runs: BTreeMap<&WriterId, RunId> = BTreeMap::new();
+    for (_, writer, line) in keyed {
+        if let Event::WriterOpened(opened) = &line.event
+            && let Some(run) = &opened.run_id
+        {
+            runs.insert(writer, run.clone());
+        }
+        session.apply(writer, line, runs.get(writer));
+    }
+    session
+}
+
+/// Folds only up to the given heads: what a manifest with these heads must say.
+pub fn fold_up_to(journals: &[Journal], heads: &BTreeMap<WriterId, Head>) -> Session {
+    let cut: Vec<Journal> = journals
+        .iter()
+        .filter_map(|journal| {
+            let head = heads.get(&journal.writer)?;
+            let lines = journal
+                .lines
+                .iter()
+                .filter(|line| line.seq <= head.seq)
+                .cloned()
+                .collect();
+            Some(Journal {
+                writer: journal.writer.clone(),
+                lines,
+            })
+        })
+        .collect();
+    fold(&cut)
+}
+
+impl Session {
+    fn apply(&mut self, writer: &WriterId, line: &Line, run: Option<&RunId>) {
+        self.heads.insert(
+            writer.clone(),
+            Head {
+                seq: line.seq,
+                sum: line.sum.clone(),
+            },
+        );
+        self.last_heard = self.last_heard.max(Some(line.time));
+        if let Some(run) = run.and_then(|id| self.runs.iter_mut().find(|known| known.id == *id)) {
+            run.last_heard = run.last_heard.max(line.time);
+        }
+        match &line.event {
+            Event::WriterOpened(opened) => {
+                self.id.get_or_insert_with(|| opened.session_id.clone());
+                if self.uuid.is_none() {
+                    self.uuid.clone_from(&opened.session_uuid);
+                }
+                self.opener.get_or_insert_with(|| opened.process.clone());
+                if let Some(id) = &opened.run_id {
+                    self.begin_run(id, &opened.process, line.time);
+                }
+            }
+            Event::SessionStarted(started) => {
+                self.start = Some(started.session_start);
+                self.opened_by = Some(started.opened_by);
+                self.given = started.given.clone();
+                self.plan(&started.planned_artifacts);
+            }
+            Event::Planned(planned) => self.plan(&planned.planned_artifacts),
+            Event::RunStarted(started) => {
+                if let Some(run) = self.run_mut(run) {
+                    run.script_name.clone_from(&started.script_name);
+                    run.argv.clone_from(&started.argv);
+                    run.rank = started.rank;
+                }
+            }
+            Event::CodeObserved(code) if self.code.is_empty() => {
+                self.code = code.fields.clone();
+                self.code_details = code.details.clone();
+            }
+            Event::EnvironmentObserved(seen) if self.environment.is_empty() => {
+                self.environment = seen.environment.clone();
+            }
+            Event::CodeObserved(_) | Event::EnvironmentObserved(_) => {}
+            Event::ArtifactOpened(opened) => self.put_artifact(Artifact {
+                file: opened.file.clone(),
+                run: run.cloned(),
+                state: ArtifactState::Open(opened.clone()),
+                time: line.time,
+                size: opened.continued_bytes,
+                records: (opened.format == "jsonl").then_some(opened.continued_records),
+                digest: None,
+                removed: None,
+            }),
+            Event::ArtifactProgress(progress) => {
+                if let Some(artifact) = self.artifact_mut(&progress.file) {
+                    artifact.time = line.time;
+                    artifact.size = progress.size;
+                    artifact.records = artifact.records.map(|_| progress.records);
+                    artifact.digest = Some(progress.digest.clone());
+                }
+            }
+            Event::ArtifactSealed(sealed) => self.put_artifact(Artifact {
+                file: sealed.file.clone(),
+                run: run.cloned(),
+                state: ArtifactState::Sealed(sealed.clone()),
+                time: sealed.timestamp,
+                size: sealed.size,
+                records: sealed.records,
+                digest: sealed.digest.clone(),
+                removed: None,
+            }),
+            Event::ArtifactUsed(used) => {
+                if !self.used.contains(&used.input) {
+                    self.used.push(used.input.clone());
+                }
+            }
+            Event::ArtifactRemoved(removed) => {
+                if let Some(artifact) = self.artifact_mut(&removed.file) {
+                    artifact.removed = Some(removed.reason.clone());
+                }
+            }
+            Event::Drift(drift) => {
+                if let Some(run) = self.run_mut(run) {
+                    run.drift.extend(drift.changes.iter().cloned());
+                }
+            }
+            Event::RunEnded(ended) => {
+                if let Some(run) = self.run_mut(run) {
+                    run.end = Some((line.time, ended.clone()));
+                }
+            }
+            Event::SessionEnded(ended) => self.end = Some((line.time, ended.outcome)),
+            Event::Other { kind, .. } => *self.skipped.entry(kind.clone()).or_default() += 1,
+        }
+    }
+
+    fn begin_run(&mut self, id: &RunId, process: &ProcessIdentity, start: Timestamp) {
+        self.runs.push(Run {
+            id: id.clone(),
+            process: process.clone(),
+            script_name: None,
+            argv: Vec::new(),
+            rank: 0,
+            start,
+            last_heard: start,
+            end: None,
+            drift: Vec::new(),
+        });
+    }
+
+    fn plan(&mut self, texts: &[String]) {
+        for text in texts {
+            if !self.planned.contains(text) {
+                self.planned.push(text.clone());
+            }
+        }
+    }
+
+    fn run_mut(&mut self, id: Option<&RunId>) -> Option<&mut Run> {
+        self.runs.iter_mut().find(|run| Some(&run.id) == id)
+    }
+
+    fn artifact_mut(&mut self, file: &str) -> Option<&mut Artifact> {
+        self.artifacts
+            .iter_mut()
+            .find(|artifact| artifact.file == file)
+    }
+
+    fn put_artifact(&mut self, artifact: Artifact) {
+        match self.artifact_mut(&artifact.file) {
+            Some(known) => *known = artifact,
+            None => self.artifacts.push(artifact),
+        }
+    }
+
+    /// Artifacts that are finished and not removed.
+    pub fn made(&self) -> impl Iterator<Item = &Artifact> {
+        self.artifacts
+            .iter()
+            .filter(|artifact| artifact.sealed().is_some() && artifact.removed.is_none())
+    }
+
+    /// What became of each plan, and the files that none asked for.
+    pub fn judge_plan(&self) -> (Vec<PlanReport>, Vec<String>) {
+        let plans: Vec<Plan> = self.planned.iter().map(|text| Plan::parse(text)).collect();
+        let made: Vec<Made<'_>> = self
+            .artifacts
+            .iter()
+            .filter(|artifact| artifact.removed.is_none())
+            .map(|artifact| Made {
+                file: &artifact.file,
+                records: artifact.records,
+            })
+            .collect();
+        plan::judge(&plans, &made)
+    }
+
+    /// The status that follows from the events and from which runs are alive:
+    /// `alive` answers for a process, `None` where it cannot tell.
+    pub fn status(
+        &self,
+        now: Timestamp,
+        alive: impl Fn(&ProcessIdentity) -> Option<bool>,
+    ) -> Status {
+        if let Some((_, outcome)) = self.end {
+            return match outcome {
+                Outcome::Completed => Status::Completed,
+                Outcome::Failed => Status::Failed,
+                Outcome::Interrupted => Status::Interrupted,
+            };
+        }
+        let open_runs: Vec<Option<bool>> = self
+            .runs
+            .iter()
+            .filter(|run| run.end.is_none())
+            .map(|run| alive(&run.process))
+            .collect();
+        if open_runs.contains(&Some(true)) {
+            return Status::Running;
+        }
+        if open_runs.contains(&None) {
+            return Status::LastHeard;
+        }
+        let same_boot = self.opener.as_ref().map(&alive);
+        let young = self
+            .start
+            .is_some_and(|start| now.seconds_since(start) < OPEN_FOR_SECONDS);
+        if self.opened_by == Some(OpenedBy::Shell) && young && same_boot != Some(None) {
+            return Status::Open;
+        }
+        Status::Interrupted
+    }
+}
+
+/// How long a session opened from the shell stays open without an end: 24 h.
+const OPEN_FOR_SECONDS: f64 = 86_400.0;
+
+/// The status of a session: derived, never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// A run of it is alive.
+    Running,
+    /// Opened from the shell, not ended, no writer now.
+    Open,
+    /// Ended well.
+    Completed,
+    /// Ended with an error.
+    Failed,
+    /// Its runs died, or were stopped.
+    Interrupted,
+    /// On another machine: whether it lives cannot be seen from here.
+    LastHeard,
+}
+
+impl Status {
+    /// The word for screens and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Open => "open",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::LastHeard => "last heard",
+        }
+    }
+}
+
+/// The manifest of a session: the origin's keys first, then what the house adds.
+pub fn manifest(session: &Session) -> Fields {
+    let mut manifest = Fields::new();
+    let text = |value: Option<String>| value.map_or(Value::Null, Value::from);
+    let mut put = |name: &str, value: Value| {
+        manifest.insert(name.to_owned(), value);
+    };
+    put(
+        "session_id",
+        text(session.id.as_ref().map(ToString::to_string)),
+    );
+    put(
+        "session_start",
+        text(session.start.map(|time| time.to_string())),
+    );
+    for name in ["git_commit", "git_branch", "git_dirty"] {
+        put(name, session.code.get(name).cloned().unwrap_or(Value::Null));
+    }
+    put("environment", Value::Object(session.environment.clone()));
+    put("planned_artifacts", Value::from(session.planned.clone()));
+    put(
+        "artifacts_generated",
+        session.artifacts.iter().map(artifact_entry).collect(),
+    );
+    for (name, value) in &session.code {
+        if !["git_commit", "git_branch", "git_dirty"].contains(&name.as_str()) {
+            put(name, value.clone());
+        }
+    }
+    put("code", Value::Object(session.code_details.clone()));
+    put("given", Value::Object(session.given.clone()));
+    put("runs", session.runs.iter().map(run_entry).collect());
+    put(
+        "used",
+        session.used.iter().cloned().map(Value::Object).collect(),
+    );
+    put(
+        "session_end",
+        text(session.end.map(|(time, _)| time.to_string())),
+    );
+    put(
+        "outcome",
+        serde_json::to_value(session.end.map(|(_, how)| how)).unwrap_or(Value::Null),
+    );
+    put("session_uuid", text(session.uuid.clone()));
+    put("birthmark", Value::from(MANIFEST_FORMAT));
+    put(
+        "heads",
+        serde_json::to_value(&session.heads).unwrap_or(Value::Null),
+    );
+    manifest
+}
+
+fn artifact_entry(artifact: &Artifact) -> Value {
+    let mut entry = Fields::new();
+    entry.insert("file".to_owned(), Value::from(artifact.file.clone()));
+    entry.insert("type".to_owned(), Value::from(artifact.artifact_type()));
+    entry.insert(
+        "timestamp".to_owned(),
+        Value::from(artifact.time.to_string()),
+    );
+    let state = match (&artifact.removed, &artifact.state) {
+        (Some(_), _) => "removed",
+        (None, ArtifactState::Sealed(_)) => "sealed",
+        (None, ArtifactState::Open(_)) => "open",
+    };
+    entry.insert("state".to_owned(), Value::from(state));
+    entry.insert("size".to_owned(), Value::from(artifact.size));
+    if let Some(records) = artifact.records {
+        entry.insert("records".to_owned(), Value::from(records));
+    }
+    entry.insert("digest".to_owned(), Value::from(artifact.digest.clone()));
+    if let Some(sealed) = artifact.sealed() {
+        entry.insert(
+            "content_digest".to_owned(),
+            Value::from(sealed.content_digest.clone()),
+        );
+        if let Some(bytes) = &sealed.file_bytes {
+            entry.insert("file_bytes".to_owned(), Value::from(bytes.clone()));
+        }
+        if let Some(inputs) = sealed.birthmark.get("inputs") {
+            entry.insert("inputs".to_owned(), inputs.clone());
+        }
+    }
+    entry.insert(
+        "run_id".to_owned(),
+        Value::from(artifact.run.as_ref().map(ToString::to_string)),
+    );
+    Value::Object(entry)
+}
+
+fn run_entry(run: &Run) -> Value {
+    let mut entry = Fields::new();
+    let mut put = |name: &str, value: Value| {
+        entry.insert(name.to_owned(), value);
+    };
+    put("run_id", Value::from(run.id.as_str()));
+    put("script_name", Value::from(run.script_name.clone()));
+    put("argv", Value::from(run.argv.clone()));
+    put("host", Value::from(run.process.host.clone()));
+    put("rank", Value::from(run.rank));
+    put("start", Value::from(run.start.to_string()));
+    if let Some((time, ended)) = &run.end {
+        put("end", Value::from(time.to_string()));
+        if let Ok(Value::Object(how)) = serde_json::to_value(ended) {
+            how.into_iter().for_each(|(name, value)| put(&name, value));
+        }
+    }
+    if !run.drift.is_empty() {
+        put("drift", Value::from(run.drift.clone()));
+    }
+    Value::Object(entry)
+}
+
+/// The heads that a manifest names. `None` when it names none: it was not folded
+/// from journals, or it is damaged.
+pub fn manifest_heads(manifest: &Fields) -> Option<BTreeMap<WriterId, Head>> {
+    serde_json::from_value(manifest.get("heads")?.clone()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{SessionEnded, SessionStarted, WriterOpened};
+
+    fn process() -> ProcessIdentity {
+        ProcessIdentity {
+            host: "pod".to_owned(),
+            boot_id: Some("b".to_owned()),
+            pid: 1,
+            pid_start: Some(2),
+            pid_namespace: None,
+        }
+    }
+
+    fn journal(events: Vec<Event>) -> Journal {
+        let lines = events
+            .into_iter()
+            .enumerate()
+            .map(|(place, event)| Line {
+                seq: place as u64,
+                prev: None,
+                time: Timestamp::from_micros(place as i64),
+                event,
+                sum: format!("s{place}"),
+            })
+            .collect();
+        Journal {
+            writer: WriterId::from_text("w"),
+            lines,
+        }
+    }
+
+    fn opened() -> Event {
+        Event::from(WriterOpened {
+            format: crate::schema::JOURNAL_FORMAT.to_owned(),
+            program: "0".to_owned(),
+            session_id: SessionId::from_text("20261122_120000_k3f9"),
+            session_uuid: Some("u".to_owned()),
+            run_id: Some(RunId::from_text("r")),
+            process: process(),
+            parent_run: None,
+        })
+    }
+
+    fn started(opened_by: OpenedBy) -> Event {
+        Event::from(SessionStarted {
+            session_start: Timestamp::default(),
+            opened_by,
+            planned_artifacts: vec!["a.jsonl (2 examples)".to_owned()],
+            given: Fields::new(),
+        })
+    }
+
+    #[test]
+    fn manifest_has_the_origins_keys_first_and_the_heads() {
+        let session = fold(&[journal(vec![opened(), started(OpenedBy::Script)])]);
+        let manifest = manifest(&session);
+        let keys: Vec<&str> = manifest.keys().map(String::as_str).take(8).collect();
+        assert_eq!(
+            keys,
+            [
+                "session_id",
+                "session_start",
+                "git_commit",
+                "git_branch",
+                "git_dirty",
+                "environment",
+                "planned_artifacts",
+                "artifacts_generated"
+            ]
+        );
+        let heads = manifest_heads(&manifest).unwrap();
+        assert_eq!(
+            heads[&WriterId::from_text("w")],
+            Head {
+                seq: 1,
+                sum: "s1".to_owned()
+            }
+        );
+    }
+
+    #[test]
+    fn fold_up_to_older_heads_is_the_older_fold() {
+        let older = journal(vec![opened(), started(OpenedBy::Script)]);
+        let mut newer = older.clone();
+        newer.lines.extend(
+            journal(vec![
+                opened(),
+                opened(),
+                Event::from(SessionEnded {
+                    outcome: Outcome::Completed,
+                }),
+            ])
+            .lines
+            .split_off(2),
+        );
+        let heads = fold(std::slice::from_ref(&older)).heads;
+        let again = fold_up_to(std::slice::from_ref(&newer), &heads);
+        assert_eq!(manifest(&again), manifest(&fold(&[older])));
+        assert_ne!(manifest(&fold(&[newer])), manifest(&again));
+    }
+
+    #[test]
+    fn status_follows_from_events_and_from_who_is_alive() {
+        let now = Timestamp::from_micros(1_000_000);
+        let script = fold(&[journal(vec![opened(), started(OpenedBy::Script)])]);
+        assert_eq!(script.status(now, |_| Some(true)), Status::Running);
+        assert_eq!(script.status(now, |_| Some(false)), Status::Interrupted);
+        assert_eq!(script.status(now, |_| None), Status::LastHeard);
+        let shell = fold(&[journal(vec![opened(), started(OpenedBy::Shell)])]);
+        assert_eq!(shell.status(now, |_| Some(false)), Status::Open);
+        let later = Timestamp::from_micros(90_000 * 1_000_000);
+        assert_eq!(shell.status(later, |_| Some(false)), Status::Interrupted);
+    }
+}
