@@ -1,0 +1,454 @@
+//! The scanner: one pass over the bytes, no allocation, no recursion.
+//!
+//! Open containers are kept as bits in a fixed array, so depth costs no stack
+//! and is limited by [`MAX_DEPTH`]. Strings are searched eight bytes at a time.
+
+mod token;
+
+/// How many levels of objects and arrays a record may have, itself included.
+pub const MAX_DEPTH: usize = 1024;
+
+/// The UTF-8 byte order mark that some editors put in front of a file.
+pub const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// The bytes after a leading byte order mark, which belongs to the file and to
+/// no record.
+pub fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BOM).unwrap_or(bytes)
+}
+
+/// Why bytes are not the JSON that was asked for, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} at byte {offset}")]
+pub struct ScanError {
+    /// Bytes from the start of what was scanned to the fault.
+    pub offset: usize,
+    /// What is wrong there.
+    pub kind: ScanErrorKind,
+}
+
+/// What is wrong with a piece of JSON.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScanErrorKind {
+    /// Bytes that are no UTF-8.
+    #[error("invalid UTF-8")]
+    NotUtf8,
+    /// A byte order mark where a value should begin.
+    #[error("a byte order mark")]
+    ByteOrderMark,
+    /// The bytes end too early: what a torn line looks like.
+    #[error("the text ends where {expected} should stand")]
+    Ended {
+        /// What should have come.
+        expected: &'static str,
+    },
+    /// Another byte than the grammar allows.
+    #[error("`{}` where {expected} should stand", found.escape_ascii())]
+    Unexpected {
+        /// What should have come.
+        expected: &'static str,
+        /// What came.
+        found: u8,
+    },
+    /// A raw control character in a string.
+    #[error("the raw control character 0x{0:02x} in a string")]
+    ControlCharacter(u8),
+    /// A backslash followed by something that is no escape.
+    #[error("a bad escape in a string")]
+    BadEscape,
+    /// Something like a number that is none: `01`, `1.`, `-`, `1e`.
+    #[error("a malformed number")]
+    BadNumber,
+    /// Deeper than [`MAX_DEPTH`], or than the limit of an envelope.
+    #[error("more than {0} levels of nesting")]
+    TooDeep(usize),
+    /// A whole value, and then something else.
+    #[error("more data after the end of the value")]
+    TrailingData,
+    /// A whole JSON value perhaps, but no object.
+    #[error("something other than a JSON object")]
+    NotAnObject,
+    /// Two equal keys in an envelope.
+    #[error("the key {0:?} for the second time")]
+    DuplicateKey(String),
+    /// `NaN` or an infinity in an envelope.
+    #[error("NaN or an infinity, which no birthmark holds,")]
+    NotFinite,
+    /// An object that does not name the format `birthmark/v1`, or has `merged`.
+    #[error("an object that is no birthmark")]
+    NotABirthmark,
+}
+
+impl ScanError {
+    pub(super) fn new(offset: usize, kind: ScanErrorKind) -> Self {
+        Self { offset, kind }
+    }
+
+    /// Whether more bytes could have made it right: the mark of a torn line.
+    pub fn is_cut_short(&self) -> bool {
+        matches!(self.kind, ScanErrorKind::Ended { .. })
+    }
+
+    /// The same error, seen from `by` bytes further to the left.
+    #[must_use]
+    pub fn shifted(mut self, by: usize) -> Self {
+        self.offset += by;
+        self
+    }
+}
+
+/// A range of bytes: `start` is in it, `end` is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl Span {
+    /// The bytes that the span names, or none where it does not lie in `bytes`.
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+/// Where one member of an object lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// The key with its quotes.
+    pub key: Span,
+    /// The colon.
+    pub colon: usize,
+    /// The value, without white space round it.
+    pub value: Span,
+    /// The comma that parts it from the member before, if there is one.
+    pub comma_before: Option<usize>,
+    /// The comma that parts it from the member after, if there is one.
+    pub comma_after: Option<usize>,
+}
+
+/// A member that was looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The last member of that name, which is the one that counts.
+    pub member: Member,
+    /// How many members have that name: more than one is a duplicate key.
+    pub times: usize,
+}
+
+/// Where the parts of a scanned object lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Object {
+    /// The opening brace.
+    pub open: usize,
+    /// The closing brace.
+    pub close: usize,
+    /// The last member; none in an empty object.
+    pub last: Option<Member>,
+    /// The member `metadata`.
+    pub metadata: Option<Found>,
+    /// The member `birthmark`.
+    pub birthmark: Option<Found>,
+}
+
+impl Object {
+    /// Whether it has no member.
+    pub fn is_empty(&self) -> bool {
+        self.last.is_none()
+    }
+
+    fn note(&mut self, bytes: &[u8], member: Member, escaped: bool) {
+        let key = member.key.of(bytes);
+        let slot = if is_key(key, "metadata", escaped) {
+            &mut self.metadata
+        } else if is_key(key, "birthmark", escaped) {
+            &mut self.birthmark
+        } else {
+            return;
+        };
+        let times = slot.map_or(1, |found| found.times + 1);
+        *slot = Some(Found { member, times });
+    }
+}
+
+fn is_key(raw: &[u8], name: &str, escaped: bool) -> bool {
+    if escaped {
+        return super::read::key_is(raw, name);
+    }
+    raw.len() == name.len() + 2 && raw.get(1..=name.len()) == Some(name.as_bytes())
+}
+
+/// Proves that `record` is one JSON object, with nothing but white space round
+/// it, and says where its parts lie.
+///
+/// A leading byte order mark is an error of its own kind: take it off with
+/// [`without_bom`] at the start of a file.
+pub fn scan_object(record: &[u8]) -> Result<Object, ScanError> {
+    check_encoding(record)?;
+    let mut scanner = Scanner::new(record, MAX_DEPTH);
+    scanner.space();
+    let open = scanner.at;
+    match scanner.peek() {
+        Some(b'{') => {}
+        Some(_) => return Err(ScanError::new(open, ScanErrorKind::NotAnObject)),
+        None => return Err(scanner.wrong("a JSON object")),
+    }
+    scanner.open(true)?;
+    let mut object = Object {
+        open,
+        close: open,
+        last: None,
+        metadata: None,
+        birthmark: None,
+    };
+    while let Some((member, escaped)) = scanner.member(object.last)? {
+        object.note(record, member, escaped);
+        object.last = Some(member);
+    }
+    object.close = scanner.at - 1;
+    scanner.finish()?;
+    Ok(object)
+}
+
+/// Proves that `text` is one JSON value of any kind, with nothing but white
+/// space round it; gives the value without that space.
+pub fn scan_value(text: &[u8]) -> Result<Span, ScanError> {
+    scan_value_to(text, MAX_DEPTH)
+}
+
+pub(super) fn scan_value_to(text: &[u8], limit: usize) -> Result<Span, ScanError> {
+    check_encoding(text)?;
+    let mut scanner = Scanner::new(text, limit);
+    scanner.space();
+    let start = scanner.at;
+    scanner.value()?;
+    let end = scanner.at;
+    scanner.finish()?;
+    Ok(Span { start, end })
+}
+
+fn check_encoding(text: &[u8]) -> Result<(), ScanError> {
+    if let Err(error) = std::str::from_utf8(text) {
+        return Err(ScanError::new(error.valid_up_to(), ScanErrorKind::NotUtf8));
+    }
+    if text.starts_with(BOM) {
+        return Err(ScanError::new(0, ScanErrorKind::ByteOrderMark));
+    }
+    Ok(())
+}
+
+/// A place in a text that is known to be UTF-8, and the containers round it.
+#[derive(Debug, Clone)]
+pub(super) struct Scanner<'a> {
+    bytes: &'a [u8],
+    pub(super) at: usize,
+    limit: usize,
+    depth: usize,
+    /// One bit a level: set where the container is an object.
+    objects: [u64; MAX_DEPTH / 64],
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(bytes: &'a [u8], limit: usize) -> Self {
+        let limit = limit.min(MAX_DEPTH);
+        Self {
+            bytes,
+            at: 0,
+            limit,
+            depth: 0,
+            objects: [0; MAX_DEPTH / 64],
+        }
+    }
+
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline]
+    pub(super) fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    #[cold]
+    fn wrong(&self, expected: &'static str) -> ScanError {
+        let kind = match self.peek() {
+            Some(found) => ScanErrorKind::Unexpected { expected, found },
+            None => ScanErrorKind::Ended { expected },
+        };
+        ScanError::new(self.at, kind)
+    }
+
+    #[inline]
+    pub(super) fn open(&mut self, object: bool) -> Result<(), ScanError> {
+        if self.depth == self.limit {
+            return Err(ScanError::new(self.at, ScanErrorKind::TooDeep(self.limit)));
+        }
+        let bit = 1u64 << (self.depth % 64);
+        if let Some(word) = self.objects.get_mut(self.depth / 64) {
+            *word = if object { *word | bit } else { *word & !bit };
+        }
+        self.depth += 1;
+        self.at += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn in_object(&self) -> bool {
+        let level = self.depth - 1;
+        self.objects
+            .get(level / 64)
+            .is_some_and(|word| word >> (level % 64) & 1 == 1)
+    }
+
+    /// The next member of the object that is open, and whether its key has
+    /// escapes; none after its closing brace, which is then behind us.
+    #[inline]
+    pub(super) fn member(
+        &mut self,
+        last: Option<Member>,
+    ) -> Result<Option<(Member, bool)>, ScanError> {
+        self.space();
+        let comma_before = last.and_then(|member| member.comma_after);
+        if comma_before.is_none() && self.peek() == Some(b'}') {
+            self.depth -= 1;
+            self.at += 1;
+            return Ok(None);
+        }
+        let start = self.at;
+        let (key_end, colon, escaped) = self.key()?;
+        self.space();
+        let value_start = self.at;
+        self.value()?;
+        let value = Span {
+            start: value_start,
+            end: self.at,
+        };
+        self.space();
+        let comma_after = match self.peek() {
+            Some(b',') => Some(self.at),
+            Some(b'}') => None,
+            _ => return Err(self.wrong("`,` or `}`")),
+        };
+        self.at += usize::from(comma_after.is_some());
+        let key = Span {
+            start,
+            end: key_end,
+        };
+        Ok(Some((
+            Member {
+                key,
+                colon,
+                value,
+                comma_before,
+                comma_after,
+            },
+            escaped,
+        )))
+    }
+
+    /// A key and its colon: where the key ends, where the colon stands, and
+    /// whether the key has escapes.
+    #[inline]
+    fn key(&mut self) -> Result<(usize, usize, bool), ScanError> {
+        if self.peek() != Some(b'"') {
+            return Err(self.wrong("a key in double quotes"));
+        }
+        let escaped = self.string()?;
+        let end = self.at;
+        self.space();
+        if self.peek() != Some(b':') {
+            return Err(self.wrong("`:`"));
+        }
+        let colon = self.at;
+        self.at += 1;
+        Ok((end, colon, escaped))
+    }
+
+    /// One whole value, which begins here.
+    pub(super) fn value(&mut self) -> Result<(), ScanError> {
+        let floor = self.depth;
+        loop {
+            if self.begin()? {
+                continue;
+            }
+            if self.leave(floor)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a scalar or an empty container whole (false), or steps into a
+    /// container up to its first value (true).
+    #[inline]
+    fn begin(&mut self) -> Result<bool, ScanError> {
+        match self.peek() {
+            Some(b'"') => self.string().map(|_| false),
+            Some(b'-' | b'0'..=b'9') => self.number().map(|()| false),
+            Some(b'{') => self.enter(true, b'}'),
+            Some(b'[') => self.enter(false, b']'),
+            Some(b't') => self.literal(b"true"),
+            Some(b'f') => self.literal(b"false"),
+            Some(b'n') => self.literal(b"null"),
+            Some(b'N') => self.literal(b"NaN"),
+            Some(b'I') => self.literal(b"Infinity"),
+            _ => Err(self.wrong("a value")),
+        }
+    }
+
+    #[inline]
+    fn enter(&mut self, object: bool, close: u8) -> Result<bool, ScanError> {
+        self.open(object)?;
+        self.space();
+        if self.peek() == Some(close) {
+            self.depth -= 1;
+            self.at += 1;
+            return Ok(false);
+        }
+        if object {
+            self.key()?;
+            self.space();
+        }
+        Ok(true)
+    }
+
+    /// After a value: true when all containers above `floor` are closed, false
+    /// when another value begins here.
+    #[inline]
+    fn leave(&mut self, floor: usize) -> Result<bool, ScanError> {
+        while self.depth > floor {
+            self.space();
+            let object = self.in_object();
+            match (self.peek(), object) {
+                (Some(b','), _) => {
+                    self.at += 1;
+                    self.space();
+                    if object {
+                        self.key()?;
+                        self.space();
+                    }
+                    return Ok(false);
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => {
+                    self.depth -= 1;
+                    self.at += 1;
+                }
+                (_, true) => return Err(self.wrong("`,` or `}`")),
+                (_, false) => return Err(self.wrong("`,` or `]`")),
+            }
+        }
+        Ok(true)
+    }
+
+    fn finish(&mut self) -> Result<(), ScanError> {
+        self.space();
+        if self.at == self.bytes.len() {
+            return Ok(());
+        }
+        Err(ScanError::new(self.at, ScanErrorKind::TrailingData))
+    }
+}

@@ -1,0 +1,143 @@
+//! The leaves of the grammar: strings, numbers and names.
+
+use super::{ScanError, ScanErrorKind, Scanner};
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// A word whose high bits mark bytes that end the plain run of a string: a
+/// quote, a backslash or a control character. The lowest mark is always true;
+/// those above it may not be.
+#[inline]
+fn specials(word: u64) -> u64 {
+    let quote = word ^ (ONES * 0x22);
+    let backslash = word ^ (ONES * 0x5C);
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (control | quote | backslash) & HIGHS
+}
+
+/// Bytes at the start of `text` that stand for themselves in a string.
+#[inline]
+fn plain_run(text: &[u8]) -> usize {
+    let mut rest = text;
+    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
+        let marks = specials(u64::from_le_bytes(*chunk));
+        if marks != 0 {
+            return text.len() - rest.len() + (marks.trailing_zeros() / 8) as usize;
+        }
+        rest = tail;
+    }
+    let tail = rest
+        .iter()
+        .position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+    text.len() - rest.len() + tail.unwrap_or(rest.len())
+}
+
+impl Scanner<'_> {
+    /// A string that begins here; true when it has escapes.
+    #[inline]
+    pub(super) fn string(&mut self) -> Result<bool, ScanError> {
+        self.at += 1;
+        let mut escaped = false;
+        loop {
+            self.at += plain_run(self.bytes.get(self.at..).unwrap_or_default());
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(escaped);
+                }
+                Some(b'\\') => self.escape()?,
+                Some(byte) => {
+                    return Err(ScanError::new(
+                        self.at,
+                        ScanErrorKind::ControlCharacter(byte),
+                    ));
+                }
+                None => return Err(self.wrong("the rest of a string")),
+            }
+            escaped = true;
+        }
+    }
+
+    #[inline]
+    fn escape(&mut self) -> Result<(), ScanError> {
+        let start = self.at;
+        self.at += 1;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.at += 1;
+                return Ok(());
+            }
+            Some(b'u') => self.at += 1,
+            Some(_) => return Err(ScanError::new(start, ScanErrorKind::BadEscape)),
+            None => return Err(self.wrong("the rest of an escape")),
+        }
+        for _ in 0..4 {
+            match self.peek() {
+                Some(digit) if digit.is_ascii_hexdigit() => self.at += 1,
+                Some(_) => return Err(ScanError::new(start, ScanErrorKind::BadEscape)),
+                None => return Err(self.wrong("the rest of an escape")),
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn digits(&mut self) -> Result<(), ScanError> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at > start {
+            return Ok(());
+        }
+        match self.peek() {
+            Some(_) => Err(ScanError::new(start, ScanErrorKind::BadNumber)),
+            None => Err(self.wrong("a digit")),
+        }
+    }
+
+    /// A number that begins here, `-Infinity` among them.
+    #[inline]
+    pub(super) fn number(&mut self) -> Result<(), ScanError> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+            if self.peek() == Some(b'I') {
+                return self.literal(b"Infinity").map(|_| ());
+            }
+        }
+        let zero = self.peek() == Some(b'0');
+        let start = self.at;
+        self.digits()?;
+        if zero && self.at > start + 1 {
+            return Err(ScanError::new(start, ScanErrorKind::BadNumber));
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// A name that must stand here; always false, as it opens no container.
+    #[inline]
+    pub(super) fn literal(&mut self, name: &'static [u8]) -> Result<bool, ScanError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if rest.starts_with(name) {
+            self.at += name.len();
+            return Ok(false);
+        }
+        let same = rest.iter().zip(name).take_while(|(a, b)| a == b).count();
+        self.at += same;
+        Err(self.wrong("the rest of a name such as `true` or `NaN`"))
+    }
+}

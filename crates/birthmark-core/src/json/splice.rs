@@ -1,0 +1,90 @@
+//! Putting a member into an object and taking it out, without touching a byte
+//! of the rest.
+
+use super::scan::{Member, Object, ScanError, scan_object};
+
+/// Writes `record` to `out` with one member more, as its last, just before the
+/// closing brace: `, "metadata": {…}`, or without the comma in an empty object.
+///
+/// `object` must come from [`scan_object`] of the same bytes; `key` is plain
+/// ASCII without quotes; `value` is JSON. [`unsplice`] gives `record` back.
+pub fn splice_member(out: &mut Vec<u8>, record: &[u8], object: &Object, key: &str, value: &[u8]) {
+    let (head, tail) = record.split_at(object.close.min(record.len()));
+    out.reserve(record.len() + key.len() + value.len() + 6);
+    out.extend_from_slice(head);
+    out.extend_from_slice(if object.is_empty() { b"\"" } else { b", \"" });
+    push_member(out, key, value);
+    out.extend_from_slice(tail);
+}
+
+/// As [`splice_member`], but in the manner of the object: where its last member
+/// stands on a line of its own, so does the new one, indented alike. For reports
+/// that people open in an editor; [`unsplice`] takes it out just the same.
+pub fn splice_member_tidily(
+    out: &mut Vec<u8>,
+    record: &[u8],
+    object: &Object,
+    key: &str,
+    value: &[u8],
+) {
+    let gap = object
+        .last
+        .map(|last| (last, gap_before(record, object, last)));
+    let Some((last, gap)) = gap.filter(|(_, gap)| gap.contains(&b'\n')) else {
+        return splice_member(out, record, object, key, value);
+    };
+    let (head, tail) = record.split_at(last.value.end.min(record.len()));
+    out.extend_from_slice(head);
+    out.push(b',');
+    out.extend_from_slice(gap);
+    out.push(b'"');
+    push_member(out, key, value);
+    out.extend_from_slice(tail);
+}
+
+/// The white space between a member and the comma or brace before it.
+pub(super) fn gap_before<'a>(record: &'a [u8], object: &Object, member: Member) -> &'a [u8] {
+    let from = member.comma_before.unwrap_or(object.open) + 1;
+    record.get(from..member.key.start).unwrap_or_default()
+}
+
+fn push_member(out: &mut Vec<u8>, key: &str, value: &[u8]) {
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\": ");
+    out.extend_from_slice(value);
+}
+
+/// Writes `record` to `out` without `member`, which must be one of its members.
+///
+/// Of a member that [`splice_member`] put in, exactly what was put in goes. One
+/// that has since been moved to the front takes the comma after it along.
+pub fn remove_member(out: &mut Vec<u8>, record: &[u8], member: &Member) {
+    let (start, end) = match (member.comma_before, member.comma_after) {
+        (Some(comma), _) => (comma, member.value.end),
+        (None, Some(comma)) => (member.key.start, comma + 1),
+        (None, None) => (member.key.start, member.value.end),
+    };
+    cut(out, record, start, end);
+}
+
+pub(super) fn cut(out: &mut Vec<u8>, record: &[u8], start: usize, end: usize) {
+    out.extend_from_slice(record.get(..start).unwrap_or(record));
+    out.extend_from_slice(record.get(end..).unwrap_or_default());
+}
+
+/// Writes `record` to `out` without its last member, if that has the name `key`:
+/// the undoing of [`splice_member`]. Says whether there was one.
+///
+/// To take out a birthmark, wherever in the record it stands, use
+/// [`super::unstamp_record`].
+pub fn unsplice(out: &mut Vec<u8>, record: &[u8], key: &str) -> Result<bool, ScanError> {
+    let object = scan_object(record)?;
+    let last = object
+        .last
+        .filter(|last| super::key_is(last.key.of(record), key));
+    match &last {
+        Some(member) => remove_member(out, record, member),
+        None => out.extend_from_slice(record),
+    }
+    Ok(last.is_some())
+}

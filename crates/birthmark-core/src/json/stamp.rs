@@ -1,0 +1,268 @@
+//! Stamping a record and unstamping it.
+//!
+//! Where a record has no `metadata`, the birthmark becomes it. Where it has one
+//! that is the user's own and no birthmark, the two are merged; where they
+//! cannot be (it is no object, or a key stands in both), the birthmark goes
+//! under `birthmark`. In each of the three, [`unstamp_record`] gives the record
+//! back as it was, byte for byte. [`OnExisting`] says what else is allowed.
+
+use std::collections::HashSet;
+
+use super::locate::{Where, is_birthmark, locate_birthmark};
+use super::read::{as_text_lossy, members};
+use super::scan::{Member, Object, ScanError, scan_object};
+use super::splice::{cut, remove_member, splice_member};
+
+/// What to do with a record that has a birthmark, ours or foreign, already. A
+/// `metadata` of the user's own that is no birthmark is an error under `Error`
+/// and is otherwise merged into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnExisting {
+    /// Refuse.
+    #[default]
+    Error,
+    /// Keep the old birthmark as if it were the user's own metadata; the new one
+    /// goes under `birthmark`, in place of one of ours that may stand there.
+    Merge,
+    /// Take the old birthmark out, a foreign one with all of its `metadata`.
+    Replace,
+    /// Leave the record as it is.
+    Keep,
+}
+
+impl std::str::FromStr for OnExisting {
+    type Err = String;
+
+    /// Reads `error`, `merge`, `replace` or `keep`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "error" => Ok(Self::Error),
+            "merge" => Ok(Self::Merge),
+            "replace" => Ok(Self::Replace),
+            "keep" => Ok(Self::Keep),
+            _ => Err(format!("`{text}` is none of error, merge, replace, keep")),
+        }
+    }
+}
+
+/// Where a birthmark was put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Placed {
+    /// As `metadata`.
+    Metadata,
+    /// Into the user's own `metadata`.
+    Merged,
+    /// Under `birthmark`, since `metadata` was taken.
+    Beside,
+    /// In place of an older one, which is gone.
+    Replaced,
+    /// Nowhere: the older one was kept.
+    Kept,
+}
+
+/// Why a record could not be stamped or unstamped. The record is as it was, and
+/// nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StampError {
+    /// The record is not a JSON object.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The record has a birthmark already.
+    #[error("the record has a birthmark already")]
+    AlreadyStamped,
+    /// The record has a `metadata` of its own.
+    #[error("the record has a `metadata` of its own")]
+    HasMetadata,
+    /// Both `metadata` and `birthmark` are the user's own.
+    #[error("the record uses both `metadata` and `birthmark` for itself")]
+    NoPlace,
+    /// The `merged` of the birthmark was edited, so what is the user's and what
+    /// is ours cannot be told.
+    #[error("the birthmark in `metadata` cannot be told from the record's own keys")]
+    Unclear,
+}
+
+impl StampError {
+    /// What to do now.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Scan(_) => None,
+            Self::AlreadyStamped => Some("say `--on-existing keep`, `replace` or `merge`"),
+            Self::HasMetadata => Some("say `--on-existing merge` to keep its keys beside ours"),
+            Self::NoPlace => Some("rename one of the two keys, or stamp the file by a sidecar"),
+            Self::Unclear => Some("put `merged` back to the number of the record's own keys"),
+        }
+    }
+}
+
+/// Writes `record` to `out` with `birthmark`, which must pass
+/// [`super::check_birthmark`]. After an error `out` is as it was.
+pub fn stamp_record(
+    out: &mut Vec<u8>,
+    record: &[u8],
+    birthmark: &[u8],
+    existing: OnExisting,
+) -> Result<Placed, StampError> {
+    let object = scan_object(record)?;
+    stamp_scanned(out, record, &object, birthmark, existing)
+}
+
+fn stamp_scanned(
+    out: &mut Vec<u8>,
+    record: &[u8],
+    object: &Object,
+    birthmark: &[u8],
+    existing: OnExisting,
+) -> Result<Placed, StampError> {
+    let Some(found) = object.metadata else {
+        if object.birthmark.is_none() || locate_birthmark(record, object) == Where::Absent {
+            splice_member(out, record, object, "metadata", birthmark);
+            return Ok(Placed::Metadata);
+        }
+        return over_birthmark(out, record, object, birthmark, existing);
+    };
+    if locate_birthmark(record, object) != Where::Absent {
+        return over_birthmark(out, record, object, birthmark, existing);
+    }
+    if existing == OnExisting::Error {
+        return Err(StampError::HasMetadata);
+    }
+    let users = found.member.value.of(record);
+    if found.times == 1 && can_merge(users, birthmark) {
+        merge(out, record, users, found.member.value.start, birthmark);
+        return Ok(Placed::Merged);
+    }
+    beside(out, record, object, birthmark)
+}
+
+/// The record has a birthmark, ours or foreign.
+fn over_birthmark(
+    out: &mut Vec<u8>,
+    record: &[u8],
+    object: &Object,
+    birthmark: &[u8],
+    existing: OnExisting,
+) -> Result<Placed, StampError> {
+    let bare = match existing {
+        OnExisting::Error => return Err(StampError::AlreadyStamped),
+        OnExisting::Keep => {
+            out.extend_from_slice(record);
+            return Ok(Placed::Kept);
+        }
+        OnExisting::Merge => match locate_birthmark(record, object) {
+            Where::Beside(member) => removed(record, &member),
+            _ => return beside(out, record, object, birthmark),
+        },
+        OnExisting::Replace => take_all_out(record)?,
+    };
+    let object = scan_object(&bare)?;
+    if object.metadata.is_some() && locate_birthmark(&bare, &object) != Where::Absent {
+        beside(out, &bare, &object, birthmark)?;
+    } else if object
+        .birthmark
+        .is_some_and(|found| is_birthmark(found.member.value.of(&bare)))
+    {
+        return Err(StampError::NoPlace);
+    } else {
+        stamp_scanned(out, &bare, &object, birthmark, OnExisting::Merge)?;
+    }
+    Ok(Placed::Replaced)
+}
+
+fn removed(record: &[u8], member: &Member) -> Vec<u8> {
+    let mut bare = Vec::with_capacity(record.len());
+    remove_member(&mut bare, record, member);
+    bare
+}
+
+/// The record without any birthmark. There can be two, one under each key, and
+/// more only where keys stand twice, which is given up on soon.
+fn take_all_out(record: &[u8]) -> Result<Vec<u8>, StampError> {
+    let mut bare = record.to_vec();
+    for _ in 0..4 {
+        let object = scan_object(&bare)?;
+        if locate_birthmark(&bare, &object) == Where::Absent {
+            return Ok(bare);
+        }
+        let mut less = Vec::with_capacity(bare.len());
+        take_out(&mut less, &bare, &object, true)?;
+        bare = less;
+    }
+    Err(StampError::NoPlace)
+}
+
+fn beside(
+    out: &mut Vec<u8>,
+    record: &[u8],
+    object: &Object,
+    birthmark: &[u8],
+) -> Result<Placed, StampError> {
+    if object.birthmark.is_some() {
+        return Err(StampError::NoPlace);
+    }
+    splice_member(out, record, object, "birthmark", birthmark);
+    Ok(Placed::Beside)
+}
+
+/// Whether the user's metadata is an object that shares no key with ours.
+fn can_merge(users: &[u8], birthmark: &[u8]) -> bool {
+    if users.first() != Some(&b'{') || members(birthmark).next().is_none() {
+        return false;
+    }
+    let mut ours: HashSet<_> = members(birthmark)
+        .filter_map(|(key, _)| as_text_lossy(key))
+        .collect();
+    ours.insert("merged".into());
+    // `birthmark` and `git_commit` would make the result look like another case.
+    ours.insert("birthmark".into());
+    ours.insert("git_commit".into());
+    members(users).all(|(key, _)| as_text_lossy(key).is_none_or(|key| !ours.contains(&key)))
+}
+
+/// Puts the members of `birthmark` and `merged` behind the user's.
+fn merge(out: &mut Vec<u8>, record: &[u8], users: &[u8], start: usize, birthmark: &[u8]) {
+    let count = members(users).count();
+    let (head, tail) = record.split_at(start + users.len() - 1);
+    out.reserve(record.len() + birthmark.len() + 24);
+    out.extend_from_slice(head);
+    if count > 0 {
+        out.extend_from_slice(b", ");
+    }
+    out.extend_from_slice(inner(birthmark));
+    out.extend_from_slice(format!(", \"merged\": {count}").as_bytes());
+    out.extend_from_slice(tail);
+}
+
+/// What stands between the braces of an object.
+fn inner(object: &[u8]) -> &[u8] {
+    let object = object.trim_ascii();
+    object
+        .get(1..object.len().saturating_sub(1))
+        .unwrap_or_default()
+        .trim_ascii()
+}
+
+/// Writes `record` to `out` without its birthmark, and says where it stood. A
+/// record without one, or with a foreign one, is written as it is.
+pub fn unstamp_record(out: &mut Vec<u8>, record: &[u8]) -> Result<Where, StampError> {
+    let object = scan_object(record)?;
+    take_out(out, record, &object, false)?;
+    Ok(locate_birthmark(record, &object))
+}
+
+fn take_out(
+    out: &mut Vec<u8>,
+    record: &[u8],
+    object: &Object,
+    foreign: bool,
+) -> Result<(), StampError> {
+    match locate_birthmark(record, object) {
+        Where::Metadata(member) | Where::Beside(member) => remove_member(out, record, &member),
+        Where::Foreign(member) if foreign => remove_member(out, record, &member),
+        Where::Merged { ours, .. } => cut(out, record, ours.start, ours.end),
+        Where::Absent | Where::Foreign(_) => out.extend_from_slice(record),
+        Where::Unclear(_) => return Err(StampError::Unclear),
+    }
+    Ok(())
+}
