@@ -1,1 +1,23 @@
-//! Placeholder.
+//! Keeps: journals, manifests, objects and stamped files, safe against crashes.
+//!
+//! | question | room |
+//! |---|---|
+//! | where does a file stand? | [`layout`] |
+//! | how is a file written so that a crash cannot halve it? | [`atomic`] |
+//! | how are events recorded and read back? | [`journal`] |
+//! | how are records appended, and an interrupted file gone on with? | [`records`] |
+//! | how do the ranks of one launch find one session? | [`launches`] |
+//! | what does the project want? | [`config`] |
+//!
+//! Durability: what is acknowledged survives the death of the process at any
+//! instruction; with [`Durability::Power`](atomic::Durability) also a power cut.
+
+pub mod atomic;
+pub mod config;
+pub mod journal;
+pub mod launches;
+pub mod layout;
+pub mod objects;
+
+pub use atomic::{Durability, PathError};
+pub use layout::Layout;

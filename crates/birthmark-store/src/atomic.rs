@@ -1,0 +1,228 @@
+//! The only writer of files: temp file, sync, rename, sync folder.
+//!
+//! A file is either as it was or as it shall be, at every instant and after every
+//! crash: the new bytes go to a temporary file in the same folder, are synced,
+//! and take the old name in one rename; then the folder is synced, since a rename
+//! lives in the folder. Nothing is ever writable by all, whatever the umask.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// A failed use of a file, with its path.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} `{path}`")]
+pub struct PathError {
+    /// What was tried, as a verb: "write", "read", "create folder".
+    pub action: &'static str,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Why not.
+    #[source]
+    pub source: io::Error,
+}
+
+impl PathError {
+    /// Whether the file was simply not there.
+    pub fn is_not_found(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+
+    /// What the user can do now.
+    pub fn hint(&self) -> Option<String> {
+        let path = self.path.display();
+        match self.source.kind() {
+            io::ErrorKind::PermissionDenied => Some(format!("make `{path}` writable, or set BIRTHMARK_DIR to another folder")),
+            io::ErrorKind::StorageFull => Some("free some space; nothing of yours was changed".to_owned()),
+            io::ErrorKind::ReadOnlyFilesystem => Some("set BIRTHMARK_DIR to a folder that can be written".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Puts the path to an I/O error.
+pub trait PathContext<T> {
+    /// `action` is a verb, as in "cannot write `x`".
+    fn at(self, action: &'static str, path: &Path) -> Result<T, PathError>;
+}
+
+impl<T> PathContext<T> for io::Result<T> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T, PathError> {
+        self.map_err(|source| PathError { action, path: path.to_owned(), source })
+    }
+}
+
+/// What must survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The death of the process, at any instruction.
+    #[default]
+    Process,
+    /// Also a power cut: every acknowledged byte is synced.
+    Power,
+}
+
+/// Mode of new files, before the umask: never writable by group or others.
+pub const FILE_MODE: u32 = 0o644;
+/// Mode of new folders, before the umask.
+pub const FOLDER_MODE: u32 = 0o755;
+
+/// Replaces `path` by `bytes`, all or nothing. An existing file's mode is kept.
+pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), PathError> {
+    replace_with(path, durability, |file| file.write_all(bytes))
+}
+
+/// As [`replace`], with the bytes written by `fill`. When `fill` fails, nothing changes.
+pub fn replace_with(
+    path: &Path,
+    durability: Durability,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), PathError> {
+    let mut temp = temp_beside(path)?;
+    fill(temp.as_file_mut()).at("write", path)?;
+    settle(temp, path, durability)
+}
+
+/// A temporary file in the folder of `path`, with the mode that `path` has or would get.
+/// It is gone when dropped.
+pub fn temp_beside(path: &Path) -> Result<tempfile::NamedTempFile, PathError> {
+    let folder = folder_of(path);
+    let temp = tempfile::Builder::new()
+        .prefix(".birthmark-")
+        .permissions(fs::Permissions::from_mode(FILE_MODE))
+        .tempfile_in(folder)
+        .at("write", path)?;
+    if let Ok(old) = fs::metadata(path) {
+        // Best effort: a file system without modes has none to keep.
+        let _ = temp.as_file().set_permissions(old.permissions());
+    }
+    Ok(temp)
+}
+
+/// Gives a filled temporary file its final name.
+pub fn settle(temp: tempfile::NamedTempFile, path: &Path, durability: Durability) -> Result<(), PathError> {
+    if durability == Durability::Power {
+        temp.as_file().sync_all().at("sync", path)?;
+    }
+    temp.persist(path).map_err(|error| error.error).at("write", path)?;
+    if durability == Durability::Power {
+        sync_folder(folder_of(path))?;
+    }
+    Ok(())
+}
+
+/// Creates `path` with `bytes`; answers `false`, and changes nothing, when it is there
+/// already. The file appears whole or not at all.
+pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, PathError> {
+    let mut temp = temp_beside(path)?;
+    temp.write_all(bytes).at("write", path)?;
+    match temp.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error.error).at("create", path),
+    }
+}
+
+/// Creates a folder and its parents.
+pub fn create_folder(path: &Path) -> Result<(), PathError> {
+    fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).at("create folder", path)
+}
+
+/// Opens a file for appending, made if it is not there (refused if it is, with `fresh`).
+/// A symbolic link at its place is refused.
+pub fn open_append(path: &Path, fresh: bool) -> Result<File, PathError> {
+    OpenOptions::new()
+        .append(true)
+        .read(true)
+        .create(!fresh)
+        .create_new(fresh)
+        .mode(FILE_MODE)
+        .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
+        .open(path)
+        .at("open", path)
+}
+
+/// Reads a whole file of at most `limit` bytes.
+pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
+    use std::io::Read;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0))
+        .open(path)
+        .at("read", path)?;
+    let metadata = file.metadata().at("read", path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file")).at("read", path);
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).at("read", path)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::other(format!("it is larger than {limit} bytes"))).at("read", path);
+    }
+    Ok(bytes)
+}
+
+/// Makes a folder's entries survive a power cut.
+pub fn sync_folder(folder: &Path) -> Result<(), PathError> {
+    File::open(folder).and_then(|file| file.sync_all()).at("sync", folder)
+}
+
+/// The folder a path stands in; `.` for a bare name.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_fill_leaves_the_old_file_and_no_litter() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("report.json");
+        replace(&path, b"old", Durability::Power).unwrap();
+        let result = replace_with(&path, Durability::Process, |file| {
+            file.write_all(b"half")?;
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        });
+        assert!(result.unwrap_err().hint().is_some());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn mode_of_an_existing_file_is_kept_and_new_ones_are_not_writable_by_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        replace(&path, b"1", Durability::Process).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o022, 0);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        replace(&path, b"2", Durability::Process).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn create_new_lets_only_the_first_win() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("session");
+        assert!(create_new(&path, b"first").unwrap());
+        assert!(!create_new(&path, b"second").unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+    }
+
+    #[test]
+    fn reading_is_limited_and_a_fifo_does_not_hang() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("big");
+        replace(&path, &[0; 100], Durability::Process).unwrap();
+        assert!(read_limited(&path, 99).is_err());
+        assert_eq!(read_limited(&path, 100).unwrap().len(), 100);
+        let fifo = dir.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(read_limited(&fifo, 10).is_err());
+    }
+}

@@ -1,0 +1,174 @@
+//! `birthmark.toml`: a project's settings, with the line each came from.
+//!
+//! The file is never needed. What is not known is refused by name and line:
+//! a misspelled setting that is silently ignored is worse than none.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::atomic::{self, Durability, PathError};
+
+/// The name of the settings file, at the project's root.
+pub const CONFIG_NAME: &str = "birthmark.toml";
+const CONFIG_LIMIT: u64 = 1 << 20;
+
+/// What to do when a run starts with uncommitted changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDirty {
+    /// Say so in one line and go on.
+    #[default]
+    Warn,
+    /// Refuse to begin.
+    Refuse,
+}
+
+/// A setting and where it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// Its value.
+    pub value: T,
+    /// `birthmark.toml line 3`, or the name of the environment variable; `None` for the default.
+    pub from: Option<String>,
+}
+
+impl<T: Default> Default for Setting<T> {
+    fn default() -> Self {
+        Self { value: T::default(), from: None }
+    }
+}
+
+/// A project's settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// `artifacts`: the artifacts folder, relative to the file.
+    pub artifacts: Setting<Option<PathBuf>>,
+    /// `on_dirty`: `"warn"` or `"refuse"`.
+    pub on_dirty: Setting<OnDirty>,
+    /// `durability`: `"process"` or `"power"`.
+    pub durability: Setting<Durability>,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Io(#[from] PathError),
+    /// A line says something that cannot be.
+    #[error("`{}` line {line}: {reason}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads `birthmark.toml` in `root`; the defaults when there is none.
+    pub fn read(root: &Path) -> Result<Self, ConfigError> {
+        let path = root.join(CONFIG_NAME);
+        let bytes = match atomic::read_limited(&path, CONFIG_LIMIT) {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_not_found() => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        Self::parse(&text).map_err(|(span, reason)| ConfigError::Line {
+            line: line_of(&text, span.start),
+            path,
+            reason,
+        })
+    }
+
+    fn parse(text: &str) -> Result<Self, (Range<usize>, String)> {
+        let table = toml::de::DeTable::parse(text)
+            .map_err(|error| (error.span().unwrap_or(0..0), error.message().to_owned()))?;
+        let mut config = Self::default();
+        for (key, value) in table.get_ref() {
+            let from = Some(format!("{CONFIG_NAME} line {}", line_of(text, key.span().start)));
+            let word = value.get_ref().as_str();
+            let refuse = |allowed: &str| (value.span(), format!("`{}` must be {allowed}", key.get_ref()));
+            match (key.get_ref().as_ref(), word) {
+                ("artifacts", Some(folder)) if !folder.is_empty() => {
+                    config.artifacts = Setting { value: Some(PathBuf::from(folder)), from };
+                }
+                ("on_dirty", Some(word)) => {
+                    let value = parse_on_dirty(word).ok_or_else(|| refuse(ON_DIRTY_WORDS))?;
+                    config.on_dirty = Setting { value, from };
+                }
+                ("durability", Some("process")) => {
+                    config.durability = Setting { value: Durability::Process, from };
+                }
+                ("durability", Some("power")) => {
+                    config.durability = Setting { value: Durability::Power, from };
+                }
+                ("artifacts", _) => return Err(refuse("a folder")),
+                ("on_dirty", _) => return Err(refuse(ON_DIRTY_WORDS)),
+                ("durability", _) => return Err(refuse("\"process\" or \"power\"")),
+                (name, _) => {
+                    let reason = format!(
+                        "unknown setting `{name}`; there are `artifacts`, `on_dirty`, `durability`"
+                    );
+                    return Err((key.span(), reason));
+                }
+            }
+        }
+        Ok(config)
+    }
+}
+
+/// The allowed words of `on_dirty`, for messages.
+pub const ON_DIRTY_WORDS: &str = "\"warn\" or \"refuse\"";
+
+/// Reads a word of `on_dirty`.
+pub fn parse_on_dirty(word: &str) -> Option<OnDirty> {
+    match word {
+        "warn" => Some(OnDirty::Warn),
+        "refuse" => Some(OnDirty::Refuse),
+        _ => None,
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes().iter().take(offset).filter(|&&byte| byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_knows_its_line() {
+        let config = Config::parse("# ours\n\non_dirty = \"refuse\"\nartifacts = \"out\"\n").unwrap();
+        assert_eq!(config.on_dirty.value, OnDirty::Refuse);
+        assert_eq!(config.on_dirty.from.as_deref(), Some("birthmark.toml line 3"));
+        assert_eq!(config.artifacts.value, Some(PathBuf::from("out")));
+        assert_eq!(config.durability, Setting::default());
+    }
+
+    #[test]
+    fn unknown_settings_and_words_are_refused_with_their_line() {
+        let dir = tempfile::tempdir().unwrap();
+        for (text, line, word) in [
+            ("\non_dirt = \"warn\"\n", 2, "on_dirt"),
+            ("on_dirty = \"maybe\"\n", 1, "must be"),
+            ("on_dirty = 3\n", 1, "must be"),
+            ("a = \n", 1, ""),
+        ] {
+            atomic::replace(&dir.path().join(CONFIG_NAME), text.as_bytes(), Durability::Process).unwrap();
+            let error = Config::read(dir.path()).unwrap_err();
+            let ConfigError::Line { line: at, reason, .. } = error else { panic!("{error}") };
+            assert_eq!(at, line, "{text}: {reason}");
+            assert!(reason.contains(word), "{reason}");
+        }
+    }
+
+    #[test]
+    fn no_file_means_the_defaults() {
+        assert_eq!(Config::read(tempfile::tempdir().unwrap().path()).unwrap(), Config::default());
+    }
+}
