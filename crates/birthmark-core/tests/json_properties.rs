@@ -1,0 +1,226 @@
+//! What holds for every object: the scanner takes it, a birthmark spliced in
+//! comes out again without a trace, and no damage makes anything panic.
+
+use birthmark_core::json::{self, OnExisting, Placed, Where};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const MARK: &str = r#"{"git_commit": "0a1b", "artifact_type": "training_data", "merge": [1, {}], "birthmark": "birthmark/v1"}"#;
+
+fn space() -> impl Strategy<Value = String> {
+    proptest::collection::vec(select(vec![" ", "\t", "\r", "\n"]), 0..3).prop_map(|v| v.concat())
+}
+
+fn string() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "[a-zA-Z0-9 {}:,\\[\\]']{1,12}",
+        "[à-ÿα-ω一-丁😀-😅\u{2028}]{1,4}",
+        select(vec![
+            r#"\""#,
+            r"\\",
+            r"\/",
+            r"\b",
+            r"\f",
+            r"\n",
+            r"\r",
+            r"\t",
+            r"\u0041",
+            r"\ud800",
+            r"\udfff",
+            r"\ud83d\ude00",
+            r"\u2028",
+            "\u{7f}",
+        ])
+        .prop_map(ToOwned::to_owned),
+    ];
+    proptest::collection::vec(piece, 0..5).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
+}
+
+fn scalar() -> impl Strategy<Value = String> {
+    prop_oneof![
+        string(),
+        any::<i64>().prop_map(|n| n.to_string()),
+        any::<f64>()
+            .prop_filter("finite", |x| x.is_finite())
+            .prop_map(|x| format!("{x:e}")),
+        select(vec![
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "true",
+            "false",
+            "null",
+            "-0.0",
+            "1E+9",
+            "9007199254740993",
+            "123456789012345678901234567890",
+            r#""birthmark/v1""#,
+        ])
+        .prop_map(ToOwned::to_owned),
+    ]
+}
+
+/// Keys, those that mean something to us often among them.
+fn key() -> impl Strategy<Value = String> {
+    let known = [
+        "metadata",
+        "birthmark",
+        "git_commit",
+        "merged",
+        "m\\u0065tadata",
+        "birthmar\\u006b",
+        "artifact_type",
+        "topic",
+    ];
+    let known = select(known.to_vec()).prop_map(|name| format!("\"{name}\""));
+    prop_oneof![1 => string(), 2 => known]
+}
+
+fn list(
+    item: impl Strategy<Value = String>,
+    open: char,
+    close: char,
+) -> impl Strategy<Value = String> {
+    (
+        proptest::collection::vec((space(), item, space()), 0..5),
+        space(),
+    )
+        .prop_map(move |(items, empty)| {
+            let items: Vec<_> = items
+                .iter()
+                .map(|(a, item, b)| format!("{a}{item}{b}"))
+                .collect();
+            let inner = if items.is_empty() {
+                empty
+            } else {
+                items.join(",")
+            };
+            format!("{open}{inner}{close}")
+        })
+}
+
+fn object_of(value: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+    let member = (key(), space(), space(), value).prop_map(|(k, a, b, v)| format!("{k}{a}:{b}{v}"));
+    list(member, '{', '}')
+}
+
+fn value() -> impl Strategy<Value = String> {
+    scalar().prop_recursive(4, 24, 5, |inner| {
+        prop_oneof![list(inner.clone(), '[', ']'), object_of(inner)]
+    })
+}
+
+fn record() -> impl Strategy<Value = String> {
+    (space(), object_of(value()), space()).prop_map(|(a, object, b)| format!("{a}{object}{b}"))
+}
+
+fn stamp(record: &[u8], existing: OnExisting) -> Option<(Vec<u8>, Placed)> {
+    let mut out = Vec::new();
+    let placed = json::stamp_record(&mut out, record, MARK.as_bytes(), existing).ok()?;
+    Some((out, placed))
+}
+
+fn unstamp(record: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    json::unstamp_record(&mut out, record).unwrap();
+    out
+}
+
+/// Everything that reads bytes, so that a panic in any of it is seen.
+fn read_all(bytes: &[u8]) {
+    let mut out = Vec::new();
+    let scanned = json::scan_object(bytes);
+    assert!(scanned.is_err() || json::scan_value(bytes).is_ok());
+    if let Err(error) = scanned {
+        assert!(error.offset <= bytes.len());
+    }
+    let _ = json::find_birthmark(bytes);
+    let _ = json::check_envelope(bytes);
+    let _ = json::get(bytes, &["metadata", "git_commit"]);
+    let _ = (
+        json::as_text(bytes),
+        json::as_text_lossy(bytes),
+        json::key_is(bytes, "é"),
+    );
+    let _ = json::members(bytes).count();
+    let _ = json::unsplice(&mut out, bytes, "metadata");
+    let _ = json::unstamp_record(&mut out, bytes);
+    for existing in [
+        OnExisting::Error,
+        OnExisting::Merge,
+        OnExisting::Replace,
+        OnExisting::Keep,
+    ] {
+        let _ = json::stamp_record(&mut out, bytes, MARK.as_bytes(), existing);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn every_object_is_taken_and_a_splice_leaves_no_trace(
+        record in record(),
+        value in value(),
+        tidy: bool,
+    ) {
+        let object = json::scan_object(record.as_bytes()).unwrap();
+        let splice = if tidy { json::splice_member_tidily } else { json::splice_member };
+        let mut spliced = Vec::new();
+        splice(&mut spliced, record.as_bytes(), &object, "metadata", value.as_bytes());
+        prop_assert_eq!(json::get(&spliced, &["metadata"]), Some(value.trim_ascii().as_bytes()));
+        let mut back = Vec::new();
+        prop_assert!(json::unsplice(&mut back, &spliced, "metadata").unwrap());
+        prop_assert_eq!(back, record.as_bytes());
+    }
+
+    #[test]
+    fn unstamping_undoes_stamping_byte_for_byte(record in record()) {
+        let before = json::find_birthmark(record.as_bytes()).unwrap();
+        let Some((stamped, placed)) = stamp(record.as_bytes(), OnExisting::Merge) else {
+            return Ok(());
+        };
+        let place = json::find_birthmark(&stamped).unwrap();
+        prop_assert!(place.is_ours());
+        let commit = json::get(place.value(&stamped).unwrap(), &["git_commit"]);
+        prop_assert_eq!(commit, Some(b"\"0a1b\"".as_slice()));
+        if placed != Placed::Replaced {
+            prop_assert_eq!(unstamp(&stamped), record.as_bytes());
+        } else {
+            prop_assert!(before.is_ours());
+        }
+    }
+
+    #[test]
+    fn a_record_with_a_birthmark_is_kept_or_refused_as_it_stands(record in record()) {
+        let place = json::find_birthmark(record.as_bytes()).unwrap();
+        if place == Where::Absent {
+            return Ok(());
+        }
+        prop_assert_eq!(stamp(record.as_bytes(), OnExisting::Error), None);
+        let kept = stamp(record.as_bytes(), OnExisting::Keep);
+        prop_assert_eq!(kept, Some((record.into_bytes(), Placed::Kept)));
+    }
+
+    #[test]
+    fn no_damage_makes_anything_panic(
+        record in record(),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0..3), 1..6),
+    ) {
+        let mut bytes = record.into_bytes();
+        for (index, byte, how) in changes {
+            let at = index.index(bytes.len().max(1));
+            match how {
+                0 if at < bytes.len() => bytes[at] = byte,
+                1 if at < bytes.len() => drop(bytes.remove(at)),
+                _ => bytes.insert(at.min(bytes.len()), byte),
+            }
+        }
+        read_all(&bytes);
+    }
+
+    #[test]
+    fn no_bytes_at_all_make_anything_panic(bytes: Vec<u8>) {
+        read_all(&bytes);
+    }
+}
