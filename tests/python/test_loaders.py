@@ -452,6 +452,7 @@ TINY = textwrap.dedent(
     torch.manual_seed(0)
     config = transformers.GPT2Config(vocab_size=len(fast), n_positions=512, n_embd=16, n_layer=1, n_head=2, eos_token_id=fast.eos_token_id, bos_token_id=fast.bos_token_id)
     model = transformers.GPT2LMHeadModel(config)
+    model.generation_config.do_sample = True
     model.generation_config.top_k = 20
     model.generation_config.repetition_penalty = 1.05
     model.save_pretrained(folder)
@@ -463,7 +464,7 @@ TINY = textwrap.dedent(
 def hugging_face(tmp_path_factory):
     need("torch", "transformers", how="pip install torch transformers")
     folder = tmp_path_factory.mktemp("tiny")
-    subprocess.run([sys.executable, "-c", TINY, str(folder)], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", TINY, str(folder)], check=True)
     return folder
 
 

@@ -69,7 +69,8 @@ def _weights(quantization: str | None, torch: Any, transformers: Any) -> dict[st
         return {"quantization_config": config, "device_map": "auto"}
     if quantization not in _DTYPES:
         raise LoaderError(f"quantization {quantization!r} is not one of nf4, {', '.join(_DTYPES)}")
-    return {"torch_dtype": getattr(torch, _DTYPES[quantization])}
+    older = tuple(int(part) for part in transformers.__version__.split(".")[:2]) < (4, 56)
+    return {"torch_dtype" if older else "dtype": getattr(torch, _DTYPES[quantization])}
 
 
 def quantization_of(model: Any) -> str | None:
