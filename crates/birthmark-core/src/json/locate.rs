@@ -13,7 +13,7 @@
 //! the user's object stands again as it was. A birthmark under `birthmark` was
 //! put there because `metadata` was taken, so it is the younger of two and wins.
 
-use super::read::{as_text, as_u64, check_envelope, key_is, walk};
+use super::read::{as_text, as_u64, check_envelope, walk};
 use super::scan::{Member, Object, ScanError, ScanErrorKind, Span, scan_object};
 
 /// Where the birthmark of a record stands.
@@ -147,13 +147,12 @@ impl Inside {
     fn look(value: &[u8]) -> Self {
         let mut inside = Self::default();
         for (place, member) in walk(value).enumerate() {
-            let key = member.key.of(value);
-            if key_is(key, "birthmark") {
+            if member.is_named(value, "birthmark") {
                 let text = as_text(member.value.of(value));
                 inside.format = text.filter(|text| is_birthmark_format(text)).map(|_| place);
-            } else if key_is(key, "git_commit") {
+            } else if member.is_named(value, "git_commit") {
                 inside.commit = true;
-            } else if key_is(key, "merged") {
+            } else if member.is_named(value, "merged") {
                 inside.merged = true;
                 inside.users = as_u64(member.value.of(value))
                     .and_then(|count| usize::try_from(count).ok())

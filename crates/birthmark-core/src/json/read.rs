@@ -34,7 +34,7 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<Member> {
         let next = self.scanner.as_mut()?.member(self.last);
-        let Ok(Some((member, _))) = next else {
+        let Ok(Some(member)) = next else {
             self.scanner = None;
             return None;
         };
@@ -71,10 +71,10 @@ impl<'a> Iterator for Members<'a> {
 /// the last counts. An empty path gives the whole.
 pub fn get<'a>(object: &'a [u8], path: &[&str]) -> Option<&'a [u8]> {
     path.iter().try_fold(object, |inner, name| {
-        members(inner)
-            .filter(|(key, _)| key_is(key, name))
-            .last()
-            .map(|(_, value)| value)
+        let last = walk(inner)
+            .filter(|member| member.is_named(inner, name))
+            .last();
+        last.map(|member| member.value.of(inner))
     })
 }
 

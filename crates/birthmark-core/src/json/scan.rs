@@ -119,6 +119,8 @@ impl Span {
 pub struct Member {
     /// The key with its quotes.
     pub key: Span,
+    /// Whether the key is written with escapes.
+    pub escaped: bool,
     /// The colon.
     pub colon: usize,
     /// The value, without white space round it.
@@ -127,6 +129,18 @@ pub struct Member {
     pub comma_before: Option<usize>,
     /// The comma that parts it from the member after, if there is one.
     pub comma_after: Option<usize>,
+}
+
+impl Member {
+    /// Whether the key, in the bytes that were scanned, says `name`.
+    #[inline]
+    pub fn is_named(&self, bytes: &[u8], name: &str) -> bool {
+        if self.escaped {
+            return super::read::key_is(self.key.of(bytes), name);
+        }
+        self.key.end - self.key.start == name.len() + 2
+            && bytes.get(self.key.start + 1..self.key.end - 1) == Some(name.as_bytes())
+    }
 }
 
 /// A member that was looked for.
@@ -159,11 +173,10 @@ impl Object {
         self.last.is_none()
     }
 
-    fn note(&mut self, bytes: &[u8], member: Member, escaped: bool) {
-        let key = member.key.of(bytes);
-        let slot = if is_key(key, "metadata", escaped) {
+    fn note(&mut self, bytes: &[u8], member: Member) {
+        let slot = if member.is_named(bytes, "metadata") {
             &mut self.metadata
-        } else if is_key(key, "birthmark", escaped) {
+        } else if member.is_named(bytes, "birthmark") {
             &mut self.birthmark
         } else {
             return;
@@ -171,13 +184,6 @@ impl Object {
         let times = slot.map_or(1, |found| found.times + 1);
         *slot = Some(Found { member, times });
     }
-}
-
-fn is_key(raw: &[u8], name: &str, escaped: bool) -> bool {
-    if escaped {
-        return super::read::key_is(raw, name);
-    }
-    raw.len() == name.len() + 2 && raw.get(1..=name.len()) == Some(name.as_bytes())
 }
 
 /// Proves that `record` is one JSON object, with nothing but white space round
@@ -203,8 +209,8 @@ pub fn scan_object(record: &[u8]) -> Result<Object, ScanError> {
         metadata: None,
         birthmark: None,
     };
-    while let Some((member, escaped)) = scanner.member(object.last)? {
-        object.note(record, member, escaped);
+    while let Some(member) = scanner.member(object.last)? {
+        object.note(record, member);
         object.last = Some(member);
     }
     object.close = scanner.at - 1;
@@ -305,13 +311,9 @@ impl<'a> Scanner<'a> {
             .is_some_and(|word| word >> (level % 64) & 1 == 1)
     }
 
-    /// The next member of the object that is open, and whether its key has
-    /// escapes; none after its closing brace, which is then behind us.
+    /// The next member of the object that is open; none after its closing brace, which is then behind us.
     #[inline]
-    pub(super) fn member(
-        &mut self,
-        last: Option<Member>,
-    ) -> Result<Option<(Member, bool)>, ScanError> {
+    pub(super) fn member(&mut self, last: Option<Member>) -> Result<Option<Member>, ScanError> {
         self.space();
         let comma_before = last.and_then(|member| member.comma_after);
         if comma_before.is_none() && self.peek() == Some(b'}') {
@@ -339,16 +341,14 @@ impl<'a> Scanner<'a> {
             start,
             end: key_end,
         };
-        Ok(Some((
-            Member {
-                key,
-                colon,
-                value,
-                comma_before,
-                comma_after,
-            },
+        Ok(Some(Member {
+            key,
             escaped,
-        )))
+            colon,
+            value,
+            comma_before,
+            comma_after,
+        }))
     }
 
     /// A key and its colon: where the key ends, where the colon stands, and

@@ -182,11 +182,12 @@ fn take_all_out(record: &[u8]) -> Result<Vec<u8>, StampError> {
     let mut bare = record.to_vec();
     for _ in 0..4 {
         let object = scan_object(&bare)?;
-        if locate_birthmark(&bare, &object) == Where::Absent {
+        let place = locate_birthmark(&bare, &object);
+        if place == Where::Absent {
             return Ok(bare);
         }
         let mut less = Vec::with_capacity(bare.len());
-        take_out(&mut less, &bare, &object, true)?;
+        take_out(&mut less, &bare, place, true)?;
         bare = less;
     }
     Err(StampError::NoPlace)
@@ -247,17 +248,18 @@ fn inner(object: &[u8]) -> &[u8] {
 /// record without one, or with a foreign one, is written as it is.
 pub fn unstamp_record(out: &mut Vec<u8>, record: &[u8]) -> Result<Where, StampError> {
     let object = scan_object(record)?;
-    take_out(out, record, &object, false)?;
-    Ok(locate_birthmark(record, &object))
+    let place = locate_birthmark(record, &object);
+    take_out(out, record, place, false)?;
+    Ok(place)
 }
 
 fn take_out(
     out: &mut Vec<u8>,
     record: &[u8],
-    object: &Object,
+    place: Where,
     foreign: bool,
 ) -> Result<(), StampError> {
-    match locate_birthmark(record, object) {
+    match place {
         Where::Metadata(member) | Where::Beside(member) => remove_member(out, record, &member),
         Where::Foreign(member) if foreign => remove_member(out, record, &member),
         Where::Merged { ours, .. } => cut(out, record, ours.start, ours.end),
