@@ -18,6 +18,8 @@ pub mod journal;
 pub mod launches;
 pub mod layout;
 pub mod objects;
+pub mod records;
+pub mod running;
 
 pub use atomic::{Durability, PathError};
 pub use layout::Layout;
