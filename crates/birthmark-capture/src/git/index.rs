@@ -1,0 +1,194 @@
+//! The index: read whole, held against the commit, and made to hide nothing.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use birthmark_core::Finding;
+use birthmark_core::code::ChangeKind;
+use gix::ObjectId;
+use gix::bstr::{BStr, BString, ByteSlice};
+use gix::diff::index::ChangeRef;
+use gix::index::entry::{Flags, Mode};
+
+use super::head::{Head, NO_COMMIT};
+use super::open::Repository;
+use super::status::Seen;
+use super::text::display_path;
+
+/// Reads the index; a work tree without one has an empty one.
+pub(super) fn read_index(repository: &Repository) -> Result<gix::index::File, String> {
+    let git = &repository.git;
+    let path = git.index_path();
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let empty = gix::index::State::new(git.object_hash());
+            return Ok(gix::index::File::from_state(empty, path));
+        }
+        Ok(meta) if meta.is_file() || meta.is_symlink() => {}
+        _ => return Err("the index cannot be read".to_owned()),
+    }
+    let index = git.open_index().map_err(|error| {
+        let error = display_path(error.to_string().as_bytes());
+        format!("the index cannot be read: {error}")
+    })?;
+    if index.is_sparse() { expand(git, index) } else { Ok(index) }
+}
+
+/// Puts the files of a sparse index's folders in their place, not checked out.
+fn expand(git: &gix::Repository, mut index: gix::index::File) -> Result<gix::index::File, String> {
+    let folders: Vec<(BString, ObjectId)> = {
+        let sparse = index.entries().iter().filter(|entry| entry.mode.is_sparse());
+        sparse.map(|entry| (entry.path(&index).to_owned(), entry.id)).collect()
+    };
+    index.remove_entries(|_, _, entry| entry.mode.is_sparse());
+    for (folder, tree) in folders {
+        let inner = git.index_from_tree(&tree);
+        let inner = inner.map_err(|_| "the sparse index cannot be expanded".to_owned())?;
+        for entry in inner.entries() {
+            let mut path = folder.clone();
+            path.extend_from_slice(entry.path(&inner));
+            let flags = Flags::SKIP_WORKTREE | Flags::EXTENDED;
+            index.dangerously_push_entry(entry.stat, entry.id, flags, entry.mode, path.as_ref());
+        }
+    }
+    index.sort_entries();
+    Ok(index)
+}
+
+/// Holds the index against the commit.
+pub(super) fn staged(
+    repository: &Repository,
+    head: &Head,
+    index: &gix::index::File,
+    seen: &Arc<Mutex<Seen>>,
+) -> Result<(), String> {
+    let git = &repository.git;
+    let tree = match &head.commit {
+        Finding::Found(commit) => {
+            let tree = git.find_commit(*commit).and_then(|commit| Ok(commit.tree_id()?.detach()));
+            tree.map_err(|_| "the commit's tree cannot be read".to_owned())?
+        }
+        Finding::Unknown(reason) if reason == NO_COMMIT => git.empty_tree().id,
+        Finding::Unknown(reason) => return Err(reason.clone()),
+        Finding::Absent => return Err("HEAD names nothing".to_owned()),
+    };
+    // The index remembers the tree that it was last whole for; git trusts that, too.
+    let same = index.tree().is_some_and(|cached| cached.num_entries.is_some() && cached.id == tree);
+    if same && repository.trusted {
+        return Ok(());
+    }
+    let mut everywhere = git
+        .pathspec(
+            false,
+            None::<&BStr>,
+            false,
+            index,
+            gix::worktree::stack::state::attributes::Source::IdMapping,
+        )
+        .map_err(|_| "the index cannot be compared".to_owned())?;
+    let renames = gix::status::tree_index::TrackRenames::Disabled;
+    let compared = git.tree_index_status(&tree, index, Some(&mut everywhere), renames, |change, _, _| {
+        if let Ok(mut seen) = seen.lock() {
+            note_staged(&mut seen, &change);
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    });
+    compared.map(drop).map_err(|error| {
+        let error = display_path(error.to_string().as_bytes());
+        format!("the index cannot be compared with the commit: {error}")
+    })
+}
+
+/// One difference between commit and index.
+fn note_staged(seen: &mut Seen, change: &ChangeRef<'_, '_>) {
+    let (path, kind, id) = match change {
+        ChangeRef::Addition { location, id, .. } => (location, ChangeKind::New, id.to_hex().to_string()),
+        ChangeRef::Deletion { location, .. } => (location, ChangeKind::Deleted, String::new()),
+        ChangeRef::Modification { location, id, entry_mode, previous_entry_mode, previous_id, .. } => {
+            let kind = match (entry_mode, previous_entry_mode) {
+                (&Mode::COMMIT, &Mode::COMMIT) => ChangeKind::Submodule,
+                _ if id == previous_id => ChangeKind::ModeChanged,
+                _ => ChangeKind::Staged,
+            };
+            (location, kind, id.to_hex().to_string())
+        }
+        ChangeRef::Rewrite { location, id, .. } => (location, ChangeKind::New, id.to_hex().to_string()),
+    };
+    seen.staged += 1;
+    seen.change(location_of(path), kind, id);
+}
+
+fn location_of<'a>(path: &'a std::borrow::Cow<'_, BStr>) -> &'a BStr {
+    path.as_bstr()
+}
+
+/// What an entry was flagged with, by its path.
+pub(super) type Flagged = HashMap<BString, Flags>;
+
+/// Takes the flags away by which git is told not to look at a file, and says whose.
+///
+/// A file of a sparse checkout that is not there stays flagged: it is meant to be gone.
+/// One that is there counts as any other, as git has it since 2.36.
+pub(super) fn with_hidden_made_visible(
+    repository: &Repository,
+    mut index: gix::index::File,
+) -> (gix::index::File, Flagged) {
+    let git = &repository.git;
+    let root = git.workdir().map(PathBuf::from).unwrap_or_default();
+    let config = git.config_snapshot();
+    let sparse = config.boolean("core.sparseCheckout").unwrap_or(false)
+        && !config.boolean("sparse.expectFilesOutsideOfPatterns").unwrap_or(false);
+    let watched = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE;
+    let mut flagged = Flagged::new();
+    let mut folders = Folders::new(root);
+    for (entry, path) in index.entries_mut_with_paths() {
+        entry.flags.remove(Flags::UPTODATE | Flags::FSMONITOR_VALID);
+        let flags = entry.flags & watched;
+        if flags.is_empty() {
+            continue;
+        }
+        let skipped = flags.contains(Flags::SKIP_WORKTREE);
+        if skipped && !folders.has(path) {
+            continue;
+        }
+        entry.flags.remove(watched);
+        if !skipped || !sparse || flags.contains(Flags::ASSUME_VALID) {
+            flagged.insert(path.to_owned(), flags);
+        }
+    }
+    (index, flagged)
+}
+
+/// Which files are there, with one question for a whole folder that is not.
+struct Folders {
+    root: PathBuf,
+    missing: Option<BString>,
+}
+
+impl Folders {
+    fn new(root: PathBuf) -> Self {
+        Self { root, missing: None }
+    }
+
+    fn has(&mut self, path: &BStr) -> bool {
+        if self.missing.as_ref().is_some_and(|missing| path.starts_with(missing)) {
+            return false;
+        }
+        let Ok(relative) = gix::path::from_bstr(path) else {
+            return true;
+        };
+        let lies = self.root.join(&relative);
+        if lies.symlink_metadata().is_ok() {
+            return true;
+        }
+        let gone = relative.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+        let gone = gone.take_while(|folder| !self.root.join(folder).is_dir()).last();
+        if let Some(folder) = gone {
+            let mut prefix = BString::from(folder.as_os_str().as_encoded_bytes());
+            prefix.push(b'/');
+            self.missing = Some(prefix);
+        }
+        false
+    }
+}

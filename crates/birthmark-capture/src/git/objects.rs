@@ -1,0 +1,139 @@
+//! Questions about recorded commits, asked once each: for `verify`.
+//!
+//! * Opened with reduced trust, whoever owns the repository: nothing can run.
+//! * Fifty commits cost one walk: it goes on where the last question left it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use birthmark_core::Finding;
+use birthmark_core::code::ObjectKind;
+use gix::ObjectId;
+use gix::sec::Trust;
+
+use super::history::{Reach, tips};
+use super::open::Repository;
+
+/// How long all walks of one [`Objects`] may take together.
+const WALK_LIMIT: Duration = Duration::from_secs(5);
+
+/// The object database round a path, opened for reading only.
+pub struct Objects {
+    repository: Repository,
+    branches: Option<Reach>,
+    remotes: Option<Reach>,
+    left: Duration,
+}
+
+impl std::fmt::Debug for Objects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Objects").field("repository", &self.repository).finish_non_exhaustive()
+    }
+}
+
+impl Objects {
+    /// Opens the repository that `anchor` lies in.
+    pub fn open(anchor: &Path) -> Finding<Self> {
+        Repository::discover_with(anchor, Trust::Reduced).map(|repository| Self {
+            repository,
+            branches: None,
+            remotes: None,
+            left: WALK_LIMIT,
+        })
+    }
+
+    /// Top level of the work tree; `None` in a bare repository.
+    pub fn root(&self) -> Option<&Path> {
+        self.repository.root()
+    }
+
+    /// What the full hex id names here. Absent: no such object in this clone.
+    /// Unknown: not an id of this repository's format, or it cannot be read.
+    pub fn kind(&self, hex: &str) -> Finding<ObjectKind> {
+        let id = match self.parse(hex) {
+            Finding::Found(id) => id,
+            Finding::Absent => return Finding::Absent,
+            Finding::Unknown(reason) => return Finding::Unknown(reason),
+        };
+        match self.repository.git.try_find_header(id) {
+            Ok(Some(header)) => Finding::Found(match header.kind() {
+                gix::objs::Kind::Commit => ObjectKind::Commit,
+                gix::objs::Kind::Tree => ObjectKind::Tree,
+                gix::objs::Kind::Blob => ObjectKind::Blob,
+                gix::objs::Kind::Tag => ObjectKind::Tag,
+            }),
+            Ok(None) => Finding::Absent,
+            Err(_) => Finding::unknown(format!("{id} cannot be read")),
+        }
+    }
+
+    /// Whether a local or remote-tracking branch holds the commit.
+    pub fn reachable_from_branch(&mut self, hex: &str) -> Finding<bool> {
+        self.ask(hex, Walk::Branches)
+    }
+
+    /// Whether a remote-tracking branch holds the commit, as of the last fetch or
+    /// push. Absent if there is none and no remote either.
+    pub fn on_remote(&mut self, hex: &str) -> Finding<bool> {
+        self.ask(hex, Walk::Remotes)
+    }
+
+    fn ask(&mut self, hex: &str, walk: Walk) -> Finding<bool> {
+        let id = match self.parse(hex) {
+            Finding::Found(id) => id,
+            Finding::Absent => return Finding::Absent,
+            Finding::Unknown(reason) => return Finding::Unknown(reason),
+        };
+        let started = Instant::now();
+        let deadline = started + self.left;
+        let place = match walk {
+            Walk::Branches => &mut self.branches,
+            Walk::Remotes => &mut self.remotes,
+        };
+        let reach = match place {
+            Some(reach) => reach,
+            None => match begin(&self.repository, walk) {
+                Finding::Found(reach) => place.insert(reach),
+                Finding::Absent => return Finding::Absent,
+                Finding::Unknown(reason) => return Finding::Unknown(reason),
+            },
+        };
+        let answer = reach.contains(&self.repository.git, id, deadline);
+        self.left = self.left.saturating_sub(started.elapsed());
+        answer
+    }
+
+    /// A full id in this repository's format.
+    fn parse(&self, hex: &str) -> Finding<ObjectId> {
+        let format = self.repository.git.object_hash();
+        match ObjectId::from_hex(hex.as_bytes()) {
+            Ok(id) if id.kind() == format => Finding::Found(id),
+            Ok(_) => Finding::unknown(format!("not a {format} id, as this repository has")),
+            Err(_) => Finding::unknown("not a full object id"),
+        }
+    }
+}
+
+/// Which references a walk begins at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Walk {
+    Branches,
+    Remotes,
+}
+
+fn begin(repository: &Repository, walk: Walk) -> Finding<Reach> {
+    let prefixes: &[&str] = match walk {
+        Walk::Branches => &["refs/heads/", "refs/remotes/"],
+        Walk::Remotes => &["refs/remotes/"],
+    };
+    let tips = match tips(repository, prefixes) {
+        Finding::Found(tips) => tips,
+        Finding::Absent => Vec::new(),
+        Finding::Unknown(reason) => return Finding::Unknown(reason),
+    };
+    let git = &repository.git;
+    if walk == Walk::Remotes && tips.is_empty() && super::head::remotes(git).is_empty() {
+        return Finding::Absent;
+    }
+    Finding::Found(Reach::from_tips(git, tips))
+}

@@ -1,0 +1,235 @@
+//! From a path to an opened repository, with the trust that it deserves.
+//!
+//! * Found by walking up from the anchor: first where it really lies (symlinks
+//!   resolved, as Python does for a script), then where it seems to lie.
+//! * The environment is not obeyed, apart from `HOME` and `XDG_CONFIG_HOME`, which say
+//!   where the user's own settings are.
+//! * A repository that neither belongs to the user nor stands in their
+//!   `safe.directory` is opened without its includes, and without any filter.
+
+use std::path::{Path, PathBuf};
+
+use birthmark_core::Finding;
+use gix::sec::Trust;
+
+/// The reason for everything that a repository would have told.
+pub(super) const NOT_A_REPOSITORY: &str = "not a git repository";
+
+/// A configuration file over this size is not read.
+const LARGEST_CONFIG: u64 = 8 << 20;
+
+/// Variables that would point git elsewhere, or change what it reads.
+const NOT_OBEYED: [&str; 17] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+    "GIT_NAMESPACE",
+    "GIT_CONFIG",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+];
+
+/// The variables of the list above that are set, by name.
+pub(super) fn git_environment() -> Vec<String> {
+    let set = NOT_OBEYED.iter().filter(|name| std::env::var_os(name).is_some());
+    set.map(|name| (*name).to_owned()).collect()
+}
+
+/// An opened repository: nothing in it is written, and nothing runs unless it is trusted.
+pub struct Repository {
+    pub(super) git: gix::Repository,
+    pub(super) trusted: bool,
+    /// Filters that an untrusted repository asks for and does not get.
+    pub(super) refused_filters: Vec<Vec<u8>>,
+    /// References are kept in a form that only the git program reads.
+    pub(super) reftable: bool,
+}
+
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let root = self.root();
+        f.debug_struct("Repository").field("root", &root).field("trusted", &self.trusted).finish()
+    }
+}
+
+impl Repository {
+    /// The repository that `anchor` (a file or folder, there or not) lies in.
+    ///
+    /// `Unknown("not a git repository")` where there is none; never `Absent`.
+    pub fn discover(anchor: &Path) -> Finding<Self> {
+        Self::discover_with(anchor, Trust::Full)
+    }
+
+    /// The same, with at most the given trust: what is only read for somebody else
+    /// runs nothing, whoever owns it.
+    pub(super) fn discover_with(anchor: &Path, most: Trust) -> Finding<Self> {
+        let mut reason = NOT_A_REPOSITORY.to_owned();
+        for start in starts(anchor) {
+            match discover_from(&start, most) {
+                Finding::Unknown(other) if other == NOT_A_REPOSITORY => {}
+                Finding::Unknown(other) => reason = other,
+                found => return found,
+            }
+        }
+        Finding::Unknown(reason)
+    }
+
+    /// The repository whose work tree is exactly `root` (a submodule).
+    pub(super) fn at_root(root: &Path, most: Trust) -> Finding<Self> {
+        if !root.join(".git").exists() {
+            return Finding::unknown("not checked out");
+        }
+        discover_from(root, most)
+    }
+
+    /// Top level of the work tree; `None` in a bare repository.
+    pub fn root(&self) -> Option<&Path> {
+        self.git.workdir()
+    }
+
+    /// Whether the user owns it, or named it in `safe.directory`.
+    pub fn is_trusted(&self) -> bool {
+        self.trusted
+    }
+}
+
+/// Folders to walk up from: the real one, then the one that was named.
+fn starts(anchor: &Path) -> Vec<PathBuf> {
+    let Ok(absolute) = std::path::absolute(anchor) else {
+        return Vec::new();
+    };
+    let named = absolute.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let folder = |path: &Path| {
+        if path.is_dir() { path.to_owned() } else { path.parent().unwrap_or(path).to_owned() }
+    };
+    let mut starts = Vec::new();
+    if let Ok(real) = named.canonicalize() {
+        starts.push(folder(&real));
+    }
+    let seeming = named.ancestors().skip(1).find(|parent| parent.join(".git").exists());
+    let seeming = seeming.and_then(|parent| parent.canonicalize().ok());
+    starts.extend(seeming.filter(|parent| !starts.iter().any(|start| start.starts_with(parent))));
+    starts
+}
+
+/// Walks up from an absolute folder, and opens what is found.
+fn discover_from(start: &Path, most: Trust) -> Finding<Repository> {
+    let options = gix::discover::upwards::Options::default();
+    let Ok((found, trust)) = gix::discover::upwards_opts(start, options) else {
+        return Finding::unknown(NOT_A_REPOSITORY);
+    };
+    let trust = trust.min(most);
+    let (git_dir, work_tree) = found.into_repository_and_work_tree_directories();
+    if let Some(reason) = refusal(&git_dir) {
+        return Finding::Unknown(reason);
+    }
+    let path = work_tree.as_deref().unwrap_or(&git_dir);
+    let opened = open(path, trust).and_then(|git| {
+        // Named in `safe.directory`: read it again, as git would.
+        let vouched = trust == Trust::Reduced && most == Trust::Full;
+        if vouched && git.git_dir_trust() == Trust::Full {
+            return open(path, Trust::Full);
+        }
+        Ok(git)
+    });
+    match opened {
+        Ok(git) => ready(git, most),
+        Err(error) => Finding::Unknown(format!(
+            "the git repository cannot be opened: {}",
+            super::text::display_path(error.to_string().as_bytes())
+        )),
+    }
+}
+
+/// Why the files that are read first must not be read at all.
+fn refusal(git_dir: &Path) -> Option<String> {
+    for name in ["HEAD", "config", "config.worktree", "commondir"] {
+        match git_dir.join(name).metadata() {
+            Ok(meta) if !meta.is_file() => {
+                return Some(format!("{name} of the git repository is no regular file"));
+            }
+            Ok(meta) if meta.len() > LARGEST_CONFIG => {
+                return Some(format!("{name} of the git repository is over 8 MiB"));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Opens without obeying the environment, and without includes unless trusted.
+fn open(path: &Path, trust: Trust) -> gix::Result<gix::Repository> {
+    use gix::open::permissions;
+    let deny = gix::sec::Permission::Deny;
+    let permissions = gix::open::Permissions {
+        env: permissions::Environment {
+            xdg_config_home: gix::sec::Permission::Allow,
+            home: gix::sec::Permission::Allow,
+            git_prefix: deny,
+            objects: deny,
+            http_transport: deny,
+            identity: deny,
+            ssh_prefix: deny,
+            other: deny,
+        },
+        config: permissions::Config {
+            git_binary: false,
+            system: true,
+            git: true,
+            user: true,
+            env: false,
+            includes: trust == Trust::Full,
+        },
+        attributes: permissions::Attributes { git_binary: false, system: true, git: true },
+    };
+    let options = gix::open::Options::default().permissions(permissions).with(trust);
+    Ok(options.open(path)?.to_thread_local())
+}
+
+/// Takes from an untrusted repository what could run.
+fn ready(mut git: gix::Repository, most: Trust) -> Finding<Repository> {
+    let trusted = most == Trust::Full && git.git_dir_trust() == Trust::Full;
+    let refused_filters = if trusted { Vec::new() } else { remove_filters(&mut git) };
+    if !trusted && !refused_filters.is_empty() && has_filters(&git) {
+        return Finding::unknown("the filters of an untrusted repository could not be refused");
+    }
+    let storage = git.config_snapshot().string("extensions.refStorage");
+    let reftable = storage.is_some_and(|name| name.starts_with(b"reftable"));
+    Finding::Found(Repository { git, trusted, refused_filters, reftable })
+}
+
+/// Takes every `filter` section away, the user's own too: with the attributes of the
+/// repository, it could be made to run on files of the repository's choice.
+fn remove_filters(git: &mut gix::Repository) -> Vec<Vec<u8>> {
+    let names: Vec<Vec<u8>> = {
+        let config = git.config_snapshot();
+        let sections = config.plumbing().sections_by_name("filter").into_iter().flatten();
+        let names = sections.filter_map(|section| section.header().subsection_name());
+        names.map(|name| name.to_vec()).collect()
+    };
+    if names.is_empty() {
+        return names;
+    }
+    let mut config = git.config_snapshot_mut();
+    for name in &names {
+        while config.remove_section("filter", gix::bstr::BStr::new(name)).is_some() {}
+    }
+    // A failure shows in `has_filters`, which is asked next.
+    let _checked_after = config.commit();
+    names
+}
+
+fn has_filters(git: &gix::Repository) -> bool {
+    let config = git.config_snapshot();
+    config.plumbing().sections_by_name("filter").is_some_and(|mut sections| sections.next().is_some())
+}

@@ -1,0 +1,301 @@
+//! The state of the work tree: is it what the commit would give back?
+//!
+//! * Read in one pass over the index and one over the folders, in parallel; nothing
+//!   is written back.
+//! * What is seen is kept as it comes, so that a look that is cut short still knows
+//!   what it saw: one seen change proves "dirty", and only a whole look proves "clean".
+//! * Files that git was told not to look at are looked at, and named as hidden.
+//!
+//! Limits: a single file that is being hashed is not interrupted; the look is then
+//! abandoned with what it saw.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use birthmark_core::Finding;
+use birthmark_core::code::{ChangeKind, ChangedFile, CodeState, MOST_CHANGED_FILES, SubmoduleState};
+use gix::bstr::{BStr, BString};
+
+use super::head::{self, Head};
+use super::open::Repository;
+use super::text::display_path;
+use super::{StatusOptions, history, index, outside, submodule, visit};
+use crate::probe::spoken;
+
+pub(super) use super::index::read_index;
+
+/// How long a look may still hand over what it has after its time is up.
+const GRACE: Duration = Duration::from_millis(60);
+
+/// What is Birthmark's own, and so no dirt.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Own {
+    folders: Vec<PathBuf>,
+    files: HashSet<PathBuf>,
+}
+
+impl Own {
+    fn new(options: &StatusOptions) -> Self {
+        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        Self {
+            folders: options.artifacts.iter().map(real).collect(),
+            files: options.generated.iter().map(real).collect(),
+        }
+    }
+
+    /// Whether this untracked file is an artifact or a sidecar.
+    pub(super) fn has(&self, root: &Path, path: &BStr) -> bool {
+        if path.ends_with(b".birthmark.json") {
+            return true;
+        }
+        if self.folders.is_empty() && self.files.is_empty() {
+            return false;
+        }
+        let Ok(relative) = gix::path::from_bstr(path) else {
+            return false;
+        };
+        let absolute = root.join(relative);
+        self.files.contains(&absolute) || self.folders.iter().any(|folder| absolute.starts_with(folder))
+    }
+}
+
+/// What a look has seen so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    pub(super) changes: BTreeMap<BString, (ChangeKind, String)>,
+    pub(super) staged: u64,
+    pub(super) unstaged: u64,
+    pub(super) untracked: u64,
+    pub(super) untracked_artifacts: u64,
+    pub(super) hidden: Vec<String>,
+    pub(super) submodules: Vec<SubmoduleState>,
+    unclear: Option<String>,
+}
+
+impl Seen {
+    /// Notes that something could not be decided; the first reason is kept.
+    pub(super) fn cannot_tell(&mut self, reason: String) {
+        self.unclear.get_or_insert(reason);
+    }
+
+    /// Notes a change; what the work tree says comes later and wins.
+    pub(super) fn change(&mut self, path: &BStr, kind: ChangeKind, mark: String) {
+        self.changes.insert(path.to_owned(), (kind, mark));
+    }
+
+    /// One seen change is dirt; nothing seen is clean only if all was looked at.
+    pub(super) fn verdict(&self, failure: Option<String>) -> Finding<bool> {
+        if self.staged + self.unstaged + self.untracked > 0 {
+            return Finding::Found(true);
+        }
+        match failure.or_else(|| self.unclear.clone()) {
+            Some(reason) => Finding::Unknown(reason),
+            None => Finding::Found(false),
+        }
+    }
+
+    /// Whether there is nothing but untracked files.
+    pub(super) fn only_untracked(&self) -> bool {
+        self.staged + self.unstaged == 0 && self.untracked > 0
+    }
+}
+
+/// What the looking thread hands over, in this order.
+enum Message {
+    Head(Box<CodeState>, PathBuf),
+    Done(Result<(), String>),
+    Pushed(Finding<bool>),
+}
+
+/// See [`super::capture_status`].
+pub(super) fn capture(anchor: &Path, options: &StatusOptions) -> CodeState {
+    let deadline = Instant::now() + options.time_limit;
+    let late = format!("status did not answer in {}", spoken(options.time_limit));
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let receiver = start(anchor, options, deadline, &interrupt, &seen);
+    let Some(receiver) = receiver else {
+        return outside("no thread could be started for status");
+    };
+    let mut state = None;
+    let mut outcome = None;
+    let mut pushed = None;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = if interrupt.load(Ordering::Relaxed) { GRACE } else { left };
+        match receiver.recv_timeout(left) {
+            Ok(Message::Head(head, root)) => state = Some((*head, root)),
+            Ok(Message::Done(done)) => outcome = Some(done),
+            Ok(Message::Pushed(answer)) => pushed = Some(answer),
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                if interrupt.swap(true, Ordering::Relaxed) {
+                    break;
+                }
+            }
+        }
+    }
+    let cut_short = interrupt.load(Ordering::Relaxed);
+    let Some((mut state, root)) = state else {
+        return outside(if cut_short { &late } else { "git failed inside" });
+    };
+    let failure = match outcome {
+        Some(Ok(())) => None,
+        Some(Err(_)) | None if cut_short => Some(late.clone()),
+        Some(Err(reason)) => Some(reason),
+        None => Some("status failed inside".to_owned()),
+    };
+    if !state.bare && state.object_format.is_some() {
+        let seen = seen.lock().map(|seen| seen.clone()).unwrap_or_default();
+        fill(&mut state, &root, seen, failure);
+    }
+    settle_pushed(&mut state, pushed, &late);
+    state
+}
+
+/// A walk that did not answer leaves the glance, if that one knew.
+fn settle_pushed(state: &mut CodeState, pushed: Option<Finding<bool>>, late: &str) {
+    match pushed {
+        Some(pushed) => state.pushed = pushed,
+        None if state.pushed.reason().is_some() && state.object_format.is_some() => {
+            state.pushed = Finding::unknown(late);
+        }
+        None => {}
+    }
+}
+
+/// Starts the looking thread; `None` where the system gives none.
+fn start(
+    anchor: &Path,
+    options: &StatusOptions,
+    deadline: Instant,
+    interrupt: &Arc<AtomicBool>,
+    seen: &Arc<Mutex<Seen>>,
+) -> Option<Receiver<Message>> {
+    let (sender, receiver) = sync_channel(3);
+    let (anchor, own) = (anchor.to_owned(), Own::new(options));
+    let (interrupt, seen) = (Arc::clone(interrupt), Arc::clone(seen));
+    let look_at_all = move || {
+        // A receiver that is gone has given up waiting: there is nobody to tell.
+        let tell = |message| drop(sender.send(message));
+        let repository = match Repository::discover(&anchor) {
+            Finding::Found(repository) => repository,
+            other => {
+                let reason = other.reason().unwrap_or(super::open::NOT_A_REPOSITORY);
+                return tell(Message::Head(Box::new(outside(reason)), PathBuf::new()));
+            }
+        };
+        let head = head::read_head(&repository);
+        let root = repository.root().map(PathBuf::from).unwrap_or_default();
+        tell(Message::Head(Box::new(head::describe_with(&repository, &head)), root));
+        if repository.root().is_some() {
+            tell(Message::Done(look(&repository, &head, &own, &interrupt, &seen, 0)));
+        }
+        tell(Message::Pushed(history::pushed(&repository, &head, deadline)));
+    };
+    let thread = std::thread::Builder::new().name("birthmark-status".to_owned());
+    thread.spawn(look_at_all).ok().map(|_| receiver)
+}
+
+/// Puts what was seen into the state.
+fn fill(state: &mut CodeState, root: &Path, mut seen: Seen, failure: Option<String>) {
+    state.counts_complete = failure.is_none();
+    state.dirty = seen.verdict(failure);
+    state.staged = seen.staged;
+    state.unstaged = seen.unstaged;
+    state.untracked = seen.untracked;
+    state.untracked_artifacts = seen.untracked_artifacts;
+    state.changed_total = seen.changes.len() as u64;
+    let named = std::mem::take(&mut seen.changes).into_iter().take(MOST_CHANGED_FILES);
+    state.changed_files = named.map(|(path, change)| changed_file(root, path.as_ref(), change)).collect();
+    seen.hidden.sort_unstable();
+    seen.hidden.dedup();
+    seen.hidden.truncate(MOST_CHANGED_FILES);
+    state.hidden = seen.hidden;
+    seen.submodules.sort_by(|a, b| a.path.cmp(&b.path));
+    state.submodules = seen.submodules;
+}
+
+/// A change with its mark: the id in the index, and size and time of the file.
+fn changed_file(root: &Path, path: &BStr, (kind, staged): (ChangeKind, String)) -> ChangedFile {
+    use std::os::unix::fs::MetadataExt;
+    let relative = gix::path::from_bstr(path).map(std::borrow::Cow::into_owned).unwrap_or_default();
+    let lies = root.join(relative).symlink_metadata().ok().map(|meta| {
+        format!("{}:{}.{:09}:{:o}", meta.size(), meta.mtime(), meta.mtime_nsec(), meta.mode())
+    });
+    let mark = format!("{staged}/{}", lies.unwrap_or_default());
+    ChangedFile { path: display_path(path), kind, mark }
+}
+
+/// Looks at everything; `Err` says why not all was seen. What was is in `seen`.
+pub(super) fn look(
+    repository: &Repository,
+    head: &Head,
+    own: &Own,
+    interrupt: &Arc<AtomicBool>,
+    seen: &Arc<Mutex<Seen>>,
+    depth: u32,
+) -> Result<(), String> {
+    let index = read_index(repository)?;
+    index::staged(repository, head, &index, seen)?;
+    let (index, flagged) = index::with_hidden_made_visible(repository, index);
+    let submodules = submodule::Submodules::new(repository, depth, interrupt, seen);
+    let mut visitor = visit::Visitor::new(repository, own, &flagged, seen);
+    let options = walk_options(repository).map_err(|error| reason(&error))?;
+    let looked = repository.git.index_worktree_status(
+        &index,
+        None::<&BStr>,
+        &mut visitor,
+        gix::status::plumbing::index_as_worktree::traits::FastEq,
+        submodules,
+        &mut gix::progress::Discard,
+        interrupt,
+        options,
+    );
+    let unfiltered = visitor.into_suspects();
+    looked.map_err(|error| reason(&error))?;
+    visit::settle_suspects(repository, &index, unfiltered, seen);
+    if interrupt.load(Ordering::Relaxed) {
+        return Err("interrupted".to_owned());
+    }
+    Ok(())
+}
+
+fn reason(error: &gix::Error) -> String {
+    format!("the work tree cannot be read: {}", display_path(error.to_string().as_bytes()))
+}
+
+/// Each untracked file by itself, and no more.
+fn walk_options(repository: &Repository) -> gix::Result<gix::status::index_worktree::Options> {
+    let walk = repository.git.dirwalk_options()?;
+    let walk = walk.emit_untracked(gix::dir::walk::EmissionMode::Matching).emit_ignored(None);
+    Ok(gix::status::index_worktree::Options {
+        sorting: None,
+        dirwalk_options: Some(walk.empty_patterns_match_prefix(false)),
+        rewrites: None,
+        thread_limit: None,
+    })
+}
+
+/// Whether nothing below the folder differs from the commit.
+pub(super) fn folder_is_clean(repository: &Repository, folder: &BStr, deadline: Instant) -> Finding<bool> {
+    let interrupt = Arc::new(AtomicBool::new(Instant::now() >= deadline));
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let head = head::read_head(repository);
+    let outcome = look(repository, &head, &Own::default(), &interrupt, &seen, 0);
+    let seen = seen.lock().map(|seen| seen.clone()).unwrap_or_default();
+    let inside = |path: &BString| {
+        folder.is_empty() || (path.starts_with(folder) && path.get(folder.len()) == Some(&b'/'))
+    };
+    if seen.changes.keys().any(inside) {
+        return Finding::Found(false);
+    }
+    match outcome.err().or(seen.unclear) {
+        Some(reason) => Finding::Unknown(reason),
+        None => Finding::Found(true),
+    }
+}
