@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The hall: what a user does, one file per verb.
+//!
+//! The rooms below each do one thing: capture looks, store keeps, core says what
+//! it means. Here they are joined: a session begins by looking at the code and
+//! the machine, writes what it saw to a journal, stamps what is made, and is
+//! folded into a manifest. The doors (program, Python) only translate.
+//!
+//! | the user | room |
+//! |---|---|
+//! | begins, joins and ends a session | [`session`] |
+//! | asks which sessions there are | [`sessions`] |
+//! | asks of a file: who, when, which code, which model | [`show`] |
+//! | asks: is it still what was recorded | [`verify`] |
+
+pub mod error;
+pub mod project;
+
+pub use error::{Error, Kind, Result};
+pub use project::Project;
+
+/// The version of the program, the same for the wheel and the command line.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,171 @@
+//! Which project a script or a shell belongs to: its root, its artifacts folder,
+//! its settings.
+//!
+//! The root is the nearest folder upwards with a `birthmark.toml`; else git's top
+//! level; else the folder itself. Nothing is created here.
+
+use std::path::{Component, Path, PathBuf};
+
+use birthmark_capture::git::Repository;
+use birthmark_capture::process;
+use birthmark_core::Finding;
+use birthmark_store::Layout;
+use birthmark_store::config::{CONFIG_NAME, Config, OnDirty, Setting, parse_on_dirty};
+
+use crate::error::{Error, Result};
+
+/// The artifacts folder where nobody says otherwise.
+const ARTIFACTS: &str = "artifacts";
+
+/// A project.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Where its files stand.
+    pub layout: Layout,
+    /// What it wants, with `BIRTHMARK_*` variables taken in.
+    pub config: Config,
+}
+
+impl Project {
+    /// The project that `folder` belongs to.
+    pub fn find(folder: &Path) -> Result<Self> {
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let root = root_of(&folder);
+        let mut config = Config::read(&root)?;
+        obey_variables(&mut config)?;
+        let artifacts = match &config.artifacts.value {
+            Some(chosen) => root.join(chosen),
+            None => root.join(ARTIFACTS),
+        };
+        Ok(Self { layout: Layout::new(root, plain(&artifacts)), config })
+    }
+
+    /// The project of the current working folder.
+    pub fn here() -> Result<Self> {
+        match process::working_folder() {
+            Finding::Found(folder) => Self::find(&folder),
+            Finding::Absent => Err(no_folder("it is gone")),
+            Finding::Unknown(reason) => Err(no_folder(&reason)),
+        }
+    }
+
+    /// The project's root.
+    pub fn root(&self) -> &Path {
+        self.layout.root()
+    }
+
+    /// How `path` is stored: relative to the root, with `/`; absolute when it lies outside.
+    pub fn stored_path(&self, path: &Path) -> String {
+        let path = plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+        let inside = path.strip_prefix(self.root()).ok().map(Path::to_owned).or_else(|| {
+            // The same folder reached by another name, through a symbolic link.
+            let folder = path.parent()?.canonicalize().ok()?;
+            let root = self.root().canonicalize().ok()?;
+            Some(folder.strip_prefix(root).ok()?.join(path.file_name()?))
+        });
+        let stored = inside.unwrap_or(path);
+        if stored.as_os_str().is_empty() { ".".to_owned() } else { escape(&stored) }
+    }
+
+    /// Where a stored path lies.
+    pub fn resolve(&self, stored: &str) -> PathBuf {
+        self.root().join(stored)
+    }
+}
+
+fn no_folder(reason: &str) -> Error {
+    Error::usage("no-folder", format!("cannot tell the working folder: {reason}"))
+        .with_hint("change to a folder that exists")
+}
+
+fn root_of(folder: &Path) -> PathBuf {
+    for up in folder.ancestors() {
+        if up.join(CONFIG_NAME).is_file() {
+            return up.to_owned();
+        }
+        if up.join(".git").exists() {
+            break;
+        }
+    }
+    match Repository::discover(folder) {
+        Finding::Found(repository) => {
+            repository.root().map_or_else(|| folder.to_owned(), |top| nearest_name(folder, top))
+        }
+        Finding::Absent | Finding::Unknown(_) => folder.to_owned(),
+    }
+}
+
+/// The ancestor of `folder` that is `top`, in the words of `folder`: git may answer
+/// with another name of the same folder.
+fn nearest_name(folder: &Path, top: &Path) -> PathBuf {
+    let same = |up: &&Path| birthmark_store::records::same_file(up, top);
+    folder.ancestors().find(same).unwrap_or(top).to_owned()
+}
+
+fn obey_variables(config: &mut Config) -> Result<()> {
+    if let Some(folder) = process::variable("BIRTHMARK_DIR").filter(|folder| !folder.is_empty()) {
+        let folder = std::path::absolute(&folder).unwrap_or_else(|_| PathBuf::from(&folder));
+        config.artifacts = Setting { value: Some(folder), from: Some("BIRTHMARK_DIR".to_owned()) };
+    }
+    if let Some(word) = process::variable("BIRTHMARK_ON_DIRTY") {
+        config.on_dirty = Setting { value: on_dirty(&word)?, from: Some("BIRTHMARK_ON_DIRTY".to_owned()) };
+    }
+    Ok(())
+}
+
+/// Reads a word of `on_dirty`, wherever it was said.
+pub fn on_dirty(word: &str) -> Result<OnDirty> {
+    parse_on_dirty(word).ok_or_else(|| {
+        let allowed = birthmark_store::config::ON_DIRTY_WORDS;
+        Error::usage("on-dirty", format!("on_dirty must be {allowed}, not `{word}`"))
+    })
+}
+
+/// The path without `.` and `..`, by its text alone.
+pub fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if !plain.pop() {
+                    plain.push(part);
+                }
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// A path as text: what is not UTF-8 is escaped as `\xNN`.
+fn escape(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    birthmark_capture::git::display_path(path.as_os_str().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_file_marks_the_root_and_names_the_artifacts_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "a fixture")]
+        std::fs::write(dir.path().join("birthmark.toml"), "artifacts = \"out\"\n").unwrap();
+        let project = Project::find(&deep).unwrap();
+        assert_eq!(project.root(), dir.path());
+        assert_eq!(project.layout.artifacts(), dir.path().join("out"));
+        assert_eq!(project.stored_path(&deep.join("../x.json")), "a/x.json");
+    }
+
+    #[test]
+    fn folder_outside_everything_is_its_own_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = Project::find(dir.path()).unwrap();
+        assert_eq!(project.root(), dir.path());
+        assert_eq!(project.stored_path(Path::new("/elsewhere/x")), "/elsewhere/x");
+    }
+}
