@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Never published: throw-away repositories, crash harness, and the rules of the
+//! house as tests.
+
+pub mod repo;
