@@ -70,10 +70,12 @@ impl Default for StatusOptions {
 /// from the branch's own remote-tracking branch.
 pub fn capture_head(anchor: &Path) -> CodeState {
     let anchor = anchor.to_owned();
-    let look = with_time_limit("git", HEAD_LIMIT, move || match Repository::discover(&anchor) {
-        Finding::Found(repository) => head::describe(&repository),
-        Finding::Unknown(reason) => outside(&reason),
-        Finding::Absent => outside(open::NOT_A_REPOSITORY),
+    let look = with_time_limit("git", HEAD_LIMIT, move || {
+        match Repository::discover(&anchor) {
+            Finding::Found(repository) => head::describe(&repository),
+            Finding::Unknown(reason) => outside(&reason),
+            Finding::Absent => outside(open::NOT_A_REPOSITORY),
+        }
     });
     settled(look)
 }

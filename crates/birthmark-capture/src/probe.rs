@@ -35,7 +35,10 @@ pub struct Limits {
 impl Default for Limits {
     /// Two seconds and one mebibyte.
     fn default() -> Self {
-        Self { time: Duration::from_secs(2), output: 1 << 20 }
+        Self {
+            time: Duration::from_secs(2),
+            output: 1 << 20,
+        }
     }
 }
 
@@ -111,19 +114,25 @@ pub fn find_program(program: &str) -> Finding<PathBuf> {
             Finding::unknown(format!("{program} is not the absolute path of a program"))
         };
     }
-    let here = std::env::current_dir().and_then(|dir| dir.canonicalize()).ok();
+    let here = std::env::current_dir()
+        .and_then(|dir| dir.canonicalize())
+        .ok();
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .filter(|dir| dir.is_absolute())
         .filter(|dir| here.is_none() || dir.canonicalize().ok() != here)
         .map(|dir| dir.join(program))
         .find(|candidate| is_program(candidate))
-        .map_or_else(|| Finding::unknown(format!("{program} is not on PATH")), Finding::Found)
+        .map_or_else(
+            || Finding::unknown(format!("{program} is not on PATH")),
+            Finding::Found,
+        )
 }
 
 /// A regular file with an executable bit.
 fn is_program(path: &Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// Runs a program within `limits`, in the current folder. See [`run_limited_in`].
@@ -150,9 +159,16 @@ pub fn run_limited_in<A: AsRef<OsStr>>(
         Finding::Absent => return Finding::Absent,
         Finding::Unknown(reason) => return Finding::Unknown(reason),
     };
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that runs programs")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that runs programs"
+    )]
     let mut command = Command::new(path);
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     // A group of its own, so that all that it starts can be stopped with it.
     command.process_group(0);
     for (name, _) in std::env::vars_os() {
@@ -179,9 +195,17 @@ fn watch(program: &str, mut child: Child, limits: Limits) -> Finding<Output> {
     let status = wait_until(&mut child, deadline);
     let (Some(((stdout, out_cut), (stderr, err_cut))), Some(status)) = (read, status) else {
         stop(&mut child);
-        return Finding::unknown(format!("{program} did not answer in {}", spoken(limits.time)));
+        return Finding::unknown(format!(
+            "{program} did not answer in {}",
+            spoken(limits.time)
+        ));
     };
-    Finding::Found(Output { status, stdout, stderr, truncated: out_cut || err_cut })
+    Finding::Found(Output {
+        status,
+        stdout,
+        stderr,
+        truncated: out_cut || err_cut,
+    })
 }
 
 type Drained = (Vec<u8>, bool);
@@ -191,24 +215,31 @@ type Drained = (Vec<u8>, bool);
 fn drain(pipe: impl Read + Send + 'static, most: usize) -> Receiver<Drained> {
     let (sender, receiver) = mpsc::sync_channel(1);
     // Where no thread can be started the receiver is disconnected: "did not answer".
-    let _spawned = thread::Builder::new().name("birthmark-pipe".to_owned()).spawn(move || {
-        let mut kept = Vec::new();
-        let cap = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-        let _broken_pipe = pipe.take(cap).read_to_end(&mut kept);
-        let cut = kept.len() > most;
-        kept.truncate(most);
-        let _late = sender.send((kept, cut));
-    });
+    let _spawned = thread::Builder::new()
+        .name("birthmark-pipe".to_owned())
+        .spawn(move || {
+            let mut kept = Vec::new();
+            let cap = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+            let _broken_pipe = pipe.take(cap).read_to_end(&mut kept);
+            let cut = kept.len() > most;
+            kept.truncate(most);
+            let _late = sender.send((kept, cut));
+        });
     receiver
 }
 
 /// What a reader thread has, or `None` if it has not finished in time.
 fn collect(reader: Option<Receiver<Drained>>, deadline: Instant) -> Option<Drained> {
-    reader?.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
+    reader?
+        .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        .ok()
 }
 
 /// The exit status once the child ended: `Some(None)` after a signal, `None` if late.
-#[expect(clippy::option_option, reason = "late and killed by a signal are two answers")]
+#[expect(
+    clippy::option_option,
+    reason = "late and killed by a signal are two answers"
+)]
 fn wait_until(child: &mut Child, deadline: Instant) -> Option<Option<i32>> {
     let mut pause = Duration::from_micros(200);
     loop {
@@ -224,7 +255,10 @@ fn wait_until(child: &mut Child, deadline: Instant) -> Option<Option<i32>> {
 /// Kills the whole process group, and reaps the child.
 fn stop(child: &mut Child) {
     // The group's number stays taken as long as a member lives, so this hits no other.
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+    if let Some(group) = i32::try_from(child.id())
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+    {
         let _gone = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
     let _gone = child.kill();
@@ -236,7 +270,10 @@ mod tests {
     use super::*;
 
     fn limits(millis: u64, output: usize) -> Limits {
-        Limits { time: Duration::from_millis(millis), output }
+        Limits {
+            time: Duration::from_millis(millis),
+            output,
+        }
     }
 
     #[test]
@@ -267,7 +304,10 @@ mod tests {
         let output = run_limited("sh", ["-c", script], Limits::default());
         let output = output.found().expect("ran");
         assert_eq!((output.status, output.success()), (Some(3), false));
-        assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"out\n"[..], &b"err\n"[..]));
+        assert_eq!(
+            (&output.stdout[..], &output.stderr[..]),
+            (&b"out\n"[..], &b"err\n"[..])
+        );
     }
 
     #[test]
@@ -294,13 +334,24 @@ mod tests {
     fn a_program_gets_no_input_and_no_git_variable() {
         let script = "cat; env | grep -c ^GIT_";
         let output = run_limited("sh", ["-c", script], Limits::default());
-        assert_eq!(output.found().map(|out| out.stdout.clone()), Some(b"0\n".to_vec()));
+        assert_eq!(
+            output.found().map(|out| out.stdout.clone()),
+            Some(b"0\n".to_vec())
+        );
     }
 
     #[test]
     fn a_missing_program_and_a_relative_path_are_unknown() {
         let none: [&str; 0] = [];
-        assert!(run_limited("no-such-program-here", none, Limits::default()).reason().is_some());
-        assert!(run_limited("./sh", none, Limits::default()).reason().is_some());
+        assert!(
+            run_limited("no-such-program-here", none, Limits::default())
+                .reason()
+                .is_some()
+        );
+        assert!(
+            run_limited("./sh", none, Limits::default())
+                .reason()
+                .is_some()
+        );
     }
 }

@@ -209,7 +209,11 @@ impl CodeState {
             let phrases: Vec<_> = kinds.iter().map(|(kind, n)| kind.phrase(*n)).collect();
             phrases.join(", ")
         };
-        let at_least = if self.counts_complete { "" } else { "at least " };
+        let at_least = if self.counts_complete {
+            ""
+        } else {
+            "at least "
+        };
         format!("{at_least}{counts} ({})", self.names(total))
     }
 
@@ -239,12 +243,18 @@ impl CodeState {
         };
         let branch_changed = self.branch.found() != later.branch.found();
         let (files, files_known) = match (&self.dirty, &later.dirty) {
-            (Finding::Found(_), Finding::Found(_)) if !head_moved => {
-                (changed_between(self, later), self.counts_complete && later.counts_complete)
-            }
+            (Finding::Found(_), Finding::Found(_)) if !head_moved => (
+                changed_between(self, later),
+                self.counts_complete && later.counts_complete,
+            ),
             _ => (Vec::new(), false),
         };
-        Drift { head_moved, branch_changed, files, files_known }
+        Drift {
+            head_moved,
+            branch_changed,
+            files,
+            files_known,
+        }
     }
 }
 
@@ -336,16 +346,25 @@ mod tests {
             ("new.py", ChangeKind::New),
             ("train.py", ChangeKind::Edited),
         ]);
-        assert_eq!(three.dirty_summary(), "2 edited, 1 new file (data.py, train.py, new.py)");
+        assert_eq!(
+            three.dirty_summary(),
+            "2 edited, 1 new file (data.py, train.py, new.py)"
+        );
         let mut files = vec![("a", ChangeKind::Edited); 4];
         files.push(("z", ChangeKind::New));
-        assert_eq!(dirty(&files).dirty_summary(), "4 edited, 1 new file (a, a, +3)");
+        assert_eq!(
+            dirty(&files).dirty_summary(),
+            "4 edited, 1 new file (a, a, +3)"
+        );
     }
 
     #[test]
     fn unknown_is_never_called_clean() {
         let state = CodeState::unknown("status did not answer in 2 s");
-        assert_eq!(state.dirty_summary(), "unknown: status did not answer in 2 s");
+        assert_eq!(
+            state.dirty_summary(),
+            "unknown: status did not answer in 2 s"
+        );
         assert_eq!(dirty(&[]).dirty_summary(), "clean");
     }
 
@@ -370,7 +389,10 @@ mod tests {
     #[test]
     fn drift_with_an_unknown_status_does_not_claim_that_nothing_moved() {
         let before = dirty(&[]);
-        let after = CodeState { dirty: Finding::unknown("late"), ..before.clone() };
+        let after = CodeState {
+            dirty: Finding::unknown("late"),
+            ..before.clone()
+        };
         let drift = before.drift_to(&after);
         assert!(!drift.any() && !drift.files_known);
     }
@@ -378,7 +400,10 @@ mod tests {
     #[test]
     fn a_moved_head_is_drift() {
         let before = dirty(&[]);
-        let after = CodeState { commit: Finding::Found("b".repeat(40)), ..before.clone() };
+        let after = CodeState {
+            commit: Finding::Found("b".repeat(40)),
+            ..before.clone()
+        };
         assert!(before.drift_to(&after).head_moved);
     }
 }

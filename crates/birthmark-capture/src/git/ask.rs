@@ -13,7 +13,10 @@ use super::open::Repository;
 use crate::probe::{Limits, Output, run_limited};
 
 /// A question about references is answered in milliseconds, or something is wrong.
-const LIMITS: Limits = Limits { time: Duration::from_secs(1), output: 16 << 20 };
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(1),
+    output: 16 << 20,
+};
 
 /// Runs git on the repository; unknown where it is not the user's own.
 fn git(repository: &Repository, question: &[&str]) -> Finding<Output> {
@@ -21,8 +24,13 @@ fn git(repository: &Repository, question: &[&str]) -> Finding<Output> {
         return Finding::unknown("references are in a reftable of an untrusted repository");
     }
     let git_dir = repository.git.git_dir().as_os_str().to_owned();
-    let mut args: Vec<std::ffi::OsString> = vec!["--no-optional-locks".into(), "--git-dir".into(), git_dir];
-    for setting in ["core.fsmonitor=false", "core.hooksPath=/dev/null", "log.showSignature=false"] {
+    let mut args: Vec<std::ffi::OsString> =
+        vec!["--no-optional-locks".into(), "--git-dir".into(), git_dir];
+    for setting in [
+        "core.fsmonitor=false",
+        "core.hooksPath=/dev/null",
+        "log.showSignature=false",
+    ] {
         args.extend(["-c".into(), setting.into()]);
     }
     args.extend(question.iter().map(Into::into));
@@ -38,15 +46,26 @@ pub(super) fn head(repository: &Repository) -> Head {
     let (Finding::Found(symbolic), Finding::Found(parsed)) = &answers else {
         let reason = answers.0.reason().or(answers.1.reason());
         let reason = reason.unwrap_or("references are in a reftable").to_owned();
-        return Head { commit: Finding::unknown(&*reason), branch: Finding::Unknown(reason) };
+        return Head {
+            commit: Finding::unknown(&*reason),
+            branch: Finding::Unknown(reason),
+        };
     };
-    let branch = symbolic.success().then(|| symbolic.stdout.trim_ascii_end().to_vec());
-    let id = parsed.success().then(|| ObjectId::from_hex(parsed.stdout.trim_ascii()).ok()).flatten();
+    let branch = symbolic
+        .success()
+        .then(|| symbolic.stdout.trim_ascii_end().to_vec());
+    let id = parsed
+        .success()
+        .then(|| ObjectId::from_hex(parsed.stdout.trim_ascii()).ok())
+        .flatten();
     let commit = match id {
         Some(id) => existing_commit(&repository.git, id),
         None => Finding::unknown(NO_COMMIT),
     };
-    Head { commit, branch: Finding::from(branch) }
+    Head {
+        commit,
+        branch: Finding::from(branch),
+    }
 }
 
 /// What the references below `prefix` name, peeled to commits where they are tags.
@@ -54,6 +73,10 @@ pub(super) fn tips(repository: &Repository, prefix: &str) -> Finding<Vec<ObjectI
     let format = "--format=%(objectname) %(*objectname)";
     git(repository, &["for-each-ref", format, prefix]).map(|output| {
         let lines = output.stdout.split(|byte| *byte == b'\n');
-        lines.filter_map(|line| ObjectId::from_hex(line.trim_ascii().rsplit(|b| *b == b' ').next()?).ok()).collect()
+        lines
+            .filter_map(|line| {
+                ObjectId::from_hex(line.trim_ascii().rsplit(|b| *b == b' ').next()?).ok()
+            })
+            .collect()
     })
 }

@@ -46,7 +46,11 @@ pub(super) fn state(anchor: &Path, path: &Path) -> FileState {
         Finding::Absent => Finding::Absent,
         Finding::Unknown(reason) => Finding::Unknown(reason),
     };
-    FileState { blob_id: blob_id.map(|id| id.to_string()), differs_from_commit, tracked }
+    FileState {
+        blob_id: blob_id.map(|id| id.to_string()),
+        differs_from_commit,
+        tracked,
+    }
 }
 
 fn differs(
@@ -55,16 +59,28 @@ fn differs(
     inside: &Path,
     blob: &Finding<ObjectId>,
 ) -> Finding<bool> {
-    if repository.git.find_commit(commit).and_then(|commit| Ok(commit.tree()?)).is_err() {
+    if repository
+        .git
+        .find_commit(commit)
+        .and_then(|commit| Ok(commit.tree()?))
+        .is_err()
+    {
         return Finding::unknown("the commit's tree cannot be read");
     }
-    blob.as_ref().map(|id| entry_id(&repository.git, commit, inside).is_none_or(|(held, _)| held != *id))
+    blob.as_ref()
+        .map(|id| entry_id(&repository.git, commit, inside).is_none_or(|(held, _)| held != *id))
 }
 
 /// The path below the top level, symlinks resolved; `None` outside.
 pub(super) fn relative_path(repository: &Repository, path: &Path) -> Option<PathBuf> {
     let root = repository.root()?.canonicalize().ok()?;
-    Some(path.canonicalize().ok()?.strip_prefix(root).ok()?.to_owned())
+    Some(
+        path.canonicalize()
+            .ok()?
+            .strip_prefix(root)
+            .ok()?
+            .to_owned(),
+    )
 }
 
 /// A relative path as git writes it.
@@ -112,7 +128,9 @@ fn hash_as_git(
             &mut gix::progress::Discard,
             &AtomicBool::new(false),
         ),
-        ToGitOutcome::Buffer(bytes) => gix::objs::compute_hash(format, gix::objs::Kind::Blob, bytes),
+        ToGitOutcome::Buffer(bytes) => {
+            gix::objs::compute_hash(format, gix::objs::Kind::Blob, bytes)
+        }
         ToGitOutcome::Process(mut output) => {
             let mut bytes = Vec::new();
             output.read_to_end(&mut bytes).map_err(io)?;
@@ -122,12 +140,19 @@ fn hash_as_git(
 }
 
 /// Whether the attributes ask for a filter here that is not run, for want of trust.
-pub(super) fn refused_filter(repository: &Repository, index: &gix::index::State, path: &BStr) -> bool {
+pub(super) fn refused_filter(
+    repository: &Repository,
+    index: &gix::index::State,
+    path: &BStr,
+) -> bool {
     use gix::worktree::stack::state::attributes::Source;
     if repository.refused_filters.is_empty() {
         return false;
     }
-    let Ok(mut stack) = repository.git.attributes_only(index, Source::WorktreeThenIdMapping) else {
+    let Ok(mut stack) = repository
+        .git
+        .attributes_only(index, Source::WorktreeThenIdMapping)
+    else {
         return true;
     };
     let mut outcome = stack.selected_attribute_matches(["filter"]);
@@ -135,13 +160,18 @@ pub(super) fn refused_filter(repository: &Repository, index: &gix::index::State,
         return true;
     };
     platform.matching_attributes(&mut outcome);
-    outcome.iter_selected().any(|found| match found.assignment.state {
-        gix::attrs::StateRef::Value(value) => {
-            let name: &[u8] = value.as_bstr();
-            repository.refused_filters.iter().any(|refused| refused == name)
-        }
-        _ => false,
-    })
+    outcome
+        .iter_selected()
+        .any(|found| match found.assignment.state {
+            gix::attrs::StateRef::Value(value) => {
+                let name: &[u8] = value.as_bstr();
+                repository
+                    .refused_filters
+                    .iter()
+                    .any(|refused| refused == name)
+            }
+            _ => false,
+        })
 }
 
 /// Whether a file or folder is what the commit holds, untracked files in a folder

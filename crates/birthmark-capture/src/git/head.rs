@@ -32,7 +32,9 @@ pub(super) fn describe(repository: &Repository) -> CodeState {
 pub(super) fn describe_with(repository: &Repository, head: &Head) -> CodeState {
     let git = &repository.git;
     let mut state = CodeState::unknown(NOT_LOOKED_AT);
-    state.root = git.workdir().map(|root| display_path(root.as_os_str().as_encoded_bytes()));
+    state.root = git
+        .workdir()
+        .map(|root| display_path(root.as_os_str().as_encoded_bytes()));
     state.commit = head.commit.as_ref().map(ToString::to_string);
     state.branch = head.branch.as_ref().map(|name| short_branch(name));
     state.bare = git.workdir().is_none();
@@ -45,7 +47,9 @@ pub(super) fn describe_with(repository: &Repository, head: &Head) -> CodeState {
     state.shallow = git.is_shallow().unwrap_or(false);
     state.partial = is_partial(git);
     state.linked_worktree = !state.bare && git.git_dir().join("commondir").is_file();
-    state.operation = git.state().map(|operation| operation_name(&operation).to_owned());
+    state.operation = git
+        .state()
+        .map(|operation| operation_name(&operation).to_owned());
     state.object_format = Some(git.object_hash().to_string());
     state.trusted = repository.trusted;
     state.git_environment = git_environment();
@@ -61,8 +65,14 @@ pub(super) fn read_head(repository: &Repository) -> Head {
     let head = match git.head() {
         Ok(head) => head,
         Err(error) => {
-            let reason = format!("HEAD cannot be read: {}", display_path(error.to_string().as_bytes()));
-            return Head { commit: Finding::unknown(&*reason), branch: Finding::Unknown(reason) };
+            let reason = format!(
+                "HEAD cannot be read: {}",
+                display_path(error.to_string().as_bytes())
+            );
+            return Head {
+                commit: Finding::unknown(&*reason),
+                branch: Finding::Unknown(reason),
+            };
         }
     };
     let branch = Finding::from(head.referent_name().map(|name| name.as_bstr().to_vec()));
@@ -92,13 +102,19 @@ fn short_branch(full: &[u8]) -> String {
 fn remote_address(git: &gix::Repository, branch: &Finding<Vec<u8>>) -> Finding<String> {
     let addresses = remotes(git);
     let config = git.config_snapshot();
-    let upstream = branch.found().and_then(|name| name.strip_prefix(b"refs/heads/"));
+    let upstream = branch
+        .found()
+        .and_then(|name| name.strip_prefix(b"refs/heads/"));
     let upstream = upstream.and_then(|name| {
-        let remote = config.plumbing().string_by("branch", gix::bstr::BStr::new(name), "remote");
+        let remote = config
+            .plumbing()
+            .string_by("branch", gix::bstr::BStr::new(name), "remote");
         remote.map(|remote| remote.to_vec())
     });
     let named = |wanted: &[u8]| addresses.iter().find(|(name, _)| name == wanted);
-    let chosen = upstream.and_then(|name| named(&name)).or_else(|| named(b"origin"));
+    let chosen = upstream
+        .and_then(|name| named(&name))
+        .or_else(|| named(b"origin"));
     let chosen = chosen.or_else(|| addresses.first());
     Finding::from(chosen.map(|(_, address)| without_credentials(address)))
 }
@@ -106,7 +122,11 @@ fn remote_address(git: &gix::Repository, branch: &Finding<Vec<u8>>) -> Finding<S
 /// Every remote with its first address, in the order of the configuration.
 pub(super) fn remotes(git: &gix::Repository) -> Vec<(Vec<u8>, Vec<u8>)> {
     let config = git.config_snapshot();
-    let sections = config.plumbing().sections_by_name("remote").into_iter().flatten();
+    let sections = config
+        .plumbing()
+        .sections_by_name("remote")
+        .into_iter()
+        .flatten();
     let mut found: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     for section in sections {
         let name = section.header().subsection_name().map(|name| name.to_vec());
@@ -123,10 +143,16 @@ pub(super) fn remotes(git: &gix::Repository) -> Vec<(Vec<u8>, Vec<u8>)> {
 /// Whether objects are left out until they are asked for.
 fn is_partial(git: &gix::Repository) -> bool {
     let config = git.config_snapshot();
-    let promisors = config.plumbing().sections_by_name("remote").into_iter().flatten();
+    let promisors = config
+        .plumbing()
+        .sections_by_name("remote")
+        .into_iter()
+        .flatten();
     config.string("extensions.partialClone").is_some()
         || promisors.into_iter().any(|section| {
-            section.value("promisor").is_some_and(|value| value.trim() != b"false")
+            section
+                .value("promisor")
+                .is_some_and(|value| value.trim() != b"false")
                 || section.value("partialclonefilter").is_some()
         })
 }

@@ -33,12 +33,17 @@ pub(super) struct Reach {
 
 impl Reach {
     /// A walk that begins at these commits.
-    pub(super) fn from_tips(git: &gix::Repository, tips: impl IntoIterator<Item = ObjectId>) -> Self {
+    pub(super) fn from_tips(
+        git: &gix::Repository,
+        tips: impl IntoIterator<Item = ObjectId>,
+    ) -> Self {
         let cut = git.shallow_commits().ok().flatten();
         let mut reach = Self {
             queue: BinaryHeap::new(),
             seen: HashSet::new(),
-            cut: cut.map(|commits| commits.iter().copied().collect()).unwrap_or_default(),
+            cut: cut
+                .map(|commits| commits.iter().copied().collect())
+                .unwrap_or_default(),
             graph: git.commit_graph_if_enabled().ok().flatten(),
             incomplete: None,
             buffer: Vec::new(),
@@ -50,11 +55,19 @@ impl Reach {
     }
 
     /// Whether `wanted` is a tip or an ancestor of one.
-    pub(super) fn contains(&mut self, git: &gix::Repository, wanted: ObjectId, deadline: Instant) -> Finding<bool> {
+    pub(super) fn contains(
+        &mut self,
+        git: &gix::Repository,
+        wanted: ObjectId,
+        deadline: Instant,
+    ) -> Finding<bool> {
         let mut steps = 0_u32;
         while !self.seen.contains(&wanted) {
             let Some((_, id)) = self.queue.pop() else {
-                return self.incomplete.clone().map_or(Finding::Found(false), Finding::Unknown);
+                return self
+                    .incomplete
+                    .clone()
+                    .map_or(Finding::Found(false), Finding::Unknown);
             };
             self.visit(git, id);
             steps = steps.wrapping_add(1);
@@ -78,8 +91,12 @@ impl Reach {
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         match parents(self.graph.as_ref(), git, id, &mut buffer) {
-            Some((time, parents)) => parents.into_iter().for_each(|parent| self.enqueue(time, parent)),
-            None => self.incomplete = Some(format!("the history is incomplete: {id} cannot be read")),
+            Some((time, parents)) => parents
+                .into_iter()
+                .for_each(|parent| self.enqueue(time, parent)),
+            None => {
+                self.incomplete = Some(format!("the history is incomplete: {id} cannot be read"))
+            }
         }
         self.buffer = buffer;
     }
@@ -110,7 +127,9 @@ fn parents(
         }
         Either::CachedCommit(commit) => {
             let graph = graph?;
-            let parents = commit.iter_parents().map(|at| at.ok().map(|at| graph.id_at(at).to_owned()));
+            let parents = commit
+                .iter_parents()
+                .map(|at| at.ok().map(|at| graph.id_at(at).to_owned()));
             let time = i64::try_from(commit.committer_timestamp()).unwrap_or(i64::MAX);
             Some((time, parents.collect::<Option<Vec<_>>>()?))
         }
@@ -143,10 +162,14 @@ fn direct_tips(git: &gix::Repository, prefix: &str) -> gix::Result<Vec<ObjectId>
     let mut ids = Vec::new();
     for reference in platform.prefixed(prefix)? {
         // One reference that is broken hides no other.
-        let Ok(mut reference) = reference else { continue };
+        let Ok(mut reference) = reference else {
+            continue;
+        };
         if let Some(id) = reference.try_id().map(gix::Id::detach) {
             let is_tag = reference.name().as_bstr().starts_with(b"refs/tags/");
-            let peeled = is_tag.then(|| reference.peel_to_id().ok().map(gix::Id::detach)).flatten();
+            let peeled = is_tag
+                .then(|| reference.peel_to_id().ok().map(gix::Id::detach))
+                .flatten();
             ids.push(peeled.unwrap_or(id));
         }
     }
@@ -154,7 +177,11 @@ fn direct_tips(git: &gix::Repository, prefix: &str) -> gix::Result<Vec<ObjectId>
 }
 
 /// Whether the commit is pushed, if its own remote-tracking branch says so outright.
-pub(super) fn pushed_at_a_glance(repository: &Repository, head: &Head, remote: &Finding<String>) -> Finding<bool> {
+pub(super) fn pushed_at_a_glance(
+    repository: &Repository,
+    head: &Head,
+    remote: &Finding<String>,
+) -> Finding<bool> {
     let git = &repository.git;
     let later = || Finding::unknown("not looked at yet");
     let Finding::Found(commit) = &head.commit else {
@@ -163,15 +190,24 @@ pub(super) fn pushed_at_a_glance(repository: &Repository, head: &Head, remote: &
     if repository.reftable {
         return later();
     }
-    let Some(branch) = head.branch.found().and_then(|name| name.strip_prefix(b"refs/heads/")) else {
+    let Some(branch) = head
+        .branch
+        .found()
+        .and_then(|name| name.strip_prefix(b"refs/heads/"))
+    else {
         return later();
     };
-    if remote == &Finding::Absent && direct_tips(git, "refs/remotes/").is_ok_and(|tips| tips.is_empty()) {
+    if remote == &Finding::Absent
+        && direct_tips(git, "refs/remotes/").is_ok_and(|tips| tips.is_empty())
+    {
         return Finding::Absent;
     }
     for (name, _) in remotes(git) {
         let tracking = [b"refs/remotes/", &*name, b"/", branch].concat();
-        let tracking = git.try_find_reference(gix::bstr::BStr::new(&tracking)).ok().flatten();
+        let tracking = git
+            .try_find_reference(gix::bstr::BStr::new(&tracking))
+            .ok()
+            .flatten();
         if tracking.and_then(|reference| reference.try_id().map(gix::Id::detach)) == Some(*commit) {
             return Finding::Found(true);
         }
@@ -221,7 +257,12 @@ pub(super) fn last_commit_touching(path: &Path, deadline: Instant) -> Finding<St
 }
 
 /// Goes back as long as some parent holds the same at `path`, as `git log` does.
-fn follow(git: &gix::Repository, head: ObjectId, path: &Path, deadline: Instant) -> Finding<String> {
+fn follow(
+    git: &gix::Repository,
+    head: ObjectId,
+    path: &Path,
+    deadline: Instant,
+) -> Finding<String> {
     let graph = git.commit_graph_if_enabled().ok().flatten();
     let cut = git.shallow_commits().ok().flatten();
     let (mut at, mut buffer) = (head, Vec::new());
@@ -241,7 +282,9 @@ fn follow(git: &gix::Repository, head: ObjectId, path: &Path, deadline: Instant)
         if let Some(missing) = parents.iter().find(|parent| !git.has_object(*parent)) {
             return Finding::unknown(format!("the history is incomplete: {missing} is not there"));
         }
-        let same = parents.into_iter().find(|parent| entry_id(git, *parent, path) == Some(wanted));
+        let same = parents
+            .into_iter()
+            .find(|parent| entry_id(git, *parent, path) == Some(wanted));
         match same {
             Some(parent) => at = parent,
             None => return Finding::Found(at.to_string()),
@@ -250,7 +293,11 @@ fn follow(git: &gix::Repository, head: ObjectId, path: &Path, deadline: Instant)
 }
 
 /// The id and mode of what a commit holds at `path`.
-pub(super) fn entry_id(git: &gix::Repository, commit: ObjectId, path: &Path) -> Option<(ObjectId, u16)> {
+pub(super) fn entry_id(
+    git: &gix::Repository,
+    commit: ObjectId,
+    path: &Path,
+) -> Option<(ObjectId, u16)> {
     let tree = git.find_commit(commit).ok()?.tree().ok()?;
     if path == PathBuf::new() {
         return Some((tree.id, 0));

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 
 use birthmark_core::Finding;
 use birthmark_core::code::ChangeKind;
-use gix::ObjectId;
 use gix::bstr::{BStr, BString, ByteSlice};
 use gix::diff::index::ChangeRef;
 use gix::index::entry::{Flags, Mode};
@@ -32,28 +31,36 @@ pub(super) fn read_index(repository: &Repository) -> Result<gix::index::File, St
         let error = display_path(error.to_string().as_bytes());
         format!("the index cannot be read: {error}")
     })?;
-    if index.is_sparse() { expand(git, index) } else { Ok(index) }
+    if index.is_sparse() {
+        expand(git, &index)
+    } else {
+        Ok(index)
+    }
 }
 
-/// Puts the files of a sparse index's folders in their place, not checked out.
-fn expand(git: &gix::Repository, mut index: gix::index::File) -> Result<gix::index::File, String> {
-    let folders: Vec<(BString, ObjectId)> = {
-        let sparse = index.entries().iter().filter(|entry| entry.mode.is_sparse());
-        sparse.map(|entry| (entry.path(&index).to_owned(), entry.id)).collect()
-    };
-    index.remove_entries(|_, _, entry| entry.mode.is_sparse());
-    for (folder, tree) in folders {
-        let inner = git.index_from_tree(&tree);
+/// The same index with the files of its folders in their place, not checked out.
+fn expand(git: &gix::Repository, sparse: &gix::index::File) -> Result<gix::index::File, String> {
+    let mut whole = gix::index::State::new(git.object_hash());
+    whole.set_timestamp(sparse.timestamp());
+    for entry in sparse.entries() {
+        let path = entry.path(sparse);
+        if !entry.mode.is_sparse() {
+            whole.dangerously_push_entry(entry.stat, entry.id, entry.flags, entry.mode, path);
+            continue;
+        }
+        let inner = git.index_from_tree(&entry.id);
         let inner = inner.map_err(|_| "the sparse index cannot be expanded".to_owned())?;
-        for entry in inner.entries() {
-            let mut path = folder.clone();
-            path.extend_from_slice(entry.path(&inner));
+        for file in inner.entries() {
+            let path = BString::from([path.as_bytes(), file.path(&inner).as_bytes()].concat());
             let flags = Flags::SKIP_WORKTREE | Flags::EXTENDED;
-            index.dangerously_push_entry(entry.stat, entry.id, flags, entry.mode, path.as_ref());
+            whole.dangerously_push_entry(file.stat, file.id, flags, file.mode, path.as_ref());
         }
     }
-    index.sort_entries();
-    Ok(index)
+    whole.sort_entries();
+    Ok(gix::index::File::from_state(
+        whole,
+        sparse.path().to_owned(),
+    ))
 }
 
 /// Holds the index against the commit.
@@ -66,7 +73,9 @@ pub(super) fn staged(
     let git = &repository.git;
     let tree = match &head.commit {
         Finding::Found(commit) => {
-            let tree = git.find_commit(*commit).and_then(|commit| Ok(commit.tree_id()?.detach()));
+            let tree = git
+                .find_commit(*commit)
+                .and_then(|commit| Ok(commit.tree_id()?.detach()));
             tree.map_err(|_| "the commit's tree cannot be read".to_owned())?
         }
         Finding::Unknown(reason) if reason == NO_COMMIT => git.empty_tree().id,
@@ -74,7 +83,9 @@ pub(super) fn staged(
         Finding::Absent => return Err("HEAD names nothing".to_owned()),
     };
     // The index remembers the tree that it was last whole for; git trusts that, too.
-    let same = index.tree().is_some_and(|cached| cached.num_entries.is_some() && cached.id == tree);
+    let same = index
+        .tree()
+        .is_some_and(|cached| cached.num_entries.is_some() && cached.id == tree);
     if same && repository.trusted {
         return Ok(());
     }
@@ -88,12 +99,18 @@ pub(super) fn staged(
         )
         .map_err(|_| "the index cannot be compared".to_owned())?;
     let renames = gix::status::tree_index::TrackRenames::Disabled;
-    let compared = git.tree_index_status(&tree, index, Some(&mut everywhere), renames, |change, _, _| {
-        if let Ok(mut seen) = seen.lock() {
-            note_staged(&mut seen, &change);
-        }
-        Ok(std::ops::ControlFlow::Continue(()))
-    });
+    let compared = git.tree_index_status(
+        &tree,
+        index,
+        Some(&mut everywhere),
+        renames,
+        |change, _, _| {
+            if let Ok(mut seen) = seen.lock() {
+                note_staged(&mut seen, &change);
+            }
+            Ok(std::ops::ControlFlow::Continue(()))
+        },
+    );
     compared.map(drop).map_err(|error| {
         let error = display_path(error.to_string().as_bytes());
         format!("the index cannot be compared with the commit: {error}")
@@ -103,9 +120,18 @@ pub(super) fn staged(
 /// One difference between commit and index.
 fn note_staged(seen: &mut Seen, change: &ChangeRef<'_, '_>) {
     let (path, kind, id) = match change {
-        ChangeRef::Addition { location, id, .. } => (location, ChangeKind::New, id.to_hex().to_string()),
+        ChangeRef::Addition { location, id, .. } => {
+            (location, ChangeKind::New, id.to_hex().to_string())
+        }
         ChangeRef::Deletion { location, .. } => (location, ChangeKind::Deleted, String::new()),
-        ChangeRef::Modification { location, id, entry_mode, previous_entry_mode, previous_id, .. } => {
+        ChangeRef::Modification {
+            location,
+            id,
+            entry_mode,
+            previous_entry_mode,
+            previous_id,
+            ..
+        } => {
             let kind = match (entry_mode, previous_entry_mode) {
                 (&Mode::COMMIT, &Mode::COMMIT) => ChangeKind::Submodule,
                 _ if id == previous_id => ChangeKind::ModeChanged,
@@ -113,7 +139,9 @@ fn note_staged(seen: &mut Seen, change: &ChangeRef<'_, '_>) {
             };
             (location, kind, id.to_hex().to_string())
         }
-        ChangeRef::Rewrite { location, id, .. } => (location, ChangeKind::New, id.to_hex().to_string()),
+        ChangeRef::Rewrite { location, id, .. } => {
+            (location, ChangeKind::New, id.to_hex().to_string())
+        }
     };
     seen.staged += 1;
     seen.change(location_of(path), kind, id);
@@ -138,7 +166,9 @@ pub(super) fn with_hidden_made_visible(
     let root = git.workdir().map(PathBuf::from).unwrap_or_default();
     let config = git.config_snapshot();
     let sparse = config.boolean("core.sparseCheckout").unwrap_or(false)
-        && !config.boolean("sparse.expectFilesOutsideOfPatterns").unwrap_or(false);
+        && !config
+            .boolean("sparse.expectFilesOutsideOfPatterns")
+            .unwrap_or(false);
     let watched = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE;
     let mut flagged = Flagged::new();
     let mut folders = Folders::new(root);
@@ -168,11 +198,18 @@ struct Folders {
 
 impl Folders {
     fn new(root: PathBuf) -> Self {
-        Self { root, missing: None }
+        Self {
+            root,
+            missing: None,
+        }
     }
 
     fn has(&mut self, path: &BStr) -> bool {
-        if self.missing.as_ref().is_some_and(|missing| path.starts_with(missing)) {
+        if self
+            .missing
+            .as_ref()
+            .is_some_and(|missing| path.starts_with(missing))
+        {
             return false;
         }
         let Ok(relative) = gix::path::from_bstr(path) else {
@@ -182,8 +219,13 @@ impl Folders {
         if lies.symlink_metadata().is_ok() {
             return true;
         }
-        let gone = relative.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
-        let gone = gone.take_while(|folder| !self.root.join(folder).is_dir()).last();
+        let gone = relative
+            .ancestors()
+            .skip(1)
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let gone = gone
+            .take_while(|folder| !self.root.join(folder).is_dir())
+            .last();
         if let Some(folder) = gone {
             let mut prefix = BString::from(folder.as_os_str().as_encoded_bytes());
             prefix.push(b'/');

@@ -27,7 +27,9 @@ pub struct Objects {
 
 impl std::fmt::Debug for Objects {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Objects").field("repository", &self.repository).finish_non_exhaustive()
+        f.debug_struct("Objects")
+            .field("repository", &self.repository)
+            .finish_non_exhaustive()
     }
 }
 

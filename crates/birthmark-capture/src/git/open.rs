@@ -41,7 +41,9 @@ const NOT_OBEYED: [&str; 17] = [
 
 /// The variables of the list above that are set, by name.
 pub(super) fn git_environment() -> Vec<String> {
-    let set = NOT_OBEYED.iter().filter(|name| std::env::var_os(name).is_some());
+    let set = NOT_OBEYED
+        .iter()
+        .filter(|name| std::env::var_os(name).is_some());
     set.map(|name| (*name).to_owned()).collect()
 }
 
@@ -58,7 +60,10 @@ pub struct Repository {
 impl std::fmt::Debug for Repository {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let root = self.root();
-        f.debug_struct("Repository").field("root", &root).field("trusted", &self.trusted).finish()
+        f.debug_struct("Repository")
+            .field("root", &root)
+            .field("trusted", &self.trusted)
+            .finish()
     }
 }
 
@@ -108,15 +113,25 @@ fn starts(anchor: &Path) -> Vec<PathBuf> {
     let Ok(absolute) = std::path::absolute(anchor) else {
         return Vec::new();
     };
-    let named = absolute.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let named = absolute
+        .ancestors()
+        .find(|path| path.exists())
+        .unwrap_or(Path::new("/"));
     let folder = |path: &Path| {
-        if path.is_dir() { path.to_owned() } else { path.parent().unwrap_or(path).to_owned() }
+        if path.is_dir() {
+            path.to_owned()
+        } else {
+            path.parent().unwrap_or(path).to_owned()
+        }
     };
     let mut starts = Vec::new();
     if let Ok(real) = named.canonicalize() {
         starts.push(folder(&real));
     }
-    let seeming = named.ancestors().skip(1).find(|parent| parent.join(".git").exists());
+    let seeming = named
+        .ancestors()
+        .skip(1)
+        .find(|parent| parent.join(".git").exists());
     let seeming = seeming.and_then(|parent| parent.canonicalize().ok());
     starts.extend(seeming.filter(|parent| !starts.iter().any(|start| start.starts_with(parent))));
     starts
@@ -190,22 +205,37 @@ fn open(path: &Path, trust: Trust) -> gix::Result<gix::Repository> {
             env: false,
             includes: trust == Trust::Full,
         },
-        attributes: permissions::Attributes { git_binary: false, system: true, git: true },
+        attributes: permissions::Attributes {
+            git_binary: false,
+            system: true,
+            git: true,
+        },
     };
-    let options = gix::open::Options::default().permissions(permissions).with(trust);
+    let options = gix::open::Options::default()
+        .permissions(permissions)
+        .with(trust);
     Ok(options.open(path)?.to_thread_local())
 }
 
 /// Takes from an untrusted repository what could run.
 fn ready(mut git: gix::Repository, most: Trust) -> Finding<Repository> {
     let trusted = most == Trust::Full && git.git_dir_trust() == Trust::Full;
-    let refused_filters = if trusted { Vec::new() } else { remove_filters(&mut git) };
+    let refused_filters = if trusted {
+        Vec::new()
+    } else {
+        remove_filters(&mut git)
+    };
     if !trusted && !refused_filters.is_empty() && has_filters(&git) {
         return Finding::unknown("the filters of an untrusted repository could not be refused");
     }
     let storage = git.config_snapshot().string("extensions.refStorage");
     let reftable = storage.is_some_and(|name| name.starts_with(b"reftable"));
-    Finding::Found(Repository { git, trusted, refused_filters, reftable })
+    Finding::Found(Repository {
+        git,
+        trusted,
+        refused_filters,
+        reftable,
+    })
 }
 
 /// Takes every `filter` section away, the user's own too: with the attributes of the
@@ -213,7 +243,11 @@ fn ready(mut git: gix::Repository, most: Trust) -> Finding<Repository> {
 fn remove_filters(git: &mut gix::Repository) -> Vec<Vec<u8>> {
     let names: Vec<Vec<u8>> = {
         let config = git.config_snapshot();
-        let sections = config.plumbing().sections_by_name("filter").into_iter().flatten();
+        let sections = config
+            .plumbing()
+            .sections_by_name("filter")
+            .into_iter()
+            .flatten();
         let names = sections.filter_map(|section| section.header().subsection_name());
         names.map(|name| name.to_vec()).collect()
     };
@@ -222,7 +256,10 @@ fn remove_filters(git: &mut gix::Repository) -> Vec<Vec<u8>> {
     }
     let mut config = git.config_snapshot_mut();
     for name in &names {
-        while config.remove_section("filter", gix::bstr::BStr::new(name)).is_some() {}
+        while config
+            .remove_section("filter", gix::bstr::BStr::new(name))
+            .is_some()
+        {}
     }
     // A failure shows in `has_filters`, which is asked next.
     let _checked_after = config.commit();
@@ -231,5 +268,8 @@ fn remove_filters(git: &mut gix::Repository) -> Vec<Vec<u8>> {
 
 fn has_filters(git: &gix::Repository) -> bool {
     let config = git.config_snapshot();
-    config.plumbing().sections_by_name("filter").is_some_and(|mut sections| sections.next().is_some())
+    config
+        .plumbing()
+        .sections_by_name("filter")
+        .is_some_and(|mut sections| sections.next().is_some())
 }

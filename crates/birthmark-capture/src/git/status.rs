@@ -17,7 +17,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use birthmark_core::Finding;
-use birthmark_core::code::{ChangeKind, ChangedFile, CodeState, MOST_CHANGED_FILES, SubmoduleState};
+use birthmark_core::code::{
+    ChangeKind, ChangedFile, CodeState, MOST_CHANGED_FILES, SubmoduleState,
+};
 use gix::bstr::{BStr, BString};
 
 use super::head::{self, Head};
@@ -59,7 +61,11 @@ impl Own {
             return false;
         };
         let absolute = root.join(relative);
-        self.files.contains(&absolute) || self.folders.iter().any(|folder| absolute.starts_with(folder))
+        self.files.contains(&absolute)
+            || self
+                .folders
+                .iter()
+                .any(|folder| absolute.starts_with(folder))
     }
 }
 
@@ -126,7 +132,11 @@ pub(super) fn capture(anchor: &Path, options: &StatusOptions) -> CodeState {
     let mut pushed = None;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let left = if interrupt.load(Ordering::Relaxed) { GRACE } else { left };
+        let left = if interrupt.load(Ordering::Relaxed) {
+            GRACE
+        } else {
+            left
+        };
         match receiver.recv_timeout(left) {
             Ok(Message::Head(head, root)) => state = Some((*head, root)),
             Ok(Message::Done(done)) => outcome = Some(done),
@@ -141,7 +151,11 @@ pub(super) fn capture(anchor: &Path, options: &StatusOptions) -> CodeState {
     }
     let cut_short = interrupt.load(Ordering::Relaxed);
     let Some((mut state, root)) = state else {
-        return outside(if cut_short { &late } else { "git failed inside" });
+        return outside(if cut_short {
+            &late
+        } else {
+            "git failed inside"
+        });
     };
     let failure = match outcome {
         Some(Ok(())) => None,
@@ -191,11 +205,25 @@ fn start(
         };
         let head = head::read_head(&repository);
         let root = repository.root().map(PathBuf::from).unwrap_or_default();
-        tell(Message::Head(Box::new(head::describe_with(&repository, &head)), root));
+        tell(Message::Head(
+            Box::new(head::describe_with(&repository, &head)),
+            root,
+        ));
         if repository.root().is_some() {
-            tell(Message::Done(look(&repository, &head, &own, &interrupt, &seen, 0)));
+            tell(Message::Done(look(
+                &repository,
+                &head,
+                &own,
+                &interrupt,
+                &seen,
+                0,
+            )));
         }
-        tell(Message::Pushed(history::pushed(&repository, &head, deadline)));
+        tell(Message::Pushed(history::pushed(
+            &repository,
+            &head,
+            deadline,
+        )));
     };
     let thread = std::thread::Builder::new().name("birthmark-status".to_owned());
     thread.spawn(look_at_all).ok().map(|_| receiver)
@@ -210,8 +238,12 @@ fn fill(state: &mut CodeState, root: &Path, mut seen: Seen, failure: Option<Stri
     state.untracked = seen.untracked;
     state.untracked_artifacts = seen.untracked_artifacts;
     state.changed_total = seen.changes.len() as u64;
-    let named = std::mem::take(&mut seen.changes).into_iter().take(MOST_CHANGED_FILES);
-    state.changed_files = named.map(|(path, change)| changed_file(root, path.as_ref(), change)).collect();
+    let named = std::mem::take(&mut seen.changes)
+        .into_iter()
+        .take(MOST_CHANGED_FILES);
+    state.changed_files = named
+        .map(|(path, change)| changed_file(root, path.as_ref(), change))
+        .collect();
     seen.hidden.sort_unstable();
     seen.hidden.dedup();
     seen.hidden.truncate(MOST_CHANGED_FILES);
@@ -223,12 +255,24 @@ fn fill(state: &mut CodeState, root: &Path, mut seen: Seen, failure: Option<Stri
 /// A change with its mark: the id in the index, and size and time of the file.
 fn changed_file(root: &Path, path: &BStr, (kind, staged): (ChangeKind, String)) -> ChangedFile {
     use std::os::unix::fs::MetadataExt;
-    let relative = gix::path::from_bstr(path).map(std::borrow::Cow::into_owned).unwrap_or_default();
+    let relative = gix::path::from_bstr(path)
+        .map(std::borrow::Cow::into_owned)
+        .unwrap_or_default();
     let lies = root.join(relative).symlink_metadata().ok().map(|meta| {
-        format!("{}:{}.{:09}:{:o}", meta.size(), meta.mtime(), meta.mtime_nsec(), meta.mode())
+        format!(
+            "{}:{}.{:09}:{:o}",
+            meta.size(),
+            meta.mtime(),
+            meta.mtime_nsec(),
+            meta.mode()
+        )
     });
     let mark = format!("{staged}/{}", lies.unwrap_or_default());
-    ChangedFile { path: display_path(path), kind, mark }
+    ChangedFile {
+        path: display_path(path),
+        kind,
+        mark,
+    }
 }
 
 /// Looks at everything; `Err` says why not all was seen. What was is in `seen`.
@@ -266,13 +310,18 @@ pub(super) fn look(
 }
 
 fn reason(error: &gix::Error) -> String {
-    format!("the work tree cannot be read: {}", display_path(error.to_string().as_bytes()))
+    format!(
+        "the work tree cannot be read: {}",
+        display_path(error.to_string().as_bytes())
+    )
 }
 
 /// Each untracked file by itself, and no more.
 fn walk_options(repository: &Repository) -> gix::Result<gix::status::index_worktree::Options> {
     let walk = repository.git.dirwalk_options()?;
-    let walk = walk.emit_untracked(gix::dir::walk::EmissionMode::Matching).emit_ignored(None);
+    let walk = walk
+        .emit_untracked(gix::dir::walk::EmissionMode::Matching)
+        .emit_ignored(None);
     Ok(gix::status::index_worktree::Options {
         sorting: None,
         dirwalk_options: Some(walk.empty_patterns_match_prefix(false)),
@@ -282,7 +331,11 @@ fn walk_options(repository: &Repository) -> gix::Result<gix::status::index_workt
 }
 
 /// Whether nothing below the folder differs from the commit.
-pub(super) fn folder_is_clean(repository: &Repository, folder: &BStr, deadline: Instant) -> Finding<bool> {
+pub(super) fn folder_is_clean(
+    repository: &Repository,
+    folder: &BStr,
+    deadline: Instant,
+) -> Finding<bool> {
     let interrupt = Arc::new(AtomicBool::new(Instant::now() >= deadline));
     let seen = Arc::new(Mutex::new(Seen::default()));
     let head = head::read_head(repository);

@@ -15,10 +15,10 @@ use gix::sec::Trust;
 use gix::status::plumbing::index_as_worktree::traits::SubmoduleStatus;
 use gix::submodule::config::Ignore;
 
+use super::head;
 use super::open::Repository;
 use super::status::{Own, Seen, look};
 use super::text::display_path;
-use super::head;
 
 /// Submodules in submodules are followed this deep.
 const DEEPEST: u32 = 8;
@@ -42,7 +42,11 @@ impl Submodules {
         interrupt: &Arc<AtomicBool>,
         seen: &Arc<Mutex<Seen>>,
     ) -> Self {
-        let trust = if repository.trusted { Trust::Full } else { Trust::Reduced };
+        let trust = if repository.trusted {
+            Trust::Full
+        } else {
+            Trust::Reduced
+        };
         Self {
             root: repository.root().map(PathBuf::from).unwrap_or_default(),
             trust,
@@ -77,7 +81,14 @@ impl Submodules {
         let head = head::read_head(&repository);
         let inner = Arc::new(Mutex::new(Seen::default()));
         let own = Own::default();
-        let outcome = look(&repository, &head, &own, &self.interrupt, &inner, self.depth + 1);
+        let outcome = look(
+            &repository,
+            &head,
+            &own,
+            &self.interrupt,
+            &inner,
+            self.depth + 1,
+        );
         let seen = inner.lock().map(|seen| seen.clone()).unwrap_or_default();
         let dirty = seen.verdict(outcome.err());
         let state = SubmoduleState {
@@ -96,7 +107,10 @@ impl SubmoduleStatus for Submodules {
         let (state, only_untracked, commit) = self.look_into(path);
         let moved = matches!(commit, Finding::Found(id) if id != entry.id);
         let dirty = state.dirty == Finding::Found(true);
-        let cannot_tell = state.dirty.reason().filter(|reason| *reason != "not checked out");
+        let cannot_tell = state
+            .dirty
+            .reason()
+            .filter(|reason| *reason != "not checked out");
         let ignore = self.ignored.get(path).copied().unwrap_or_default();
         let counts = match ignore {
             Ignore::All => false,

@@ -35,7 +35,10 @@ fn is_unsafe(character: char) -> bool {
 
 fn cut(mut text: String) -> String {
     if text.len() > LONGEST {
-        let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let end = (0..=LONGEST)
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0);
         text.truncate(end);
         text.push('…');
     }
@@ -50,7 +53,9 @@ fn cut(mut text: String) -> String {
 pub fn without_credentials(address: &[u8]) -> String {
     let shown = display_path(address);
     if let Some((helper, rest)) = shown.split_once("::")
-        && helper.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        && helper
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-')
     {
         return match helper {
             "ext" | "fd" => format!("{helper}::(left out)"),
@@ -102,7 +107,10 @@ mod tests {
     fn no_user_information_survives() {
         let cases: [(&str, &str); 14] = [
             ("https://github.com/o/r.git", "https://github.com/o/r.git"),
-            ("https://user:ghp_SECRET@github.com/o/r.git", "https://github.com/o/r.git"),
+            (
+                "https://user:ghp_SECRET@github.com/o/r.git",
+                "https://github.com/o/r.git",
+            ),
             ("https://SECRET:x-oauth-basic@host/o/r", "https://host/o/r"),
             ("https://SECRET@host:8443/o/r", "https://host:8443/o/r"),
             ("https://u:SEC@RET@host/o/r", "https://host/o/r"),

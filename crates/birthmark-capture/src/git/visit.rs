@@ -59,7 +59,9 @@ impl<'a> Visitor<'a> {
         if entry.status != Status::Untracked || entry.disk_kind == Some(Kind::Untrackable) {
             return;
         }
-        let Ok(mut seen) = self.seen.lock() else { return };
+        let Ok(mut seen) = self.seen.lock() else {
+            return;
+        };
         let path: &BStr = entry.rela_path.as_ref();
         if self.own.has(&self.root, path) {
             seen.untracked_artifacts += 1;
@@ -72,10 +74,15 @@ impl<'a> Visitor<'a> {
     fn tracked(&mut self, entry: &gix::index::Entry, path: &BStr, status: &EntryStatus<(), ()>) {
         let Some(kind) = kind_of(status) else { return };
         if self.suspicious && kind == ChangeKind::Edited {
-            self.suspects.push(Suspect { path: path.to_owned(), size: entry.stat.size });
+            self.suspects.push(Suspect {
+                path: path.to_owned(),
+                size: entry.stat.size,
+            });
             return;
         }
-        let Ok(mut seen) = self.seen.lock() else { return };
+        let Ok(mut seen) = self.seen.lock() else {
+            return;
+        };
         match self.flagged.get(path) {
             // Skipped and gone: that is what skipping is for.
             Some(flags) if kind == ChangeKind::Deleted && flags.contains(Flags::SKIP_WORKTREE) => {}
@@ -88,9 +95,16 @@ impl<'a> Visitor<'a> {
 fn note(seen: &mut Seen, path: &BStr, kind: ChangeKind) {
     seen.unstaged += 1;
     let staged = seen.changes.get(path).map(|(_, mark)| mark.clone());
-    let was_new = seen.changes.get(path).is_some_and(|(kind, _)| *kind == ChangeKind::New);
+    let was_new = seen
+        .changes
+        .get(path)
+        .is_some_and(|(kind, _)| *kind == ChangeKind::New);
     // A new file that was edited after `git add` is still a new file.
-    let kind = if was_new && kind == ChangeKind::Edited { ChangeKind::New } else { kind };
+    let kind = if was_new && kind == ChangeKind::Edited {
+        ChangeKind::New
+    } else {
+        kind
+    };
     seen.change(path, kind, staged.unwrap_or_default());
 }
 
@@ -103,7 +117,10 @@ fn kind_of(status: &EntryStatus<(), ()>) -> Option<ChangeKind> {
         EntryStatus::Change(Change::Removed) => ChangeKind::Deleted,
         EntryStatus::Change(Change::Type { .. }) => ChangeKind::TypeChanged,
         EntryStatus::Change(Change::SubmoduleModification(())) => ChangeKind::Submodule,
-        EntryStatus::Change(Change::Modification { content_change: None, .. }) => ChangeKind::ModeChanged,
+        EntryStatus::Change(Change::Modification {
+            content_change: None,
+            ..
+        }) => ChangeKind::ModeChanged,
         EntryStatus::Change(Change::Modification { .. }) => ChangeKind::Edited,
     })
 }
@@ -114,7 +131,12 @@ impl<'index> VisitEntry<'index> for Visitor<'_> {
 
     fn visit_entry(&mut self, entry: Entry<'index, (), ()>) {
         match entry {
-            Entry::Modification { entry, rela_path, status, .. } => self.tracked(entry, rela_path, &status),
+            Entry::Modification {
+                entry,
+                rela_path,
+                status,
+                ..
+            } => self.tracked(entry, rela_path, &status),
             Entry::DirectoryContents { entry, .. } => self.untracked(&entry),
             Entry::Rewrite { dirwalk_entry, .. } => self.untracked(&dirwalk_entry),
         }
@@ -131,14 +153,22 @@ pub(super) fn settle_suspects(
 ) {
     let root = repository.root().map(PathBuf::from).unwrap_or_default();
     for Suspect { path, size } in suspects {
-        let relative = gix::path::from_bstr(&path).map(std::borrow::Cow::into_owned).unwrap_or_default();
-        let now = root.join(relative).symlink_metadata().map(|meta| meta.len()).ok();
+        let relative = gix::path::from_bstr(&path)
+            .map(std::borrow::Cow::into_owned)
+            .unwrap_or_default();
+        let now = root
+            .join(relative)
+            .symlink_metadata()
+            .map(|meta| meta.len())
+            .ok();
         let resized = size != 0 && now != Some(u64::from(size));
         let filtered = !resized && refused_filter(repository, index, path.as_ref());
         let Ok(mut seen) = seen.lock() else { return };
         if filtered {
             let shown = display_path(&path);
-            seen.cannot_tell(format!("a filter of an untrusted repository was not run on {shown}"));
+            seen.cannot_tell(format!(
+                "a filter of an untrusted repository was not run on {shown}"
+            ));
         } else {
             note(&mut seen, path.as_ref(), ChangeKind::Edited);
         }
