@@ -275,6 +275,16 @@ def test_a_loader_in_a_repository_has_its_commit_from_any_folder(tmp_path, monke
     assert loader_version(mine) == (head, False, None)
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="NOT RUN: only root can give a folder away")
+def test_a_loader_on_a_volume_of_another_owner_still_has_its_commit(tmp_path):
+    mine, head = project(tmp_path)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 1000, 1000, follow_symlinks=False)
+    refused = subprocess.run(["git", "-C", str(tmp_path), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    assert "dubious ownership" in refused.stderr
+    assert loader_version(mine) == (head, False, None)
+
+
 def test_an_edited_loader_is_said_to_be_edited(tmp_path):
     mine, head = project(tmp_path)
     file = tmp_path / "my_loader.py"
