@@ -1,0 +1,81 @@
+"""The world of the tests: nobody's git settings, no open session, a home of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_world(tmp_path_factory, monkeypatch):
+    """Keep the tests apart from the person who runs them, and from CI's own variables."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(("BIRTHMARK_", "GIT_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Test")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "test@example.invalid")
+
+
+@pytest.fixture
+def git(tmp_path):
+    """Run git in the project of the test: ``git("status", "--short")`` gives its output."""
+
+    def run(*arguments, cwd=tmp_path):
+        done = subprocess.run(
+            ["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def repo(tmp_path, git, monkeypatch):
+    """A project with one commit, which is also the working folder."""
+    git("init", "--quiet", "--initial-branch=main")
+    (tmp_path / "README.md").write_text("A project.\n")
+    git("add", "README.md")
+    git("commit", "--quiet", "--message", "Begin")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def program():
+    """The path of the program `birthmark` that the wheel brought."""
+    beside = Path(sys.executable).with_name("birthmark")
+    found = str(beside) if beside.exists() else shutil.which("birthmark")
+    if found is None:
+        pytest.fail("the program `birthmark` is not installed: run `make test`")
+    return found
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Run a script in a process of its own, as users do; gives the finished process."""
+
+    def run(source, *arguments, cwd=tmp_path, check=True, env=None):
+        script = Path(cwd) / "script.py"
+        script.write_text(source)
+        done = subprocess.run(
+            [sys.executable, str(script), *arguments],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={**os.environ, **(env or {})},
+        )
+        if check and done.returncode != 0:
+            pytest.fail(f"the script ended with {done.returncode}:\n{done.stderr}")
+        return done
+
+    return run
