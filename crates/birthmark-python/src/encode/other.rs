@@ -90,7 +90,7 @@ fn raised_in(py: Python<'_>, path: &str, class: &str, what: &str, error: &PyErr)
 /// The class with its article: `a Foo`, `an Image`.
 pub(super) fn article(class: &Bound<'_, PyType>) -> String {
     let name = class
-        .qualname()
+        .name()
         .map_or_else(|_| "object".to_owned(), |name| name.to_string());
     let vowel = name.starts_with(|first: char| "aeiouAEIO".contains(first));
     format!("{} {name}", if vowel { "an" } else { "a" })
