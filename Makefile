@@ -86,7 +86,7 @@ $(VENV)/.maturin: $(VENV)/.venv
 $(VENV)/.wheel: $(VENV)/.maturin $(SOURCES)
 	@$(need_cargo)
 	@echo "building the wheel: some minutes the first time"
-	rm -rf dist && $(IN_VENV) -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf dist && PATH="$(abspath $(VENV))/bin:$$PATH" $(IN_VENV) -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	$(PIP) install --no-deps --force-reinstall dist/birthmark-*.whl
 	@touch $@
 
