@@ -43,15 +43,15 @@ pub use locate::{
     Where, check_birthmark, find_birthmark, is_birthmark, is_birthmark_format, locate_birthmark,
 };
 pub use read::{
-    Members, Walk, as_bool, as_text, as_text_lossy, as_u64, check_envelope, get, is_null, key_is,
-    members, quote, walk,
+    Members, Walk, as_bool, as_text, as_text_lossy, as_u64, check_envelope, elements, get, is_null,
+    key_is, members, quote, walk,
 };
 pub use scan::{
     BOM, Found, MAX_DEPTH, Member, Object, ScanError, ScanErrorKind, Span, scan_object, scan_value,
     without_bom,
 };
-pub use splice::{remove_member, splice_member, splice_member_tidily, unsplice};
-pub use stamp::{OnExisting, Placed, StampError, stamp_record, unstamp_record};
+pub use splice::{push_indented, remove_member, splice_member, splice_member_tidily, unsplice};
+pub use stamp::{OnExisting, Placed, StampError, stamp_record, stamp_report, unstamp_record};
 
 /// How deep a birthmark may be nested: the depth that every JSON reader takes.
 pub const MAX_ENVELOPE_DEPTH: usize = 128;

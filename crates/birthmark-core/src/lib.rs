@@ -11,6 +11,7 @@
 //! | what is known of the code, of the machine? | [`code`], [`environment`] |
 //! | how are things named? | [`id`], [`digest`], [`timestamp`], [`schema`] |
 
+pub mod base64;
 pub mod birthmark;
 pub mod code;
 pub mod digest;

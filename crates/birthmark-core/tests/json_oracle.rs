@@ -1,6 +1,7 @@
 //! Python's `json.loads` is the judge of what is JSON: on each line of a corpus
 //! of good and bad ones the scanner must take and refuse the same.
 #![expect(clippy::disallowed_methods, reason = "tests build their own world")]
+#![expect(clippy::unwrap_used, reason = "a test may fail so")]
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -214,10 +214,15 @@ fn check_elements(array: &[u8]) -> Result<(), ScanError> {
     Ok(())
 }
 
-/// The elements of an array that the scanner has accepted.
-fn elements(array: &[u8]) -> impl Iterator<Item = Span> {
+/// The elements of the array that `array` is, as places in its bytes. Meant, as
+/// [`walk`] is, for bytes that the scanner has accepted.
+pub fn elements(array: &[u8]) -> impl Iterator<Item = Span> {
     let mut scanner = Scanner::new(array, MAX_DEPTH);
-    scanner.at = 1;
+    scanner.at = if array.first() == Some(&b'[') {
+        1
+    } else {
+        array.len()
+    };
     std::iter::from_fn(move || {
         scanner.space();
         if scanner.peek() == Some(b',') {

@@ -18,8 +18,9 @@ pub fn splice_member(out: &mut Vec<u8>, record: &[u8], object: &Object, key: &st
 }
 
 /// As [`splice_member`], but in the manner of the object: where its last member
-/// stands on a line of its own, so does the new one, indented alike. For reports
-/// that people open in an editor; [`unsplice`] takes it out just the same.
+/// stands on a line of its own, so does the new one, and the value is laid out
+/// alike. For reports that people open in an editor; [`unsplice`] takes it out
+/// just the same.
 pub fn splice_member_tidily(
     out: &mut Vec<u8>,
     record: &[u8],
@@ -30,7 +31,8 @@ pub fn splice_member_tidily(
     let gap = object
         .last
         .map(|last| (last, gap_before(record, object, last)));
-    let Some((last, gap)) = gap.filter(|(_, gap)| gap.contains(&b'\n')) else {
+    let indented = gap.and_then(|(last, gap)| Some((last, gap, indentation(gap)?)));
+    let Some((last, gap, unit)) = indented else {
         return splice_member(out, record, object, key, value);
     };
     let (head, tail) = record.split_at(last.value.end.min(record.len()));
@@ -38,8 +40,62 @@ pub fn splice_member_tidily(
     out.push(b',');
     out.extend_from_slice(gap);
     out.push(b'"');
-    push_member(out, key, value);
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\": ");
+    push_indented(out, value, gap, unit);
     out.extend_from_slice(tail);
+}
+
+/// Writes `value`, JSON without line breaks, over many lines: `gap` is the line
+/// break and indentation of the member that it is the value of, and `unit` is
+/// one level more. Strings and numbers keep their text.
+pub fn push_indented(out: &mut Vec<u8>, value: &[u8], gap: &[u8], unit: &[u8]) {
+    let (mut depth, mut text, mut escape) = (0, false, false);
+    let newline = |out: &mut Vec<u8>, depth: usize| {
+        out.extend_from_slice(gap);
+        (0..depth).for_each(|_| out.extend_from_slice(unit));
+    };
+    let mut bytes = value.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if text {
+            (text, escape) = (escape || byte != b'"', !escape && byte == b'\\');
+            out.push(byte);
+            continue;
+        }
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            b'{' | b'[' => {
+                out.push(byte);
+                while bytes.next_if(u8::is_ascii_whitespace).is_some() {}
+                if let Some(close) = bytes.next_if(|next| matches!(next, b'}' | b']')) {
+                    out.push(close);
+                } else {
+                    depth += 1;
+                    newline(out, depth);
+                }
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                newline(out, depth);
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                newline(out, depth);
+            }
+            b':' => out.extend_from_slice(b": "),
+            _ => {
+                text = byte == b'"';
+                out.push(byte);
+            }
+        }
+    }
+}
+
+/// What stands after the last line break of a gap; none when it has no line break.
+fn indentation(gap: &[u8]) -> Option<&[u8]> {
+    let newline = memchr::memrchr(b'\n', gap)?;
+    gap.get(newline + 1..)
 }
 
 /// The white space between a member and the comma or brace before it.

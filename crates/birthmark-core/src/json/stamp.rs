@@ -8,10 +8,10 @@
 
 use std::collections::HashSet;
 
-use super::locate::{Where, is_birthmark, locate_birthmark};
+use super::locate::{Where, locate_birthmark};
 use super::read::{as_text_lossy, members};
 use super::scan::{Member, Object, ScanError, scan_object};
-use super::splice::{cut, remove_member, splice_member};
+use super::splice::{cut, remove_member, splice_member, splice_member_tidily};
 
 /// What to do with a record that has a birthmark, ours or foreign, already. A
 /// `metadata` of the user's own that is no birthmark is an error under `Error`
@@ -105,69 +105,104 @@ pub fn stamp_record(
     existing: OnExisting,
 ) -> Result<Placed, StampError> {
     let object = scan_object(record)?;
-    stamp_scanned(out, record, &object, birthmark, existing)
+    Stamp {
+        birthmark,
+        existing,
+        splice: splice_member,
+    }
+    .put(out, record, &object)
 }
 
-fn stamp_scanned(
+/// As [`stamp_record`], for a report that people read: see [`splice_member_tidily`].
+pub fn stamp_report(
     out: &mut Vec<u8>,
-    record: &[u8],
-    object: &Object,
+    report: &[u8],
     birthmark: &[u8],
     existing: OnExisting,
 ) -> Result<Placed, StampError> {
-    let Some(found) = object.metadata else {
-        if object.birthmark.is_none() || locate_birthmark(record, object) == Where::Absent {
-            splice_member(out, record, object, "metadata", birthmark);
+    let object = scan_object(report)?;
+    Stamp {
+        birthmark,
+        existing,
+        splice: splice_member_tidily,
+    }
+    .put(out, report, &object)
+}
+
+/// One stamping: what to put in, what to do where something stands, and how.
+#[derive(Clone, Copy)]
+struct Stamp<'a> {
+    birthmark: &'a [u8],
+    existing: OnExisting,
+    splice: fn(&mut Vec<u8>, &[u8], &Object, &str, &[u8]),
+}
+
+impl Stamp<'_> {
+    fn put(self, out: &mut Vec<u8>, record: &[u8], object: &Object) -> Result<Placed, StampError> {
+        let place = locate_birthmark(record, object);
+        if place != Where::Absent {
+            return self.put_over(out, record, object, place);
+        }
+        let Some(found) = object.metadata else {
+            (self.splice)(out, record, object, "metadata", self.birthmark);
             return Ok(Placed::Metadata);
+        };
+        if self.existing == OnExisting::Error {
+            return Err(StampError::HasMetadata);
         }
-        return over_birthmark(out, record, object, birthmark, existing);
-    };
-    if locate_birthmark(record, object) != Where::Absent {
-        return over_birthmark(out, record, object, birthmark, existing);
+        let users = found.member.value.of(record);
+        if found.times == 1 && can_merge(users, self.birthmark) {
+            merge(out, record, users, found.member.value.start, self.birthmark);
+            return Ok(Placed::Merged);
+        }
+        self.put_beside(out, record, object)
     }
-    if existing == OnExisting::Error {
-        return Err(StampError::HasMetadata);
-    }
-    let users = found.member.value.of(record);
-    if found.times == 1 && can_merge(users, birthmark) {
-        merge(out, record, users, found.member.value.start, birthmark);
-        return Ok(Placed::Merged);
-    }
-    beside(out, record, object, birthmark)
-}
 
-/// The record has a birthmark, ours or foreign.
-fn over_birthmark(
-    out: &mut Vec<u8>,
-    record: &[u8],
-    object: &Object,
-    birthmark: &[u8],
-    existing: OnExisting,
-) -> Result<Placed, StampError> {
-    let bare = match existing {
-        OnExisting::Error => return Err(StampError::AlreadyStamped),
-        OnExisting::Keep => {
-            out.extend_from_slice(record);
-            return Ok(Placed::Kept);
+    /// The record has a birthmark, ours or foreign, at `place`.
+    fn put_over(
+        self,
+        out: &mut Vec<u8>,
+        record: &[u8],
+        object: &Object,
+        place: Where,
+    ) -> Result<Placed, StampError> {
+        let bare = match (self.existing, place) {
+            (OnExisting::Error, _) => return Err(StampError::AlreadyStamped),
+            (OnExisting::Keep, _) => {
+                out.extend_from_slice(record);
+                return Ok(Placed::Kept);
+            }
+            (OnExisting::Merge, Where::Beside(member)) => removed(record, &member),
+            (OnExisting::Merge, _) => return self.put_beside(out, record, object),
+            (OnExisting::Replace, _) => take_all_out(record)?,
+        };
+        let object = scan_object(&bare)?;
+        match locate_birthmark(&bare, &object) {
+            Where::Absent => {
+                Self {
+                    existing: OnExisting::Merge,
+                    ..self
+                }
+                .put(out, &bare, &object)?;
+            }
+            // The one under `metadata`, which the one beside it had followed.
+            _ => drop(self.put_beside(out, &bare, &object)?),
         }
-        OnExisting::Merge => match locate_birthmark(record, object) {
-            Where::Beside(member) => removed(record, &member),
-            _ => return beside(out, record, object, birthmark),
-        },
-        OnExisting::Replace => take_all_out(record)?,
-    };
-    let object = scan_object(&bare)?;
-    if object.metadata.is_some() && locate_birthmark(&bare, &object) != Where::Absent {
-        beside(out, &bare, &object, birthmark)?;
-    } else if object
-        .birthmark
-        .is_some_and(|found| is_birthmark(found.member.value.of(&bare)))
-    {
-        return Err(StampError::NoPlace);
-    } else {
-        stamp_scanned(out, &bare, &object, birthmark, OnExisting::Merge)?;
+        Ok(Placed::Replaced)
     }
-    Ok(Placed::Replaced)
+
+    fn put_beside(
+        self,
+        out: &mut Vec<u8>,
+        record: &[u8],
+        object: &Object,
+    ) -> Result<Placed, StampError> {
+        if object.birthmark.is_some() {
+            return Err(StampError::NoPlace);
+        }
+        (self.splice)(out, record, object, "birthmark", self.birthmark);
+        Ok(Placed::Beside)
+    }
 }
 
 fn removed(record: &[u8], member: &Member) -> Vec<u8> {
@@ -191,19 +226,6 @@ fn take_all_out(record: &[u8]) -> Result<Vec<u8>, StampError> {
         bare = less;
     }
     Err(StampError::NoPlace)
-}
-
-fn beside(
-    out: &mut Vec<u8>,
-    record: &[u8],
-    object: &Object,
-    birthmark: &[u8],
-) -> Result<Placed, StampError> {
-    if object.birthmark.is_some() {
-        return Err(StampError::NoPlace);
-    }
-    splice_member(out, record, object, "birthmark", birthmark);
-    Ok(Placed::Beside)
 }
 
 /// Whether the user's metadata is an object that shares no key with ours.

@@ -162,6 +162,26 @@ fn a_report_on_many_lines_gets_its_member_on_a_line_of_its_own() {
 }
 
 #[test]
+fn a_birthmark_in_a_report_is_laid_out_as_the_report_is() {
+    let report = "{\n\t\"a\": {\n\t\t\"b\": 1\n\t}\n}";
+    let mark = r#"{"git_commit": "a, {\" b", "l": [1,{} , [ ]], "birthmark":"birthmark/v1"}"#;
+    let mut out = Vec::new();
+    stamp_report(
+        &mut out,
+        report.as_bytes(),
+        mark.as_bytes(),
+        OnExisting::Error,
+    )
+    .unwrap();
+    let out = String::from_utf8(out).unwrap();
+    let expected = "{\n\t\"a\": {\n\t\t\"b\": 1\n\t},\n\t\"metadata\": {\n\t\t\"git_commit\": \
+                    \"a, {\\\" b\",\n\t\t\"l\": [\n\t\t\t1,\n\t\t\t{},\n\t\t\t[]\n\t\t],\n\t\t\
+                    \"birthmark\": \"birthmark/v1\"\n\t}\n}";
+    assert_eq!(out, expected);
+    assert_eq!(unstamped(&out), report);
+}
+
+#[test]
 fn a_birthmark_moved_to_the_front_is_still_cut_out_whole() {
     assert_eq!(
         unstamped(&format!(r#"{{"metadata": {MARK}, "a": 1}}"#)),
