@@ -66,7 +66,11 @@ def environment() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
-        **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "demo"), ("EMAIL", "demo@localhost"))},
+        **{
+            f"GIT_{who}_{what}": value
+            for who in ("AUTHOR", "COMMITTER")
+            for what, value in (("NAME", "demo"), ("EMAIL", "demo@localhost"))
+        },
     }
 
 
@@ -83,7 +87,11 @@ def program_folder() -> str:
 def what_is_missing(full: bool) -> list[str]:
     wanted = {**PACKAGES, **(FULL_PACKAGES if full else {})}
     missing = [f"Python package {name}: {how}" for name, how in wanted.items() if find_spec(name) is None]
-    missing += [f"program {name}: install it with your system's packages" for name in ("git", "jq", "bash") if shutil.which(name) is None]
+    missing += [
+        f"program {name}: install it with your system's packages"
+        for name in ("git", "jq", "bash")
+        if shutil.which(name) is None
+    ]
     return missing if program_folder() else [*missing, "program birthmark: make install"]
 
 
@@ -116,7 +124,9 @@ class Shell:
                 if not quiet:
                     print("  " + line, end="", flush=True)
         if process.returncode != expect:
-            raise DemoFailed(f"`{command}` gave exit status {process.returncode}, not {expect}\n{''.join(said) if quiet else ''}")
+            raise DemoFailed(
+                f"`{command}` gave exit status {process.returncode}, not {expect}\n{''.join(said) if quiet else ''}"
+            )
         return "".join(said)
 
     def start(self, command: str) -> subprocess.Popen[str]:
@@ -129,12 +139,18 @@ class Shell:
 
     def ask(self, *command: str) -> str:
         """What `command` prints, without showing it."""
-        return subprocess.run(command, cwd=self.project, env=self.environment, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            command, cwd=self.project, env=self.environment, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     def records(self) -> list[bytes]:
         """The whole lines of the training data."""
         file = self.project / DATA
-        return [line for line in file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")] if file.exists() else []
+        return (
+            [line for line in file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+            if file.exists()
+            else []
+        )
 
 
 # --- the story -----------------------------------------------------------------------------------
@@ -142,7 +158,9 @@ class Shell:
 
 def deploy_from_git(shell: Shell) -> None:
     part("A project, deployed from git")
-    shell.run("git init --quiet --initial-branch main && git add . && git commit --quiet --message 'Instruction following'")
+    shell.run(
+        "git init --quiet --initial-branch main && git add . && git commit --quiet --message 'Instruction following'"
+    )
     shell.ask("git", "init", "--quiet", "--bare", "../remote.git")
     shell.run("git remote add origin ../remote.git && git push --quiet --set-upstream origin main")
 
@@ -150,7 +168,7 @@ def deploy_from_git(shell: Shell) -> None:
 def edit_and_forget(shell: Shell) -> bytes:
     part("Somebody edits a script and forgets to commit; the machine then dies halfway")
     script = shell.project / EDITED
-    shell.run(f"sed -i.bak 's/of the sea/of the sea at night/; s/about the sea/about the sea at night/' {EDITED} && rm {EDITED}.bak && git diff --stat")
+    shell.run(f"sed -i.bak 's/ the sea/ the sea at night/' {EDITED} && rm {EDITED}.bak && git diff --stat")
     return script.read_bytes()
 
 
@@ -172,7 +190,10 @@ def kill_halfway(shell: Shell, count: int) -> None:
     check(Path(EDITED).name in "".join(said), "the dirty tree was named before any work")
     before = shell.records()
     ids = [json.loads(line)["id"] for line in before]
-    check(set(acknowledged) <= set(ids), f"all {len(acknowledged)} records that were acknowledged are in the file, whole ({len(ids)} lines)")
+    check(
+        set(acknowledged) <= set(ids),
+        f"all {len(acknowledged)} records that were acknowledged are in the file, whole ({len(ids)} lines)",
+    )
 
 
 def go_on(shell: Shell, count: int, ran: bytes) -> None:
@@ -185,10 +206,18 @@ def go_on(shell: Shell, count: int, ran: bytes) -> None:
     births = [json.loads(line)["metadata"] for line in after]
     check(all(birth["git_dirty"] is True for birth in births), "each record says that the tree was dirty")
     for snapshot in {birth["git_snapshot"] for birth in births}:
-        kept = subprocess.run(["git", "show", f"{snapshot}:{EDITED}"], cwd=shell.project, capture_output=True, check=True).stdout
+        kept = subprocess.run(
+            ["git", "show", f"{snapshot}:{EDITED}"], cwd=shell.project, capture_output=True, check=True
+        ).stdout
         check(kept == ran, f"snapshot {snapshot[:7]} gives back the script that ran, edit and all")
-    check([birth["seed"] for birth in births] == list(range(42, 42 + count)), f"each record has its own seed, 42 to {41 + count}")
-    check(all(birth["top_k"] and birth["min_p"] for birth in births), "the engine's own defaults stand in each record (top_k, top_p, min_p)")
+    check(
+        [birth["seed"] for birth in births] == list(range(42, 42 + count)),
+        f"each record has its own seed, 42 to {41 + count}",
+    )
+    check(
+        all(birth["top_k"] and birth["min_p"] for birth in births),
+        "the engine's own defaults stand in each record (top_k, top_p, min_p)",
+    )
     check(all(birth["template_disabled"] is True for birth in births), "the chat template was off, proved by sentinels")
 
 
@@ -202,7 +231,10 @@ def evaluate(shell: Shell) -> None:
     check(birth["git_dirty"] is False, "and that nothing was edited")
     check(set(birth["models"]) == {"base", "fewshot"} and birth["eval_seed"] == 42, "models by role, and the seed")
     counts = birth["sentinels"]["base"][0]["evidence"]
-    check(counts["sent"] == counts["evaluated"], f"sentinel evidence: {counts['sent']} tokens sent, {counts['evaluated']} evaluated")
+    check(
+        counts["sent"] == counts["evaluated"],
+        f"sentinel evidence: {counts['sent']} tokens sent, {counts['evaluated']} evaluated",
+    )
 
 
 def ask_later(shell: Shell) -> None:
@@ -252,7 +284,10 @@ def derived_checkpoint(shell: Shell) -> None:
     shell.run(f"python scripts/evaluate_instruction_following.py --second-model {model} --out {out}")
     second = json.loads((shell.project / out).read_text())["metadata"]
     check(second["model_digests"]["base"] == report["model_digest"], "both evaluations are on the same base, by digest")
-    check(second["model_digests"]["requantized"] != second["model_digests"]["base"], "and the second model is really another")
+    check(
+        second["model_digests"]["requantized"] != second["model_digests"]["base"],
+        "and the second model is really another",
+    )
     check(second["dataset"]["digest"] == report["dataset"]["digest"], "on the same held-out set, by digest")
 
 
@@ -260,7 +295,10 @@ def same_seed_same_text(shell: Shell) -> None:
     part("The same seed on the same code")
     again = "artifacts/sft_training_data_again.jsonl"
     shell.run(f"python {EDITED} --count 3 --out {again}", quiet=True)
-    texts = [[json.loads(line)["response"] for line in lines[:3]] for lines in ((shell.project / again).read_bytes().splitlines(), shell.records())]
+    texts = [
+        [json.loads(line)["response"] for line in lines[:3]]
+        for lines in ((shell.project / again).read_bytes().splitlines(), shell.records())
+    ]
     check(texts[0] == texts[1], "the first three records again: the same text, from the seeds in their birthmarks")
 
 

@@ -68,7 +68,14 @@ def weaker(checkpoint, tmp_path_factory):
 
 def test_provenance_has_the_six_keys_and_the_digests(loaded, checkpoint):
     _, provenance = loaded
-    six = ["loader_version", "template_disabled", "model_name", "quantization", "sentinel_tests_passed", "add_special_tokens"]
+    six = [
+        "loader_version",
+        "template_disabled",
+        "model_name",
+        "quantization",
+        "sentinel_tests_passed",
+        "add_special_tokens",
+    ]
     assert set(six) <= set(provenance)
     assert provenance["template_disabled"] is True
     assert provenance["sentinel_tests_passed"] is True
@@ -255,7 +262,9 @@ def test_a_proxy_in_the_environment_is_not_asked(checkpoint):
 
 def project(folder, tracked=True):
     git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
-    (folder / "my_loader.py").write_text("from birthmark.loaders import CleanModelLoader\n\n\nclass Mine(CleanModelLoader):\n    pass\n")
+    (folder / "my_loader.py").write_text(
+        "from birthmark.loaders import CleanModelLoader\n\n\nclass Mine(CleanModelLoader):\n    pass\n"
+    )
     (folder / "other.txt").write_text("x\n")
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "add", "." if tracked else "other.txt"], check=True)
@@ -280,7 +289,9 @@ def test_a_loader_on_a_volume_of_another_owner_still_has_its_commit(tmp_path):
     mine, head = project(tmp_path)
     for path in (tmp_path, *tmp_path.rglob("*")):
         os.chown(path, 1000, 1000, follow_symlinks=False)
-    refused = subprocess.run(["git", "-C", str(tmp_path), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    refused = subprocess.run(
+        ["git", "-C", str(tmp_path), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
     assert "dubious ownership" in refused.stderr
     assert loader_version(mine) == (head, False, None)
 
@@ -366,7 +377,10 @@ def test_a_header_that_lies_is_refused_with_the_place(tmp_path, data, says):
 
 
 def test_every_cut_of_a_header_is_an_error_and_never_a_crash(tmp_path):
-    whole = gguf([("general.file_type", 4, struct.pack("<I", 15)), ("a", 9, struct.pack("<IQ", 8, 1) + text("x"))], [("blk.0.w", (32, 2), 12)])
+    whole = gguf(
+        [("general.file_type", 4, struct.pack("<I", 15)), ("a", 9, struct.pack("<IQ", 8, 1) + text("x"))],
+        [("blk.0.w", (32, 2), 12)],
+    )
     assert read_gguf(write(tmp_path, whole)).quantization() == "Q4_K_M"
     for length in range(len(whole)):
         with pytest.raises(GgufError):
@@ -396,7 +410,10 @@ def test_the_header_reader_agrees_with_the_format_s_own_library(checkpoint):
     need("gguf", how="pip install gguf numpy")
     from gguf import GGUFReader
 
-    theirs, ours = GGUFReader(checkpoint), read_gguf(checkpoint, keep=("tokenizer.ggml.tokens", "tokenizer.ggml.token_type"))
+    theirs, ours = (
+        GGUFReader(checkpoint),
+        read_gguf(checkpoint, keep=("tokenizer.ggml.tokens", "tokenizer.ggml.token_type")),
+    )
     for name, field in theirs.fields.items():
         if name.startswith("GGUF."):
             continue

@@ -46,7 +46,7 @@ class CleanModelLoader:
 
     def load(self):
         keys = ("loader_version", "quantization", "model_digest", "template_disabled", "sentinel_tests_passed")
-        return Model(), {"model_name": "echo", "add_special_tokens": False, **dict.fromkeys(keys)}
+        return Model(), {"model_name": "echo", "sentinel_tests": "0 of 0", "add_special_tokens": False, **dict.fromkeys(keys)}
 '''
 
 
@@ -89,9 +89,18 @@ class World:
 
     def environment(self, where):
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "BIRTHMARK_", "XDG_"))}
-        who = {f"GIT_{a}_{b}": v for a in ("AUTHOR", "COMMITTER") for b, v in (("NAME", "test"), ("EMAIL", "test@localhost"))}
+        who = {
+            f"GIT_{a}_{b}": v
+            for a in ("AUTHOR", "COMMITTER")
+            for b, v in (("NAME", "test"), ("EMAIL", "test@localhost"))
+        }
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        here = {"HOME": str(self.homes[where]), "PATH": path, "RSYNC_RSH": str(self.shell), "PYTHONDONTWRITEBYTECODE": "1"}
+        here = {
+            "HOME": str(self.homes[where]),
+            "PATH": path,
+            "RSYNC_RSH": str(self.shell),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         return {**kept, **who, **here}
 
     def run(self, where, command):
@@ -100,7 +109,13 @@ class World:
         end = self.homes[where] / "folder"
         script = f"{command}\nstatus=$?\npwd > {end}\nexit $status"
         said = subprocess.run(
-            ["bash", "-c", script], cwd=self.at[where], env=self.environment(where), capture_output=True, text=True, timeout=120, check=False
+            ["bash", "-c", script],
+            cwd=self.at[where],
+            env=self.environment(where),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         if end.exists():
             self.at[where] = Path(end.read_text().strip())
@@ -120,7 +135,11 @@ def without_packages(command):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    missing = [name for name in ("git", "jq", "rsync", "bash", "birthmark") if shutil.which(name, path=where_programs_are()) is None]
+    missing = [
+        name
+        for name in ("git", "jq", "rsync", "bash", "birthmark")
+        if shutil.which(name, path=where_programs_are()) is None
+    ]
     if missing and os.environ.get("BIRTHMARK_REQUIRE_GUIDE"):
         pytest.fail(f"{missing} not installed")
     if missing:
@@ -164,7 +183,9 @@ def test_the_records_carry_the_commit_that_the_laptop_pushed(walked, world):
     records = [json.loads(line) for line in (world.at["laptop"] / DATA).read_text().splitlines()]
     assert len(records) == len({record["id"] for record in records}) == 12
     assert {record["metadata"]["git_commit"] for record in records} == {head}
-    assert {record["metadata"]["git_dirty"] for record in records} == {False}, "a volume of another owner is no reason not to know"
+    assert {record["metadata"]["git_dirty"] for record in records} == {False}, (
+        "a volume of another owner is no reason not to know"
+    )
 
 
 def test_all_is_one_session_with_its_plan_kept(walked, world):

@@ -41,6 +41,10 @@ def score(item, systems, seed, settings):
     return row
 
 
+def read_from(path, role):
+    return {"role": role, "file": path, "digest": bm.digest_file(path)}
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     second = parser.add_mutually_exclusive_group(required=True)
@@ -61,9 +65,9 @@ def main():
     with bm.session(planned=["evaluation_*.json"]) as s:
         base, provenance = CleanModelLoader().load()
         if args.second_model:
-            role, shots, used = "requantized", "", s.use(args.second_model, role="second model")
+            role, shots, used = "requantized", "", read_from(args.second_model, "second model")
         else:
-            role, used = "fewshot", s.use(args.sft_data, role="demonstrations")
+            role, used = "fewshot", read_from(args.sft_data, "demonstrations")
             with open(args.sft_data) as lines:
                 shots = "".join(json.loads(next(lines))["formatted_text"] + "\n\n" for _ in range(3))
         second, second_provenance = CleanModelLoader(args.second_model).load()

@@ -50,10 +50,16 @@ def main():
     settings = {"temperature": args.temperature, "max_new_tokens": 48, "stop": STOP}
 
     # The session comes first: it says at once, before any model is loaded, what is wrong with the code.
-    with bm.session(planned=[f"sft_training_data_*.jsonl ({args.count} examples)"]) as s:
-        model, provenance = CleanModelLoader().load()
-        params = model.sampling_params(**settings)  # the engine's own defaults written out
+    plan = [f"sft_training_data_*.jsonl ({args.count} examples)", "sentinels_*.json"]
+    with bm.session(planned=plan) as s:
         s.use(SEEDS, role="instructions")
+        model, provenance = CleanModelLoader().load()
+        # What each sentinel saw, once; the records only say that all passed.
+        evidence = {"summary": {"passed": provenance["sentinel_tests"]}, "results": model.sentinel_tests}
+        s.report(
+            "artifacts/sentinels_stage1.json", evidence, mode="w", artifact_type="sentinels", provenance=provenance
+        )
+        params = model.sampling_params(**settings)  # the engine's own defaults written out
         with s.jsonl(args.out, mode="a", artifact_type="training_data", provenance=provenance, params=params) as out:
             for item in out.todo(items, key="id"):
                 seed = args.seed + number[item["id"]]

@@ -1,6 +1,6 @@
 """A second checkpoint from the first: its weights requantized, its parent recorded.
 
-    python scripts/requantize.py artifacts/SmolLM2-135M-Instruct.Q5_0.gguf --to Q5_0
+python scripts/requantize.py artifacts/SmolLM2-135M-Instruct.Q5_0.gguf --to Q5_0
 """
 
 import argparse

@@ -114,7 +114,9 @@ class CleanModel:
         self.engine.close()
 
 
-def _asked(max_new_tokens: int, do_sample: bool, temperature: float | None, stop: Iterable[str], more: dict[str, Any]) -> dict[str, Any]:
+def _asked(
+    max_new_tokens: int, do_sample: bool, temperature: float | None, stop: Iterable[str], more: dict[str, Any]
+) -> dict[str, Any]:
     asked = {"do_sample": do_sample, "max_new_tokens": max_new_tokens, **more}
     if temperature is not None:
         asked["temperature"] = temperature

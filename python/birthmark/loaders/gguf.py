@@ -110,8 +110,8 @@ def _bears_out(found: str, named: str) -> bool:
     """Whether tensors mostly of type `found` may rightly be called the mix `named`."""
     if found == named or named.startswith(found + "_"):
         return True
-    bits = re.match(r"I?Q\d", found)
-    return bool(bits) and "_K" not in found and found.startswith("IQ") and named.startswith(bits[0])
+    bits = re.match(r"IQ\d", found)
+    return bits is not None and named.startswith(bits[0])
 
 
 class _Reader:
@@ -140,7 +140,7 @@ class _Reader:
         return packed.unpack(self.take(packed.size, what))[0]
 
     def limited(self, code: str, limit: int, what: str) -> int:
-        value = self.number(code, what)
+        value = int(self.number(code, what))
         if value > limit:
             raise GgufError(f"{what} before byte {self.at} is {value}, more than the limit of {limit}")
         return value

@@ -61,7 +61,7 @@ def special_tokens(header: Gguf) -> dict[int, str]:
     tokens, kinds = header.metadata.get(_TOKENS), header.metadata.get(_TYPES)
     if not isinstance(tokens, list) or not isinstance(kinds, list):
         return {}
-    return {i: text for i, (text, kind) in enumerate(zip(tokens, kinds)) if kind == _CONTROL_TOKEN}
+    return {i: text for i, (text, kind) in enumerate(zip(tokens, kinds, strict=False)) if kind == _CONTROL_TOKEN}
 
 
 def plain_float(value: Any) -> Any:
@@ -92,12 +92,16 @@ class XllamaEngine:
             params.cpuparams.n_threads = params.cpuparams_batch.n_threads = n_threads
         for name, value in options.items():
             if not hasattr(params, name):
-                raise LoaderError(f"xllamacpp knows no option `{name}`; its options are the fields of xllamacpp.CommonParams")
+                raise LoaderError(
+                    f"xllamacpp knows no option `{name}`; its options are the fields of xllamacpp.CommonParams"
+                )
             setattr(params, name, value)
         try:
             self._server = xllamacpp.Server(params)
         except Exception as error:
-            raise LoaderError(f"xllamacpp cannot load {path}: {error}; is the file whole, and of a kind that it knows?") from error
+            raise LoaderError(
+                f"xllamacpp cannot load {path}: {error}; is the file whole, and of a kind that it knows?"
+            ) from error
         # No proxy may stand between this process and its own engine.
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
@@ -138,7 +142,10 @@ class LlamaCppEngine:
         self.name = f"llama-cpp-python {_version('llama-cpp-python') or getattr(llama_cpp, '__version__', '')}".strip()
         self.chat_template = header.chat_template
         self.special_tokens = special_tokens(header)
-        self._template_ends = (header.metadata.get("tokenizer.ggml.bos_token_id"), header.metadata.get("tokenizer.ggml.eos_token_id"))
+        self._template_ends = (
+            header.metadata.get("tokenizer.ggml.bos_token_id"),
+            header.metadata.get("tokenizer.ggml.eos_token_id"),
+        )
         try:
             self._llama = llama_cpp.Llama(model_path=path, n_ctx=n_ctx, n_threads=n_threads, verbose=False, **options)
         except Exception as error:

@@ -87,7 +87,9 @@ def _nothing_from_nothing(ids: list[int]) -> Sentinel:
 
 def _no_special_tokens(ids: list[int], special: dict[int, str]) -> Sentinel:
     found = {str(i): special[i] for i in ids if i in special}
-    return Sentinel("no_special_tokens_added", not found, {"ids": ids, "special": found, "special_tokens_known": len(special)})
+    return Sentinel(
+        "no_special_tokens_added", not found, {"ids": ids, "special": found, "special_tokens_known": len(special)}
+    )
 
 
 def _markers_are_text(engine: Any) -> Sentinel:

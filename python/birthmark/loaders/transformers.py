@@ -65,7 +65,9 @@ def _weights(quantization: str | None, torch: Any, transformers: Any) -> dict[st
         return {}
     if quantization == "nf4":
         compute = torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float16
-        config = transformers.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=compute)
+        config = transformers.BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=compute
+        )
         return {"quantization_config": config, "device_map": "auto"}
     if quantization not in _DTYPES:
         raise LoaderError(f"quantization {quantization!r} is not one of nf4, {', '.join(_DTYPES)}")
@@ -100,7 +102,11 @@ def _identify(loader: CleanModelLoader, model: Any, provenance: Provenance) -> N
     if len(weights) == 1:
         provenance.learn("model_digest", digest_file(weights[0]))
     else:
-        provenance.learn("model_digest", None, f"{len(weights)} safetensors files in the folder: give it to `s.use`, which digests all")
+        provenance.learn(
+            "model_digest",
+            None,
+            f"{len(weights)} safetensors files in the folder: give it to `s.use`, which digests all",
+        )
 
 
 class TransformersEngine:
@@ -125,7 +131,9 @@ class TransformersEngine:
         """The user turn `text` in the template that was taken off; only a sentinel asks for it."""
         turns = [{"role": "user", "content": text}]
         return str(
-            self._tokenizer.apply_chat_template(turns, chat_template=self.chat_template, tokenize=False, add_generation_prompt=True)
+            self._tokenizer.apply_chat_template(
+                turns, chat_template=self.chat_template, tokenize=False, add_generation_prompt=True
+            )
         )
 
     def complete(self, ids: list[int], settings: dict[str, Any]) -> Answer:
@@ -142,7 +150,9 @@ class TransformersEngine:
         hook = self._model.register_forward_pre_hook(_note_first(seen), with_kwargs=True)
         try:
             with torch.inference_mode():
-                out = self._model.generate(prompt, attention_mask=torch.ones_like(prompt), pad_token_id=self._pad(), **asked)
+                out = self._model.generate(
+                    prompt, attention_mask=torch.ones_like(prompt), pad_token_id=self._pad(), **asked
+                )
         finally:
             hook.remove()
         new = out[0].tolist()[len(ids) :]
@@ -152,19 +162,23 @@ class TransformersEngine:
         return Answer(text, len(seen[0]), len(new), self._decode(seen[0]), self._in_force(settings))
 
     def _decode(self, ids: list[int], skip_special_tokens: bool = False) -> str:
-        return str(self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False))
+        return str(
+            self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False)
+        )
 
     def _in_force(self, settings: dict[str, Any]) -> dict[str, Any]:
         """The library's defaults, the model's own settings over them, and over both what was asked."""
         config = self._model.generation_config
-        library = getattr(config, "_get_default_generation_params", dict)()
+        library: dict[str, Any] = getattr(config, "_get_default_generation_params", dict)()
         stated = {name: value for name, value in config.to_dict().items() if value is not None}
         return {**library, **stated, **settings}
 
     def _pad(self) -> int | None:
         config = self._model.generation_config
         end = config.eos_token_id
-        return config.pad_token_id if config.pad_token_id is not None else (end[0] if isinstance(end, list) else end)
+        end = end[0] if isinstance(end, list) else end
+        pad: int | None = end if config.pad_token_id is None else config.pad_token_id
+        return pad
 
     def close(self) -> None:
         self._model = self._tokenizer = None

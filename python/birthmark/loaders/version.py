@@ -39,7 +39,9 @@ def _tracked(file: Path) -> tuple[str | None, str, str]:
     # A volume that belongs to another user is usual on a rented machine; reading ids runs nothing of it.
     command = ["git", "-c", "safe.directory=*", "-C", str(file.parent), "rev-parse", "HEAD", f"HEAD:./{file.name}"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=_TIME_LIMIT_S, env=environment, check=False)
+        said = subprocess.run(
+            command, capture_output=True, text=True, timeout=_TIME_LIMIT_S, env=environment, check=False
+        )
     except FileNotFoundError:
         return None, "", "git is not installed"
     except (OSError, subprocess.SubprocessError, UnicodeError) as error:
