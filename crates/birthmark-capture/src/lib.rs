@@ -11,6 +11,7 @@ pub mod git;
 pub mod gpu;
 pub mod host;
 pub mod launcher;
+pub mod liveness;
 pub mod probe;
 pub mod process;
 pub mod python;

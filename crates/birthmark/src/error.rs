@@ -7,10 +7,10 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use birthmark_core::birthmark::FieldError;
+use birthmark_store::PathError;
 use birthmark_store::config::ConfigError;
 use birthmark_store::journal::JournalError;
 use birthmark_store::records::RecordsError;
-use birthmark_store::PathError;
 
 /// What a handler would do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error in our own words. `message` is lower case, without a period.
     pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into(), hint: None, source: None }
+        Self {
+            kind,
+            code,
+            message: message.into(),
+            hint: None,
+            source: None,
+        }
     }
 
     /// Something the caller must change.
@@ -121,7 +127,13 @@ fn from_room(
         }
         cause = source.source();
     }
-    Error { kind, code, message: text, hint, source: None }
+    Error {
+        kind,
+        code,
+        message: text,
+        hint,
+        source: None,
+    }
 }
 
 impl From<PathError> for Error {

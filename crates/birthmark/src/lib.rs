@@ -12,8 +12,19 @@
 //! | asks of a file: who, when, which code, which model | [`show`] |
 //! | asks: is it still what was recorded | [`verify`] |
 
+pub mod add;
+pub mod dataset;
+pub mod declare;
 pub mod error;
+mod generated;
+pub mod looks;
+mod machine;
 pub mod project;
+pub mod records;
+pub mod report;
+pub mod session;
+pub mod talk;
+pub mod template;
 
 pub use error::{Error, Kind, Result};
 pub use project::Project;

@@ -37,7 +37,10 @@ impl Project {
             Some(chosen) => root.join(chosen),
             None => root.join(ARTIFACTS),
         };
-        Ok(Self { layout: Layout::new(root, plain(&artifacts)), config })
+        Ok(Self {
+            layout: Layout::new(root, plain(&artifacts)),
+            config,
+        })
     }
 
     /// The project of the current working folder.
@@ -57,14 +60,22 @@ impl Project {
     /// How `path` is stored: relative to the root, with `/`; absolute when it lies outside.
     pub fn stored_path(&self, path: &Path) -> String {
         let path = plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
-        let inside = path.strip_prefix(self.root()).ok().map(Path::to_owned).or_else(|| {
-            // The same folder reached by another name, through a symbolic link.
-            let folder = path.parent()?.canonicalize().ok()?;
-            let root = self.root().canonicalize().ok()?;
-            Some(folder.strip_prefix(root).ok()?.join(path.file_name()?))
-        });
+        let inside = path
+            .strip_prefix(self.root())
+            .ok()
+            .map(Path::to_owned)
+            .or_else(|| {
+                // The same folder reached by another name, through a symbolic link.
+                let folder = path.parent()?.canonicalize().ok()?;
+                let root = self.root().canonicalize().ok()?;
+                Some(folder.strip_prefix(root).ok()?.join(path.file_name()?))
+            });
         let stored = inside.unwrap_or(path);
-        if stored.as_os_str().is_empty() { ".".to_owned() } else { escape(&stored) }
+        if stored.as_os_str().is_empty() {
+            ".".to_owned()
+        } else {
+            escape(&stored)
+        }
     }
 
     /// Where a stored path lies.
@@ -74,8 +85,11 @@ impl Project {
 }
 
 fn no_folder(reason: &str) -> Error {
-    Error::usage("no-folder", format!("cannot tell the working folder: {reason}"))
-        .with_hint("change to a folder that exists")
+    Error::usage(
+        "no-folder",
+        format!("cannot tell the working folder: {reason}"),
+    )
+    .with_hint("change to a folder that exists")
 }
 
 fn root_of(folder: &Path) -> PathBuf {
@@ -88,9 +102,9 @@ fn root_of(folder: &Path) -> PathBuf {
         }
     }
     match Repository::discover(folder) {
-        Finding::Found(repository) => {
-            repository.root().map_or_else(|| folder.to_owned(), |top| nearest_name(folder, top))
-        }
+        Finding::Found(repository) => repository
+            .root()
+            .map_or_else(|| folder.to_owned(), |top| nearest_name(folder, top)),
         Finding::Absent | Finding::Unknown(_) => folder.to_owned(),
     }
 }
@@ -105,10 +119,16 @@ fn nearest_name(folder: &Path, top: &Path) -> PathBuf {
 fn obey_variables(config: &mut Config) -> Result<()> {
     if let Some(folder) = process::variable("BIRTHMARK_DIR").filter(|folder| !folder.is_empty()) {
         let folder = std::path::absolute(&folder).unwrap_or_else(|_| PathBuf::from(&folder));
-        config.artifacts = Setting { value: Some(folder), from: Some("BIRTHMARK_DIR".to_owned()) };
+        config.artifacts = Setting {
+            value: Some(folder),
+            from: Some("BIRTHMARK_DIR".to_owned()),
+        };
     }
     if let Some(word) = process::variable("BIRTHMARK_ON_DIRTY") {
-        config.on_dirty = Setting { value: on_dirty(&word)?, from: Some("BIRTHMARK_ON_DIRTY".to_owned()) };
+        config.on_dirty = Setting {
+            value: on_dirty(&word)?,
+            from: Some("BIRTHMARK_ON_DIRTY".to_owned()),
+        };
     }
     Ok(())
 }
@@ -117,7 +137,10 @@ fn obey_variables(config: &mut Config) -> Result<()> {
 pub fn on_dirty(word: &str) -> Result<OnDirty> {
     parse_on_dirty(word).ok_or_else(|| {
         let allowed = birthmark_store::config::ON_DIRTY_WORDS;
-        Error::usage("on-dirty", format!("on_dirty must be {allowed}, not `{word}`"))
+        Error::usage(
+            "on-dirty",
+            format!("on_dirty must be {allowed}, not `{word}`"),
+        )
     })
 }
 
@@ -166,6 +189,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let project = Project::find(dir.path()).unwrap();
         assert_eq!(project.root(), dir.path());
-        assert_eq!(project.stored_path(Path::new("/elsewhere/x")), "/elsewhere/x");
+        assert_eq!(
+            project.stored_path(Path::new("/elsewhere/x")),
+            "/elsewhere/x"
+        );
     }
 }

@@ -1,0 +1,193 @@
+//! Artifacts that were written without a writer of ours: any file, any folder. They are
+//! digested, get a sidecar, and stand in the journal.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use birthmark_core::birthmark::{self, Fields};
+use birthmark_core::event::{ArtifactRemoved, ArtifactSealed, ArtifactUsed};
+use birthmark_core::schema::SIDECAR_SUFFIX;
+use birthmark_core::{Finding, digest::Digest};
+use birthmark_store::format::directory;
+use birthmark_store::format::sidecar::{Sidecar, SidecarKind};
+use birthmark_store::{Durability, Layout, atomic, digest};
+use serde_json::Value;
+
+use crate::dataset;
+use crate::error::{Error, Kind, Result};
+use crate::session::{Session, now};
+
+impl Session {
+    /// Adds a file or folder that is finished: digests it, writes its sidecar, records it.
+    /// The file itself is not touched. Returns the sidecar's path; none on ranks but 0,
+    /// which do nothing.
+    pub fn add(&self, path: &Path, artifact_type: &str, given: &Fields) -> Result<Option<PathBuf>> {
+        self.check_live()?;
+        birthmark::check_all(given)?;
+        if self.rank() > 0 {
+            return Ok(None);
+        }
+        check_addable(path)?;
+        let time = now();
+        let birthmark = self.whole_birthmark(artifact_type, given, time);
+        let mark = serde_json::to_vec(&birthmark).map_err(|source| {
+            Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
+        })?;
+        let sidecar = describe(path, mark)?;
+        let place = Layout::sidecar(path);
+        atomic::replace(&place, &sidecar.render(), Durability::Power)?;
+        let file = self.project().stored_path(path);
+        self.record(ArtifactSealed {
+            file: file.clone(),
+            file_bytes: file_bytes(path),
+            artifact_type: artifact_type.to_owned(),
+            format: if path.is_dir() { "folder" } else { "file" }.to_owned(),
+            timestamp: time,
+            size: sidecar.size,
+            records: sidecar.records,
+            digest: Some(sidecar.digest.to_string()),
+            content_digest: Some(sidecar.content_digest.unwrap_or(sidecar.digest).to_string()),
+            birthmark,
+            notes: Fields::new(),
+        })?;
+        crate::generated::note(&self.project().layout, &file);
+        self.fold_manifest(false);
+        Ok(Some(place))
+    }
+
+    /// Records that something was read: a path, which is digested, or a name.
+    pub fn use_input(&self, what: &str, role: Option<&str>, folder: &Path) -> Result<Fields> {
+        self.check_live()?;
+        let path = folder.join(what);
+        let input = if path.exists() {
+            dataset::input(self.project(), &path, role)
+        } else {
+            let mut entry = Fields::new();
+            if let Some(role) = role {
+                entry.insert("role".to_owned(), Value::from(role));
+            }
+            entry.insert("name".to_owned(), Value::from(what));
+            entry
+        };
+        self.record(ArtifactUsed {
+            input: input.clone(),
+        })?;
+        Ok(input)
+    }
+
+    /// Records that an artifact was removed on purpose: it is then not *missing*.
+    pub fn removed(&self, path: &Path, reason: &str) -> Result<()> {
+        self.check_live()?;
+        let file = self.project().stored_path(path);
+        self.record(ArtifactRemoved {
+            file,
+            reason: reason.to_owned(),
+        })?;
+        self.fold_manifest(false);
+        Ok(())
+    }
+}
+
+/// What a sidecar says of a file or folder with this birthmark.
+pub(crate) fn describe(path: &Path, birthmark: Vec<u8>) -> Result<Sidecar> {
+    let name = PathBuf::from(path.file_name().unwrap_or_default());
+    if path.is_dir() {
+        let tree = directory::digest_tree(path, None).map_err(unreadable)?;
+        return Ok(Sidecar::of_folder(name, &tree, birthmark));
+    }
+    let file = digest::digest_file(path).map_err(unreadable)?;
+    let (_, content) = dataset::digests(path);
+    let content_digest = content.and_then(|text| text.parse::<Digest>().ok());
+    Ok(Sidecar {
+        file: name,
+        kind: SidecarKind::File,
+        digest: file.digest,
+        content_digest,
+        size: file.state.size,
+        records: records(path),
+        members: Vec::new(),
+        birthmark,
+    })
+}
+
+fn records(path: &Path) -> Option<u64> {
+    let jsonl = path
+        .extension()
+        .is_some_and(|ending| ending == "jsonl" || ending == "ndjson");
+    match jsonl.then(|| dataset::records_in(path))? {
+        Finding::Found(records) => Some(records),
+        _ => None,
+    }
+}
+
+fn unreadable(error: digest::FileError) -> Error {
+    let hint = error.hint();
+    let error = Error::new(Kind::Io, "io", error.to_string()).with_source(error);
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+fn check_addable(path: &Path) -> Result<()> {
+    let name = path.to_string_lossy();
+    if name.ends_with(SIDECAR_SUFFIX) {
+        return Err(Error::usage(
+            "sidecar",
+            format!("`{name}` is a sidecar, not an artifact"),
+        ));
+    }
+    if !path.exists() {
+        return Err(
+            Error::usage("no-file", format!("cannot add `{name}`: it is not there"))
+                .with_hint("add it after it was written"),
+        );
+    }
+    Ok(())
+}
+
+/// The bytes of a file's name in base64, when they are not UTF-8.
+pub(crate) fn file_bytes(path: &Path) -> Option<String> {
+    let bytes = path.as_os_str().as_bytes();
+    match std::str::from_utf8(bytes) {
+        Ok(_) => None,
+        Err(_) => Some(base64(bytes)),
+    }
+}
+
+/// Standard base64 with padding (RFC 4648, section 4).
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let bits = chunk
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let letter = ALPHABET[usize::try_from(bits >> (18 - 6 * place) & 63).unwrap_or(0)];
+            text.push(if place > chunk.len() {
+                '='
+            } else {
+                char::from(letter)
+            });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+        ] {
+            assert_eq!(super::base64(bytes.as_bytes()), text);
+        }
+    }
+}

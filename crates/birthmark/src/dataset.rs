@@ -1,0 +1,257 @@
+//! What something was made from: datasets and inputs, as far as they can be learned.
+//!
+//! Of a path are filled in: its size in records, its digest, and the last commit that
+//! changed it. What cannot be learned is null, with its reason.
+
+use std::path::Path;
+use std::time::Duration;
+
+use birthmark_capture::git;
+use birthmark_core::birthmark::Fields;
+use birthmark_core::{Finding, json};
+use birthmark_store::atomic;
+use birthmark_store::digest::{self, FileError};
+use birthmark_store::format::{Input, directory, format_of};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::looks::put;
+use crate::project::Project;
+
+/// How long the search for the last commit of a file may take.
+const HISTORY_LIMIT: Duration = Duration::from_secs(2);
+/// A dataset larger than this is not read to count its records.
+const COUNT_LIMIT: u64 = 8 << 30;
+
+/// The `dataset` field for what a user gave: a path, or an object to be filled in. The
+/// reasons for its nulls are put into `given`'s `unknown` as `dataset.<name>`.
+pub fn describe(project: &Project, dataset: &Value, folder: &Path) -> (Value, Fields) {
+    let mut fields = match dataset {
+        Value::Object(fields) => fields.clone(),
+        Value::String(path) => {
+            let mut fields = Fields::new();
+            let name = Path::new(path)
+                .file_stem()
+                .map(|stem| stem.to_string_lossy().into_owned());
+            fields.insert("name".to_owned(), Value::from(name));
+            fields.insert("source".to_owned(), Value::from(path.clone()));
+            fields
+        }
+        other => return (other.clone(), Fields::new()),
+    };
+    let source = fields
+        .get("source")
+        .and_then(Value::as_str)
+        .map(|source| folder.join(source));
+    let Some(path) = source.filter(|path| path.exists()) else {
+        return (Value::Object(fields), Fields::new());
+    };
+    fields.insert("source".to_owned(), Value::from(project.stored_path(&path)));
+    let mut reasons = Fields::new();
+    let mut fill = |name: &str, finding: Finding<Value>| {
+        if fields.get(name).is_some_and(|value| !value.is_null()) {
+            return;
+        }
+        let mut learned = Fields::new();
+        put(&mut learned, name, finding);
+        if let Some(Value::Object(why)) = learned.remove("unknown") {
+            reasons.extend(
+                why.into_iter()
+                    .map(|(name, why)| (format!("dataset.{name}"), why)),
+            );
+        }
+        fields.extend(learned);
+    };
+    fill("size", records_in(&path).map(Value::from));
+    fill(
+        "version_sha",
+        git::last_commit_touching(&path, HISTORY_LIMIT).map(Value::from),
+    );
+    let (digest, content) = digests(&path);
+    fill("digest", digest.map(Value::from));
+    if let Some(content) = content {
+        fill("content_digest", Finding::Found(Value::from(content)));
+    }
+    (Value::Object(fields), reasons)
+}
+
+/// The entry of `inputs` for a path: `role`, `file`, digests, `version_sha`.
+pub fn input(project: &Project, path: &Path, role: Option<&str>) -> Fields {
+    let mut entry = Fields::new();
+    if let Some(role) = role {
+        entry.insert("role".to_owned(), Value::from(role));
+    }
+    entry.insert("file".to_owned(), Value::from(project.stored_path(path)));
+    let (digest, content) = digests(path);
+    put(&mut entry, "digest", digest.map(Value::from));
+    if let Some(content) = content {
+        entry.insert("content_digest".to_owned(), Value::from(content));
+    }
+    if path.is_file() {
+        put(
+            &mut entry,
+            "version_sha",
+            git::last_commit_touching(path, HISTORY_LIMIT).map(Value::from),
+        );
+    }
+    entry
+}
+
+/// The inputs that a user gave: paths, objects (filled in where they name a `file`), names.
+pub fn inputs(project: &Project, given: &[Value], folder: &Path) -> Result<Vec<Value>> {
+    given
+        .iter()
+        .map(|one| one_input(project, one, folder))
+        .collect()
+}
+
+fn one_input(project: &Project, given: &Value, folder: &Path) -> Result<Value> {
+    match given {
+        Value::String(text) => {
+            let path = folder.join(text);
+            let mut entry = Fields::new();
+            entry.insert("name".to_owned(), Value::from(text.clone()));
+            Ok(Value::Object(if path.exists() {
+                input(project, &path, None)
+            } else {
+                entry
+            }))
+        }
+        Value::Object(fields) => {
+            let named = fields
+                .get("file")
+                .and_then(Value::as_str)
+                .map(|file| folder.join(file));
+            let mut entry = match named.filter(|path| path.exists()) {
+                Some(path) => input(project, &path, None),
+                None => Fields::new(),
+            };
+            let stored = entry.get("file").cloned();
+            entry.extend(fields.clone());
+            if let Some(stored) = stored {
+                entry.insert("file".to_owned(), stored);
+            }
+            Ok(Value::Object(entry))
+        }
+        other => Err(Error::usage(
+            "inputs",
+            format!("an input must be a path or an object, not {other}"),
+        )),
+    }
+}
+
+/// The digest of a file or folder, and the content digest where it differs.
+pub fn digests(path: &Path) -> (Finding<String>, Option<String>) {
+    let digest = match digest_of(path) {
+        Ok(digest) => digest.to_string(),
+        Err(error) => return (Finding::unknown(error.to_string()), None),
+    };
+    let content = content_digest(path).filter(|content| *content != digest);
+    (Finding::Found(digest), content)
+}
+
+/// The digest of a file, or the tree digest of a folder.
+pub fn digest_of(path: &Path) -> Result<birthmark_core::digest::Digest, FileError> {
+    if path.is_dir() {
+        return directory::digest_tree(path, None).map(|tree| tree.digest);
+    }
+    digest::digest_file(path).map(|file| file.digest)
+}
+
+/// The digest without birthmarks, for formats that carry them within.
+fn content_digest(path: &Path) -> Option<String> {
+    let format = format_of(path)?;
+    let mut file = std::fs::File::open(path).ok()?;
+    let input = Input {
+        name: path,
+        bytes: &mut file,
+    };
+    format
+        .content_digest(input)
+        .ok()
+        .map(|unstamped| unstamped.digest.to_string())
+}
+
+/// How many records a dataset has: lines of JSONL, members of a JSON list (or of the only
+/// list in an object).
+pub(crate) fn records_in(path: &Path) -> Finding<u64> {
+    if path.is_dir() {
+        return Finding::unknown("it is a folder");
+    }
+    let ending = path
+        .extension()
+        .and_then(|ending| ending.to_str())
+        .unwrap_or_default();
+    match ending.to_ascii_lowercase().as_str() {
+        "jsonl" | "ndjson" => count_lines(path),
+        "json" => count_members(path),
+        _ => Finding::unknown("its records cannot be counted"),
+    }
+}
+
+fn count_lines(path: &Path) -> Finding<u64> {
+    use std::io::{BufRead, BufReader};
+    let Ok(file) = std::fs::File::open(path) else {
+        return Finding::unknown("it cannot be read");
+    };
+    if file.metadata().is_ok_and(|found| found.len() > COUNT_LIMIT) {
+        return Finding::unknown("it is too large to be counted");
+    }
+    let mut reader = BufReader::with_capacity(1 << 20, file);
+    let (mut line, mut count) = (Vec::new(), 0);
+    loop {
+        line.clear();
+        match reader.read_until(b'\n', &mut line) {
+            Ok(0) => return Finding::Found(count),
+            Ok(_) => count += u64::from(!line.trim_ascii().is_empty()),
+            Err(error) => return Finding::unknown(error.to_string()),
+        }
+    }
+}
+
+/// A JSON dataset larger than this is not read whole.
+const WHOLE_LIMIT: u64 = 1 << 30;
+
+fn count_members(path: &Path) -> Finding<u64> {
+    let bytes = match atomic::read_limited(path, WHOLE_LIMIT) {
+        Ok(bytes) => bytes,
+        Err(error) => return Finding::unknown(error.to_string()),
+    };
+    let text = json::without_bom(&bytes);
+    type Items<'a> = Vec<&'a serde_json::value::RawValue>;
+    if let Ok(items) = serde_json::from_slice::<Items<'_>>(text) {
+        return Finding::Found(items.len() as u64);
+    }
+    let object: std::collections::BTreeMap<String, &serde_json::value::RawValue> =
+        match serde_json::from_slice(text) {
+            Ok(object) => object,
+            Err(_) => return Finding::unknown("it is no JSON that can be counted"),
+        };
+    let mut lists = object
+        .values()
+        .filter_map(|value| serde_json::from_str::<Items<'_>>(value.get()).ok());
+    match (lists.next(), lists.next()) {
+        (Some(items), None) => Finding::Found(items.len() as u64),
+        _ => Finding::unknown("it is no list of records"),
+    }
+}
+
+/// Digests of the models that are files or folders here, by role.
+pub fn model_digests(models: &Value, folder: &Path) -> Fields {
+    let Value::Object(models) = models else {
+        return Fields::new();
+    };
+    let mut found = Fields::new();
+    for (role, model) in models {
+        let path = model
+            .as_str()
+            .map(|model| folder.join(model))
+            .filter(|path| path.exists());
+        if let Some(path) = path
+            && let (Finding::Found(digest), _) = digests(&path)
+        {
+            found.insert(role.clone(), Value::from(digest));
+        }
+    }
+    found
+}

@@ -1,0 +1,188 @@
+//! What is seen when a run begins: the code and the machine, as fields.
+
+use std::path::Path;
+
+use birthmark_capture::git;
+use birthmark_core::Finding;
+use birthmark_core::birthmark::{Fields, note_unknown};
+use birthmark_core::code::{ChangedFile, CodeState, FileState};
+use serde_json::{Map, Value, json};
+
+/// The code of a run, as birthmarks tell it.
+#[derive(Debug, Clone)]
+pub struct CodeSeen {
+    /// What was captured.
+    pub state: CodeState,
+    /// `git_*` and `script_*` fields, `unknown` with the reasons, `declared`.
+    pub fields: Fields,
+    /// Counts, changed files, submodules: what stands behind the fields.
+    pub details: Fields,
+}
+
+impl CodeSeen {
+    /// Turns what git knows of the repository, and of the script, into fields.
+    pub fn new(state: CodeState, script: Option<&Path>) -> Self {
+        let mut fields = Fields::new();
+        put(
+            &mut fields,
+            "git_commit",
+            state.commit.clone().map(Value::from),
+        );
+        put(
+            &mut fields,
+            "git_branch",
+            state.branch.clone().map(Value::from),
+        );
+        put(
+            &mut fields,
+            "git_dirty",
+            state.dirty.clone().map(Value::from),
+        );
+        put(&mut fields, "git_snapshot", Finding::Absent);
+        put(
+            &mut fields,
+            "git_remote",
+            state.remote.clone().map(Value::from),
+        );
+        put(&mut fields, "git_pushed", pushed(&state));
+        let mut details = details(&state);
+        if let Some(script) = script {
+            let name = script
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
+            put(
+                &mut fields,
+                "script_name",
+                Finding::from(name.map(Value::from)),
+            );
+            let file = git::file_state(script, script);
+            put(
+                &mut fields,
+                "script_sha",
+                file.blob_id.clone().map(Value::from),
+            );
+            details.insert("script".to_owned(), script_details(&file));
+        } else {
+            put(&mut fields, "script_name", Finding::Absent);
+            put(&mut fields, "script_sha", Finding::Absent);
+        }
+        if let Some(declared) = crate::declare::read_declaration_for(script, &state) {
+            fields = with_declared(fields, &declared);
+        }
+        Self {
+            state,
+            fields,
+            details,
+        }
+    }
+
+    /// The commit in short, for screens: seven digits, or nothing.
+    pub fn short_commit(&self) -> Option<&str> {
+        self.fields.get("git_commit")?.as_str()?.get(..7)
+    }
+}
+
+/// No remote at all means that the commit is nowhere but here: that is known.
+fn pushed(state: &CodeState) -> Finding<Value> {
+    match (&state.commit, &state.pushed) {
+        (Finding::Found(_), Finding::Absent) => Finding::Found(Value::from(false)),
+        (_, pushed) => pushed.clone().map(Value::from),
+    }
+}
+
+/// Puts a finding under `name`: its value, or null, with the reason if it is unknown.
+pub fn put(fields: &mut Fields, name: &str, finding: Finding<Value>) {
+    match finding {
+        Finding::Found(value) => {
+            fields.insert(name.to_owned(), value);
+        }
+        Finding::Absent => {
+            fields.insert(name.to_owned(), Value::Null);
+        }
+        Finding::Unknown(reason) => {
+            fields.insert(name.to_owned(), Value::Null);
+            note_unknown(fields, name, &reason);
+        }
+    }
+}
+
+/// Fields that somebody declared for code without `.git`, each named in `declared`.
+fn with_declared(mut fields: Fields, declared: &Fields) -> Fields {
+    let mut names: Vec<Value> = Vec::new();
+    for (name, value) in declared.iter().filter(|(name, _)| name.starts_with("git_")) {
+        fields.insert(name.clone(), value.clone());
+        names.push(Value::from(name.clone()));
+        if let Some(Value::Object(reasons)) = fields.get_mut("unknown") {
+            reasons.remove(name);
+        }
+    }
+    fields.insert("declared".to_owned(), Value::Array(names));
+    fields
+}
+
+fn script_details(file: &FileState) -> Value {
+    json!({
+        "tracked": file.tracked,
+        "differs_from_commit": file.differs_from_commit.found(),
+        "unknown": file.differs_from_commit.reason(),
+    })
+}
+
+/// At most this many changed files are listed in an event.
+const LISTED_FILES: usize = 200;
+
+fn details(state: &CodeState) -> Map<String, Value> {
+    let files: Vec<Value> = state
+        .changed_files
+        .iter()
+        .take(LISTED_FILES)
+        .map(changed)
+        .collect();
+    let submodules: Vec<Value> = state
+        .submodules
+        .iter()
+        .map(|module| {
+            json!({
+                "path": module.path,
+                "commit": module.commit.found(),
+                "dirty": module.dirty.found(),
+            })
+        })
+        .collect();
+    let mut details = Map::new();
+    let mut put = |name: &str, value: Value| {
+        details.insert(name.to_owned(), value);
+    };
+    put("staged", Value::from(state.staged));
+    put("unstaged", Value::from(state.unstaged));
+    put("untracked", Value::from(state.untracked));
+    put(
+        "untracked_artifacts",
+        Value::from(state.untracked_artifacts),
+    );
+    put("counts_complete", Value::from(state.counts_complete));
+    put("changed_files", Value::from(files));
+    put("changed_total", Value::from(state.changed_total));
+    put("hidden", Value::from(state.hidden.clone()));
+    put("submodules", Value::from(submodules));
+    for (name, flag) in [
+        ("shallow", state.shallow),
+        ("partial", state.partial),
+        ("linked_worktree", state.linked_worktree),
+        ("bare", state.bare),
+        ("trusted", state.trusted),
+    ] {
+        put(name, Value::from(flag));
+    }
+    put("operation", Value::from(state.operation.clone()));
+    put("object_format", Value::from(state.object_format.clone()));
+    put(
+        "git_environment",
+        Value::from(state.git_environment.clone()),
+    );
+    details
+}
+
+fn changed(file: &ChangedFile) -> Value {
+    json!({ "path": file.path, "kind": file.kind.as_str() })
+}

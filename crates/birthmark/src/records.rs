@@ -1,0 +1,329 @@
+//! A JSONL artifact being written: every record is born with its birthmark.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use birthmark_core::birthmark::{self, Fields, Scope};
+use birthmark_core::event::{ArtifactOpened, ArtifactProgress, ArtifactSealed};
+use birthmark_core::json::Placed;
+use birthmark_store::records::{Count, Mode, RecordWriter};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::session::{CloseWithSession, Session, lock, now};
+use crate::template::{RecordField, Templates};
+
+/// The journal is told how far a file has come after so many bytes …
+const PROGRESS_BYTES: u64 = 64 << 20;
+/// … or after so long.
+const PROGRESS_TIME: Duration = Duration::from_secs(10);
+/// The clock is asked once in so many records.
+const CLOCK_EVERY: u64 = 256;
+
+/// How a JSONL artifact is to be written.
+#[derive(Debug, Clone)]
+pub struct RecordsOptions {
+    /// What to do with a file that is there.
+    pub mode: Mode,
+    /// The artifact's type.
+    pub artifact_type: String,
+    /// Provenance, params and own fields of this file.
+    pub given: Fields,
+    /// Whether records carry all fields, not only those that people filter by.
+    pub all_fields: bool,
+}
+
+/// What was found in a file that goes on.
+pub use birthmark_store::records::Continued;
+
+/// A JSONL artifact being written. Clones write to the same file.
+#[derive(Clone)]
+pub struct Records {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    session: Session,
+    file: String,
+    path: PathBuf,
+    artifact_type: String,
+    given: Fields,
+    continued: Continued,
+    state: Mutex<State>,
+}
+
+struct State {
+    writer: Option<RecordWriter>,
+    templates: Templates,
+    birthmark: Vec<u8>,
+    told_bytes: u64,
+    told_at: Instant,
+    warned_of_clash: bool,
+    notes: Fields,
+}
+
+impl Session {
+    /// Opens a JSONL artifact. Refused here, before any work: an existing file in mode "x", a
+    /// second writer, fields of the wrong type.
+    pub fn records(&self, path: &Path, options: RecordsOptions) -> Result<Records> {
+        self.check_live()?;
+        birthmark::check_all(&options.given)?;
+        let (writer, continued) = RecordWriter::open(path, options.mode, self.durability())?;
+        let scope = if options.all_fields {
+            Scope::Whole
+        } else {
+            Scope::Record
+        };
+        let base = self.base_fields(&options.artifact_type, &options.given);
+        let file = self.project().stored_path(path);
+        self.record(ArtifactOpened {
+            file: file.clone(),
+            artifact_type: options.artifact_type.clone(),
+            format: "jsonl".to_owned(),
+            birthmark: self.whole_birthmark(&options.artifact_type, &options.given, now()),
+            continued_bytes: continued.bytes,
+            continued_records: continued.records,
+        })?;
+        crate::generated::note(&self.project().layout, &file);
+        let mut notes = Fields::new();
+        if let Some((bytes, aside)) = &continued.torn {
+            notes.insert("torn_bytes".to_owned(), Value::from(*bytes));
+            let aside = self.project().stored_path(aside);
+            notes.insert("torn_aside".to_owned(), Value::from(aside.clone()));
+            self.say(&format!(
+                "birthmark: {file}: cut {bytes} bytes of a torn last line aside, to {aside}"
+            ));
+        }
+        let state = State {
+            told_bytes: writer.size(),
+            writer: Some(writer),
+            templates: Templates::new(base, scope),
+            birthmark: Vec::new(),
+            told_at: Instant::now(),
+            warned_of_clash: false,
+            notes,
+        };
+        let shared = Arc::new(Shared {
+            session: self.clone(),
+            file,
+            path: path.to_owned(),
+            artifact_type: options.artifact_type,
+            given: options.given,
+            continued,
+            state: Mutex::new(state),
+        });
+        let weak: std::sync::Weak<Shared> = Arc::downgrade(&shared);
+        self.close_at_end(weak);
+        Ok(Records { shared })
+    }
+
+    pub(crate) fn check_live(&self) -> Result<()> {
+        if self.is_fork() {
+            return Err(Error::usage(
+                "forked-child",
+                "cannot write in a forked child of the session's process",
+            )
+            .with_hint("write in the parent, or begin a session in the child"));
+        }
+        if self.is_over() {
+            return Err(Error::usage("session-over", "the session is over")
+                .with_hint("open the file inside `with bm.session(): …`"));
+        }
+        Ok(())
+    }
+}
+
+impl Records {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// The session it is written in.
+    pub fn session(&self) -> &Session {
+        &self.shared.session
+    }
+
+    /// What was there before, when it goes on.
+    pub fn continued(&self) -> &Continued {
+        &self.shared.continued
+    }
+
+    /// Records so far; those that were there before are counted.
+    pub fn count(&self) -> u64 {
+        lock(&self.shared.state)
+            .writer
+            .as_ref()
+            .map_or(0, RecordWriter::records)
+    }
+
+    /// Appends one record: a JSON object without its line end, as the door spelled it. When
+    /// this returns the record survives the death of the process. `reasons` are for
+    /// fields of this record that are null because they could not be told.
+    pub fn append(
+        &self,
+        record: &[u8],
+        fields: &[RecordField<'_>],
+        reasons: &[(String, String)],
+    ) -> Result<()> {
+        let mut state = lock(&self.shared.state);
+        let state = &mut *state;
+        let Some(writer) = state.writer.as_mut() else {
+            return Err(self.closed());
+        };
+        state.birthmark.clear();
+        if reasons.is_empty() {
+            state
+                .templates
+                .render(&mut state.birthmark, now(), fields)?;
+        } else {
+            state
+                .templates
+                .render_with_reasons(&mut state.birthmark, now(), fields, reasons)?;
+        }
+        let placed = writer.append(record, Some(&state.birthmark))?;
+        if placed != Placed::Metadata && !state.warned_of_clash {
+            state.warned_of_clash = true;
+            self.warn_of_metadata(placed);
+        }
+        self.tell_progress(state, false)
+    }
+
+    /// Appends many records by one write: all of them or, after a failure, none. The fields
+    /// are shared by all of them.
+    pub fn append_all(&self, records: &[&[u8]], fields: &[RecordField<'_>]) -> Result<()> {
+        let mut state = lock(&self.shared.state);
+        let state = &mut *state;
+        let Some(writer) = state.writer.as_mut() else {
+            return Err(self.closed());
+        };
+        let mut marks = Vec::new();
+        let mut ends = vec![0];
+        for _ in records {
+            state.templates.render(&mut marks, now(), fields)?;
+            ends.push(marks.len());
+        }
+        let stamped = records
+            .iter()
+            .zip(ends.windows(2))
+            .map(|(record, ends)| (*record, Some(&marks[ends[0]..ends[1]])));
+        let placed = writer.append_all(stamped)?;
+        if let Some(placed) = placed.iter().find(|placed| **placed != Placed::Metadata)
+            && !state.warned_of_clash
+        {
+            state.warned_of_clash = true;
+            self.warn_of_metadata(*placed);
+        }
+        self.tell_progress(state, false)
+    }
+
+    fn warn_of_metadata(&self, placed: Placed) {
+        let file = &self.shared.file;
+        let how = match placed {
+            Placed::Merged => "their `metadata` is kept, ours is merged into it",
+            _ => "their `metadata` is kept, ours is under `birthmark`",
+        };
+        self.shared.session.say(&format!(
+            "birthmark: {file}: records have a `metadata` of their own: {how}"
+        ));
+    }
+
+    /// Adds to what the journal will say of the writing.
+    pub fn note(&self, name: &str, value: Value) {
+        lock(&self.shared.state)
+            .notes
+            .insert(name.to_owned(), value);
+    }
+
+    fn closed(&self) -> Error {
+        Error::usage(
+            "file-closed",
+            format!("`{}` is closed", self.shared.path.display()),
+        )
+        .with_hint("open it again with mode=\"a\"")
+    }
+
+    fn tell_progress(&self, state: &mut State, at_once: bool) -> Result<()> {
+        let Some(writer) = state.writer.as_mut() else {
+            return Ok(());
+        };
+        let due = writer.size() - state.told_bytes >= PROGRESS_BYTES
+            || (writer.records().is_multiple_of(CLOCK_EVERY)
+                && state.told_at.elapsed() >= PROGRESS_TIME);
+        if !due && !at_once {
+            return Ok(());
+        }
+        let count = writer.progress();
+        state.told_bytes = count.size;
+        state.told_at = Instant::now();
+        self.shared.session.record(ArtifactProgress {
+            file: self.shared.file.clone(),
+            size: count.size,
+            records: count.records,
+            digest: count.digest.to_string(),
+        })
+    }
+
+    /// Closes the file and seals it in the journal. Doing it twice does nothing.
+    /// `error` is what stopped the writing, if something did.
+    pub fn close(&self, error: Option<&str>) -> Result<Option<Count>> {
+        let mut state = lock(&self.shared.state);
+        let Some(writer) = state.writer.take() else {
+            return Ok(None);
+        };
+        if self.shared.session.is_fork() {
+            return Ok(None);
+        }
+        if let Some(error) = error {
+            let redacted = birthmark_capture::redact::Redactor::default()
+                .text(error)
+                .into_owned();
+            state
+                .notes
+                .insert("stopped_by".to_owned(), Value::from(redacted));
+        }
+        let count = writer.close()?;
+        self.shared.seal(&count, std::mem::take(&mut state.notes))?;
+        Ok(Some(count))
+    }
+}
+
+impl Shared {
+    fn seal(&self, count: &Count, notes: Fields) -> Result<()> {
+        let time = now();
+        self.session.record(ArtifactSealed {
+            file: self.file.clone(),
+            file_bytes: crate::add::file_bytes(&self.path),
+            artifact_type: self.artifact_type.clone(),
+            format: "jsonl".to_owned(),
+            timestamp: time,
+            size: count.size,
+            records: Some(count.records),
+            digest: Some(count.digest.to_string()),
+            content_digest: Some(count.content_digest.to_string()),
+            birthmark: self
+                .session
+                .whole_birthmark(&self.artifact_type, &self.given, time),
+            notes,
+        })?;
+        self.session.fold_manifest(false);
+        Ok(())
+    }
+}
+
+impl CloseWithSession for Shared {
+    fn close_with_session(&self) -> Result<()> {
+        let mut state = lock(&self.state);
+        let Some(writer) = state.writer.take() else {
+            return Ok(());
+        };
+        let count = writer.close()?;
+        let mut notes = std::mem::take(&mut state.notes);
+        notes.insert(
+            "closed_by".to_owned(),
+            Value::from("the end of the session"),
+        );
+        self.seal(&count, notes)
+    }
+}

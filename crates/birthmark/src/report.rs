@@ -1,0 +1,296 @@
+//! An evaluation report: written at once, or item by item so that a crash costs
+//! nothing that was acknowledged.
+//!
+//! Item by item, the items stand in `<name>.part.jsonl`, each with its birthmark. At
+//! the close they are put together under `results`, the report gets its name in one
+//! rename, and the part goes. While the report is not there, its part is gone on
+//! with, in any mode.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use birthmark_core::birthmark::{self, Fields};
+use birthmark_core::event::ArtifactSealed;
+use birthmark_core::json::{self, OnExisting};
+use birthmark_core::schema::PART_SUFFIX;
+use birthmark_store::atomic::{self, Durability, PathContext};
+use birthmark_store::records::{Count, Mode, RecordWriter};
+use birthmark_store::running::RunningDigest;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::session::{CloseWithSession, Session, lock, now};
+use crate::template::{RecordField, Templates};
+
+/// How a report is to be written.
+#[derive(Debug, Clone)]
+pub struct ReportOptions {
+    /// What to do with a report that is there.
+    pub mode: Mode,
+    /// The artifact's type.
+    pub artifact_type: String,
+    /// Provenance, params, `models`, `dataset` and own fields.
+    pub given: Fields,
+}
+
+/// A report being made item by item. Clones are the same report.
+#[derive(Clone)]
+pub struct Report {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    session: Session,
+    path: PathBuf,
+    part: PathBuf,
+    options: ReportOptions,
+    state: Mutex<State>,
+}
+
+struct State {
+    writer: Option<RecordWriter>,
+    templates: Templates,
+    birthmark: Vec<u8>,
+}
+
+impl Session {
+    /// Writes a finished report: `body` is a JSON object as the door spelled it.
+    pub fn report(&self, path: &Path, body: &[u8], options: &ReportOptions) -> Result<()> {
+        self.check_live()?;
+        birthmark::check_all(&options.given)?;
+        check_place(path, options.mode)?;
+        seal(self, path, options, body)
+    }
+
+    /// Begins a report that is made item by item, or goes on with its part.
+    pub fn begin_report(&self, path: &Path, options: ReportOptions) -> Result<Report> {
+        self.check_live()?;
+        birthmark::check_all(&options.given)?;
+        check_place(path, options.mode)?;
+        let mut part = path.as_os_str().to_owned();
+        part.push(PART_SUFFIX);
+        let part = PathBuf::from(part);
+        let (writer, continued) = RecordWriter::open(&part, Mode::GoOn, self.durability())?;
+        if continued.records > 0 {
+            let kept = crate::talk::count(continued.records, "item");
+            let name = self.project().stored_path(&part);
+            self.say(&format!("birthmark: going on with {kept} in {name}"));
+        }
+        let base = self.base_fields(&options.artifact_type, &options.given);
+        let state = State {
+            writer: Some(writer),
+            templates: Templates::new(base, birthmark::Scope::Record),
+            birthmark: Vec::new(),
+        };
+        let shared = Arc::new(Shared {
+            session: self.clone(),
+            path: path.to_owned(),
+            part,
+            options,
+            state: Mutex::new(state),
+        });
+        let weak: std::sync::Weak<Shared> = Arc::downgrade(&shared);
+        self.close_at_end(weak);
+        Ok(Report { shared })
+    }
+}
+
+fn check_place(path: &Path, mode: Mode) -> Result<()> {
+    if mode == Mode::New && path.symlink_metadata().is_ok() {
+        let error = birthmark_store::records::RecordsError::Exists {
+            path: path.to_owned(),
+        };
+        return Err(Error::from(error).with_hint("mode=\"w\" writes it anew"));
+    }
+    Ok(atomic::create_folder(atomic::folder_of(path))?)
+}
+
+impl Report {
+    /// The report's file.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Where its items stand meanwhile.
+    pub fn part(&self) -> &Path {
+        &self.shared.part
+    }
+
+    /// Items so far.
+    pub fn count(&self) -> u64 {
+        lock(&self.shared.state)
+            .writer
+            .as_ref()
+            .map_or(0, RecordWriter::records)
+    }
+
+    /// Adds one item: a JSON object as the door spelled it. When this returns it
+    /// survives the death of the process.
+    pub fn add(&self, item: &[u8], fields: &[RecordField<'_>]) -> Result<()> {
+        let mut state = lock(&self.shared.state);
+        let state = &mut *state;
+        let Some(writer) = state.writer.as_mut() else {
+            let path = self.shared.path.display();
+            return Err(Error::usage(
+                "file-closed",
+                format!("report `{path}` is closed"),
+            ));
+        };
+        state.birthmark.clear();
+        state
+            .templates
+            .render(&mut state.birthmark, now(), fields)?;
+        writer.append(item, Some(&state.birthmark))?;
+        Ok(())
+    }
+
+    /// Puts the report together: `head` is a JSON object with what stands beside the
+    /// results (the summary first). The part goes when the report is there.
+    pub fn finish(&self, head: &[u8]) -> Result<()> {
+        let mut state = lock(&self.shared.state);
+        let Some(writer) = state.writer.take() else {
+            return Ok(());
+        };
+        drop(writer);
+        let body = self.assemble(head)?;
+        seal(
+            &self.shared.session,
+            &self.shared.path,
+            &self.shared.options,
+            &body,
+        )?;
+        std::fs::remove_file(&self.shared.part).at("remove", &self.shared.part)?;
+        Ok(())
+    }
+
+    /// Leaves the part for a later run, because of an error.
+    pub fn abandon(&self) {
+        self.shared.leave();
+    }
+
+    /// `head` with `"results": [item, …]` as its last member, an item a line.
+    fn assemble(&self, head: &[u8]) -> Result<Vec<u8>> {
+        let part = &self.shared.part;
+        let mut results = b"[".to_vec();
+        let file = std::fs::File::open(part).at("read", part)?;
+        let mut line = Vec::new();
+        let mut reader = BufReader::new(file);
+        loop {
+            line.clear();
+            if reader.read_until(b'\n', &mut line).at("read", part)? == 0 {
+                break;
+            }
+            let item = line.trim_ascii_end();
+            if item.is_empty() {
+                continue;
+            }
+            if results.len() > 1 {
+                results.push(b',');
+            }
+            json::unstamp_record(&mut results, item).map_err(|source| {
+                Error::usage(
+                    "record",
+                    format!("an item of `{}` is not what was written", part.display()),
+                )
+                .with_source(source)
+                .with_hint("mend the line or take it out, and run again")
+            })?;
+        }
+        results.push(b']');
+        let object = json::scan_object(head).map_err(|source| {
+            Error::usage("report", "a report must be a JSON object").with_source(source)
+        })?;
+        let mut body = Vec::with_capacity(head.len() + results.len() + 16);
+        json::splice_member(&mut body, head, &object, "results", &results);
+        Ok(body)
+    }
+}
+
+impl Shared {
+    fn leave(&self) {
+        if let Some(writer) = lock(&self.state).writer.take() {
+            let kept = crate::talk::count(writer.records(), "item");
+            let name = self.session.project().stored_path(&self.part);
+            self.session.say(&format!(
+                "birthmark: kept {kept} in {name}; run again to go on"
+            ));
+        }
+    }
+}
+
+impl CloseWithSession for Shared {
+    /// A report that nobody finished is not put together: its summary is not known.
+    fn close_with_session(&self) -> Result<()> {
+        self.leave();
+        Ok(())
+    }
+}
+
+/// Indents the body, puts the birthmark in, and gives the file its name in one rename.
+fn seal(session: &Session, path: &Path, options: &ReportOptions, body: &[u8]) -> Result<()> {
+    let time = now();
+    let birthmark = session.whole_birthmark(&options.artifact_type, &options.given, time);
+    let mark = serde_json::to_vec(&birthmark).map_err(|source| {
+        Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
+    })?;
+    let mut content = Vec::with_capacity(body.len() + body.len() / 4);
+    json::push_indented(&mut content, body, b"\n", b"  ");
+    content.push(b'\n');
+    let mut stamped = Vec::with_capacity(content.len() + 2 * mark.len());
+    json::stamp_report(&mut stamped, &content, &mark, OnExisting::Merge).map_err(|source| {
+        let error = Error::usage("report", "cannot stamp the report");
+        let hint = source.hint();
+        let error = error.with_source(source);
+        match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    })?;
+    let count = count_of(&stamped, &content, result_count(&content));
+    atomic::replace_with(path, Durability::Power, |file| file.write_all(&stamped))?;
+    let file = session.project().stored_path(path);
+    session.record(ArtifactSealed {
+        file: file.clone(),
+        file_bytes: crate::add::file_bytes(path),
+        artifact_type: options.artifact_type.clone(),
+        format: "report".to_owned(),
+        timestamp: time,
+        size: count.size,
+        records: None,
+        digest: Some(count.digest.to_string()),
+        content_digest: Some(count.content_digest.to_string()),
+        birthmark,
+        notes: items_note(count.records),
+    })?;
+    crate::generated::note(&session.project().layout, &file);
+    session.fold_manifest(false);
+    Ok(())
+}
+
+fn count_of(stamped: &[u8], content: &[u8], records: u64) -> Count {
+    let digest = |bytes: &[u8]| {
+        let mut running = RunningDigest::default();
+        running.update(bytes);
+        running.digest()
+    };
+    Count {
+        size: stamped.len() as u64,
+        records,
+        digest: digest(stamped),
+        content_digest: digest(content),
+    }
+}
+
+fn items_note(items: u64) -> Fields {
+    let mut notes = Fields::new();
+    notes.insert("items".to_owned(), Value::from(items));
+    notes
+}
+
+fn result_count(content: &[u8]) -> u64 {
+    let results = json::get(content, &["results"])
+        .and_then(|raw| serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(raw).ok());
+    results.map_or(0, |items| items.len() as u64)
+}

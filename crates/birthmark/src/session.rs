@@ -1,0 +1,313 @@
+//! A session as its process lives it: begun or joined, written to, ended.
+//!
+//! ```text
+//! begin ── writer_opened, session_started, run_started ── manifest
+//!   │         └─ beside the run: code_observed, environment_observed ── manifest
+//!   ├─ records, reports, files: artifact_opened, …_progress, …_sealed ── manifest
+//! end ──── drift, run_ended, session_ended ── manifest
+//! ```
+//!
+//! The journal is written first and is the truth; the manifest is folded from it.
+//! What takes time (git status, packages, GPUs) is looked at beside the run; the
+//! first birthmark waits for the code, within the time limit of the look.
+//!
+//! # Invariants
+//!
+//! * A forked child never writes to its parent's journal and never ends its session.
+//! * Leaving a session that somebody else began ends the run only.
+//! * Every event is in the journal before the caller is told that it happened.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use birthmark_capture::clock;
+use birthmark_core::birthmark::{self, Fields, Scope};
+use birthmark_core::event::{Event, OpenedBy, Outcome, Planned, RunEnded};
+use birthmark_core::session::{self as core_session, Journal};
+use birthmark_core::{RunId, SessionId, Timestamp};
+use birthmark_store::journal::{self, JournalWriter};
+use birthmark_store::{Durability, atomic};
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::looks::CodeSeen;
+use crate::project::Project;
+use crate::talk::Talk;
+
+mod begin;
+mod end;
+mod join;
+mod looker;
+mod shell;
+
+pub use begin::{Begin, begin};
+pub use shell::{end_from_shell, start_from_shell};
+
+/// How long a birthmark waits for the code to be known: the limit of the look, and a little.
+const CODE_WAIT: Duration = Duration::from_millis(2_500);
+/// Between two folds of the manifest while a run goes on.
+const FOLD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A session that this process takes part in. Clones are the same session.
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    id: SessionId,
+    uuid: Option<String>,
+    run: RunId,
+    project: Project,
+    given: Fields,
+    rank: u32,
+    opened_by: OpenedBy,
+    joined: bool,
+    owner: u32,
+    started: Instant,
+    script: Option<PathBuf>,
+    anchor: PathBuf,
+    talk: Option<Talk>,
+    journal: Mutex<JournalWriter>,
+    code: Mutex<Option<Arc<CodeSeen>>>,
+    code_known: Condvar,
+    looker: Mutex<Option<JoinHandle<()>>>,
+    last_fold: Mutex<Option<Instant>>,
+    open_files: Mutex<Vec<Weak<dyn CloseWithSession>>>,
+    ended: AtomicBool,
+}
+
+/// A file being written, which the end of its session closes.
+pub(crate) trait CloseWithSession: Send + Sync {
+    /// Closes it, if it is open, because its session ends.
+    fn close_with_session(&self) -> Result<()>;
+}
+
+/// A lock whose holder panicked is taken over: the data behind each is whole at every step.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The wall clock.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_micros(clock::now_micros())
+}
+
+impl Session {
+    /// Its id.
+    pub fn id(&self) -> &SessionId {
+        &self.inner.id
+    }
+
+    /// The run of this process in it.
+    pub fn run_id(&self) -> &RunId {
+        &self.inner.run
+    }
+
+    /// The project it belongs to.
+    pub fn project(&self) -> &Project {
+        &self.inner.project
+    }
+
+    /// Fields given to the session, inherited by its artifacts.
+    pub fn given(&self) -> &Fields {
+        &self.inner.given
+    }
+
+    /// Whether somebody else began it.
+    pub fn is_joined(&self) -> bool {
+        self.inner.joined
+    }
+
+    /// This process's rank in its launch, 0 when alone.
+    pub fn rank(&self) -> u32 {
+        self.inner.rank
+    }
+
+    /// Whether it was left or ended by this process, or this is a forked child.
+    pub fn is_over(&self) -> bool {
+        self.inner.ended.load(Ordering::Acquire) || self.is_fork()
+    }
+
+    pub(crate) fn is_fork(&self) -> bool {
+        self.inner.owner != std::process::id()
+    }
+
+    pub(crate) fn durability(&self) -> Durability {
+        self.inner.project.config.durability.value
+    }
+
+    /// The code, waiting for it within the time limit of the look.
+    pub fn code(&self) -> Arc<CodeSeen> {
+        self.code_within(CODE_WAIT).unwrap_or_else(|| {
+            let state =
+                birthmark_core::code::CodeState::unknown("the look at the code did not answer");
+            Arc::new(CodeSeen::new(state, self.inner.script.as_deref()))
+        })
+    }
+
+    /// The code, if it is known within `limit`.
+    pub fn code_within(&self, limit: Duration) -> Option<Arc<CodeSeen>> {
+        let guard = lock(&self.inner.code);
+        let waited = self
+            .inner
+            .code_known
+            .wait_timeout_while(guard, limit, |code| code.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// Records an event.
+    pub(crate) fn record(&self, event: impl Into<Event>) -> Result<()> {
+        lock(&self.inner.journal).append(now(), &event.into())?;
+        Ok(())
+    }
+
+    /// Adds plans.
+    pub fn plan(&self, planned: &[String]) -> Result<()> {
+        if !planned.is_empty() {
+            self.record(Planned {
+                planned_artifacts: planned.to_vec(),
+            })?;
+            self.fold_manifest(true);
+        }
+        Ok(())
+    }
+
+    /// The fields that an artifact's birthmark shares with all of this session: code,
+    /// what was given (nearer wins), session and run.
+    pub(crate) fn base_fields(&self, artifact_type: &str, given: &Fields) -> Fields {
+        let mut context = Fields::new();
+        context.insert("artifact_type".to_owned(), Value::from(artifact_type));
+        context.insert("session_id".to_owned(), Value::from(self.id().as_str()));
+        context.insert("run_id".to_owned(), Value::from(self.run_id().as_str()));
+        let code = self.code();
+        let mut base = Fields::new();
+        for part in [&code.fields, &self.inner.given, given, &context] {
+            for (name, value) in part {
+                match (name.as_str(), base.get_mut(name), value) {
+                    ("unknown", Some(Value::Object(reasons)), Value::Object(more)) => {
+                        reasons.extend(more.clone());
+                    }
+                    _ => {
+                        base.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        base
+    }
+
+    /// A whole birthmark for an artifact made now.
+    pub(crate) fn whole_birthmark(
+        &self,
+        artifact_type: &str,
+        given: &Fields,
+        time: Timestamp,
+    ) -> Fields {
+        let mut base = self.base_fields(artifact_type, given);
+        base.insert("timestamp".to_owned(), Value::from(time.to_string()));
+        birthmark::compose([&base], Scope::Whole)
+    }
+
+    /// What a birthmark made here and now would hold.
+    pub fn birthmark(&self, artifact_type: &str, given: &Fields) -> Fields {
+        self.whole_birthmark(artifact_type, given, now())
+    }
+
+    /// Has the end of the session close a file.
+    pub(crate) fn close_at_end(&self, file: Weak<dyn CloseWithSession>) {
+        let mut files = lock(&self.inner.open_files);
+        files.retain(|file| file.strong_count() > 0);
+        files.push(file);
+    }
+
+    /// Folds the journals into the manifest; not more than once a second unless `urgent`. A
+    /// failure is no loss: the journals have it all, and the next fold tells it.
+    pub(crate) fn fold_manifest(&self, urgent: bool) {
+        let mut last = lock(&self.inner.last_fold);
+        if !urgent && last.is_some_and(|last| last.elapsed() < FOLD_INTERVAL) {
+            return;
+        }
+        let _ = write_manifest(&self.inner.project, self.id(), Durability::Process);
+        *last = Some(Instant::now());
+    }
+
+    /// Says one line to the person, if there is one.
+    pub(crate) fn say(&self, line: &str) {
+        if let Some(talk) = &self.inner.talk {
+            talk(line);
+        }
+    }
+
+    /// The anchor of the code: the script, or the working folder.
+    pub(crate) fn anchor(&self) -> &Path {
+        &self.inner.anchor
+    }
+}
+
+/// Reads a session's journals and folds them. Damaged lines and what follows them are
+/// left out; `verify` names them.
+pub(crate) fn fold_session(project: &Project, id: &SessionId) -> Result<core_session::Session> {
+    let journals: Vec<Journal> = journal::read_session(&project.layout, id)?
+        .into_iter()
+        .filter_map(|contents| contents.ok().map(|contents| contents.journal))
+        .collect();
+    Ok(core_session::fold(&journals))
+}
+
+/// Folds a session into its manifest.
+pub(crate) fn write_manifest(
+    project: &Project,
+    id: &SessionId,
+    durability: Durability,
+) -> Result<()> {
+    let manifest = core_session::manifest(&fold_session(project, id)?);
+    let mut text = serde_json::to_vec_pretty(&manifest).map_err(|source| {
+        crate::Error::usage("spelling", "cannot spell the manifest as JSON").with_source(source)
+    })?;
+    text.push(b'\n');
+    Ok(atomic::replace(
+        &project.layout.manifest(id),
+        &text,
+        durability,
+    )?)
+}
+
+/// How a run came out, as its door tells it.
+#[derive(Debug, Clone)]
+pub struct RunEnd {
+    /// Completed, failed or interrupted.
+    pub outcome: Outcome,
+    /// Exit status of a command.
+    pub exit_code: Option<i32>,
+    /// The signal that ended a command, by name.
+    pub signal: Option<String>,
+    /// The error in one line; redacted before it is written.
+    pub error: Option<String>,
+}
+
+impl RunEnd {
+    /// An end with nothing more to tell.
+    pub fn plain(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            exit_code: None,
+            signal: None,
+            error: None,
+        }
+    }
+
+    fn event(self, duration: Duration) -> RunEnded {
+        let redactor = birthmark_capture::redact::Redactor::default();
+        RunEnded {
+            outcome: self.outcome,
+            duration_s: duration.as_secs_f64(),
+            exit_code: self.exit_code,
+            signal: self.signal,
+            error: self.error.map(|text| redactor.text(&text).into_owned()),
+        }
+    }
+}

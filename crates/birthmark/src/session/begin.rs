@@ -1,0 +1,290 @@
+//! Beginning: the first events, then the looks beside the run.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::machine::Interpreter;
+use birthmark_capture::git::{self, StatusOptions};
+use birthmark_capture::redact::Redactor;
+use birthmark_capture::{chance, process};
+use birthmark_core::Finding;
+use birthmark_core::birthmark::{self, Fields};
+use birthmark_core::event::{OpenedBy, RunStarted, SessionStarted, WriterOpened};
+use birthmark_core::id::session_uuid;
+use birthmark_core::schema::JOURNAL_FORMAT;
+use birthmark_core::{RunId, SessionId, WriterId};
+use birthmark_store::atomic;
+use birthmark_store::config::OnDirty;
+use birthmark_store::journal::JournalWriter;
+use serde_json::Value;
+
+use super::join::{self, Joining};
+use super::{Inner, Session, looker, now};
+use crate::error::{Error, Kind, Result};
+use crate::looks::CodeSeen;
+use crate::machine;
+use crate::project::Project;
+use crate::talk::{self, Talk};
+
+/// How long the beginning waits for the look at the code, so that its first line can tell.
+const FIRST_LOOK: Duration = Duration::from_millis(40);
+
+/// What a door knows when a session begins.
+pub struct Begin {
+    /// The script, or the working folder of a shell or notebook: whose repository counts.
+    pub anchor: PathBuf,
+    /// The script, if one runs.
+    pub script: Option<PathBuf>,
+    /// Command line; redacted before it is written.
+    pub argv: Vec<String>,
+    /// The Python that runs, if one does.
+    pub interpreter: Option<Interpreter>,
+    /// Plans, word for word.
+    pub planned: Vec<String>,
+    /// Provenance, params and own fields, inherited by every artifact.
+    pub given: Fields,
+    /// Who opens it.
+    pub opened_by: OpenedBy,
+    /// What to do about uncommitted changes, when the caller says so himself.
+    pub on_dirty: Option<OnDirty>,
+    /// Where lines for the person go; none for a silent session.
+    pub talk: Option<Talk>,
+}
+
+impl Begin {
+    /// A session for what runs at `anchor`, with nothing given.
+    pub fn at(anchor: impl Into<PathBuf>, opened_by: OpenedBy) -> Self {
+        Self {
+            anchor: anchor.into(),
+            script: None,
+            argv: Vec::new(),
+            interpreter: None,
+            planned: Vec::new(),
+            given: Fields::new(),
+            opened_by,
+            on_dirty: None,
+            talk: None,
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        match &self.script {
+            Some(script) => atomic::folder_of(script),
+            None => &self.anchor,
+        }
+    }
+}
+
+/// Begins a session, or joins the one that this process belongs to.
+pub fn begin(mut begin: Begin) -> Result<Session> {
+    let started = Instant::now();
+    birthmark::check_all(&begin.given)?;
+    redact(&mut begin.given);
+    let project = Project::find(begin.folder())?;
+    refuse_if_dirty(&begin, &project)?;
+    let launch = machine::launch();
+    let joining = join::decide(&project, launch.as_ref())?;
+    let rank = launch.as_ref().map_or(0, |launch| launch.rank);
+    let session = open(
+        begin,
+        project,
+        joining,
+        rank,
+        launch.map_or(1, |launch| launch.world_size),
+        started,
+    )?;
+    looker::start(&session.0, session.1);
+    let session = session.0;
+    if rank == 0 && session.inner.talk.is_some() {
+        say_opening(&session);
+    }
+    Ok(session)
+}
+
+/// Secrets in what was given never reach the disk.
+fn redact(given: &mut Fields) {
+    let mut value = Value::Object(std::mem::take(given));
+    Redactor::default().json(&mut value);
+    if let Value::Object(fields) = value {
+        *given = fields;
+    }
+}
+
+/// Fails before anything is made, so that nothing is wasted.
+fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
+    let setting = &project.config.on_dirty;
+    if begin.on_dirty.unwrap_or(setting.value) != OnDirty::Refuse {
+        return Ok(());
+    }
+    let options = status_options(project);
+    let state = git::capture_status(&begin.anchor, &options);
+    let from = match (begin.on_dirty, &setting.from) {
+        (None, Some(from)) => from.clone(),
+        _ => "the session".to_owned(),
+    };
+    let why = match &state.dirty {
+        Finding::Found(false) => return Ok(()),
+        Finding::Found(true) => format!("the tree is dirty: {}", state.dirty_summary()),
+        Finding::Absent => "there is no work tree".to_owned(),
+        Finding::Unknown(reason) => format!("whether the tree is dirty is unknown: {reason}"),
+    };
+    let message = format!("refused: {from} says on_dirty = \"refuse\", and {why}");
+    let hint = "commit, or BIRTHMARK_ON_DIRTY=warn for once";
+    Err(Error::new(Kind::Refused, "dirty", message).with_hint(hint))
+}
+
+/// What the look at the tree counts as Birthmark's own.
+pub(super) fn status_options(project: &Project) -> StatusOptions {
+    StatusOptions {
+        artifacts: vec![project.layout.artifacts().to_owned()],
+        generated: crate::generated::read(&project.layout),
+        ..StatusOptions::default()
+    }
+}
+
+fn open(
+    begin: Begin,
+    project: Project,
+    joining: Joining,
+    rank: u32,
+    world_size: u32,
+    started: Instant,
+) -> Result<(Session, Option<Interpreter>)> {
+    let layout = &project.layout;
+    atomic::create_folder(&layout.store())?;
+    if !layout.gitignore().exists() {
+        atomic::create_new(&layout.gitignore(), b"*\n")?;
+    }
+    let identity = machine::process_identity();
+    let run = RunId::new(random()?);
+    let writer = WriterId::new(&identity.host, identity.pid, random()?);
+    let mut journal = JournalWriter::create(
+        &layout.journal(&joining.id, &writer),
+        project.config.durability.value,
+    )?;
+    let time = now();
+    journal.append(
+        time,
+        &WriterOpened {
+            format: JOURNAL_FORMAT.to_owned(),
+            program: crate::VERSION.to_owned(),
+            session_id: joining.id.clone(),
+            session_uuid: joining.uuid.clone(),
+            run_id: Some(run.clone()),
+            process: identity,
+            parent_run: process::variable("BIRTHMARK_PARENT_RUN").map(RunId::from_text),
+        }
+        .into(),
+    )?;
+    if joining.ours {
+        journal.append(
+            time,
+            &SessionStarted {
+                session_start: joining.start,
+                opened_by: begin.opened_by,
+                planned_artifacts: begin.planned.clone(),
+                given: begin.given.clone(),
+            }
+            .into(),
+        )?;
+    }
+    journal.append(time, &run_started(&begin, rank, world_size).into())?;
+    let session = Session {
+        inner: Arc::new(Inner {
+            id: joining.id,
+            uuid: joining.uuid,
+            run,
+            given: inherited(&begin.given, joining.given),
+            rank,
+            opened_by: begin.opened_by,
+            joined: !joining.ours,
+            owner: std::process::id(),
+            started,
+            script: begin.script,
+            anchor: begin.anchor,
+            talk: begin.talk,
+            journal: Mutex::new(journal),
+            code: Mutex::new(None),
+            code_known: Condvar::new(),
+            looker: Mutex::new(None),
+            last_fold: Mutex::new(None),
+            open_files: Mutex::new(Vec::new()),
+            ended: AtomicBool::new(false),
+            project,
+        }),
+    };
+    if session.is_joined() && rank == 0 {
+        session.plan(&begin.planned)?;
+    }
+    session.fold_manifest(true);
+    Ok((session, begin.interpreter))
+}
+
+fn inherited(own: &Fields, of_session: Fields) -> Fields {
+    let mut all = of_session;
+    all.extend(own.clone());
+    all
+}
+
+fn run_started(begin: &Begin, rank: u32, world_size: u32) -> RunStarted {
+    let name = begin.script.as_ref().and_then(|script| script.file_name());
+    RunStarted {
+        script_name: name.map(|name| name.to_string_lossy().into_owned()),
+        argv: Redactor::default().argv(&begin.argv),
+        process: machine::process_facts(),
+        rank,
+        world_size,
+    }
+}
+
+fn random() -> Result<u64> {
+    let bytes = chance::random_bytes::<8>().map_err(|reason| {
+        Error::new(
+            Kind::Io,
+            "no-random",
+            format!("cannot make an id: {reason}"),
+        )
+    })?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+/// A new session's id, its `UUIDv7` and its start.
+pub(super) fn new_id() -> Result<(SessionId, String, birthmark_core::Timestamp)> {
+    let (start, bits) = (now(), random()?);
+    let ten_more = u16::try_from(random()? & 0x3ff).unwrap_or(0);
+    Ok((
+        SessionId::new(start, bits),
+        session_uuid(start, bits, ten_more),
+        start,
+    ))
+}
+
+/// The first lines; when the look at the code takes longer, the looker says them.
+fn say_opening(session: &Session) {
+    if let Some(code) = session.code_within(FIRST_LOOK) {
+        say_code(session, &code);
+    } else {
+        session.say(&format!(
+            "birthmark: session {} · looking at the code",
+            session.id().short()
+        ));
+        let session = session.clone();
+        let wait = move || {
+            if let Some(line) = talk::dirty_line(&session.code()) {
+                session.say(&line);
+            }
+        };
+        // The line is talk: without a thread for it nothing is lost.
+        let _ = std::thread::Builder::new()
+            .name("birthmark-talk".to_owned())
+            .spawn(wait);
+    }
+}
+
+fn say_code(session: &Session, code: &CodeSeen) {
+    for line in talk::opening(session.id().short(), session.is_joined(), code) {
+        session.say(&line);
+    }
+}

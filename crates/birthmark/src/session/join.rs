@@ -1,0 +1,109 @@
+//! Which session a process belongs to.
+//!
+//! In this order: the one that `BIRTHMARK_SESSION` names; the one that the ranks of
+//! its launch agree on; the one that `birthmark session start` opened for this
+//! project on this machine; else one of its own.
+
+use crate::machine::Launch;
+use birthmark_capture::process;
+use birthmark_core::session::Status;
+use birthmark_core::{Fields, SessionId, Timestamp};
+use birthmark_store::{Layout, atomic, journal, launches};
+
+use super::begin::new_id;
+use super::{fold_session, now};
+use crate::error::{Error, Result};
+use crate::machine;
+use crate::project::Project;
+
+/// The session to be part of.
+pub(super) struct Joining {
+    pub(super) id: SessionId,
+    pub(super) uuid: Option<String>,
+    /// When it begins, if it is ours to begin.
+    pub(super) start: Timestamp,
+    /// Whether this process must begin it.
+    pub(super) ours: bool,
+    /// What was given to it.
+    pub(super) given: Fields,
+}
+
+pub(super) fn decide(project: &Project, launch: Option<&Launch>) -> Result<Joining> {
+    if let Some(name) = process::variable("BIRTHMARK_SESSION").filter(|name| !name.is_empty()) {
+        return named(project, &name);
+    }
+    if let Some(launch) = launch.filter(|launch| launch.world_size > 1) {
+        return of_launch(project, launch);
+    }
+    if let Some(id) = open_session(project) {
+        return joined(project, id);
+    }
+    let (id, uuid, start) = new_id()?;
+    Ok(Joining {
+        id,
+        uuid: Some(uuid),
+        start,
+        ours: true,
+        given: Fields::new(),
+    })
+}
+
+fn named(project: &Project, name: &str) -> Result<Joining> {
+    let known = SessionId::is_well_formed(name)
+        && project.layout.session(&SessionId::from_text(name)).is_dir();
+    if !known {
+        let store = project.layout.store();
+        let message = format!(
+            "BIRTHMARK_SESSION names no session in `{}`: `{name}`",
+            store.display()
+        );
+        return Err(Error::usage("unknown-session", message).with_hint(
+            "unset BIRTHMARK_SESSION, or set BIRTHMARK_DIR to the session's artifacts folder",
+        ));
+    }
+    joined(project, SessionId::from_text(name))
+}
+
+fn joined(project: &Project, id: SessionId) -> Result<Joining> {
+    let session = fold_session(project, &id)?;
+    Ok(Joining {
+        id,
+        uuid: session.uuid,
+        start: now(),
+        ours: false,
+        given: session.given,
+    })
+}
+
+fn of_launch(project: &Project, launch: &Launch) -> Result<Joining> {
+    atomic::create_folder(&project.layout.store())?;
+    let (proposed, uuid, start) = new_id()?;
+    let agreed = launches::agree(&project.layout, &launch.key, launch.rank, &proposed)?;
+    // Another rank's uuid stands in that rank's journal; the fold finds it there.
+    let uuid = agreed.ours.then_some(uuid);
+    Ok(Joining {
+        id: agreed.session,
+        uuid,
+        start,
+        ours: agreed.ours,
+        given: Fields::new(),
+    })
+}
+
+/// The session that `birthmark session start` opened here and that is still open.
+pub(super) fn open_session(project: &Project) -> Option<SessionId> {
+    let id = pointed_at(&project.layout)?;
+    let session = fold_session(project, &id).ok()?;
+    match session.status(now(), machine::is_alive) {
+        Status::Open | Status::Running => Some(id),
+        _ => None,
+    }
+}
+
+/// The session that the `open` file names.
+pub(super) fn pointed_at(layout: &Layout) -> Option<SessionId> {
+    let text = atomic::read_limited(&layout.open_session(), 1 << 10).ok()?;
+    let name = String::from_utf8(text).ok()?.trim().to_owned();
+    let id = SessionId::is_well_formed(&name).then(|| SessionId::from_text(name))?;
+    journal::read_session(layout, &id).ok().map(|_| id)
+}

@@ -1,0 +1,88 @@
+//! The looks beside the run: code first, since birthmarks wait for it, then the machine.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::machine::Interpreter;
+use birthmark_capture::git;
+use birthmark_core::birthmark::Fields;
+use birthmark_core::code::CodeState;
+use birthmark_core::event::{CodeObserved, EnvironmentObserved};
+
+use super::begin::status_options;
+use super::{Session, fold_session, lock};
+use crate::looks::CodeSeen;
+use crate::machine;
+
+/// How long other ranks wait for what rank 0 saw.
+const RANK_WAIT: Duration = Duration::from_secs(2);
+const RANK_POLL: Duration = Duration::from_millis(20);
+
+/// Starts the looks. Without a thread to be had they are made at once.
+pub(super) fn start(session: &Session, interpreter: Option<Interpreter>) {
+    let own = session.clone();
+    let looks = interpreter.clone();
+    let thread = std::thread::Builder::new()
+        .name("birthmark-look".to_owned())
+        .spawn(move || look(&own, looks.as_ref()));
+    match thread {
+        Ok(thread) => *lock(&session.inner.looker) = Some(thread),
+        Err(_) => look(session, interpreter.as_ref()),
+    }
+}
+
+fn look(session: &Session, interpreter: Option<&Interpreter>) {
+    if session.rank() > 0 {
+        publish(session, code_of_rank_0(session));
+        return;
+    }
+    let options = status_options(session.project());
+    let state = git::capture_status(session.anchor(), &options);
+    let code = CodeSeen::new(state, session.inner.script.as_deref());
+    let observed = CodeObserved {
+        fields: code.fields.clone(),
+        details: code.details.clone(),
+    };
+    // The event stands before any birthmark that tells it. A failed event is told by the
+    // next one: capture never harms the run.
+    let _ = session.record(observed);
+    publish(session, code);
+    let environment = machine::look(session.project(), interpreter);
+    let _ = session.record(EnvironmentObserved { environment });
+    session.fold_manifest(true);
+}
+
+fn publish(session: &Session, code: CodeSeen) {
+    *lock(&session.inner.code) = Some(Arc::new(code));
+    session.inner.code_known.notify_all();
+}
+
+/// Other ranks do not ask git for the tree: they read what rank 0 saw.
+fn code_of_rank_0(session: &Session) -> CodeSeen {
+    let deadline = Instant::now() + RANK_WAIT;
+    let mut head = CodeSeen::new(
+        git::capture_head(session.anchor()),
+        session.inner.script.as_deref(),
+    );
+    while Instant::now() < deadline {
+        if let Some(fields) = told(session) {
+            head.fields = fields;
+            return head;
+        }
+        std::thread::sleep(RANK_POLL);
+    }
+    let reason = "rank 0 did not tell within 2 s";
+    head.state.dirty = CodeState::unknown(reason).dirty;
+    head.fields
+        .insert("git_dirty".to_owned(), serde_json::Value::Null);
+    if let Some(serde_json::Value::Object(reasons)) = head.fields.get_mut("unknown") {
+        reasons.remove("git_dirty");
+    }
+    birthmark_core::birthmark::note_unknown(&mut head.fields, "git_dirty", reason);
+    head
+}
+
+fn told(session: &Session) -> Option<Fields> {
+    let folded = fold_session(session.project(), session.id()).ok()?;
+    (!folded.code.is_empty()).then_some(folded.code)
+}

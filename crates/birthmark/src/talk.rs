@@ -1,0 +1,189 @@
+//! What a session says to the person before the terminal: two lines at each end at most.
+
+use birthmark_core::Finding;
+use birthmark_core::plan::PlanOutcome;
+use birthmark_core::session::{Artifact, Session};
+
+use crate::looks::CodeSeen;
+
+/// Takes one line, without its line end, to where the person reads.
+pub type Talk = std::sync::Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The lines at the beginning.
+pub fn opening(short_id: &str, joined: bool, code: &CodeSeen) -> Vec<String> {
+    let verb = if joined { "joined session" } else { "session" };
+    let mut lines = vec![format!(
+        "birthmark: {verb} {short_id} · {}",
+        code_phrase(code)
+    )];
+    lines.extend(dirty_line(code));
+    lines
+}
+
+/// `main 5f970c2 clean, pushed`, or why not.
+pub fn code_phrase(code: &CodeSeen) -> String {
+    let Some(commit) = code.short_commit() else {
+        let reason = code.state.commit.reason().unwrap_or("none");
+        return format!("no commit: {reason}");
+    };
+    if code.fields.contains_key("declared") {
+        return format!("{commit} (declared; no .git here)");
+    }
+    let branch = code.state.branch.found().map_or("detached", String::as_str);
+    let dirty = match &code.state.dirty {
+        Finding::Found(false) => "clean",
+        Finding::Found(true) => "dirty",
+        Finding::Absent => "bare",
+        Finding::Unknown(_) => "dirty or not is unknown",
+    };
+    let pushed = match code
+        .fields
+        .get("git_pushed")
+        .and_then(serde_json::Value::as_bool)
+    {
+        Some(true) => "pushed",
+        Some(false) => "not pushed",
+        None => "pushed or not is unknown",
+    };
+    format!("{branch} {commit} {dirty}, {pushed}")
+}
+
+/// Which files are not as in the commit, and what follows.
+pub fn dirty_line(code: &CodeSeen) -> Option<String> {
+    let commit = code.short_commit();
+    match (&code.state.dirty, commit) {
+        (Finding::Found(true), Some(commit)) => Some(format!(
+            "birthmark: dirty: {}; commit {commit} is not what ran",
+            code.state.dirty_summary()
+        )),
+        (Finding::Found(true), None) => Some(format!(
+            "birthmark: dirty: {}; nothing is committed",
+            code.state.dirty_summary()
+        )),
+        (Finding::Unknown(reason), Some(_)) => Some(format!(
+            "birthmark: cannot tell whether the tree is dirty: {reason}"
+        )),
+        _ => None,
+    }
+}
+
+/// Artifacts named in one line.
+const NAMED_ARTIFACTS: usize = 3;
+
+/// The lines at the end.
+pub fn closing(session: &Session, run: &birthmark_core::RunId) -> Vec<String> {
+    let made: Vec<&Artifact> = session
+        .made()
+        .filter(|one| one.run.as_ref() == Some(run))
+        .collect();
+    let mut lines = Vec::new();
+    if let Some(line) = made_line(&made) {
+        lines.push(line);
+    }
+    let mut last = planned_phrase(session);
+    if let Some(artifact) = made.first() {
+        let next = format!("next: birthmark show {}", shell_word(&artifact.file));
+        last = if last.is_empty() {
+            next
+        } else {
+            format!("{last} · {next}")
+        };
+    }
+    if !last.is_empty() {
+        lines.push(format!("birthmark: {last}"));
+    }
+    lines
+}
+
+fn made_line(made: &[&Artifact]) -> Option<String> {
+    let records: u64 = made.iter().filter_map(|one| one.records).sum();
+    match made {
+        [] => None,
+        [one] if one.records.is_some() => Some(format!(
+            "birthmark: made {} in {}",
+            count(records, "record"),
+            one.file
+        )),
+        [one] => Some(format!("birthmark: made {}", one.file)),
+        many => {
+            let mut names: Vec<String> = many
+                .iter()
+                .take(NAMED_ARTIFACTS)
+                .map(|one| one.file.clone())
+                .collect();
+            if many.len() > NAMED_ARTIFACTS {
+                names.truncate(NAMED_ARTIFACTS - 1);
+                names.push(format!("+{}", many.len() - names.len()));
+            }
+            let records = if records > 0 {
+                format!(" ({})", count(records, "record"))
+            } else {
+                String::new()
+            };
+            Some(format!(
+                "birthmark: made {} artifacts{records}: {}",
+                many.len(),
+                names.join(", ")
+            ))
+        }
+    }
+}
+
+/// `planned 2, made 1, made 187 of 200 records, missing 1`; empty when nothing was planned.
+pub fn planned_phrase(session: &Session) -> String {
+    let (reports, unplanned) = session.judge_plan();
+    if reports.is_empty() {
+        return String::new();
+    }
+    let made = reports
+        .iter()
+        .filter(|one| one.outcome == PlanOutcome::Made)
+        .count();
+    let missing = reports
+        .iter()
+        .filter(|one| one.outcome == PlanOutcome::Missing)
+        .count();
+    let mut parts = vec![format!("planned {}", reports.len()), format!("made {made}")];
+    for report in &reports {
+        if let PlanOutcome::Short { made, wanted } = report.outcome {
+            parts.push(format!("made {made} of {wanted} records"));
+        }
+    }
+    if missing > 0 {
+        parts.push(format!("missing {missing}"));
+    }
+    if !unplanned.is_empty() {
+        parts.push(format!("unplanned {}", unplanned.len()));
+    }
+    parts.join(", ")
+}
+
+/// `1 record`, `2 records`.
+pub fn count(number: u64, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// A path as a shell reads it.
+pub fn shell_word(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+    if !path.is_empty() && !path.starts_with('-') && path.chars().all(plain) {
+        return path.to_owned();
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_the_shell_survive_it() {
+        assert_eq!(shell_word("artifacts/a.jsonl"), "artifacts/a.jsonl");
+        assert_eq!(shell_word("a b's"), r"'a b'\''s'");
+        assert_eq!(shell_word("-x"), "'-x'");
+    }
+}
