@@ -8,12 +8,16 @@
 //! | how are records appended, and an interrupted file gone on with? | [`records`] |
 //! | how do the ranks of one launch find one session? | [`launches`] |
 //! | what does the project want? | [`config`] |
+//! | what were the bytes of a file or folder? | [`digest`], [`format::directory`] |
+//! | how does a file carry its birthmarks? | [`format`] |
 //!
 //! Durability: what is acknowledged survives the death of the process at any
 //! instruction; with [`Durability::Power`](atomic::Durability) also a power cut.
 
 pub mod atomic;
 pub mod config;
+pub mod digest;
+pub mod format;
 pub mod journal;
 pub mod launches;
 pub mod layout;

@@ -1,0 +1,287 @@
+//! Birthmarks in files of each kind: read them, write them, cut them out, and
+//! digest what is left.
+//!
+//! A format never opens or replaces a file. It reads from a stream and writes to
+//! a stream, and [`crate::atomic`] decides what becomes of that; so a fault in
+//! the middle of a file leaves the file as it was.
+//!
+//! # Invariants
+//!
+//! * What `unstamp` writes after `stamp` is the input again, byte for byte, unless
+//!   an older birthmark was replaced (see [`Stamped::content_digest`]).
+//! * `content_digest` is the digest of what `unstamp` writes.
+
+pub mod directory;
+pub mod json;
+pub mod jsonl;
+mod lines;
+mod pipeline;
+pub mod sidecar;
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use birthmark_core::digest::Digest;
+pub use birthmark_core::json::{OnExisting, Placed};
+use birthmark_core::json::{ScanError, StampError, Where};
+
+/// A stream to read, and what to call it in errors.
+pub struct Input<'a> {
+    /// The file's path, as the user knows it.
+    pub name: &'a Path,
+    /// The bytes.
+    pub bytes: &'a mut dyn Read,
+}
+
+/// One birthmark, where it was found.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark<'a> {
+    /// The line of a JSONL file, from 1; 1 for a report.
+    pub line: u64,
+    /// Where in the file the record begins, in bytes.
+    pub offset: u64,
+    /// The record, without its line end.
+    pub record: &'a [u8],
+    /// Where in the record the birthmark stands, if it has one.
+    pub place: Where,
+}
+
+impl<'a> Mark<'a> {
+    /// The object that holds the birthmark; none when there is none.
+    pub fn value(&self) -> Option<&'a [u8]> {
+        self.place.value(self.record)
+    }
+}
+
+/// The birthmarks to stamp with: asked once a record, from several threads.
+pub trait Birthmarks: Sync {
+    /// Writes the birthmark of the record at `line` (from 1) to `out`: an object
+    /// that passes [`birthmark_core::json::check_birthmark`].
+    fn write(&self, line: u64, record: &[u8], out: &mut Vec<u8>);
+}
+
+/// One birthmark for all.
+#[derive(Debug, Clone, Copy)]
+pub struct Same<'a>(pub &'a [u8]);
+
+impl Birthmarks for Same<'_> {
+    fn write(&self, _line: u64, _record: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0);
+    }
+}
+
+/// A function of line and record.
+impl<F: Fn(u64, &[u8], &mut Vec<u8>) + Sync> Birthmarks for F {
+    fn write(&self, line: u64, record: &[u8], out: &mut Vec<u8>) {
+        self(line, record, out);
+    }
+}
+
+/// How often birthmarks were put in which place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Places {
+    /// As `metadata`.
+    pub metadata: u64,
+    /// Into a `metadata` of the user's own.
+    pub merged: u64,
+    /// Under `birthmark`.
+    pub beside: u64,
+    /// In place of an older one.
+    pub replaced: u64,
+    /// Nowhere: an older one was kept.
+    pub kept: u64,
+}
+
+impl Places {
+    fn count(&mut self, placed: Placed) {
+        *match placed {
+            Placed::Metadata => &mut self.metadata,
+            Placed::Merged => &mut self.merged,
+            Placed::Beside => &mut self.beside,
+            Placed::Replaced => &mut self.replaced,
+            Placed::Kept => &mut self.kept,
+        } += 1;
+    }
+
+    fn add(&mut self, other: Self) {
+        self.metadata += other.metadata;
+        self.merged += other.merged;
+        self.beside += other.beside;
+        self.replaced += other.replaced;
+        self.kept += other.kept;
+    }
+
+    /// Records in all.
+    pub fn records(&self) -> u64 {
+        self.metadata + self.merged + self.beside + self.replaced + self.kept
+    }
+}
+
+/// What stamping wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamped {
+    /// Records, by where their birthmarks went.
+    pub places: Places,
+    /// Bytes written.
+    pub size: u64,
+    /// Of the bytes written.
+    pub digest: Digest,
+    /// Of the bytes written with birthmarks removed. None where an older
+    /// birthmark was kept or replaced: ask [`ArtifactFormat::content_digest`].
+    pub content_digest: Option<Digest>,
+}
+
+/// What unstamping wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unstamped {
+    /// Records in all.
+    pub records: u64,
+    /// Records that had a birthmark of ours, which is now gone.
+    pub removed: u64,
+    /// Records with a foreign birthmark, which still stands.
+    pub foreign: u64,
+    /// Bytes written.
+    pub size: u64,
+    /// Of the bytes written: the content digest of what was read.
+    pub digest: Digest,
+}
+
+/// A kind of file that carries birthmarks within.
+pub trait ArtifactFormat {
+    /// Hands each record to `each`, which says whether to go on. Records that
+    /// are no JSON are handed over as errors, and do not end the reading.
+    /// Gives the number of records, good and bad.
+    fn read(&self, input: Input<'_>, each: &mut Each<'_>) -> Result<u64, FormatError>;
+
+    /// Copies `input` to `output` with a birthmark in each record.
+    fn stamp(
+        &self,
+        input: Input<'_>,
+        output: &mut dyn Write,
+        birthmarks: &dyn Birthmarks,
+        existing: OnExisting,
+    ) -> Result<Stamped, FormatError>;
+
+    /// Copies `input` to `output` without its birthmarks.
+    fn unstamp(&self, input: Input<'_>, output: &mut dyn Write) -> Result<Unstamped, FormatError>;
+
+    /// The digest of the bytes without birthmarks.
+    fn content_digest(&self, input: Input<'_>) -> Result<Unstamped, FormatError> {
+        self.unstamp(input, &mut io::sink())
+    }
+}
+
+/// Takes records as they are read; false ends the reading.
+pub type Each<'a> = dyn FnMut(Result<Mark<'_>, FormatError>) -> bool + 'a;
+
+/// The format of a file, by its name: `.jsonl` (and `.ndjson`) or `.json`.
+/// None where birthmarks stand beside the file, in a sidecar.
+pub fn format_of(path: &Path) -> Option<&'static dyn ArtifactFormat> {
+    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+    match ending.as_str() {
+        "jsonl" | "ndjson" => Some(&jsonl::Jsonl {
+            limit: jsonl::LINE_LIMIT,
+        }),
+        "json" => Some(&json::Report {
+            limit: json::REPORT_LIMIT,
+        }),
+        _ => None,
+    }
+}
+
+/// Why a file could not be read, stamped or unstamped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// The stream could not be read.
+    #[error("cannot read `{name}`")]
+    Read {
+        /// The file.
+        name: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The stream could not be written.
+    #[error("cannot write what was made of `{name}`")]
+    Write {
+        /// The file that was read.
+        name: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A record is no JSON object.
+    #[error("`{name}`, line {line}, byte {offset} of the file: {}", source.kind)]
+    NotJson {
+        /// The file.
+        name: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The byte of the file, from 0.
+        offset: u64,
+        /// The fault, seen from the start of the record.
+        source: ScanError,
+    },
+    /// A record could not take a birthmark or give it up.
+    #[error("`{name}`, line {line}: {source}")]
+    Record {
+        /// The file.
+        name: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// Where the record begins in the file, in bytes.
+        offset: u64,
+        /// Why not.
+        source: StampError,
+    },
+    /// A line, or a report, is longer than we hold in memory.
+    #[error("`{name}`, line {line}: it is longer than {limit} bytes")]
+    TooLong {
+        /// The file.
+        name: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The limit.
+        limit: usize,
+    },
+    /// A thread of ours ended without an answer.
+    #[error("cannot go on with `{name}`: a thread died")]
+    ThreadDied {
+        /// The file.
+        name: PathBuf,
+    },
+}
+
+impl FormatError {
+    /// What the user can do now.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotJson { source, .. } if source.is_cut_short() => {
+                Some("the line is cut short, as by a crash; take it out and try again".to_owned())
+            }
+            Self::Record { source, .. } => source.hint().map(str::to_owned),
+            Self::TooLong { .. } => Some("is it JSONL, one record a line?".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// A fault of one record, whose first byte is `offset` of the file.
+    fn of_record(name: &Path, line: u64, offset: u64, source: StampError) -> Self {
+        let name = name.to_owned();
+        match source {
+            StampError::Scan(source) => Self::NotJson {
+                name,
+                line,
+                offset: offset + source.offset as u64,
+                source,
+            },
+            source => Self::Record {
+                name,
+                line,
+                offset,
+                source,
+            },
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Blocks of whole lines, read from a stream of any size.
+//!
+//! A block ends where a line ends, or where the stream does; it is about half a
+//! megabyte, and longer only where a single line is. Only `\n` ends a line, and a
+//! `\r` before it belongs to the line end, so that every byte can be put back.
+
+use std::io::{self, Read};
+
+use birthmark_core::json::BOM;
+
+/// Bytes in a block whose lines are not longer than that.
+const BLOCK: usize = 512 << 10;
+
+/// Some whole lines and where they stand in the file.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    /// The lines with their ends.
+    pub(super) bytes: Vec<u8>,
+    /// The number of the first, from 1.
+    pub(super) line: u64,
+    /// Where the first begins in the file, in bytes.
+    pub(super) offset: u64,
+}
+
+/// Why there is no next block.
+pub(super) enum BlockError {
+    Read(io::Error),
+    /// The line of this number is longer than the limit.
+    TooLong(u64),
+}
+
+/// Reads blocks.
+pub(super) struct Blocks<'a> {
+    input: &'a mut dyn Read,
+    limit: usize,
+    /// The beginning of a line whose end has not come yet.
+    rest: Vec<u8>,
+    line: u64,
+    offset: u64,
+    ended: bool,
+}
+
+impl<'a> Blocks<'a> {
+    pub(super) fn new(input: &'a mut dyn Read, limit: usize) -> Self {
+        Self {
+            input,
+            limit,
+            rest: Vec::new(),
+            line: 1,
+            offset: 0,
+            ended: false,
+        }
+    }
+
+    /// The next block, in the memory of an old one; none at the end.
+    pub(super) fn next(&mut self, mut old: Vec<u8>) -> Result<Option<Block>, BlockError> {
+        old.clear();
+        old.append(&mut self.rest);
+        let mut searched = 0;
+        let end = loop {
+            self.fill(&mut old).map_err(BlockError::Read)?;
+            if let Some(end) = memchr::memrchr(b'\n', old.get(searched..).unwrap_or_default()) {
+                break searched + end + 1;
+            }
+            if old.len() > self.limit {
+                return Err(BlockError::TooLong(self.line));
+            }
+            if self.ended {
+                break old.len();
+            }
+            searched = old.len();
+        };
+        self.rest
+            .extend_from_slice(old.get(end..).unwrap_or_default());
+        old.truncate(end);
+        if old.is_empty() {
+            return Ok(None);
+        }
+        let block = Block {
+            line: self.line,
+            offset: self.offset,
+            bytes: old,
+        };
+        self.line += memchr::memchr_iter(b'\n', &block.bytes).count() as u64;
+        self.offset += block.bytes.len() as u64;
+        Ok(Some(block))
+    }
+
+    /// Reads about a block more, or up to the end.
+    fn fill(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let want = bytes.len().max(BLOCK);
+        let got = Read::take(&mut *self.input, want as u64).read_to_end(bytes)?;
+        self.ended = got < want;
+        Ok(())
+    }
+}
+
+/// One line of a block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line<'a> {
+    /// Its number in the file, from 1.
+    pub(super) number: u64,
+    /// Where its record begins in the file, in bytes: behind a byte order mark.
+    pub(super) offset: u64,
+    /// What stands before the record: a byte order mark on the first line.
+    pub(super) before: &'a [u8],
+    /// The line without its end. Empty, or white space, where it holds no record.
+    pub(super) record: &'a [u8],
+    /// `\n`, `\r\n`, or nothing at the end of a file that does not end its last line.
+    pub(super) end: &'a [u8],
+}
+
+impl Line<'_> {
+    /// Whether there is a record on it.
+    pub(super) fn has_record(&self) -> bool {
+        !self
+            .record
+            .iter()
+            .all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+    }
+}
+
+/// The lines of a block.
+pub(super) fn lines(block: &Block) -> impl Iterator<Item = Line<'_>> {
+    let (mut number, mut at) = (block.line, 0);
+    let bytes = block.bytes.as_slice();
+    std::iter::from_fn(move || {
+        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
+        let whole = rest.get(..end)?;
+        let start = block.offset + at as u64;
+        let (before, whole) = match whole.strip_prefix(BOM) {
+            Some(after) if start == 0 => (BOM, after),
+            _ => (whole.get(..0)?, whole),
+        };
+        let ending = match whole {
+            [.., b'\r', b'\n'] => 2,
+            [.., b'\n'] => 1,
+            _ => 0,
+        };
+        let (record, end_bytes) = whole.split_at(whole.len() - ending);
+        let offset = start + before.len() as u64;
+        let line = Line {
+            number,
+            offset,
+            before,
+            record,
+            end: end_bytes,
+        };
+        number += 1;
+        at += end;
+        Some(line)
+    })
+}
