@@ -3,8 +3,13 @@
 //! For each state: commit, branch and dirty are what git says, `.git` is byte for byte
 //! as before, and no time of any file in it changed.
 
-#![expect(clippy::disallowed_methods, reason = "tests build their own world")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "tests build their own world, and stop where it is not as said"
+)]
 
+use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -307,7 +312,7 @@ fn many_packed_references_are_no_hindrance() {
     let head = repo.head();
     let mut orders = String::new();
     for number in 0..5000 {
-        orders.push_str(&format!("create refs/remotes/origin/b{number} {head}\n"));
+        writeln!(orders, "create refs/remotes/origin/b{number} {head}").expect("no limit");
     }
     std::fs::write(repo.outside().join("orders"), orders).expect("written");
     let orders = std::fs::File::open(repo.outside().join("orders")).expect("opened");

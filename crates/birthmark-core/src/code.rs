@@ -96,6 +96,10 @@ pub struct SubmoduleState {
 
 /// The commit as the safety net, and all that it would not catch.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and none excludes another"
+)]
 pub struct CodeState {
     /// Top level of the work tree, absolute; `None` outside a repository and in a bare one.
     pub root: Option<String>,

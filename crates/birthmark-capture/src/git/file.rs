@@ -59,12 +59,8 @@ fn differs(
     inside: &Path,
     blob: &Finding<ObjectId>,
 ) -> Finding<bool> {
-    if repository
-        .git
-        .find_commit(commit)
-        .and_then(|commit| Ok(commit.tree()?))
-        .is_err()
-    {
+    let held = repository.git.find_commit(commit);
+    if held.and_then(|commit| commit.tree()).is_err() {
         return Finding::unknown("the commit's tree cannot be read");
     }
     blob.as_ref()

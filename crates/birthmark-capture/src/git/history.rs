@@ -91,11 +91,13 @@ impl Reach {
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         match parents(self.graph.as_ref(), git, id, &mut buffer) {
-            Some((time, parents)) => parents
-                .into_iter()
-                .for_each(|parent| self.enqueue(time, parent)),
+            Some((time, parents)) => {
+                for parent in parents {
+                    self.enqueue(time, parent);
+                }
+            }
             None => {
-                self.incomplete = Some(format!("the history is incomplete: {id} cannot be read"))
+                self.incomplete = Some(format!("the history is incomplete: {id} cannot be read"));
             }
         }
         self.buffer = buffer;

@@ -120,7 +120,7 @@ pub(super) fn staged(
 /// One difference between commit and index.
 fn note_staged(seen: &mut Seen, change: &ChangeRef<'_, '_>) {
     let (path, kind, id) = match change {
-        ChangeRef::Addition { location, id, .. } => {
+        ChangeRef::Addition { location, id, .. } | ChangeRef::Rewrite { location, id, .. } => {
             (location, ChangeKind::New, id.to_hex().to_string())
         }
         ChangeRef::Deletion { location, .. } => (location, ChangeKind::Deleted, String::new()),
@@ -139,16 +139,9 @@ fn note_staged(seen: &mut Seen, change: &ChangeRef<'_, '_>) {
             };
             (location, kind, id.to_hex().to_string())
         }
-        ChangeRef::Rewrite { location, id, .. } => {
-            (location, ChangeKind::New, id.to_hex().to_string())
-        }
     };
     seen.staged += 1;
-    seen.change(location_of(path), kind, id);
-}
-
-fn location_of<'a>(path: &'a std::borrow::Cow<'_, BStr>) -> &'a BStr {
-    path.as_bstr()
+    seen.change(path.as_ref(), kind, id);
 }
 
 /// What an entry was flagged with, by its path.

@@ -18,6 +18,9 @@ pub(super) const NOT_A_REPOSITORY: &str = "not a git repository";
 /// A configuration file over this size is not read.
 const LARGEST_CONFIG: u64 = 8 << 20;
 
+/// What a single object or index of an untrusted repository may take: 192 MiB.
+const LARGEST_ALLOCATION: &str = "gitoxide.objects.allocLimitIfReducedTrust=201326592";
+
 /// Variables that would point git elsewhere, or change what it reads.
 const NOT_OBEYED: [&str; 17] = [
     "GIT_DIR",
@@ -63,7 +66,7 @@ impl std::fmt::Debug for Repository {
         f.debug_struct("Repository")
             .field("root", &root)
             .field("trusted", &self.trusted)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -213,6 +216,7 @@ fn open(path: &Path, trust: Trust) -> gix::Result<gix::Repository> {
     };
     let options = gix::open::Options::default()
         .permissions(permissions)
+        .config_overrides([LARGEST_ALLOCATION])
         .with(trust);
     Ok(options.open(path)?.to_thread_local())
 }
