@@ -17,8 +17,6 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::Finding;
 
 /// All that was found about where a run takes place.
@@ -59,7 +57,7 @@ pub struct Host {
     pub container: Finding<Container>,
     /// Names one boot of one machine.
     pub boot_id: Finding<String>,
-    /// The inode number of the process's pid namespace.
+    /// The process's pid namespace (`pid:[4026531836]`).
     pub pid_namespace: Finding<String>,
 }
 
@@ -225,21 +223,6 @@ pub struct Process {
     pub parent_pid: Finding<u32>,
     /// Its parent's start, in clock ticks since boot.
     pub parent_start: Finding<u64>,
-}
-
-/// What tells one process from all others, ever: see `is_alive` of capture.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessIdentity {
-    /// The host's name, for people.
-    pub host: Option<String>,
-    /// One boot of one machine.
-    pub boot_id: Option<String>,
-    /// The number of the process within its namespace.
-    pub pid: u32,
-    /// Its start, in clock ticks since boot: numbers are used again, with another start.
-    pub pid_start: Option<u64>,
-    /// The namespace that the number belongs to.
-    pub pid_namespace: Option<String>,
 }
 
 /// The packages whose versions stand in the manifest by name, if installed.

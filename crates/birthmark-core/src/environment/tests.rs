@@ -148,19 +148,3 @@ fn a_build_without_cuda_and_a_version_in_doubt_are_told_apart() {
         "several versions lie there: 4.1, 4.2"
     );
 }
-
-#[test]
-fn an_identity_survives_json() {
-    let identity = ProcessIdentity {
-        host: Some("h".into()),
-        boot_id: Some("b".into()),
-        pid: 7,
-        pid_start: Some(u64::MAX),
-        pid_namespace: Some("4026531836".into()),
-    };
-    let text = serde_json::to_string(&identity).expect("plain data");
-    assert_eq!(
-        serde_json::from_str::<ProcessIdentity>(&text).expect("its own text"),
-        identity
-    );
-}
