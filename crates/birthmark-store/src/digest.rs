@@ -341,3 +341,46 @@ pub fn digest_stream(input: &mut dyn Read) -> io::Result<(Digest, u64)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn several_threads_give_the_digest_of_one() {
+        const WHOLE: usize = 4 << 20;
+        let mut bytes = vec![0; 5 * WHOLE + 1023];
+        for (place, byte) in bytes.iter_mut().enumerate() {
+            *byte = (place % 251) as u8;
+        }
+        for size in [
+            0,
+            1,
+            WHOLE - 1,
+            WHOLE,
+            WHOLE + 1,
+            2 * WHOLE,
+            3 * WHOLE + 5,
+            bytes.len(),
+        ] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(&bytes[..size]).unwrap();
+            for threads in [1, 2, 3] {
+                let digest = digest_with(file.path(), Algorithm::Blake3, None, threads).unwrap();
+                assert_eq!(
+                    digest.digest,
+                    digest_bytes(&bytes[..size]),
+                    "{size} by {threads}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_has_the_digest_of_its_bytes() {
+        let bytes = vec![7; 300_000];
+        let (digest, size) = digest_stream(&mut bytes.as_slice()).unwrap();
+        assert_eq!((digest, size), (digest_bytes(&bytes), 300_000));
+    }
+}
