@@ -1,6 +1,15 @@
 //! The extension module `birthmark._native`: registration only.
+//!
+//! The documentation that users read is in `python/birthmark/_native.pyi` and in the
+//! package's own docstrings.
 
+mod convert;
 mod encode;
+mod error;
+mod looks;
+mod records;
+mod report;
+mod session;
 
 use pyo3::prelude::*;
 
@@ -9,4 +18,12 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::encode::{encode_record_to_bytes, encode_to_bytes};
+    #[pymodule_export]
+    use crate::looks::{capture, code_fields, digest_file, read, version};
+    #[pymodule_export]
+    use crate::records::Records;
+    #[pymodule_export]
+    use crate::report::Report;
+    #[pymodule_export]
+    use crate::session::{Session, begin};
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use birthmark_capture::git;
-use birthmark_core::birthmark::Fields;
+use birthmark_core::birthmark::{Fields, note_unknown};
 use birthmark_core::{Finding, json};
 use birthmark_store::atomic;
 use birthmark_store::digest::{self, FileError};
@@ -22,6 +22,36 @@ use crate::project::Project;
 const HISTORY_LIMIT: Duration = Duration::from_secs(2);
 /// A dataset larger than this is not read to count its records.
 const COUNT_LIMIT: u64 = 8 << 30;
+
+/// Fills in what files can tell of the fields given to an artifact: `dataset`, `inputs`, and
+/// the digests of `models` that lie here. `folder` is where relative paths begin.
+pub fn fill(project: &Project, fields: &mut Fields, folder: &Path) -> Result<()> {
+    if let Some(given) = fields.get("dataset") {
+        let (dataset, reasons) = describe(project, given, folder);
+        fields.insert("dataset".to_owned(), dataset);
+        for (name, reason) in &reasons {
+            note_unknown(fields, name, reason.as_str().unwrap_or_default());
+        }
+    }
+    match fields.get("inputs") {
+        Some(Value::Array(given)) => {
+            let filled = inputs(project, given, folder)?;
+            fields.insert("inputs".to_owned(), Value::from(filled));
+        }
+        Some(one @ Value::String(_)) => {
+            let filled = inputs(project, std::slice::from_ref(one), folder)?;
+            fields.insert("inputs".to_owned(), Value::from(filled));
+        }
+        _ => {}
+    }
+    if let (Some(models), false) = (fields.get("models"), fields.contains_key("model_digests")) {
+        let found = model_digests(models, folder);
+        if !found.is_empty() {
+            fields.insert("model_digests".to_owned(), Value::Object(found));
+        }
+    }
+    Ok(())
+}
 
 /// The `dataset` field for what a user gave: a path, or an object to be filled in. The
 /// reasons for its nulls are put into `given`'s `unknown` as `dataset.<name>`.

@@ -4,9 +4,13 @@ use std::path::Path;
 
 use birthmark_capture::git;
 use birthmark_core::Finding;
-use birthmark_core::birthmark::{Fields, note_unknown};
+use birthmark_core::birthmark::{self, Fields, Scope, note_unknown};
 use birthmark_core::code::{ChangedFile, CodeState, FileState};
+use birthmark_store::atomic;
 use serde_json::{Map, Value, json};
+
+use crate::error::Result;
+use crate::machine::{self, Interpreter};
 
 /// The code of a run, as birthmarks tell it.
 #[derive(Debug, Clone)]
@@ -185,4 +189,36 @@ fn details(state: &CodeState) -> Map<String, Value> {
 
 fn changed(file: &ChangedFile) -> Value {
     json!({ "path": file.path, "kind": file.kind.as_str() })
+}
+
+/// The code at a script or folder, with no session.
+pub fn code_at(anchor: &Path, status: bool) -> CodeSeen {
+    let script = anchor.is_file().then_some(anchor);
+    let state = if status {
+        let options = crate::project::Project::find(atomic::folder_of(anchor))
+            .map(|project| crate::session::status_options(&project))
+            .unwrap_or_default();
+        git::capture_status(anchor, &options)
+    } else {
+        git::capture_head(anchor)
+    };
+    CodeSeen::new(state, script)
+}
+
+/// What a birthmark made here and now would hold, with no session; the environment under
+/// `environment`.
+pub fn capture(
+    anchor: &Path,
+    script: Option<&Path>,
+    interpreter: Option<&Interpreter>,
+    artifact_type: &str,
+) -> Result<Fields> {
+    let code = code_at(script.unwrap_or(anchor), true);
+    let mut context = Fields::new();
+    context.insert("timestamp".to_owned(), Value::from(crate::session::now().to_string()));
+    context.insert("artifact_type".to_owned(), Value::from(artifact_type));
+    let mut captured = birthmark::compose([&code.fields, &context], Scope::Whole);
+    captured.insert("code".to_owned(), Value::Object(code.details));
+    captured.insert("environment".to_owned(), Value::Object(machine::environment(interpreter)));
+    Ok(captured)
 }

@@ -43,6 +43,7 @@ mod join;
 mod looker;
 mod shell;
 
+pub(crate) use begin::status_options;
 pub use begin::{Begin, begin};
 pub use shell::{end_from_shell, start_from_shell};
 

@@ -4,8 +4,8 @@
 )]
 //! The short way for dicts and lists of plain values, which records mostly are.
 //!
-//! A plain value (a string, a float, an int of 64 bits, a bool, None: of the very
-//! class) is written without running any Python code, so it can be borrowed from
+//! A plain value (a string, a finite float, an int of 64 bits, a bool, None, or a few
+//! levels of dicts and lists of these, all of the very class) is written without running any Python code, so it can be borrowed from
 //! its container instead of being held. One thing can still run Python code: a
 //! string with a lone surrogate makes Python create an exception, which may start
 //! the collector of garbage, and so finalizers. After that nothing borrowed is
@@ -29,8 +29,12 @@ pub(super) enum Plain {
     Broken,
 }
 
-/// Writes `value` if it is plain.
-pub(super) fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, ensure_ascii: bool) -> Plain {
+/// How deep containers of plain values are plain themselves. A small number: what
+/// turns out not to be plain at the bottom is walked again from each level above.
+const LEVELS: u8 = 3;
+
+/// Writes `value` if it is plain; nothing is left of it in the buffer otherwise.
+fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, ensure_ascii: bool, levels: u8) -> Plain {
     if let Some(string) = exactly::<PyString>(value) {
         let Ok(valid) = string.to_str() else {
             return Plain::Broken;
@@ -49,9 +53,71 @@ pub(super) fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, ensure_ascii: b
         number::write_float(out, float);
     } else if let Some(word) = constant(value) {
         out.extend_from_slice(word);
+    } else if levels > 0 {
+        return write_container(out, value, ensure_ascii, levels - 1);
     } else {
         return Plain::Other;
     }
+    Plain::Written
+}
+
+fn write_container(
+    out: &mut Vec<u8>,
+    value: &Bound<'_, PyAny>,
+    ensure_ascii: bool,
+    levels: u8,
+) -> Plain {
+    let start = out.len();
+    let done = if let Some(list) = exactly::<PyList>(value) {
+        write_list(out, list, ensure_ascii, levels)
+    } else if let Some(dict) = exactly::<PyDict>(value) {
+        write_dict(out, dict, ensure_ascii, levels)
+    } else {
+        Plain::Other
+    };
+    if done != Plain::Written {
+        out.truncate(start);
+    }
+    done
+}
+
+fn write_list(
+    out: &mut Vec<u8>,
+    list: &Bound<'_, PyList>,
+    ensure_ascii: bool,
+    levels: u8,
+) -> Plain {
+    out.push(b'[');
+    for at in 0..list.len() {
+        if at > 0 {
+            out.extend_from_slice(b", ");
+        }
+        match item(out, list, at, ensure_ascii, levels) {
+            Plain::Written => {}
+            other => return other,
+        }
+    }
+    out.push(b']');
+    Plain::Written
+}
+
+fn write_dict(
+    out: &mut Vec<u8>,
+    dict: &Bound<'_, PyDict>,
+    ensure_ascii: bool,
+    levels: u8,
+) -> Plain {
+    out.push(b'{');
+    let (mut at, mut separator) = (0, &b""[..]);
+    // SAFETY: as in `write_entries`.
+    while let Some((key, value)) = unsafe { next_entry(dict, &mut at) } {
+        out.extend_from_slice(separator);
+        match write_entry(out, &key, &value, ensure_ascii, levels) {
+            Plain::Written => separator = b", ",
+            other => return other,
+        }
+    }
+    out.push(b'}');
     Plain::Written
 }
 
@@ -81,7 +147,7 @@ pub(super) fn write_entries<'py>(
     while let Some((key, value)) = unsafe { next_entry(dict, &mut at) } {
         let start = out.len();
         out.extend_from_slice(separator);
-        match write_entry(out, &key, &value, ensure_ascii) {
+        match write_entry(out, &key, &value, ensure_ascii, LEVELS) {
             Plain::Written => separator = b", ",
             Plain::Broken => return Plain::Broken,
             Plain::Other => {
@@ -112,6 +178,7 @@ fn write_entry(
     key: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,
     ensure_ascii: bool,
+    levels: u8,
 ) -> Plain {
     let Some(key) = exactly::<PyString>(key) else {
         return Plain::Other;
@@ -119,12 +186,12 @@ fn write_entry(
     let Ok(key) = key.to_str() else {
         return Plain::Broken;
     };
-    if key == "metadata" {
+    if key == "metadata" && levels == LEVELS {
         return Plain::Other;
     }
     text::write_str(out, key, ensure_ascii);
     out.extend_from_slice(b": ");
-    write(out, value, ensure_ascii)
+    write(out, value, ensure_ascii, levels)
 }
 
 /// Writes the item at `at` if there is one and it is plain.
@@ -133,6 +200,16 @@ pub(super) fn write_item(
     list: &Bound<'_, PyList>,
     at: usize,
     ensure_ascii: bool,
+) -> Plain {
+    item(out, list, at, ensure_ascii, LEVELS)
+}
+
+fn item(
+    out: &mut Vec<u8>,
+    list: &Bound<'_, PyList>,
+    at: usize,
+    ensure_ascii: bool,
+    levels: u8,
 ) -> Plain {
     let Ok(index) = ffi::Py_ssize_t::try_from(at) else {
         return Plain::Other;
@@ -146,7 +223,12 @@ pub(super) fn write_item(
             ffi::PyErr_Clear();
             return Plain::Other;
         }
-        write(out, Bound::ref_from_ptr(list.py(), &item), ensure_ascii)
+        write(
+            out,
+            Bound::ref_from_ptr(list.py(), &item),
+            ensure_ascii,
+            levels,
+        )
     }
 }
 

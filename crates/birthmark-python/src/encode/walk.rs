@@ -153,18 +153,21 @@ impl<'a, 'py> Encoder<'a, 'py> {
             self.out.extend_from_slice(b"{}");
             return Ok(());
         }
-        self.enter(dict)?;
         let (start, base) = (self.out.len(), self.entries.len());
         let ascii = self.options.ensure_ascii;
         match plain::write_entries(self.out, dict, ascii, &mut self.entries) {
-            Plain::Written => self.out.push(b'}'),
-            Plain::Other => self.object(base, start)?,
+            Plain::Written => {
+                self.out.push(b'}');
+                return Ok(());
+            }
+            Plain::Other => {}
             Plain::Broken => {
                 self.out.truncate(start);
                 plain::hold_entries(dict, 0, &mut self.entries);
-                self.object(base, start)?;
             }
         }
+        self.enter(dict)?;
+        self.object(base, start)?;
         self.leave();
         Ok(())
     }

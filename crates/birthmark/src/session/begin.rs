@@ -136,7 +136,7 @@ fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
 }
 
 /// What the look at the tree counts as Birthmark's own.
-pub(super) fn status_options(project: &Project) -> StatusOptions {
+pub(crate) fn status_options(project: &Project) -> StatusOptions {
     StatusOptions {
         artifacts: vec![project.layout.artifacts().to_owned()],
         generated: crate::generated::read(&project.layout),

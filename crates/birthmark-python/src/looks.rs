@@ -1,0 +1,103 @@
+//! Functions that only look: capture, digests, reading a birthmark.
+
+use std::path::PathBuf;
+
+use birthmark::machine::Interpreter;
+use birthmark_core::Finding;
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+
+use crate::convert;
+use crate::error::IntoPyResult;
+
+/// What the package tells of the Python that runs it.
+#[derive(FromPyObject)]
+pub(crate) struct Python3 {
+    #[pyo3(item)]
+    version: String,
+    #[pyo3(item)]
+    executable: Option<String>,
+    #[pyo3(item)]
+    implementation: String,
+    #[pyo3(item)]
+    sys_path: Vec<PathBuf>,
+}
+
+impl From<Python3> for Interpreter {
+    fn from(python: Python3) -> Self {
+        birthmark::machine::interpreter(
+            python.version,
+            python.executable.map(PathBuf::from),
+            python.implementation,
+            python.sys_path,
+        )
+    }
+}
+
+/// The program's version.
+#[pyfunction]
+pub(crate) fn version() -> &'static str {
+    birthmark::VERSION
+}
+
+/// What a birthmark made here and now would hold, with no session.
+#[pyfunction]
+#[pyo3(signature = (anchor, script, interpreter, artifact_type = "artifact"))]
+pub(crate) fn capture<'py>(
+    py: Python<'py>,
+    anchor: PathBuf,
+    script: Option<PathBuf>,
+    interpreter: Python3,
+    artifact_type: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let interpreter = interpreter.into();
+    let captured = py
+        .detach(|| {
+            birthmark::looks::capture(
+                &anchor,
+                script.as_deref(),
+                Some(&interpreter),
+                artifact_type,
+            )
+        })
+        .into_py_result(py)?;
+    convert::to_python(py, captured)
+}
+
+/// The code at a folder or script: the fields of a birthmark, with no session. With
+/// `status` false whether the tree is dirty is not looked at.
+#[pyfunction]
+pub(crate) fn code_fields<'py>(
+    py: Python<'py>,
+    anchor: PathBuf,
+    status: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let fields = py.detach(|| birthmark::looks::code_at(&anchor, status).fields);
+    convert::to_python(py, fields)
+}
+
+/// The digest of a file, or the tree digest of a folder.
+#[pyfunction]
+pub(crate) fn digest_file(py: Python<'_>, path: PathBuf) -> PyResult<String> {
+    match py.detach(|| birthmark::dataset::digests(&path)).0 {
+        Finding::Found(digest) => Ok(digest),
+        Finding::Absent => Err(PyOSError::new_err("it has no digest")),
+        Finding::Unknown(reason) => Err(PyOSError::new_err(reason)),
+    }
+}
+
+/// The birthmark of a file, folder or record.
+#[pyfunction]
+#[pyo3(signature = (path, line = None))]
+pub(crate) fn read<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    line: Option<u64>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let found = py
+        .detach(|| birthmark::read::read(&path, line))
+        .into_py_result(py)?;
+    found
+        .map(|fields| convert::to_python(py, fields))
+        .transpose()
+}

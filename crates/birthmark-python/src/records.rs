@@ -1,0 +1,211 @@
+//! The class behind `JsonlWriter`: the hot path.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyIterator, PyList};
+
+use crate::convert::RecordFields;
+use crate::encode::{self, Options};
+use crate::error::IntoPyResult;
+
+/// Bytes of records that `write_many` gathers for one write.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// A JSONL artifact being written.
+#[pyclass(module = "birthmark._native", frozen, subclass)]
+pub(crate) struct Records {
+    inner: birthmark::records::Records,
+    options: Options,
+    buffers: Mutex<Buffers>,
+}
+
+/// Used again for every record.
+#[derive(Default)]
+struct Buffers {
+    record: Vec<u8>,
+    fields: RecordFields,
+    nan_count: usize,
+    nan_paths: Vec<String>,
+}
+
+impl Records {
+    pub(crate) fn new(inner: birthmark::records::Records, options: Options) -> Self {
+        Self {
+            inner,
+            options,
+            buffers: Mutex::default(),
+        }
+    }
+}
+
+#[pymethods]
+impl Records {
+    /// Takes over what `Session.open_records` opened: how a Python subclass is made of it.
+    #[new]
+    fn over(opened: &Self) -> Self {
+        Self::new(opened.inner.clone(), opened.options.clone())
+    }
+
+    /// The file.
+    #[getter]
+    fn path(&self) -> PathBuf {
+        self.inner.path().to_owned()
+    }
+
+    /// Records in the file so far.
+    #[getter]
+    fn count(&self) -> u64 {
+        self.inner.count()
+    }
+
+    /// Records that were there before.
+    #[getter]
+    fn continued(&self) -> u64 {
+        self.inner.continued().records
+    }
+
+    /// Values that were NaN or infinite so far.
+    #[getter]
+    fn nan_count(&self) -> usize {
+        self.buffers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .nan_count
+    }
+
+    /// Where the first of them stood.
+    #[getter]
+    fn nan_paths(&self) -> Vec<String> {
+        self.buffers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .nan_paths
+            .clone()
+    }
+
+    /// Writes one record; fields of this record stand in its birthmark.
+    #[pyo3(signature = (record, /, **fields))]
+    fn write(
+        &self,
+        py: Python<'_>,
+        record: &Bound<'_, PyAny>,
+        fields: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        // Taken out while Python code may run: a `to_dict()` that writes here too finds its own.
+        let mut buffers = self.take();
+        let result = self.write_with(py, &mut buffers, record, fields);
+        self.give_back(buffers);
+        result
+    }
+
+    /// Writes many records, a megabyte at a time; fields are shared by all of them.
+    /// Returns how many were written.
+    #[pyo3(signature = (records, /, **fields))]
+    fn write_many(
+        &self,
+        py: Python<'_>,
+        records: &Bound<'_, PyAny>,
+        fields: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<u64> {
+        let mut buffers = self.take();
+        let result = self.write_batches(py, &mut buffers, &records.try_iter()?, fields);
+        self.give_back(buffers);
+        result
+    }
+
+    /// The JSON texts of a key's values in the records that are there.
+    fn done<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyList>> {
+        let path = self.inner.path().to_owned();
+        let texts = py
+            .detach(|| birthmark::records::values_of(&path, key))
+            .into_py_result(py)?;
+        PyList::new(py, texts)
+    }
+
+    /// Adds to what the journal will say of the writing.
+    fn close(&self, py: Python<'_>, error: Option<String>) -> PyResult<()> {
+        let count = self.nan_count();
+        if count > 0 {
+            self.inner.note("nan_count", count.into());
+        }
+        py.detach(|| self.inner.close(error.as_deref()))
+            .into_py_result(py)?;
+        Ok(())
+    }
+}
+
+impl Records {
+    fn take(&self) -> Buffers {
+        std::mem::take(&mut *self.buffers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn give_back(&self, mut buffers: Buffers) {
+        let mut slot = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        buffers.nan_count += slot.nan_count;
+        buffers.nan_paths.extend(slot.nan_paths.drain(..));
+        *slot = buffers;
+    }
+
+    fn write_with(
+        &self,
+        py: Python<'_>,
+        buffers: &mut Buffers,
+        record: &Bound<'_, PyAny>,
+        fields: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        buffers.record.clear();
+        let seen = encode::encode_record(record, &self.options, &mut buffers.record)?;
+        buffers.fields.take(fields)?;
+        buffers.saw(seen);
+        let (text, list) = (&buffers.record, buffers.fields.list());
+        py.detach(|| self.inner.append(text, &list, &buffers.fields.reasons))
+            .into_py_result(py)
+    }
+
+    fn write_batches(
+        &self,
+        py: Python<'_>,
+        buffers: &mut Buffers,
+        records: &Bound<'_, PyIterator>,
+        fields: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<u64> {
+        buffers.fields.take(fields)?;
+        let mut written = 0;
+        let mut ends = vec![0];
+        buffers.record.clear();
+        for record in records {
+            let seen = encode::encode_record(&record?, &self.options, &mut buffers.record)?;
+            buffers.saw(seen);
+            ends.push(buffers.record.len());
+            if buffers.record.len() >= BATCH_BYTES {
+                written += self.flush(py, buffers, &mut ends)?;
+            }
+        }
+        Ok(written + self.flush(py, buffers, &mut ends)?)
+    }
+
+    fn flush(&self, py: Python<'_>, buffers: &mut Buffers, ends: &mut Vec<usize>) -> PyResult<u64> {
+        let texts: Vec<&[u8]> = ends
+            .windows(2)
+            .map(|ends| &buffers.record[ends[0]..ends[1]])
+            .collect();
+        let list = buffers.fields.list();
+        py.detach(|| self.inner.append_all(&texts, &list))
+            .into_py_result(py)?;
+        let written = texts.len() as u64;
+        buffers.record.clear();
+        ends.truncate(1);
+        Ok(written)
+    }
+}
+
+impl Buffers {
+    fn saw(&mut self, seen: encode::Encoded) {
+        self.nan_count += seen.nan_count;
+        if self.nan_paths.len() < 3 {
+            self.nan_paths.extend(seen.nan_paths);
+        }
+    }
+}

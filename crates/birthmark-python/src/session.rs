@@ -1,0 +1,294 @@
+//! The class `Session`, and how one begins.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use birthmark::records::RecordsOptions;
+use birthmark::report::ReportOptions;
+use birthmark::session::{Begin, RunEnd};
+use birthmark::talk::Talk;
+use birthmark_core::event::{OpenedBy, Outcome};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use serde_json::Value;
+
+use crate::convert;
+use crate::encode::{self, NanMode, Options};
+use crate::error::IntoPyResult;
+use crate::looks;
+use crate::records::Records;
+use crate::report::Report;
+
+/// A session of this process.
+#[pyclass(module = "birthmark._native", frozen, subclass)]
+pub(crate) struct Session {
+    inner: birthmark::session::Session,
+}
+
+/// Begins a session, or joins the one that this process belongs to.
+#[pyfunction]
+#[pyo3(signature = (*, anchor, script, argv, interpreter, planned, given, on_dirty, talk))]
+#[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
+pub(crate) fn begin(
+    py: Python<'_>,
+    anchor: PathBuf,
+    script: Option<PathBuf>,
+    argv: Vec<String>,
+    interpreter: looks::Python3,
+    planned: Vec<String>,
+    given: &Bound<'_, PyDict>,
+    on_dirty: Option<&str>,
+    talk: Option<Py<PyAny>>,
+) -> PyResult<Session> {
+    let mut options = Begin::at(anchor, OpenedBy::Script);
+    options.script = script;
+    options.argv = argv;
+    options.interpreter = Some(interpreter.into());
+    options.planned = planned;
+    options.given = convert::fields(given)?;
+    options.on_dirty = on_dirty
+        .map(birthmark::project::on_dirty)
+        .transpose()
+        .into_py_result(py)?;
+    options.talk = talk.map(talk_to);
+    let inner = py
+        .detach(|| birthmark::session::begin(options))
+        .into_py_result(py)?;
+    Ok(Session { inner })
+}
+
+/// Lines for the person go through Python, so that notebooks and tests see them.
+fn talk_to(function: Py<PyAny>) -> Talk {
+    Arc::new(move |line| {
+        let said = Python::try_attach(|py| function.call1(py, (line,)).map(|_| ()));
+        // A line that nobody can take is lost: talk must never harm the run.
+        drop(said);
+    })
+}
+
+#[pymethods]
+impl Session {
+    /// The session's id.
+    #[getter]
+    fn id(&self) -> &str {
+        self.inner.id().as_str()
+    }
+
+    /// The id as screens show it.
+    #[getter]
+    fn short_id(&self) -> &str {
+        self.inner.id().short()
+    }
+
+    /// The run of this process.
+    #[getter]
+    fn run_id(&self) -> &str {
+        self.inner.run_id().as_str()
+    }
+
+    /// The project's root.
+    #[getter]
+    fn root(&self) -> PathBuf {
+        self.inner.project().root().to_owned()
+    }
+
+    /// The artifacts folder.
+    #[getter]
+    fn artifacts(&self) -> PathBuf {
+        self.inner.project().layout.artifacts().to_owned()
+    }
+
+    /// The manifest.
+    #[getter]
+    fn manifest(&self) -> PathBuf {
+        self.inner.project().layout.manifest(self.inner.id())
+    }
+
+    /// The rank of this process.
+    #[getter]
+    fn rank(&self) -> u32 {
+        self.inner.rank()
+    }
+
+    /// Whether it is over, for this process.
+    #[getter]
+    fn is_over(&self) -> bool {
+        self.inner.is_over()
+    }
+
+    /// The whole birthmark that an artifact made now would have.
+    fn birthmark<'py>(
+        &self,
+        py: Python<'py>,
+        artifact_type: &str,
+        given: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let given = convert::fields(given)?;
+        let fields = py.detach(|| self.inner.birthmark(artifact_type, &given));
+        convert::to_python(py, fields)
+    }
+
+    /// Adds plans.
+    fn plan(&self, py: Python<'_>, planned: Vec<String>) -> PyResult<()> {
+        py.detach(|| self.inner.plan(&planned)).into_py_result(py)
+    }
+
+    /// Opens a JSONL artifact: the state behind `JsonlWriter`.
+    #[pyo3(signature = (path, *, mode, artifact_type, given, all_fields, ensure_ascii, nan))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
+    fn open_records(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        mode: &str,
+        artifact_type: String,
+        given: &Bound<'_, PyDict>,
+        all_fields: bool,
+        ensure_ascii: bool,
+        nan: &str,
+    ) -> PyResult<Records> {
+        let options = RecordsOptions {
+            mode: convert::mode(mode)?,
+            artifact_type,
+            given: self.filled(py, given)?,
+            all_fields,
+        };
+        let spelling = Options {
+            ensure_ascii,
+            nan: NanMode::parse(nan)?,
+            root: "record",
+        };
+        let path = convert::absolute(&path);
+        let inner = py
+            .detach(|| self.inner.records(&path, options))
+            .into_py_result(py)?;
+        Ok(Records::new(inner, spelling))
+    }
+
+    /// Begins a report that is made item by item.
+    #[pyo3(signature = (path, *, mode, artifact_type, given, ensure_ascii))]
+    fn begin_report(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        mode: &str,
+        artifact_type: String,
+        given: &Bound<'_, PyDict>,
+        ensure_ascii: bool,
+    ) -> PyResult<Report> {
+        let options = ReportOptions {
+            mode: convert::mode(mode)?,
+            artifact_type,
+            given: self.filled(py, given)?,
+        };
+        let path = convert::absolute(&path);
+        let inner = py
+            .detach(|| self.inner.begin_report(&path, options))
+            .into_py_result(py)?;
+        Ok(Report::new(inner, ensure_ascii))
+    }
+
+    /// Writes a finished report.
+    #[pyo3(signature = (path, body, *, mode, artifact_type, given, ensure_ascii))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
+    fn write_report(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        body: &Bound<'_, PyAny>,
+        mode: &str,
+        artifact_type: String,
+        given: &Bound<'_, PyDict>,
+        ensure_ascii: bool,
+    ) -> PyResult<usize> {
+        let options = ReportOptions {
+            mode: convert::mode(mode)?,
+            artifact_type,
+            given: self.filled(py, given)?,
+        };
+        let spelling = Options {
+            ensure_ascii,
+            nan: NanMode::Keep,
+            root: "report",
+        };
+        let mut text = Vec::new();
+        let seen = encode::encode_record(body, &spelling, &mut text)?;
+        let path = convert::absolute(&path);
+        py.detach(|| self.inner.report(&path, &text, &options))
+            .into_py_result(py)?;
+        Ok(seen.nan_count)
+    }
+
+    /// Adds a file or folder that is finished.
+    fn add(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        artifact_type: &str,
+        given: &Bound<'_, PyDict>,
+    ) -> PyResult<Option<PathBuf>> {
+        let given = self.filled(py, given)?;
+        let path = convert::absolute(&path);
+        py.detach(|| self.inner.add(&path, artifact_type, &given))
+            .into_py_result(py)
+    }
+
+    /// Records that something was read.
+    fn use_input<'py>(
+        &self,
+        py: Python<'py>,
+        what: &str,
+        role: Option<&str>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let folder = convert::absolute(".".as_ref());
+        let input = py
+            .detach(|| self.inner.use_input(what, role, &folder))
+            .into_py_result(py)?;
+        convert::to_python(py, input)
+    }
+
+    /// Records that an artifact was removed on purpose.
+    fn removed(&self, py: Python<'_>, path: PathBuf, reason: &str) -> PyResult<()> {
+        let path = convert::absolute(&path);
+        py.detach(|| self.inner.removed(&path, reason))
+            .into_py_result(py)
+    }
+
+    /// Ends the run of this process, and the session if it was begun here.
+    fn end(&self, py: Python<'_>, outcome: &str, error: Option<String>) -> PyResult<()> {
+        let outcome = match outcome {
+            "completed" => Outcome::Completed,
+            "failed" => Outcome::Failed,
+            "interrupted" => Outcome::Interrupted,
+            word => return Err(PyValueError::new_err(format!("no such outcome: {word:?}"))),
+        };
+        let end = RunEnd {
+            error,
+            ..RunEnd::plain(outcome)
+        };
+        py.detach(|| self.inner.end(end)).into_py_result(py)
+    }
+}
+
+impl Session {
+    /// Fields given to an artifact, with `dataset`, `inputs` and `model_digests` filled in from
+    /// the files they name.
+    fn filled(
+        &self,
+        py: Python<'_>,
+        given: &Bound<'_, PyDict>,
+    ) -> PyResult<birthmark_core::Fields> {
+        let mut fields = convert::fields(given)?;
+        let folder = convert::absolute(".".as_ref());
+        let project = self.inner.project();
+        py.detach(|| birthmark::dataset::fill(project, &mut fields, &folder))
+            .into_py_result(py)?;
+        let mut value = Value::Object(fields);
+        birthmark_capture::redact::Redactor::default().json(&mut value);
+        match value {
+            Value::Object(fields) => Ok(fields),
+            _ => Ok(birthmark_core::Fields::new()),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+"""Birthmark: where every AI artifact came from.
+
+Every file that a script makes is born with its provenance: the git commit as the safety
+net, and everything that anybody will want to filter, compare or understand by.
+
+    import birthmark as bm
+
+    with bm.session(planned=["sft_*.jsonl (200 examples)"], provenance=prov) as s:
+        with s.jsonl("artifacts/sft_stage1.jsonl", mode="a", temperature=0.7) as out:
+            for item in out.todo(items, key="id"):
+                out.write(make(item), seed=42 + item["n"])
+
+Nothing here imports torch, opens a connection, or changes another library.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from . import _native, _talk
+from ._params import gather as _gather
+from ._provenance import model_provenance
+from ._session import Session, current
+from ._writers import JsonlWriter, Report
+from .errors import (
+    ArtifactExistsError,
+    BirthmarkError,
+    DamagedError,
+    RefusedError,
+    StoreError,
+    UsageError,
+)
+from .provenance_helper import (
+    check_git_dirty,
+    create_artifact_metadata,
+    create_session_manifest,
+    get_git_branch,
+    get_git_sha,
+)
+
+__version__ = _native.version()
+
+__all__ = [
+    "ArtifactExistsError",
+    "BirthmarkError",
+    "DamagedError",
+    "JsonlWriter",
+    "RefusedError",
+    "Report",
+    "Session",
+    "StoreError",
+    "UsageError",
+    "__version__",
+    "capture",
+    "check_git_dirty",
+    "create_artifact_metadata",
+    "create_session_manifest",
+    "current",
+    "digest_file",
+    "get_git_branch",
+    "get_git_sha",
+    "hf_features",
+    "model_provenance",
+    "read",
+    "session",
+]
+
+
+def session(
+    planned: Iterable[str] = (),
+    *,
+    provenance: Any = None,
+    params: Any = None,
+    on_dirty: str | None = None,
+    **fields: Any,
+) -> Session:
+    """Return a session: a context manager, a decorator, or an object to start and end.
+
+    Entered, it begins a session, or joins the one that this process belongs to: the one
+    named by ``BIRTHMARK_SESSION``, the one that the ranks of a launch share, or the one opened
+    by ``birthmark session start``. Entered again in the same process it is the same session.
+
+    Args:
+        planned: What it means to make, a line each: ``"sft_*.jsonl (200 examples)"``.
+        provenance: Of the model, inherited by every artifact: a loader's dict, or whatever
+            :func:`model_provenance` takes.
+        params: What was chosen, inherited by every artifact.
+        on_dirty: ``"warn"`` or ``"refuse"``; the default is the project's.
+        fields: More fields for every birthmark. Nearer wins.
+
+    Raises:
+        RefusedError: On entry, if the tree is dirty and that is to be refused.
+        UsageError: On entry, if a field is reserved or of the wrong type.
+
+    Example:
+        >>> import birthmark as bm
+        >>> bm.session(planned=["a.json"])
+        <birthmark session, not begun>
+    """
+    return Session(planned, provenance=provenance, params=params, on_dirty=on_dirty, **fields)
+
+
+def capture(artifact_type: str = "artifact") -> dict[str, Any]:
+    """Return what a birthmark made here and now would hold, with code and environment.
+
+    Opens no session and writes nothing. What cannot be told is None, with its reason in
+    ``unknown``.
+    """
+    return _native.capture(
+        anchor=_talk.anchor(),
+        script=_talk.running_script(),
+        interpreter=_talk.interpreter(),
+        artifact_type=artifact_type,
+    )
+
+
+def read(path: str | os.PathLike[str], line: int | None = None) -> dict[str, Any] | None:
+    """Return the birthmark of a file, folder, or one record (``line``, from 1).
+
+    Of a JSONL file without ``line``, that of its first record. None when there is none.
+
+    Raises:
+        StoreError: If the file cannot be read.
+        DamagedError: If it is not what its name says.
+    """
+    return _native.read(os.fspath(path), line)
+
+
+def digest_file(path: str | os.PathLike[str]) -> str:
+    """Return the digest ``blake3:<hex>`` of a file, or the tree digest of a folder.
+
+    Raises:
+        OSError: If it cannot be read, or changed while it was read.
+    """
+    return _native.digest_file(os.fspath(path))
+
+
+def hf_features(*paths: str | os.PathLike[str]) -> Any:
+    """Return the ``features`` with which ``datasets`` loads stamped files of any sessions.
+
+        load_dataset("json", data_files=files, features=bm.hf_features(*files))
+
+    Two files may differ in their params, or in which fields are null; inferred types
+    then clash. Here ``metadata`` is one JSON column, and all other columns are inferred from
+    the records of all the files.
+
+    Raises:
+        ImportError: If Hugging Face ``datasets`` is not installed.
+    """
+    from .integrations.datasets import features
+
+    return features([os.fspath(path) for path in paths])

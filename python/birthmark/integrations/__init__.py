@@ -1,0 +1,1 @@
+"""Companions for other libraries. Each is imported only when used."""
