@@ -289,6 +289,9 @@ pub fn note_unknown(fields: &mut Fields, name: &str, reason: &str) {
 fn in_order(mut all: Fields, scope: Scope) -> Fields {
     all.retain(|name, _| scope == Scope::Whole || rule(name).is_none_or(|field| field.in_record));
     keep_spoken_of(&mut all);
+    if scope == Scope::Record && all.get("git_snapshot").is_some_and(Value::is_null) {
+        all.remove("git_snapshot");
+    }
     let mut ordered = Fields::new();
     for field in FIELDS.iter().filter(|field| field.group <= Group::Params) {
         take(&mut all, &mut ordered, field.name);

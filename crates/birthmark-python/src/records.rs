@@ -205,7 +205,11 @@ impl Buffers {
     fn saw(&mut self, seen: encode::Encoded) {
         self.nan_count += seen.nan_count;
         if self.nan_paths.len() < 3 {
-            self.nan_paths.extend(seen.nan_paths);
+            for path in seen.nan_paths {
+                if !self.nan_paths.contains(&path) {
+                    self.nan_paths.push(path);
+                }
+            }
         }
     }
 }
