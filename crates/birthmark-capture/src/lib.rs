@@ -11,7 +11,6 @@ pub mod git;
 pub mod gpu;
 pub mod host;
 pub mod launcher;
-pub mod liveness;
 pub mod probe;
 pub mod process;
 pub mod python;

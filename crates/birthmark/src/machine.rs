@@ -2,37 +2,117 @@
 //! environment.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use birthmark_capture::liveness;
+use birthmark_capture::{gpu, host, launcher, process, python};
+use birthmark_core::Finding;
 use birthmark_core::birthmark::Fields;
+use birthmark_core::environment::{Environment, Launch, Packages};
 use birthmark_core::event::ProcessIdentity;
+use birthmark_store::objects;
+use serde_json::{Value, json};
 
+pub use birthmark_capture::python::{Interpreter, find_interpreter};
+
+use crate::looks::put;
 use crate::project::Project;
 
-/// TEMPORARY
-#[derive(Clone)]
-pub struct Interpreter;
-/// TEMPORARY
-pub struct Launch { /// r
-    pub rank: u32, /// w
-    pub world_size: u32, /// k
-    pub key: String }
+/// How long the list of packages, and the look at the GPUs, may take.
+const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
-/// TEMPORARY
-pub fn interpreter(_v: String, _e: Option<PathBuf>, _i: String, _s: Vec<PathBuf>) -> Interpreter { Interpreter }
-/// TEMPORARY
-pub fn environment(_i: Option<&Interpreter>) -> Fields { Fields::new() }
+/// The Python that a door runs in.
+pub fn interpreter(
+    version: String,
+    executable: Option<PathBuf>,
+    implementation: String,
+    sys_path: Vec<PathBuf>,
+) -> Interpreter {
+    Interpreter { version, implementation: Some(implementation), executable, sys_path }
+}
+
+/// Everything that can be seen of the machine, within a few seconds at most.
+pub fn see(interpreter: Option<&Interpreter>) -> Environment {
+    Environment {
+        host: host::host(),
+        python: interpreter.map(|python| python::python(python, LOOK_LIMIT)).into(),
+        gpus: gpu::gpus(LOOK_LIMIT),
+        launch: launcher::launch(),
+        pod: launcher::pod(),
+        variables: process::variables(),
+    }
+}
+
+/// The environment as fields, the origin's seven keys first.
+pub fn environment(interpreter: Option<&Interpreter>) -> Fields {
+    see(interpreter).to_json()
+}
+
+/// The environment for a session: the list of all packages is kept once, as an object,
+/// and named by its digest.
+pub(crate) fn look(project: &Project, interpreter: Option<&Interpreter>) -> Fields {
+    let seen = see(interpreter);
+    let mut fields = seen.to_json();
+    let packages = match &seen.python {
+        Finding::Found(python) => python.packages.as_ref(),
+        Finding::Absent => Finding::Absent,
+        Finding::Unknown(reason) => Finding::unknown(reason.clone()),
+    };
+    let kept = match packages {
+        Finding::Found(packages) => keep(project, packages),
+        Finding::Absent => Finding::Absent,
+        Finding::Unknown(reason) => Finding::Unknown(reason),
+    };
+    put(&mut fields, "packages_object", kept);
+    fields
+}
+
+fn keep(project: &Project, packages: &Packages) -> Finding<Value> {
+    let list: Vec<Value> = packages
+        .by_name
+        .iter()
+        .map(|(name, package)| {
+            let mut entry = json!({"name": name, "version": package.version});
+            if package.editable {
+                entry["editable"] = Value::from(true);
+            }
+            if let Some(source) = &package.source {
+                entry["source"] = Value::from(source.clone());
+            }
+            entry
+        })
+        .collect();
+    let mut text = Value::from(list).to_string().into_bytes();
+    text.push(b'\n');
+    match objects::put(&project.layout, &text) {
+        Ok(digest) => Finding::Found(Value::from(digest.to_string())),
+        Err(error) => Finding::unknown(error.to_string()),
+    }
+}
 
 /// This process.
 pub(crate) fn process_identity() -> ProcessIdentity {
-    liveness::this_process()
+    host::process_identity()
 }
 
 /// Whether a process is alive; `None` where this machine cannot see it.
-pub(crate) fn is_alive(process: &ProcessIdentity) -> Option<bool> {
-    liveness::is_alive(process).found().copied()
+pub fn is_alive(process: &ProcessIdentity) -> Option<bool> {
+    host::is_alive(process).found().copied()
 }
 
-pub(crate) fn launch() -> Option<Launch> { None }
-pub(crate) fn process_facts() -> Fields { Fields::new() }
-pub(crate) fn look(_project: &Project, i: Option<&Interpreter>) -> Fields { environment(i) }
+/// The launch that this process is a rank of, if its ranks can find each other.
+pub(crate) fn launch() -> Option<Launch> {
+    launcher::launch().found().cloned()
+}
+
+/// Working folder, user, parent: what a run tells of its process.
+pub(crate) fn process_facts() -> Fields {
+    let seen = process::process();
+    let mut facts = Fields::new();
+    put(&mut facts, "cwd", seen.folder.map(Value::from));
+    put(&mut facts, "user", seen.user.map(Value::from));
+    put(&mut facts, "parent_pid", seen.parent_pid.map(Value::from));
+    put(&mut facts, "pid_started", seen.started_micros.map(|micros| {
+        Value::from(birthmark_core::Timestamp::from_micros(micros).to_string())
+    }));
+    facts
+}

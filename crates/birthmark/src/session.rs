@@ -60,7 +60,6 @@ pub struct Session {
 
 struct Inner {
     id: SessionId,
-    uuid: Option<String>,
     run: RunId,
     project: Project,
     given: Fields,

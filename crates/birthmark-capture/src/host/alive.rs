@@ -24,7 +24,7 @@ pub fn process_identity() -> ProcessIdentity {
 
 /// Whether the process of `identity` is alive: seen at once, without a signal to it.
 ///
-/// Unknown from another machine, another boot of a machine of this name, or another
+/// Unknown from another machine, or another
 /// pid namespace (container), and where the identity was recorded incompletely.
 pub fn is_alive(identity: &ProcessIdentity) -> Finding<bool> {
     let here = process_identity();
@@ -32,11 +32,13 @@ pub fn is_alive(identity: &ProcessIdentity) -> Finding<bool> {
         return Finding::unknown("the boot id is not known");
     };
     if then != now {
-        return Finding::unknown(if identity.host == here.host {
-            "this machine was started again since, or it is another of the same name"
+        // Nothing outlives a boot. Names that every machine has tell no machine.
+        let same_machine = identity.host == here.host && !matches!(&*here.host, "" | "localhost");
+        return if same_machine {
+            Finding::Found(false)
         } else {
-            "on another machine"
-        });
+            Finding::unknown("on another machine")
+        };
     }
     match (&identity.pid_namespace, &here.pid_namespace) {
         (Some(then), Some(now)) if then == now => {}
@@ -44,9 +46,9 @@ pub fn is_alive(identity: &ProcessIdentity) -> Finding<bool> {
         _ => return Finding::unknown("the pid namespace is not known"),
     }
     match Stat::of(identity.pid) {
-        Some(stat) if matches!(stat.state, 'Z' | 'X' | 'x') => Finding::Found(false),
-        Some(stat) => match identity.pid_start {
-            Some(start) => Finding::Found(stat.start == start),
+        Some(seen) if matches!(seen.state, 'Z' | 'X' | 'x') => Finding::Found(false),
+        Some(seen) => match identity.pid_start {
+            Some(start) => Finding::Found(seen.start == start),
             None => Finding::unknown("the start of the process was not recorded"),
         },
         None => unseen(identity.pid),

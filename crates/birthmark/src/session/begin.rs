@@ -92,7 +92,7 @@ pub fn begin(mut begin: Begin) -> Result<Session> {
         project,
         joining,
         rank,
-        launch.map_or(1, |launch| launch.world_size),
+        launch.and_then(|launch| launch.world_size).unwrap_or(1),
         started,
     )?;
     looker::start(&session.0, session.1);
@@ -193,7 +193,6 @@ fn open(
     let session = Session {
         inner: Arc::new(Inner {
             id: joining.id,
-            uuid: joining.uuid,
             run,
             given: inherited(&begin.given, joining.given),
             rank,

@@ -4,7 +4,7 @@
 //! its launch agree on; the one that `birthmark session start` opened for this
 //! project on this machine; else one of its own.
 
-use crate::machine::Launch;
+use birthmark_core::environment::Launch;
 use birthmark_capture::process;
 use birthmark_core::session::Status;
 use birthmark_core::{Fields, SessionId, Timestamp};
@@ -32,8 +32,10 @@ pub(super) fn decide(project: &Project, launch: Option<&Launch>) -> Result<Joini
     if let Some(name) = process::variable("BIRTHMARK_SESSION").filter(|name| !name.is_empty()) {
         return named(project, &name);
     }
-    if let Some(launch) = launch.filter(|launch| launch.world_size > 1) {
-        return of_launch(project, launch);
+    if let Some(launch) = launch.filter(|launch| launch.world_size.is_none_or(|size| size > 1))
+        && let Some(key) = &launch.key
+    {
+        return of_launch(project, key, launch.rank);
     }
     if let Some(id) = open_session(project) {
         return joined(project, id);
@@ -75,10 +77,10 @@ fn joined(project: &Project, id: SessionId) -> Result<Joining> {
     })
 }
 
-fn of_launch(project: &Project, launch: &Launch) -> Result<Joining> {
+fn of_launch(project: &Project, key: &str, rank: u32) -> Result<Joining> {
     atomic::create_folder(&project.layout.store())?;
     let (proposed, uuid, start) = new_id()?;
-    let agreed = launches::agree(&project.layout, &launch.key, launch.rank, &proposed)?;
+    let agreed = launches::agree(&project.layout, key, rank, &proposed)?;
     // Another rank's uuid stands in that rank's journal; the fold finds it there.
     let uuid = agreed.ours.then_some(uuid);
     Ok(Joining {
