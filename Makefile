@@ -15,8 +15,8 @@ LOGS := $(VENV)/logs
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates python build_backend -type f \
 	-not -path '*/tests/*' -not -path '*/__pycache__/*' -not -name '*.so' -not -name '*.snap*' 2>/dev/null)
 
-# $(call need,program,why): stop with one sentence if a program is missing.
-need = command -v $(1) >/dev/null 2>&1 || { echo "make $@ needs $(1)$(2), which is not on the PATH" >&2; exit 1; }
+# $(call need,program, (why)): stop with one sentence if a program is missing.
+need = command -v $(1) >/dev/null 2>&1 || { echo "make $(or $(MAKECMDGOALS),$@) needs $(1)$(2), which is not on the PATH" >&2; exit 1; }
 need_cargo = $(call need,cargo, (Rust stable: install it with rustup or your system's packages))
 
 .PHONY: help install test bench demo demo-full lint docs clean
@@ -30,7 +30,7 @@ install: $(VENV)/.wheel ## Build the wheel and install it into .venv
 
 test: $(VENV)/.wheel $(VENV)/.test ## Run all tests: Rust, then Python against the built wheel
 	@mkdir -p $(LOGS); rust=0; python=0; \
-	cargo test --locked --workspace --exclude birthmark-python 2>&1 | tee $(LOGS)/cargo-test.log || rust=1; \
+	cargo test --locked --no-fail-fast --workspace --exclude birthmark-python 2>&1 | tee $(LOGS)/cargo-test.log || rust=1; \
 	$(IN_VENV) -m pytest tests/python 2>&1 | tee $(LOGS)/pytest.log || python=1; \
 	echo; echo "== cargo test"; \
 	grep -E '^(test .* FAILED|error(\[|:).*)' $(LOGS)/cargo-test.log || true; \
@@ -70,6 +70,7 @@ clean: ## Remove all that was built here
 
 $(VENV)/.venv:
 	@$(call need,git,)
+	@$(need_cargo)
 	@$(call need,$(PYTHON), (3.10 or later))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo "this needs Python 3.10 or later, and $(PYTHON) is $$($(PYTHON) --version): make PYTHON=python3.11 ..." >&2; exit 1; }
