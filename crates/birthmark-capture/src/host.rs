@@ -278,10 +278,10 @@ fn value_of<'a>(text: &'a str, key: &'a str) -> Option<&'a str> {
 
 /// How many numbers a list of the kernel names: `0-3,8` is five.
 fn count_of(list: &str) -> Option<u32> {
-    list.trim().split(',').try_fold(0_u32, |count, part| {
+    list.trim().split(',').try_fold(0_u32, |sum, part| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        count.checked_add(last.checked_sub(first)?.checked_add(1)?)
+        sum.checked_add(last.checked_sub(first)?.checked_add(1)?)
     })
 }
 

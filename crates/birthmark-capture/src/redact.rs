@@ -24,6 +24,7 @@ mod context;
 mod names;
 mod rules;
 mod scan;
+mod shapes;
 
 use std::borrow::Cow;
 
@@ -109,7 +110,7 @@ impl Redactor {
         if secrecy == Secrecy::None || !context::is_secret(secrecy, value) {
             return self.text(value);
         }
-        self.whole(secrecy, value)
+        whole(secrecy, value)
     }
 
     /// Whether a value under `name` would be replaced whatever its shape.
@@ -165,7 +166,7 @@ impl Redactor {
 
     fn string(&self, text: &mut String, secrecy: Secrecy) {
         let clean = if context::is_secret(secrecy, text) {
-            self.whole(secrecy, text)
+            whole(secrecy, text)
         } else {
             self.text(text)
         };
@@ -217,19 +218,6 @@ impl Redactor {
         }
     }
 
-    /// All of `value` replaced; its shape, where it has one, gives the better id.
-    fn whole(&self, secrecy: Secrecy, value: &str) -> Cow<'static, str> {
-        let shape = match scan::scan(value).as_slice() {
-            [only] if only.range == (0..value.len()) => Some(only.id),
-            _ => None,
-        };
-        Cow::Owned(mark(
-            shape
-                .or_else(|| context::id_of(secrecy))
-                .unwrap_or("name-secret"),
-        ))
-    }
-
     fn argument(&self, program: &str, arg: &str) -> String {
         if let Some((name, value)) = arg.split_once('=')
             && is_name(name)
@@ -275,6 +263,19 @@ fn inherited(secrecy: Secrecy) -> Secrecy {
         Secrecy::Header => Secrecy::Weak("authorization"),
         other => other,
     }
+}
+
+/// All of `value` replaced; its shape, where it has one, gives the better id.
+fn whole(secrecy: Secrecy, value: &str) -> Cow<'static, str> {
+    let shape = match scan::scan(value).as_slice() {
+        [only] if only.range == (0..value.len()) => Some(only.id),
+        _ => None,
+    };
+    Cow::Owned(mark(
+        shape
+            .or_else(|| context::id_of(secrecy))
+            .unwrap_or("name-secret"),
+    ))
 }
 
 /// What stands in the place of a secret.

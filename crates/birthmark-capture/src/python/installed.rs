@@ -265,8 +265,8 @@ mod tests {
         assert!(packages(&paths).unread.is_empty());
         let locked = dir.path().join("locked");
         fs::create_dir(&locked).expect("folder");
-        fs::set_permissions(&locked, fs::Permissions::from_mode(0)).expect("locked");
-        let found = packages(&[locked.clone()]);
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).expect("locked");
+        let found = packages(std::slice::from_ref(&locked));
         // Root reads everything: then there is nothing to see here.
         if fs::read_dir(&locked).is_err() {
             assert!(found.version("torch").reason().is_some());

@@ -249,7 +249,6 @@ fn is_secret_in_text(secrecy: Secrecy, value: &Value<'_>, tight: bool) -> bool {
     let sure = tight || value.quoted;
     match secrecy {
         Secrecy::None | Secrecy::Header => false,
-        Secrecy::Weak(_) => opaque(value.text),
         Secrecy::Password(_) if sure => is_secret(secrecy, value.text),
         Secrecy::Password(_) => {
             value.text.len() >= 6 && value.text.bytes().any(|b| b.is_ascii_digit() || is_sign(b))
@@ -257,7 +256,7 @@ fn is_secret_in_text(secrecy: Secrecy, value: &Value<'_>, tight: bool) -> bool {
         Secrecy::Strong(_) | Secrecy::NotPath(_) if sure => {
             value.text.len() >= 6 && is_secret(secrecy, value.text)
         }
-        Secrecy::Strong(_) | Secrecy::NotPath(_) => opaque(value.text),
+        Secrecy::Weak(_) | Secrecy::Strong(_) | Secrecy::NotPath(_) => opaque(value.text),
     }
 }
 

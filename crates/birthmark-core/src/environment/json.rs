@@ -179,10 +179,7 @@ impl Environment {
                 }
             }
         }
-        out.some(
-            "packages",
-            python.packages.as_ref().map(|packages| named(packages)),
-        );
+        out.some("packages", python.packages.as_ref().map(named));
         let editable = python.packages.found().map(editable).unwrap_or_default();
         if !editable.is_empty() {
             out.members.insert("editable".to_owned(), json!(editable));
