@@ -33,7 +33,7 @@ test: $(VENV)/.wheel $(VENV)/.test ## Run all tests: Rust, then Python against t
 	cargo test --locked --no-fail-fast --workspace --exclude birthmark-python 2>&1 | tee $(LOGS)/cargo-test.log || rust=1; \
 	$(IN_VENV) -m pytest tests/python 2>&1 | tee $(LOGS)/pytest.log || python=1; \
 	echo; echo "== cargo test"; \
-	grep -E '^(test .* FAILED|error(\[|:).*)' $(LOGS)/cargo-test.log || true; \
+	grep -E '^(test .* \.\.\. FAILED|error(\[|:).*)' $(LOGS)/cargo-test.log || true; \
 	awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8; programs++ } \
 		END { result = failed || '$$rust' ? "FAILED" : "ok"; \
 		printf "test result: %s. %d passed; %d failed; %d ignored; in %d test programs\n", result, passed, failed, ignored, programs }' \
