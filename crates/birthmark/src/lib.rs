@@ -15,16 +15,26 @@
 pub mod add;
 pub mod dataset;
 pub mod declare;
+pub mod doctor;
 pub mod error;
 mod generated;
+pub mod init;
+mod lines;
 pub mod looks;
-mod machine;
+pub mod machine;
 pub mod project;
+pub mod read;
 pub mod records;
 pub mod report;
+pub mod run;
 pub mod session;
+pub mod sessions;
+pub mod show;
+pub mod stamp;
 pub mod talk;
 pub mod template;
+pub mod text;
+pub mod verify;
 
 pub use error::{Error, Kind, Result};
 pub use project::Project;

@@ -1,0 +1,145 @@
+//! Cutting birthmarks out: the original bytes, or a refusal with its reason.
+
+use std::path::{Path, PathBuf};
+
+use birthmark_core::json;
+use birthmark_core::schema::SIDECAR_SUFFIX;
+use birthmark_store::format::{self, Input};
+use birthmark_store::{Layout, digest};
+use serde_json::{Value, json};
+
+use super::marks::REPLACES;
+use super::{Target, exists, marks, rewrite};
+use crate::error::{Error, Kind, Result};
+use crate::project::Project;
+
+/// What was unstamped.
+#[derive(Debug, Clone)]
+pub struct Unstamped {
+    /// The file.
+    pub file: PathBuf,
+    /// What was written.
+    pub wrote: PathBuf,
+    /// Records in all.
+    pub records: u64,
+    /// Records that had a birthmark of ours, which is now gone.
+    pub removed: u64,
+    /// Records with a foreign birthmark, which still stands.
+    pub foreign: u64,
+    /// Digest of what was written.
+    pub digest: String,
+    /// The session that recorded the stamped bytes of this very file, in short.
+    pub recorded_in: Option<String>,
+}
+
+impl Unstamped {
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "file": self.file.to_string_lossy(),
+            "wrote": self.wrote.to_string_lossy(),
+            "records": self.records,
+            "removed": self.removed,
+            "foreign": self.foreign,
+            "digest": self.digest,
+            "recorded_in": self.recorded_in,
+        })
+    }
+}
+
+/// Writes `file` without its birthmarks, in place or to another file.
+pub fn unstamp(project: &Project, file: &Path, target: &Target, force: bool) -> Result<Unstamped> {
+    let name = file.display();
+    let out = match target {
+        Target::InPlace => file,
+        Target::Out(out) if out.exists() && !force => return Err(exists(out)),
+        Target::Out(out) => out,
+        Target::Sidecar => {
+            return Err(Error::usage("no-target", "where to write is not said")
+                .with_hint("say --in-place or --out FILE"));
+        }
+    };
+    if file.as_os_str().as_encoded_bytes().ends_with(SIDECAR_SUFFIX.as_bytes()) {
+        return Err(Error::usage("sidecar", format!("`{name}` is a sidecar: it is nothing else"))
+            .with_hint("remove the file, and the birthmark is gone"));
+    }
+    let Some(format) = format::format_of(file).filter(|_| !file.is_dir()) else {
+        return Err(no_birthmark(file));
+    };
+    refuse_replaced(format, file)?;
+    let born = marks::birth_of(project, file)?;
+    if !has_one(format, file)? {
+        return Err(no_birthmark(file));
+    }
+    let done = rewrite(format, file, out, |format, input, output| format.unstamp(input, output))?;
+    let stored = project.stored_path(out);
+    let recorded_in = born.filter(|birth| birth.file == stored);
+    Ok(Unstamped {
+        file: file.to_owned(),
+        wrote: out.to_owned(),
+        records: done.records,
+        removed: done.removed,
+        foreign: done.foreign,
+        digest: done.digest.to_string(),
+        recorded_in: recorded_in.map(|birth| birth.session.short().to_owned()),
+    })
+}
+
+fn no_birthmark(file: &Path) -> Error {
+    let error = Error::usage("unstamped", format!("`{}` holds no birthmark of ours", file.display()));
+    let sidecar = Layout::sidecar(file);
+    if sidecar.exists() {
+        return error.with_hint(format!("it stands in `{}`: remove that file", sidecar.display()));
+    }
+    error
+}
+
+/// Whether any record has a birthmark of ours.
+fn has_one(format: &dyn format::ArtifactFormat, file: &Path) -> Result<bool> {
+    let mut found = false;
+    read(format, file, |_, value| {
+        found |= json::is_birthmark(value);
+        !found
+    })?;
+    Ok(found)
+}
+
+/// A record whose birthmark took the place of an older one was another before.
+fn refuse_replaced(format: &dyn format::ArtifactFormat, file: &Path) -> Result<()> {
+    let mut refused = None;
+    read(format, file, |line, value| {
+        let replaces = json::is_birthmark(value) && json::get(value, &[REPLACES]).is_some();
+        if replaces {
+            refused = Some(line);
+        }
+        !replaces
+    })?;
+    let Some(line) = refused else { return Ok(()) };
+    Err(Error::new(
+        Kind::Refused,
+        "replaced",
+        format!(
+            "`{}`, line {line}: its birthmark replaced an older one, which cannot be brought back",
+            file.display()
+        ),
+    )
+    .with_hint("nothing was changed; to drop `metadata` all the same, use jq 'del(.metadata)'"))
+}
+
+/// Hands over every birthmark with its line, until `each` says stop. Faults are named.
+fn read(
+    format: &dyn format::ArtifactFormat,
+    file: &Path,
+    mut each: impl FnMut(u64, &[u8]) -> bool,
+) -> Result<()> {
+    let (mut source, _) = digest::open_still(file)?;
+    let mut fault = None;
+    format.read(Input { name: file, bytes: &mut source }, &mut |mark| match mark {
+        Ok(mark) => mark.value().is_none_or(|value| each(mark.line, value)),
+        Err(error) => {
+            fault = Some(error);
+            false
+        }
+    })?;
+    fault.map_or(Ok(()), |error| Err(error.into()))
+}
