@@ -33,12 +33,14 @@
 //!   and at [`MAX_ENVELOPE_DEPTH`] in a birthmark.
 //! * Python 3.11 and later refuse integers of more than 4,300 digits; we do not.
 
+mod error;
 mod locate;
 mod read;
 mod scan;
 mod splice;
 mod stamp;
 
+pub use error::{ScanError, ScanErrorKind};
 pub use locate::{
     Where, check_birthmark, find_birthmark, is_birthmark, is_birthmark_format, locate_birthmark,
 };
@@ -46,10 +48,7 @@ pub use read::{
     Members, Walk, as_bool, as_text, as_text_lossy, as_u64, check_envelope, elements, get, is_null,
     key_is, members, quote, walk,
 };
-pub use scan::{
-    BOM, Found, MAX_DEPTH, Member, Object, ScanError, ScanErrorKind, Span, scan_object, scan_value,
-    without_bom,
-};
+pub use scan::{BOM, Found, MAX_DEPTH, Member, Object, Span, scan_object, scan_value, without_bom};
 pub use splice::{push_indented, remove_member, splice_member, splice_member_tidily, unsplice};
 pub use stamp::{OnExisting, Placed, StampError, stamp_record, stamp_report, unstamp_record};
 

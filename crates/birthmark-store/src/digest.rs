@@ -352,7 +352,7 @@ mod tests {
         const WHOLE: usize = 4 << 20;
         let mut bytes = vec![0; 5 * WHOLE + 1023];
         for (place, byte) in bytes.iter_mut().enumerate() {
-            *byte = (place % 251) as u8;
+            *byte = place.to_le_bytes()[0] ^ place.to_le_bytes()[1];
         }
         for size in [
             0,

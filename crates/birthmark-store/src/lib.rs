@@ -9,7 +9,7 @@
 //! | how do the ranks of one launch find one session? | [`launches`] |
 //! | what does the project want? | [`config`] |
 //! | what were the bytes of a file or folder? | [`digest`], [`format::directory`] |
-//! | how does a file carry its birthmarks? | [`format`] |
+//! | how does a file carry its birthmarks? | [`mod@format`] |
 //!
 //! Durability: what is acknowledged survives the death of the process at any
 //! instruction; with [`Durability::Power`](atomic::Durability) also a power cut.

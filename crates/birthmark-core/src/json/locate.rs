@@ -13,8 +13,9 @@
 //! the user's object stands again as it was. A birthmark under `birthmark` was
 //! put there because `metadata` was taken, so it is the younger of two and wins.
 
+use super::error::{ScanError, ScanErrorKind};
 use super::read::{as_text, as_u64, check_envelope, walk};
-use super::scan::{Member, Object, ScanError, ScanErrorKind, Span, scan_object};
+use super::scan::{Member, Object, Span, scan_object};
 
 /// Where the birthmark of a record stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

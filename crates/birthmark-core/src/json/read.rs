@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::MAX_ENVELOPE_DEPTH;
-use super::scan::{MAX_DEPTH, Member, ScanError, ScanErrorKind, Scanner, Span, scan_value_to};
+use super::error::{ScanError, ScanErrorKind};
+use super::scan::{MAX_DEPTH, Member, Scanner, Span, scan_value_to};
 
 /// The members of an object, in order, as places in its bytes.
 ///

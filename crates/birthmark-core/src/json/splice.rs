@@ -1,7 +1,8 @@
 //! Putting a member into an object and taking it out, without touching a byte
 //! of the rest.
 
-use super::scan::{Member, Object, ScanError, scan_object};
+use super::error::ScanError;
+use super::scan::{Member, Object, scan_object};
 
 /// Writes `record` to `out` with one member more, as its last, just before the
 /// closing brace: `, "metadata": {…}`, or without the comma in an empty object.

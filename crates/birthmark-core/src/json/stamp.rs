@@ -8,9 +8,10 @@
 
 use std::collections::HashSet;
 
+use super::error::ScanError;
 use super::locate::{Where, locate_birthmark};
 use super::read::{as_text_lossy, members};
-use super::scan::{Member, Object, ScanError, scan_object};
+use super::scan::{Member, Object, scan_object};
 use super::splice::{cut, remove_member, splice_member, splice_member_tidily};
 
 /// What to do with a record that has a birthmark, ours or foreign, already. A

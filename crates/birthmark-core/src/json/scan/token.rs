@@ -1,6 +1,7 @@
 //! The leaves of the grammar: strings, numbers and names.
 
-use super::{ScanError, ScanErrorKind, Scanner};
+use super::Scanner;
+use crate::json::error::{ScanError, ScanErrorKind};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
