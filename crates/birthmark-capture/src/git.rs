@@ -22,6 +22,8 @@ mod history;
 mod index;
 mod objects;
 mod open;
+mod seen;
+mod staged;
 mod status;
 mod submodule;
 mod text;

@@ -632,6 +632,88 @@ fn an_include_of_a_pipe_does_not_hang_the_run() {
 }
 
 #[test]
+fn trees_that_unfold_without_end_are_given_up_in_time() {
+    let repo = TestRepo::with_commit();
+    let blob = repo.git(["rev-parse", "HEAD:train.py"]);
+    let mut line = format!("100644 blob {}", blob.trim());
+    for _ in 0..12 {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+        let tree: String = names
+            .iter()
+            .map(|name| format!("{line}\t{name}\n"))
+            .collect();
+        std::fs::write(repo.outside().join("tree"), tree).expect("written");
+        let tree = std::fs::File::open(repo.outside().join("tree")).expect("opened");
+        let made = repo
+            .command(repo.path())
+            .args(["mktree"])
+            .stdin(tree)
+            .output()
+            .expect("runs");
+        line = format!(
+            "040000 tree {}",
+            String::from_utf8_lossy(&made.stdout).trim()
+        );
+    }
+    let tree = line.rsplit(' ').next().expect("an id");
+    let commit = repo.git(["commit-tree", "-m", "bomb", tree]);
+    repo.git(["update-ref", "HEAD", commit.trim()]);
+    let options = StatusOptions {
+        time_limit: Duration::from_millis(500),
+        ..Default::default()
+    };
+    let start = Instant::now();
+    let state = git::capture_status(repo.path(), &options);
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(
+        (&state.dirty, state.counts_complete),
+        (&Finding::Found(true), false)
+    );
+    let limit = Duration::from_millis(500);
+    let folder = git::last_commit_touching(&repo.path().join("a"), limit);
+    assert!(folder.found().is_none() && start.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn a_git_file_that_leads_nowhere_is_not_answered_by_the_repository_above() {
+    let repo = TestRepo::with_commit();
+    let file = repo.write("sub/.git", "gitdir: /nowhere\n");
+    let git = repo
+        .command(&repo.path().join("sub"))
+        .args(["rev-parse", "HEAD"])
+        .output();
+    assert!(git.is_ok_and(|output| !output.status.success()));
+    let state = look(&repo.path().join("sub/x.py"));
+    let reason = format!("{} does not lead to a git repository", file.display());
+    assert_eq!(state.commit.reason(), Some(reason.as_str()));
+}
+
+#[test]
+fn a_current_folder_that_is_gone_is_named_as_the_reason() {
+    let repo = TestRepo::with_commit();
+    let gone = repo.outside().join("gone");
+    std::fs::create_dir(&gone).expect("made");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "rmdir \"$PWD\"; exec \"$0\" \"$@\""])
+        .current_dir(&gone);
+    command.arg(std::env::current_exe().expect("this test"));
+    command.args(["--exact", "dirty_in_a_child", "--ignored", "--nocapture"]);
+    command.env("BIRTHMARK_TEST_ANCHOR", repo.path());
+    let output = command.output().expect("child starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let known = said.contains(&format!("commit={}", repo.head()));
+    assert!(
+        known || said.contains("the current folder is gone"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_branch_name_of_any_bytes_is_escaped() {
     let repo = TestRepo::with_commit();
     let head = repo.head();
@@ -692,4 +774,30 @@ fn dirty_in_a_child() {
     );
     println!("dirty={:?} trusted={}", state.dirty, state.trusted);
     println!("variables={}", state.git_environment.join(","));
+}
+
+#[test]
+fn a_program_that_we_run_gets_no_git_variable() {
+    let repo = TestRepo::with_commit();
+    let said = child(
+        &repo,
+        "environment_in_a_child",
+        &[("GIT_DIR", "/nowhere".as_ref())],
+    );
+    assert!(said.contains("HOME=") && !said.contains("GIT_"), "{said}");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn environment_in_a_child() {
+    use birthmark_capture::probe::{Limits, run_limited};
+    let none: [&str; 0] = [];
+    let output = run_limited("env", none, Limits::default());
+    println!(
+        "{}",
+        output
+            .found()
+            .map_or("", |output| std::str::from_utf8(&output.stdout)
+                .unwrap_or(""))
+    );
 }

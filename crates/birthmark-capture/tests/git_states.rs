@@ -800,3 +800,108 @@ fn drift_between_two_looks_is_named() {
     repo.commit_all("moved");
     assert!(before.drift_to(&look(repo.path())).head_moved);
 }
+
+/// A small generator of numbers, the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("64-bit") % sides
+    }
+}
+
+/// One random act of a person at work.
+fn act(repo: &TestRepo, dice: &mut Dice) {
+    const NAMES: [&str; 9] = [
+        "a",
+        "b.py",
+        "c/d",
+        "c/e.py",
+        "c/f/g",
+        "h",
+        "artifacts/x",
+        "artifacts/y/z",
+        ".gitattributes",
+    ];
+    let name = NAMES[dice.roll(NAMES.len())];
+    let path = repo.path().join(name);
+    match dice.roll(13) {
+        0..=3 if name == ".gitattributes" => {
+            let lines = ["* text=auto\n", "*.py eol=crlf\n", "* -text\n"];
+            repo.write(name, lines[dice.roll(lines.len())]);
+        }
+        0..=3 => {
+            let content = ["1\n", "2\n", "1\r\n2\r\n", "longer\n", ""];
+            // A name may be a folder by now; then nothing is written.
+            let made = path
+                .parent()
+                .is_some_and(|folder| std::fs::create_dir_all(folder).is_ok());
+            let _folder = made.then(|| std::fs::write(&path, content[dice.roll(content.len())]));
+        }
+        4 => drop(std::fs::remove_file(&path)),
+        5 => {
+            let bits = if dice.roll(2) == 0 { 0o755 } else { 0o644 };
+            let _missing = std::fs::set_permissions(&path, std::fs::Permissions::from_mode(bits));
+        }
+        6 => drop(symlink("a", &path)),
+        7 | 8 => drop(repo.try_git(["add", "-A", "--", name])),
+        9 => drop(repo.try_git(["rm", "-q", "--cached", "-r", "--", name])),
+        10 => drop(repo.try_git(["commit", "-q", "-m", "act", "-a"])),
+        11 => drop(repo.try_git(["add", "-N", "--", name])),
+        _ => {
+            let value = ["true", "false", "input"][dice.roll(3)];
+            repo.git(["config", "core.autocrlf", value]);
+        }
+    }
+}
+
+#[test]
+fn after_any_acts_the_changed_paths_are_those_of_git() {
+    for seed in 0..12 {
+        let (repo, mut dice) = (TestRepo::with_commit(), Dice(seed));
+        for step in 0..24 {
+            act(&repo, &mut dice);
+            if step % 3 != 2 {
+                continue;
+            }
+            let state = agrees(&repo);
+            let said = repo.git(["status", "--porcelain", "-z", "-uall", "--no-renames"]);
+            let mut paths: Vec<&str> = said.split_terminator('\0').map(|line| &line[3..]).collect();
+            paths.sort_unstable();
+            paths.dedup();
+            let ours: Vec<&str> = state
+                .changed_files
+                .iter()
+                .map(|f| f.path.as_str())
+                .collect();
+            assert_eq!(ours, paths, "seed {seed}, step {step}: git says {said:?}");
+        }
+    }
+}
+
+/// The shortest of many runs: what the work takes when nothing disturbs it.
+fn shortest(mut run: impl FnMut()) -> Duration {
+    let timed = (0..30).map(|_| {
+        let start = std::time::Instant::now();
+        run();
+        start.elapsed()
+    });
+    timed.min().expect("thirty runs")
+}
+
+#[test]
+fn a_small_repository_is_looked_at_in_milliseconds() {
+    let repo = TestRepo::with_commit();
+    for number in 0..100 {
+        repo.write(format!("src/f{number}.py"), "1\n");
+    }
+    repo.commit_all("files");
+    let head = shortest(|| drop(git::capture_head(repo.path())));
+    let status = shortest(|| drop(look(repo.path())));
+    println!("head {head:?}, status {status:?}");
+    assert!(head < Duration::from_millis(5) && status < Duration::from_millis(10));
+}

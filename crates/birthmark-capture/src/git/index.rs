@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use birthmark_core::Finding;
-use birthmark_core::code::ChangeKind;
 use gix::bstr::{BStr, BString, ByteSlice};
-use gix::diff::index::ChangeRef;
-use gix::index::entry::{Flags, Mode};
+use gix::index::entry::Flags;
 
 use super::head::{Head, NO_COMMIT};
 use super::open::Repository;
-use super::status::Seen;
+use super::seen::{Seen, Stop};
+use super::staged::{Comparison, note_in};
 use super::text::display_path;
 
 /// Reads the index; a work tree without one has an empty one.
@@ -31,11 +30,14 @@ pub(super) fn read_index(repository: &Repository) -> Result<gix::index::File, St
         let error = display_path(error.to_string().as_bytes());
         format!("the index cannot be read: {error}")
     })?;
-    if index.is_sparse() {
-        expand(git, &index)
-    } else {
-        Ok(index)
+    if !index.is_sparse() {
+        return Ok(index);
     }
+    // Its trees could unfold without end, and this is no place to stop at.
+    if !repository.trusted {
+        return Err("the sparse index of an untrusted repository is not unfolded".to_owned());
+    }
+    expand(git, &index)
 }
 
 /// The same index with the files of its folders in their place, not checked out.
@@ -68,6 +70,7 @@ pub(super) fn staged(
     repository: &Repository,
     head: &Head,
     index: &gix::index::File,
+    stop: &Stop,
     seen: &Arc<Mutex<Seen>>,
 ) -> Result<(), String> {
     let git = &repository.git;
@@ -82,66 +85,17 @@ pub(super) fn staged(
         Finding::Unknown(reason) => return Err(reason.clone()),
         Finding::Absent => return Err("HEAD names nothing".to_owned()),
     };
-    // The index remembers the tree that it was last whole for; git trusts that, too.
-    let same = index
-        .tree()
-        .is_some_and(|cached| cached.num_entries.is_some() && cached.id == tree);
-    if same && repository.trusted {
-        return Ok(());
-    }
-    let mut everywhere = git
-        .pathspec(
-            false,
-            None::<&BStr>,
-            false,
-            index,
-            gix::worktree::stack::state::attributes::Source::IdMapping,
-        )
-        .map_err(|_| "the index cannot be compared".to_owned())?;
-    let renames = gix::status::tree_index::TrackRenames::Disabled;
-    let compared = git.tree_index_status(
-        &tree,
+    let comparison = Comparison {
+        git,
         index,
-        Some(&mut everywhere),
-        renames,
-        |change, _, _| {
-            if let Ok(mut seen) = seen.lock() {
-                note_staged(&mut seen, &change);
-            }
-            Ok(std::ops::ControlFlow::Continue(()))
-        },
-    );
-    compared.map(drop).map_err(|error| {
-        let error = display_path(error.to_string().as_bytes());
-        format!("the index cannot be compared with the commit: {error}")
-    })
-}
-
-/// One difference between commit and index.
-fn note_staged(seen: &mut Seen, change: &ChangeRef<'_, '_>) {
-    let (path, kind, id) = match change {
-        ChangeRef::Addition { location, id, .. } | ChangeRef::Rewrite { location, id, .. } => {
-            (location, ChangeKind::New, id.to_hex().to_string())
-        }
-        ChangeRef::Deletion { location, .. } => (location, ChangeKind::Deleted, String::new()),
-        ChangeRef::Modification {
-            location,
-            id,
-            entry_mode,
-            previous_entry_mode,
-            previous_id,
-            ..
-        } => {
-            let kind = match (entry_mode, previous_entry_mode) {
-                (&Mode::COMMIT, &Mode::COMMIT) => ChangeKind::Submodule,
-                _ if id == previous_id => ChangeKind::ModeChanged,
-                _ => ChangeKind::Staged,
-            };
-            (location, kind, id.to_hex().to_string())
-        }
+        believe: repository.trusted,
+        stop,
     };
-    seen.staged += 1;
-    seen.change(path.as_ref(), kind, id);
+    comparison.run(tree, &mut |path, kind, id| {
+        if let Ok(mut seen) = seen.lock() {
+            note_in(&mut seen, path, kind, id);
+        }
+    })
 }
 
 /// What an entry was flagged with, by its path.

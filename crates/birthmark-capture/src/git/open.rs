@@ -15,6 +15,9 @@ use gix::sec::Trust;
 /// The reason for everything that a repository would have told.
 pub(super) const NOT_A_REPOSITORY: &str = "not a git repository";
 
+/// The reader resolves paths from the current folder, even absolute ones.
+const NO_FOLDER: &str = "the current folder is gone, and git is not read without one";
+
 /// A configuration file over this size is not read.
 const LARGEST_CONFIG: u64 = 8 << 20;
 
@@ -142,16 +145,21 @@ fn starts(anchor: &Path) -> Vec<PathBuf> {
 
 /// Walks up from an absolute folder, and opens what is found.
 fn discover_from(start: &Path, most: Trust) -> Finding<Repository> {
-    let options = gix::discover::upwards::Options::default();
-    let Ok((found, trust)) = gix::discover::upwards_opts(start, options) else {
-        return Finding::unknown(NOT_A_REPOSITORY);
+    let options = gix::discover::upwards::Options {
+        current_dir: Some(start),
+        ..Default::default()
+    };
+    let (found, trust) = match gix::discover::upwards_opts(start, options) {
+        Ok(found) => found,
+        Err(error) => return Finding::Unknown(why_not_found(start, &error)),
     };
     let trust = trust.min(most);
     let (git_dir, work_tree) = found.into_repository_and_work_tree_directories();
-    if let Some(reason) = refusal(&git_dir) {
+    let path = work_tree.as_deref().unwrap_or(&git_dir);
+    let reason = misleading_git_file(start, Some(path)).or_else(|| refusal(&git_dir));
+    if let Some(reason) = reason {
         return Finding::Unknown(reason);
     }
-    let path = work_tree.as_deref().unwrap_or(&git_dir);
     let opened = open(path, trust).and_then(|git| {
         // Named in `safe.directory`: read it again, as git would.
         let vouched = trust == Trust::Reduced && most == Trust::Full;
@@ -162,11 +170,47 @@ fn discover_from(start: &Path, most: Trust) -> Finding<Repository> {
     });
     match opened {
         Ok(git) => ready(git, most),
+        Err(_) if std::env::current_dir().is_err() => Finding::unknown(NO_FOLDER),
         Err(error) => Finding::Unknown(format!(
             "the git repository cannot be opened: {}",
-            super::text::display_path(error.to_string().as_bytes())
+            shown(&error)
         )),
     }
+}
+
+/// An error of the reader, fit to stand in a reason.
+fn shown(error: &gix::Error) -> String {
+    super::text::display_path(error.to_string().as_bytes())
+}
+
+/// "There is none" and "it could not be looked for" are two answers.
+fn why_not_found(start: &Path, error: &gix::Error) -> String {
+    use gix::discover::upwards::Error as Why;
+    if std::env::current_dir().is_err() {
+        return NO_FOLDER.to_owned();
+    }
+    if let Some(reason) = misleading_git_file(start, None) {
+        return reason;
+    }
+    match error.downcast_any_ref::<Why>() {
+        Some(Why::NoGitRepository { .. } | Why::NoGitRepositoryWithinFs { .. }) => {
+            NOT_A_REPOSITORY.to_owned()
+        }
+        _ => format!("the git repository cannot be looked for: {}", shown(error)),
+    }
+}
+
+/// A `.git` file on the way that leads nowhere: what lies above it is not the
+/// repository that was meant, and git itself goes no further.
+fn misleading_git_file(start: &Path, found: Option<&Path>) -> Option<String> {
+    let below = start
+        .ancestors()
+        .take_while(|folder| Some(*folder) != found);
+    let mut files = below.map(|folder| folder.join(".git"));
+    files.find(|file| file.is_file()).map(|file| {
+        let file = super::text::display_path(file.as_os_str().as_encoded_bytes());
+        format!("{file} does not lead to a git repository")
+    })
 }
 
 /// Why the files that are read first must not be read at all.

@@ -9,21 +9,19 @@
 //! Limits: a single file that is being hashed is not interrupted; the look is then
 //! abandoned with what it saw.
 
-use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use birthmark_core::Finding;
-use birthmark_core::code::{
-    ChangeKind, ChangedFile, CodeState, MOST_CHANGED_FILES, SubmoduleState,
-};
+use birthmark_core::code::{ChangeKind, ChangedFile, CodeState, MOST_CHANGED_FILES};
 use gix::bstr::{BStr, BString};
 
 use super::head::{self, Head};
 use super::open::Repository;
+use super::seen::{INTERRUPTED, Own, Seen, Stop};
 use super::text::display_path;
 use super::{StatusOptions, history, index, outside, submodule, visit};
 use crate::probe::spoken;
@@ -32,83 +30,6 @@ pub(super) use super::index::read_index;
 
 /// How long a look may still hand over what it has after its time is up.
 const GRACE: Duration = Duration::from_millis(60);
-
-/// What is Birthmark's own, and so no dirt.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Own {
-    folders: Vec<PathBuf>,
-    files: HashSet<PathBuf>,
-}
-
-impl Own {
-    fn new(options: &StatusOptions) -> Self {
-        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-        Self {
-            folders: options.artifacts.iter().map(real).collect(),
-            files: options.generated.iter().map(real).collect(),
-        }
-    }
-
-    /// Whether this untracked file is an artifact or a sidecar.
-    pub(super) fn has(&self, root: &Path, path: &BStr) -> bool {
-        if path.ends_with(b".birthmark.json") {
-            return true;
-        }
-        if self.folders.is_empty() && self.files.is_empty() {
-            return false;
-        }
-        let Ok(relative) = gix::path::from_bstr(path) else {
-            return false;
-        };
-        let absolute = root.join(relative);
-        self.files.contains(&absolute)
-            || self
-                .folders
-                .iter()
-                .any(|folder| absolute.starts_with(folder))
-    }
-}
-
-/// What a look has seen so far.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Seen {
-    pub(super) changes: BTreeMap<BString, (ChangeKind, String)>,
-    pub(super) staged: u64,
-    pub(super) unstaged: u64,
-    pub(super) untracked: u64,
-    pub(super) untracked_artifacts: u64,
-    pub(super) hidden: Vec<String>,
-    pub(super) submodules: Vec<SubmoduleState>,
-    unclear: Option<String>,
-}
-
-impl Seen {
-    /// Notes that something could not be decided; the first reason is kept.
-    pub(super) fn cannot_tell(&mut self, reason: String) {
-        self.unclear.get_or_insert(reason);
-    }
-
-    /// Notes a change; what the work tree says comes later and wins.
-    pub(super) fn change(&mut self, path: &BStr, kind: ChangeKind, mark: String) {
-        self.changes.insert(path.to_owned(), (kind, mark));
-    }
-
-    /// One seen change is dirt; nothing seen is clean only if all was looked at.
-    pub(super) fn verdict(&self, failure: Option<String>) -> Finding<bool> {
-        if self.staged + self.unstaged + self.untracked > 0 {
-            return Finding::Found(true);
-        }
-        match failure.or_else(|| self.unclear.clone()) {
-            Some(reason) => Finding::Unknown(reason),
-            None => Finding::Found(false),
-        }
-    }
-
-    /// Whether there is nothing but untracked files.
-    pub(super) fn only_untracked(&self) -> bool {
-        self.staged + self.unstaged == 0 && self.untracked > 0
-    }
-}
 
 /// What the looking thread hands over, in this order.
 enum Message {
@@ -121,9 +42,10 @@ enum Message {
 pub(super) fn capture(anchor: &Path, options: &StatusOptions) -> CodeState {
     let deadline = Instant::now() + options.time_limit;
     let late = format!("status did not answer in {}", spoken(options.time_limit));
-    let interrupt = Arc::new(AtomicBool::new(false));
+    let stop = Stop::at(deadline);
+    let interrupt = Arc::clone(&stop.flag);
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let receiver = start(anchor, options, deadline, &interrupt, &seen);
+    let receiver = start(anchor, options, deadline, stop, &seen);
     let Some(receiver) = receiver else {
         return outside("no thread could be started for status");
     };
@@ -149,7 +71,8 @@ pub(super) fn capture(anchor: &Path, options: &StatusOptions) -> CodeState {
             }
         }
     }
-    let cut_short = interrupt.load(Ordering::Relaxed);
+    let stopped = matches!(&outcome, Some(Err(reason)) if reason == INTERRUPTED);
+    let cut_short = stopped || interrupt.load(Ordering::Relaxed);
     let Some((mut state, root)) = state else {
         return outside(if cut_short {
             &late
@@ -187,12 +110,12 @@ fn start(
     anchor: &Path,
     options: &StatusOptions,
     deadline: Instant,
-    interrupt: &Arc<AtomicBool>,
+    stop: Stop,
     seen: &Arc<Mutex<Seen>>,
 ) -> Option<Receiver<Message>> {
     let (sender, receiver) = sync_channel(3);
     let (anchor, own) = (anchor.to_owned(), Own::new(options));
-    let (interrupt, seen) = (Arc::clone(interrupt), Arc::clone(seen));
+    let seen = Arc::clone(seen);
     let look_at_all = move || {
         // A receiver that is gone has given up waiting: there is nobody to tell.
         let tell = |message| drop(sender.send(message));
@@ -214,7 +137,7 @@ fn start(
                 &repository,
                 &head,
                 &own,
-                &interrupt,
+                &stop,
                 &seen,
                 0,
             )));
@@ -237,7 +160,7 @@ fn fill(state: &mut CodeState, root: &Path, mut seen: Seen, failure: Option<Stri
     state.unstaged = seen.unstaged;
     state.untracked = seen.untracked;
     state.untracked_artifacts = seen.untracked_artifacts;
-    state.changed_total = seen.changes.len() as u64;
+    state.changed_total = seen.total();
     let named = std::mem::take(&mut seen.changes)
         .into_iter()
         .take(MOST_CHANGED_FILES);
@@ -280,14 +203,14 @@ pub(super) fn look(
     repository: &Repository,
     head: &Head,
     own: &Own,
-    interrupt: &Arc<AtomicBool>,
+    stop: &Stop,
     seen: &Arc<Mutex<Seen>>,
     depth: u32,
 ) -> Result<(), String> {
     let index = read_index(repository)?;
-    index::staged(repository, head, &index, seen)?;
+    index::staged(repository, head, &index, stop, seen)?;
     let (index, flagged) = index::with_hidden_made_visible(repository, index);
-    let submodules = submodule::Submodules::new(repository, depth, interrupt, seen);
+    let submodules = submodule::Submodules::new(repository, depth, stop, seen);
     let mut visitor = visit::Visitor::new(repository, own, &flagged, seen);
     let options = walk_options(repository).map_err(|error| reason(&error))?;
     let looked = repository.git.index_worktree_status(
@@ -297,14 +220,14 @@ pub(super) fn look(
         gix::status::plumbing::index_as_worktree::traits::FastEq,
         submodules,
         &mut gix::progress::Discard,
-        interrupt,
+        &stop.flag,
         options,
     );
     let unfiltered = visitor.into_suspects();
     looked.map_err(|error| reason(&error))?;
     visit::settle_suspects(repository, &index, unfiltered, seen);
-    if interrupt.load(Ordering::Relaxed) {
-        return Err("interrupted".to_owned());
+    if stop.flag.load(Ordering::Relaxed) {
+        return Err(INTERRUPTED.to_owned());
     }
     Ok(())
 }
@@ -336,10 +259,16 @@ pub(super) fn folder_is_clean(
     folder: &BStr,
     deadline: Instant,
 ) -> Finding<bool> {
-    let interrupt = Arc::new(AtomicBool::new(Instant::now() >= deadline));
     let seen = Arc::new(Mutex::new(Seen::default()));
     let head = head::read_head(repository);
-    let outcome = look(repository, &head, &Own::default(), &interrupt, &seen, 0);
+    let outcome = look(
+        repository,
+        &head,
+        &Own::default(),
+        &Stop::at(deadline),
+        &seen,
+        0,
+    );
     let seen = seen.lock().map(|seen| seen.clone()).unwrap_or_default();
     let inside = |path: &BString| {
         folder.is_empty() || (path.starts_with(folder) && path.get(folder.len()) == Some(&b'/'))

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use birthmark_core::Finding;
@@ -17,7 +16,8 @@ use gix::submodule::config::Ignore;
 
 use super::head;
 use super::open::Repository;
-use super::status::{Own, Seen, look};
+use super::seen::{Own, Seen, Stop};
+use super::status::look;
 use super::text::display_path;
 
 /// Submodules in submodules are followed this deep.
@@ -30,7 +30,7 @@ pub(super) struct Submodules {
     trust: Trust,
     depth: u32,
     ignored: Arc<HashMap<BString, Ignore>>,
-    interrupt: Arc<AtomicBool>,
+    stop: Stop,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -39,7 +39,7 @@ impl Submodules {
     pub(super) fn new(
         repository: &Repository,
         depth: u32,
-        interrupt: &Arc<AtomicBool>,
+        stop: &Stop,
         seen: &Arc<Mutex<Seen>>,
     ) -> Self {
         let trust = if repository.trusted {
@@ -52,7 +52,7 @@ impl Submodules {
             trust,
             depth,
             ignored: Arc::new(ignore_settings(&repository.git)),
-            interrupt: Arc::clone(interrupt),
+            stop: stop.clone(),
             seen: Arc::clone(seen),
         }
     }
@@ -81,14 +81,7 @@ impl Submodules {
         let head = head::read_head(&repository);
         let inner = Arc::new(Mutex::new(Seen::default()));
         let own = Own::default();
-        let outcome = look(
-            &repository,
-            &head,
-            &own,
-            &self.interrupt,
-            &inner,
-            self.depth + 1,
-        );
+        let outcome = look(&repository, &head, &own, &self.stop, &inner, self.depth + 1);
         let seen = inner.lock().map(|seen| seen.clone()).unwrap_or_default();
         let dirty = seen.verdict(outcome.err());
         let state = SubmoduleState {

@@ -12,7 +12,7 @@ use gix::status::plumbing::index_as_worktree_with_renames::{Entry, VisitEntry};
 use super::file::refused_filter;
 use super::index::Flagged;
 use super::open::Repository;
-use super::status::{Own, Seen};
+use super::seen::{Own, Seen};
 use super::text::display_path;
 
 /// A changed file whose filter was refused: its bytes say nothing.

@@ -1,0 +1,130 @@
+//! What a look at the work tree carries along: what is no dirt, what was seen so far,
+//! and when to stop.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use birthmark_core::Finding;
+use birthmark_core::code::{ChangeKind, SubmoduleState};
+use gix::bstr::{BStr, BString};
+
+use super::StatusOptions;
+
+/// Changes are kept by name up to here, so that no repository fills the memory.
+const MOST_KEPT: usize = 200_000;
+
+/// The reason of a look that was stopped.
+pub(super) const INTERRUPTED: &str = "interrupted";
+
+/// When a look has to end: at a moment, or as soon as nobody waits for it any more.
+#[derive(Debug, Clone)]
+pub(super) struct Stop {
+    pub(super) flag: Arc<AtomicBool>,
+    deadline: Instant,
+}
+
+impl Stop {
+    pub(super) fn at(deadline: Instant) -> Self {
+        Self {
+            flag: Arc::new(AtomicBool::new(false)),
+            deadline,
+        }
+    }
+
+    /// Whether it is time.
+    pub(super) fn is_due(&self) -> bool {
+        self.flag.load(Ordering::Relaxed) || Instant::now() >= self.deadline
+    }
+}
+
+/// What is Birthmark's own, and so no dirt.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Own {
+    folders: Vec<PathBuf>,
+    files: HashSet<PathBuf>,
+}
+
+impl Own {
+    /// From the options of a look, symlinks resolved.
+    pub(super) fn new(options: &StatusOptions) -> Self {
+        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        Self {
+            folders: options.artifacts.iter().map(real).collect(),
+            files: options.generated.iter().map(real).collect(),
+        }
+    }
+
+    /// Whether this untracked file is an artifact or a sidecar.
+    pub(super) fn has(&self, root: &Path, path: &BStr) -> bool {
+        if path.ends_with(b".birthmark.json") {
+            return true;
+        }
+        if self.folders.is_empty() && self.files.is_empty() {
+            return false;
+        }
+        let Ok(relative) = gix::path::from_bstr(path) else {
+            return false;
+        };
+        let absolute = root.join(relative);
+        self.files.contains(&absolute)
+            || self
+                .folders
+                .iter()
+                .any(|folder| absolute.starts_with(folder))
+    }
+}
+
+/// What a look has seen so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    pub(super) changes: BTreeMap<BString, (ChangeKind, String)>,
+    pub(super) staged: u64,
+    pub(super) unstaged: u64,
+    pub(super) untracked: u64,
+    pub(super) untracked_artifacts: u64,
+    pub(super) hidden: Vec<String>,
+    pub(super) submodules: Vec<SubmoduleState>,
+    pub(super) unclear: Option<String>,
+    /// Changes beyond those that are kept by name.
+    unnamed: u64,
+}
+
+impl Seen {
+    /// Notes that something could not be decided; the first reason is kept.
+    pub(super) fn cannot_tell(&mut self, reason: String) {
+        self.unclear.get_or_insert(reason);
+    }
+
+    /// Notes a change; what the work tree says comes later and wins.
+    pub(super) fn change(&mut self, path: &BStr, kind: ChangeKind, mark: String) {
+        if self.changes.len() < MOST_KEPT || self.changes.contains_key(path) {
+            self.changes.insert(path.to_owned(), (kind, mark));
+        } else {
+            self.unnamed += 1;
+        }
+    }
+
+    /// How many changed files there are.
+    pub(super) fn total(&self) -> u64 {
+        self.changes.len() as u64 + self.unnamed
+    }
+
+    /// One seen change is dirt; nothing seen is clean only if all was looked at.
+    pub(super) fn verdict(&self, failure: Option<String>) -> Finding<bool> {
+        if self.staged + self.unstaged + self.untracked > 0 {
+            return Finding::Found(true);
+        }
+        match failure.or_else(|| self.unclear.clone()) {
+            Some(reason) => Finding::Unknown(reason),
+            None => Finding::Found(false),
+        }
+    }
+
+    /// Whether there is nothing but untracked files.
+    pub(super) fn only_untracked(&self) -> bool {
+        self.staged + self.unstaged == 0 && self.untracked > 0
+    }
+}
