@@ -8,7 +8,7 @@
 //! ```
 //! let repo = birthmark_testing::repo::TestRepo::with_commit();
 //! repo.write("train.py", "lr = 2\n");
-//! assert_eq!(repo.status(), "?? train.py\n");
+//! assert_eq!(repo.status(), " M train.py\n");
 //! ```
 //!
 //! Limits: needs git 2.45 or later for [`TestRepo::reftable`].
