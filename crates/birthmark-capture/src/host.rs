@@ -279,23 +279,23 @@ fn value_of<'a>(text: &'a str, key: &'a str) -> Option<&'a str> {
 /// How many numbers a list of the kernel names: `0-3,8` is five.
 fn count_of(list: &str) -> Option<u32> {
     list.trim().split(',').try_fold(0_u32, |sum, part| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        sum.checked_add(last.checked_sub(first)?.checked_add(1)?)
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let (from, to): (u32, u32) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
+        sum.checked_add(to.checked_sub(from)?.checked_add(1)?)
     })
 }
 
 /// Distinct pairs of socket and core.
 fn cores(cpuinfo: &str) -> Option<u32> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut pairs = std::collections::BTreeSet::new();
     for block in cpuinfo.split("\n\n") {
         if let (Some(socket), Some(core)) =
             (value_of(block, "physical id"), value_of(block, "core id"))
         {
-            seen.insert((socket.to_owned(), core.to_owned()));
+            pairs.insert((socket.to_owned(), core.to_owned()));
         }
     }
-    u32::try_from(seen.len()).ok().filter(|count| *count > 0)
+    u32::try_from(pairs.len()).ok().filter(|count| *count > 0)
 }
 
 #[cfg(test)]

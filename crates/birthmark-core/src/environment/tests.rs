@@ -109,7 +109,7 @@ fn absent_is_null_and_unknown_is_null_with_its_reason() {
         json["unknown"],
         json!({"gpu": reason, "gpu_memory_gb": reason})
     );
-    assert_eq!(json.keys().last().map(String::as_str), Some("unknown"));
+    assert_eq!(json.keys().next_back().map(String::as_str), Some("unknown"));
 }
 
 #[test]
