@@ -1,0 +1,609 @@
+//! Which sessions there are, and what each came to.
+//!
+//! A session is folded from its journals each time it is asked for; the manifest
+//! beside them is held against that fold. Where the journals are not there (the
+//! manifest was copied alone, or another helper wrote it) the session is what the
+//! manifest tells, and is called *not bound*.
+//!
+//! # Invariants
+//!
+//! * Nothing here writes: no manifest is renewed, no torn line cut.
+//! * A stale manifest (an older fold) is never called edited.
+//! * What cannot be read is named; it hides no other session.
+//!
+//! # Limitations
+//!
+//! * Whoever rewrites journals and manifest together is not noticed: nothing is signed.
+
+mod manifest;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use birthmark_core::event::{Event, ProcessIdentity};
+use birthmark_core::json;
+use birthmark_core::plan::PlanOutcome;
+use birthmark_core::session::{self, Journal, Session, Status};
+use birthmark_core::{Fields, SessionId, Timestamp, WriterId};
+use birthmark_store::journal::{self, Damage};
+use birthmark_store::layout::Layout;
+use birthmark_store::{PathError, atomic};
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::project::Project;
+
+pub(crate) use manifest::differences;
+
+/// A manifest larger than this is not read.
+const MANIFEST_LIMIT: u64 = 1 << 30;
+
+/// What a manifest is, held against the journals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ManifestState {
+    /// The fold of all that the journals say.
+    Current,
+    /// An older fold, right as far as it goes.
+    Stale,
+    /// Not what the journals say up to its heads.
+    Edited {
+        /// Each difference by its JSON path.
+        what: Vec<String>,
+    },
+    /// Its journals no longer reach as far as its heads: one is gone, cut or damaged
+    /// (see [`Loaded::problems`]), so that it cannot be held against them.
+    Unfounded,
+    /// No journal here speaks of it.
+    NotBound {
+        /// It does not name our format: another helper made it.
+        foreign: bool,
+    },
+    /// There is no manifest.
+    Missing,
+    /// There is one, but it cannot be read.
+    Unreadable {
+        /// Why not.
+        why: String,
+    },
+}
+
+impl ManifestState {
+    /// The word for JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Stale => "stale",
+            Self::Edited { .. } => "edited",
+            Self::Unfounded => "unfounded",
+            Self::NotBound { .. } => "not bound",
+            Self::Missing => "missing",
+            Self::Unreadable { .. } => "unreadable",
+        }
+    }
+}
+
+/// One journal of a session, as it was found.
+#[derive(Debug, Clone)]
+pub struct JournalState {
+    /// Whose it is.
+    pub writer: WriterId,
+    /// The file.
+    pub path: PathBuf,
+    /// Whole and right lines.
+    pub lines: u64,
+    /// Bytes of a torn last line.
+    pub torn_bytes: u64,
+    /// The first line that is wrong.
+    pub damage: Option<Damage>,
+}
+
+/// Something that is wrong with the journals of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// A stable name: `journal-deleted`, `journal-cut`, `journal-damaged`,
+    /// `journal-unreadable`, `journal-foreign`.
+    pub code: &'static str,
+    /// The journal's file name.
+    pub file: String,
+    /// The line, from 1, where one can be named.
+    pub line: Option<u64>,
+    /// The whole sentence.
+    pub text: String,
+}
+
+/// A session with all that was found of it.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Its id: the name of its folder, and of its manifest.
+    pub id: SessionId,
+    /// The fold of its journals, or what the manifest tells where there are none.
+    pub session: Session,
+    /// Whether any journal was read.
+    pub has_journals: bool,
+    /// Its journals.
+    pub journals: Vec<JournalState>,
+    /// What is wrong with them.
+    pub problems: Vec<Problem>,
+    /// What its manifest is.
+    pub manifest: ManifestState,
+    /// Where the manifest is or should be.
+    pub manifest_path: PathBuf,
+    /// The manifest as it stands, if it is a JSON object.
+    pub fields: Option<Fields>,
+    pub(crate) lines: Vec<Journal>,
+}
+
+impl Loaded {
+    /// Running, completed, interrupted …: derived, never stored.
+    pub fn status(&self, now: Timestamp) -> Status {
+        self.session.status(now, is_alive)
+    }
+
+    /// Whether the manifest alone speaks for the session.
+    pub fn is_bound(&self) -> bool {
+        self.has_journals
+    }
+
+    /// Bytes of torn last lines, over all journals.
+    pub fn torn_bytes(&self) -> u64 {
+        self.journals.iter().map(|journal| journal.torn_bytes).sum()
+    }
+
+    /// The start as it was written; the origin's helper writes times without an offset.
+    pub fn start_text(&self) -> Option<String> {
+        let start = self.session.start.map(|start| start.to_string());
+        start.or_else(|| self.fields.as_ref()?.get("session_start")?.as_str().map(str::to_owned))
+    }
+
+    /// The host it ran on, where that is known.
+    pub fn host(&self) -> Option<&str> {
+        let opener = self.session.opener.as_ref().map(|opener| opener.host.as_str());
+        let run = || self.session.runs.first().map(|run| run.process.host.as_str());
+        let told = || self.session.environment.get("hostname").and_then(Value::as_str);
+        opener.or_else(run).or_else(told).filter(|host| !host.is_empty())
+    }
+}
+
+fn is_alive(process: &ProcessIdentity) -> Option<bool> {
+    birthmark_capture::host::is_alive(process).found().copied()
+}
+
+/// One line of a list of sessions.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// The session.
+    pub id: SessionId,
+    /// When it began, where a moment is known.
+    pub start: Option<Timestamp>,
+    /// Its status.
+    pub status: Status,
+    /// Runs.
+    pub runs: usize,
+    /// Artifacts that were not removed.
+    pub artifacts: usize,
+    /// Records in them.
+    pub records: u64,
+    /// Plans.
+    pub planned: usize,
+    /// Plans that were made in full.
+    pub made: usize,
+    /// The commit, in full.
+    pub commit: Option<String>,
+    /// Whether the tree was dirty; `None` is unknown.
+    pub dirty: Option<bool>,
+    /// The host.
+    pub host: Option<String>,
+    /// When something was last heard of it.
+    pub last_heard: Option<Timestamp>,
+    /// What its manifest is.
+    pub manifest: ManifestState,
+    /// Whether a journal is damaged, cut or gone.
+    pub damaged: bool,
+}
+
+impl Summary {
+    /// The summary of a loaded session.
+    pub fn of(loaded: &Loaded, now: Timestamp) -> Self {
+        let session = &loaded.session;
+        let there = || session.artifacts.iter().filter(|artifact| artifact.removed.is_none());
+        let (plans, _) = session.judge_plan();
+        let code = |name: &str| session.code.get(name);
+        Self {
+            id: loaded.id.clone(),
+            start: session.start,
+            status: loaded.status(now),
+            runs: session.runs.len(),
+            artifacts: there().count(),
+            records: there().filter_map(|artifact| artifact.records).sum(),
+            planned: plans.len(),
+            made: plans.iter().filter(|plan| plan.outcome == PlanOutcome::Made).count(),
+            commit: code("git_commit").and_then(Value::as_str).map(str::to_owned),
+            dirty: code("git_dirty").and_then(Value::as_bool),
+            host: loaded.host().map(str::to_owned),
+            last_heard: session.last_heard,
+            manifest: loaded.manifest.clone(),
+            damaged: !loaded.problems.is_empty(),
+        }
+    }
+
+    /// The summary as JSON.
+    pub fn to_json(&self) -> Value {
+        let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        json!({
+            "session_id": self.id.as_str(),
+            "session_start": time(self.start),
+            "status": self.status.word(),
+            "runs": self.runs,
+            "artifacts": self.artifacts,
+            "records": self.records,
+            "planned": self.planned,
+            "made": self.made,
+            "git_commit": self.commit,
+            "git_dirty": self.dirty,
+            "host": self.host,
+            "last_heard": time(self.last_heard),
+            "manifest": self.manifest.word(),
+            "damaged": self.damaged,
+        })
+    }
+}
+
+/// The project that `path` belongs to. Where its own store is not there, a store
+/// that was merely copied is looked for in the folders above: next to it stand the
+/// artifacts, wherever they were before.
+pub fn project_of(path: &Path) -> Result<Project> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
+    let project = Project::find(folder)?;
+    if folder.starts_with(project.layout.artifacts()) && has_sessions(&project.layout) {
+        return Ok(project);
+    }
+    let copied = folder.ancestors().find(|up| {
+        let layout = Layout::new(*up, *up);
+        has_sessions(&layout)
+    });
+    match copied {
+        Some(artifacts) if artifacts != project.layout.artifacts() => {
+            let root = artifacts.parent().unwrap_or(artifacts);
+            Ok(Project { layout: Layout::new(root, artifacts), config: project.config })
+        }
+        _ => Ok(project),
+    }
+}
+
+fn has_sessions(layout: &Layout) -> bool {
+    layout.exists() || !manifests(layout).unwrap_or_default().is_empty()
+}
+
+/// Where an artifact lies: at its stored path from the root or, where the artifacts
+/// folder was copied under another name, at the end of that path within the folder.
+pub fn locate(project: &Project, stored: &str, file_bytes: Option<&str>) -> PathBuf {
+    let place = place_of(project, stored, file_bytes);
+    if fs::symlink_metadata(&place).is_ok() || Path::new(stored).is_absolute() {
+        return place;
+    }
+    let artifacts = project.layout.artifacts();
+    if place.starts_with(artifacts) {
+        return place;
+    }
+    let mut rest = stored;
+    while let Some((_, tail)) = rest.split_once('/') {
+        let moved = artifacts.join(tail);
+        if fs::symlink_metadata(&moved).is_ok() {
+            return moved;
+        }
+        rest = tail;
+    }
+    place
+}
+
+fn place_of(project: &Project, stored: &str, file_bytes: Option<&str>) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = file_bytes.and_then(birthmark_core::base64::decode);
+    match bytes {
+        Some(bytes) => project.root().join(std::ffi::OsStr::from_bytes(&bytes)),
+        None => project.resolve(stored),
+    }
+}
+
+/// The ids that have a manifest.
+fn manifests(layout: &Layout) -> Result<Vec<SessionId>, PathError> {
+    use birthmark_store::atomic::PathContext;
+    let folder = layout.artifacts();
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).at("read", folder),
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    Ok(paths.filter_map(|path| Layout::session_of_manifest(&path)).collect())
+}
+
+/// The ids of all sessions, newest first: those with journals and those with a manifest.
+pub fn ids(project: &Project) -> Result<Vec<SessionId>> {
+    let mut ids = journal::list_sessions(&project.layout)?;
+    ids.extend(manifests(&project.layout)?);
+    ids.sort_by(|a, b| b.cmp(a));
+    ids.dedup();
+    Ok(ids)
+}
+
+/// All sessions, newest first.
+pub fn list(project: &Project, now: Timestamp) -> Result<Vec<Summary>> {
+    let ids = ids(project)?;
+    ids.iter().map(|id| Ok(Summary::of(&load(project, id)?, now))).collect()
+}
+
+/// Finds the session that a name means: an id, a unique prefix or suffix of one, or `last`.
+pub fn resolve(project: &Project, name: &str) -> Result<SessionId> {
+    let ids = ids(project)?;
+    if let Some(id) = ids.iter().find(|id| id.as_str() == name) {
+        return Ok(id.clone());
+    }
+    if name == "last" {
+        return last(project, &ids);
+    }
+    let fits = |id: &&SessionId| id.as_str().starts_with(name) || id.as_str().ends_with(name);
+    let found: Vec<&SessionId> = ids.iter().filter(fits).filter(|_| !name.is_empty()).collect();
+    match found.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => Err(unknown_session(name, &ids)),
+        several => Err(Error::usage(
+            "session-ambiguous",
+            format!("`{}` names {} sessions", crate::text::short(name, 60), several.len()),
+        )
+        .with_hint(format!("say more of one: {}", listed(several.iter().copied())))),
+    }
+}
+
+fn unknown_session(name: &str, ids: &[SessionId]) -> Error {
+    let error = Error::usage(
+        "session-unknown",
+        format!("no session `{}` here", crate::text::short(name, 60)),
+    );
+    if ids.is_empty() {
+        return error.with_hint("there is no session in this project yet");
+    }
+    let mut near: Vec<&SessionId> = ids.iter().collect();
+    near.sort_by_key(|id| distance(name, id.as_str()));
+    error.with_hint(format!("the nearest: {}", listed(near.into_iter().take(3))))
+}
+
+fn listed<'a>(ids: impl Iterator<Item = &'a SessionId>) -> String {
+    const MOST: usize = 6;
+    let ids: Vec<&str> = ids.map(SessionId::as_str).collect();
+    let mut text = ids.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
+    if ids.len() > MOST {
+        text.push_str(&format!(", +{}", ids.len() - MOST));
+    }
+    text
+}
+
+/// How many edits lie between what was typed and the best part of an id as long as it.
+fn distance(name: &str, id: &str) -> usize {
+    let (name, id): (Vec<char>, Vec<char>) =
+        (name.chars().take(64).collect(), id.chars().take(64).collect());
+    let head = &id[..name.len().min(id.len())];
+    let tail = &id[id.len() - name.len().min(id.len())..];
+    edits(&name, head).min(edits(&name, tail))
+}
+
+fn edits(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(left != right);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// The newest session. Ids of one second do not tell which was first; their starts do.
+fn last(project: &Project, ids: &[SessionId]) -> Result<SessionId> {
+    let Some(newest) = ids.first() else {
+        return Err(unknown_session("last", ids));
+    };
+    let second = |id: &SessionId| id.as_str().get(..15).map(str::to_owned);
+    let rivals: Vec<&SessionId> =
+        ids.iter().take_while(|id| second(id) == second(newest)).collect();
+    if rivals.len() < 2 {
+        return Ok(newest.clone());
+    }
+    let mut best = (None, newest);
+    for id in rivals {
+        let start = load(project, id)?.session.start;
+        if start > best.0 {
+            best = (start, id);
+        }
+    }
+    Ok(best.1.clone())
+}
+
+/// Reads a session: its journals, their fold, and what its manifest is.
+pub fn load(project: &Project, id: &SessionId) -> Result<Loaded> {
+    let layout = &project.layout;
+    let Journals { lines, states, mut problems, is_folder } = read_journals(layout, id)?;
+    let has_journals = !states.is_empty();
+    let manifest_path = layout.manifest(id);
+    if !has_journals && !is_folder && !manifest_path.exists() {
+        return Err(unknown_session(id.as_str(), &ids(project)?));
+    }
+    let read = read_manifest(&manifest_path);
+    let heads = read.as_ref().ok().and_then(|found| session::manifest_heads(found.as_ref()?));
+    if is_folder && let Some(heads) = &heads {
+        problems.extend(manifest::missing_lines(heads, &lines, &states));
+    }
+    let (fields, state) = match read {
+        Ok(None) => (None, ManifestState::Missing),
+        Err((fields, state)) => (fields, state),
+        Ok(Some(fields)) => {
+            let state = judge(layout, id, &fields, &lines, is_folder, !problems.is_empty())?;
+            (Some(fields), state)
+        }
+    };
+    let session = match &fields {
+        Some(fields) if !has_journals => manifest::session_of(fields, id),
+        _ => session::fold(&lines),
+    };
+    Ok(Loaded {
+        id: id.clone(),
+        session,
+        has_journals,
+        journals: states,
+        problems,
+        manifest: state,
+        manifest_path,
+        fields,
+        lines,
+    })
+}
+
+fn judge(
+    layout: &Layout,
+    id: &SessionId,
+    fields: &Fields,
+    lines: &[Journal],
+    is_folder: bool,
+    short: bool,
+) -> Result<ManifestState> {
+    let told = fields.get("session_id").and_then(Value::as_str);
+    if told != Some(id.as_str()) {
+        let told = crate::text::short(told.unwrap_or("nothing"), 60);
+        let what = vec![format!("session_id: {told}, not {id} as its file name says")];
+        return Ok(ManifestState::Edited { what });
+    }
+    if is_folder {
+        return Ok(manifest::judge_bound(fields, lines, short));
+    }
+    let ours = manifest::names_our_format(fields);
+    if ours && session::manifest_heads(fields).is_none() {
+        return Ok(ManifestState::Edited { what: vec!["heads: they are missing".to_owned()] });
+    }
+    match orphan(layout)? {
+        Some(orphan) => Ok(ManifestState::Edited {
+            what: vec![format!(
+                "session_id: no journal is called so, and those of session {orphan} lack their manifest"
+            )],
+        }),
+        None => Ok(ManifestState::NotBound { foreign: !ours }),
+    }
+}
+
+/// A finished session with journals and no manifest, if there is one.
+fn orphan(layout: &Layout) -> Result<Option<SessionId>> {
+    let with_manifest = manifests(layout)?;
+    for id in journal::list_sessions(layout)? {
+        if with_manifest.contains(&id) {
+            continue;
+        }
+        let journals = read_journals(layout, &id)?;
+        if has_ended(&journals.lines) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) fn has_ended(journals: &[Journal]) -> bool {
+    let mut lines = journals.iter().flat_map(|journal| &journal.lines);
+    lines.any(|line| matches!(line.event, Event::SessionEnded(_)))
+}
+
+type ManifestRead = std::result::Result<Option<Fields>, (Option<Fields>, ManifestState)>;
+
+fn read_manifest(path: &Path) -> ManifestRead {
+    let unreadable = |why: String| (None, ManifestState::Unreadable { why });
+    let bytes = match atomic::read_limited(path, MANIFEST_LIMIT) {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(unreadable(error.source.to_string())),
+    };
+    let fields: Fields =
+        serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+    match json::check_envelope(&bytes) {
+        Ok(()) => Ok(Some(fields)),
+        Err(error) if matches!(error.kind, json::ScanErrorKind::DuplicateKey(_)) => {
+            Err((Some(fields), ManifestState::Edited { what: vec![error.to_string()] }))
+        }
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}
+
+struct Journals {
+    lines: Vec<Journal>,
+    states: Vec<JournalState>,
+    problems: Vec<Problem>,
+    is_folder: bool,
+}
+
+fn read_journals(layout: &Layout, id: &SessionId) -> Result<Journals> {
+    let mut found =
+        Journals { lines: Vec::new(), states: Vec::new(), problems: Vec::new(), is_folder: false };
+    let read = match journal::read_session(layout, id) {
+        Ok(read) => read,
+        Err(error) if error.is_not_found() => return Ok(found),
+        Err(error) => return Err(error.into()),
+    };
+    found.is_folder = true;
+    for journal in read {
+        match journal {
+            Ok(contents) => found.note(layout, id, contents),
+            Err(error) => {
+                let file = name_of(&error.path);
+                let text = format!("journal {file} cannot be read: {}", error.source);
+                let stem = error.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+                found.states.push(JournalState {
+                    writer: WriterId::from_text(stem.unwrap_or_default()),
+                    path: error.path,
+                    lines: 0,
+                    torn_bytes: 0,
+                    damage: None,
+                });
+                found.problems.push(Problem { code: "journal-unreadable", file, line: None, text });
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    crate::text::neutral(&name).into_owned()
+}
+
+impl Journals {
+    fn note(&mut self, layout: &Layout, id: &SessionId, contents: journal::JournalContents) {
+        let journal = contents.journal;
+        let file = format!("{}.jsonl", crate::text::neutral(journal.writer.as_str()));
+        if let Some(damage) = &contents.damage {
+            let text = format!("journal {file}, line {}: {}", damage.line, damage.reason);
+            let line = Some(damage.line);
+            let code = "journal-damaged";
+            self.problems.push(Problem { code, file: file.clone(), line, text });
+        }
+        let wrong = match journal.lines.first().map(|line| &line.event) {
+            None => None,
+            Some(Event::WriterOpened(opened)) if opened.session_id == *id => None,
+            Some(Event::WriterOpened(opened)) => {
+                let other = crate::text::short(opened.session_id.as_str(), 60);
+                Some(format!("journal {file} is of session {other}"))
+            }
+            Some(_) => Some(format!("journal {file} does not begin with its writer")),
+        };
+        if let Some(text) = wrong {
+            self.problems.push(Problem { code: "journal-foreign", file, line: Some(1), text });
+        }
+        self.states.push(JournalState {
+            path: layout.journal(id, &journal.writer),
+            writer: journal.writer.clone(),
+            lines: journal.lines.len() as u64,
+            torn_bytes: contents.torn_bytes,
+            damage: contents.damage,
+        });
+        self.lines.push(journal);
+    }
+}

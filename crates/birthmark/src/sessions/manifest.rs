@@ -1,0 +1,300 @@
+//! Holding a manifest against the journals that it says it was folded from.
+//!
+//! The rules are those of the stored format: a manifest whose `session_id` is not
+//! that of its file name, or that names our format but no heads, is *edited*; with
+//! journals it is compared, value by value, with the fold up to its heads; without
+//! journals it is *not bound*, unless journals of a finished session lie about that
+//! no manifest speaks of, for then this one may be theirs under another name.
+
+use std::collections::BTreeMap;
+
+use birthmark_core::event::{
+    ArtifactOpened, ArtifactSealed, Outcome, ProcessIdentity, RunEnded,
+};
+use birthmark_core::schema::MANIFEST_FORMAT;
+use birthmark_core::session::{
+    self, Artifact, ArtifactState, Head, Journal, Run, Session,
+};
+use birthmark_core::{Fields, RunId, SessionId, Timestamp, WriterId};
+use serde_json::Value;
+
+use super::{JournalState, ManifestState, Problem};
+
+/// At most this many differences are named.
+const MOST_DIFFERENCES: usize = 20;
+
+/// What the heads of a manifest ask of the journals, and where they fall short.
+pub(super) fn missing_lines(
+    heads: &BTreeMap<WriterId, Head>,
+    journals: &[Journal],
+    states: &[JournalState],
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (writer, head) in heads {
+        let name = format!("{writer}.jsonl");
+        let Some(journal) = journals.iter().find(|journal| journal.writer == *writer) else {
+            if !states.iter().any(|state| state.writer == *writer) {
+                problems.push(Problem {
+                    code: "journal-deleted",
+                    file: name.clone(),
+                    line: None,
+                    text: format!("journal {name} is gone; the manifest was folded from it"),
+                });
+            }
+            continue;
+        };
+        let damaged = states.iter().any(|state| state.writer == *writer && state.damage.is_some());
+        let have = journal.lines.len() as u64;
+        if have <= head.seq && !damaged {
+            let text = format!(
+                "journal {name} ends after line {have}, but the manifest was folded from {} lines",
+                head.seq.saturating_add(1)
+            );
+            problems.push(Problem { code: "journal-cut", file: name, line: Some(have + 1), text });
+        }
+    }
+    problems
+}
+
+/// What a manifest is, beside journals of its own session.
+pub(super) fn judge_bound(
+    manifest: &Fields,
+    journals: &[Journal],
+    short: bool,
+) -> ManifestState {
+    let Some(heads) = session::manifest_heads(manifest) else {
+        return ManifestState::Edited { what: vec!["heads: they are missing".to_owned()] };
+    };
+    let mut what = Vec::new();
+    for (writer, head) in &heads {
+        let line = journals
+            .iter()
+            .find(|journal| journal.writer == *writer)
+            .and_then(|journal| journal.lines.iter().find(|line| line.seq == head.seq));
+        if line.is_some_and(|line| line.sum != head.sum) {
+            what.push(format!("heads.{writer}.sum: not that of line {}", head.seq + 1));
+        }
+    }
+    if short && what.is_empty() {
+        return ManifestState::Unfounded;
+    }
+    let folded = session::manifest(&session::fold_up_to(journals, &heads));
+    if what.is_empty() {
+        differences("", &Value::Object(folded), &Value::Object(manifest.clone()), &mut what);
+    }
+    if !what.is_empty() {
+        return ManifestState::Edited { what };
+    }
+    let newer = journals.iter().any(|journal| {
+        let last = journal.lines.last().map(|line| line.seq);
+        heads.get(&journal.writer).map(|head| head.seq) < last
+    });
+    if newer { ManifestState::Stale } else { ManifestState::Current }
+}
+
+/// Whether a manifest says that it is ours.
+pub(super) fn names_our_format(manifest: &Fields) -> bool {
+    let family = MANIFEST_FORMAT.trim_end_matches(|c: char| c.is_ascii_digit());
+    manifest.get("birthmark").and_then(Value::as_str).is_some_and(|name| name.starts_with(family))
+}
+
+/// Names every place where `found` is not `wanted`, by its path.
+pub(crate) fn differences(path: &str, wanted: &Value, found: &Value, out: &mut Vec<String>) {
+    if out.len() >= MOST_DIFFERENCES || wanted == found {
+        return;
+    }
+    match (wanted, found) {
+        (Value::Object(wanted), Value::Object(found)) => {
+            for (key, value) in wanted {
+                match found.get(key) {
+                    Some(other) => differences(&joined(path, key), value, other, out),
+                    None => out.push(format!("{}: it is missing", joined(path, key))),
+                }
+            }
+            let added = found.keys().filter(|key| !wanted.contains_key(*key));
+            out.extend(added.map(|key| format!("{}: it was added", joined(path, key))));
+        }
+        (Value::Array(wanted), Value::Array(found)) => {
+            for (place, (value, other)) in wanted.iter().zip(found).enumerate() {
+                differences(&format!("{path}[{place}]"), value, other, out);
+            }
+            if wanted.len() != found.len() {
+                out.push(format!("{path}: {} entries, not {}", found.len(), wanted.len()));
+            }
+        }
+        _ => out.push(format!("{path}: {}, not {}", brief(found), brief(wanted))),
+    }
+    out.truncate(MOST_DIFFERENCES);
+}
+
+fn joined(path: &str, key: &str) -> String {
+    let key = crate::text::short(key, 60);
+    if path.is_empty() { key } else { format!("{path}.{key}") }
+}
+
+fn brief(value: &Value) -> String {
+    crate::text::short(&value.to_string(), 80)
+}
+
+/// A session as far as its manifest alone tells of it: for one that was copied
+/// without its journals, or that another helper wrote.
+pub(super) fn session_of(manifest: &Fields, id: &SessionId) -> Session {
+    let object = |name: &str| match manifest.get(name) {
+        Some(Value::Object(fields)) => fields.clone(),
+        _ => Fields::new(),
+    };
+    let list = |name: &str| match manifest.get(name) {
+        Some(Value::Array(values)) => values.clone(),
+        _ => Vec::new(),
+    };
+    let mut code: Fields = manifest
+        .iter()
+        .filter(|(name, _)| name.starts_with("git_") || name.starts_with("script_"))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    for name in ["unknown", "declared"] {
+        if let Some(value) = manifest.get(name) {
+            code.insert(name.to_owned(), value.clone());
+        }
+    }
+    let outcome: Option<Outcome> =
+        manifest.get("outcome").and_then(|value| serde_json::from_value(value.clone()).ok());
+    let runs: Vec<Run> = list("runs").iter().filter_map(run_of).collect();
+    let start = time(manifest, "session_start");
+    let end = time(manifest, "session_end");
+    Session {
+        id: Some(id.clone()),
+        uuid: text(manifest, "session_uuid"),
+        start,
+        planned: list("planned_artifacts")
+            .iter()
+            .filter_map(|plan| plan.as_str().map(str::to_owned))
+            .collect(),
+        given: object("given"),
+        code,
+        code_details: object("code"),
+        environment: object("environment"),
+        artifacts: list("artifacts_generated").iter().filter_map(artifact_of).collect(),
+        used: list("used")
+            .into_iter()
+            .filter_map(|used| if let Value::Object(used) = used { Some(used) } else { None })
+            .collect(),
+        last_heard: end.max(start).max(runs.iter().map(|run| run.last_heard).max()),
+        end: end.zip(outcome),
+        runs,
+        ..Session::default()
+    }
+}
+
+fn text(fields: &Fields, name: &str) -> Option<String> {
+    fields.get(name)?.as_str().map(str::to_owned)
+}
+
+fn time(fields: &Fields, name: &str) -> Option<Timestamp> {
+    fields.get(name)?.as_str()?.parse().ok()
+}
+
+fn run_of(value: &Value) -> Option<Run> {
+    let fields = value.as_object()?;
+    let start = time(fields, "start").unwrap_or_default();
+    let ended: Option<RunEnded> = serde_json::from_value(value.clone()).ok();
+    let end = time(fields, "end").zip(ended);
+    let strings = |name: &str| -> Vec<String> {
+        let list = fields.get(name).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
+    };
+    Some(Run {
+        id: RunId::from_text(text(fields, "run_id").unwrap_or_default()),
+        process: ProcessIdentity {
+            host: text(fields, "host").unwrap_or_default(),
+            boot_id: None,
+            pid: 0,
+            pid_start: None,
+            pid_namespace: None,
+        },
+        script_name: text(fields, "script_name"),
+        argv: strings("argv"),
+        rank: fields.get("rank").and_then(Value::as_u64).and_then(|n| n.try_into().ok()).unwrap_or(0),
+        start,
+        last_heard: end.as_ref().map_or(start, |(time, _)| *time),
+        end,
+        drift: strings("drift"),
+    })
+}
+
+fn artifact_of(value: &Value) -> Option<Artifact> {
+    let fields = value.as_object()?;
+    let file = text(fields, "file")?;
+    let artifact_type = text(fields, "type").unwrap_or_default();
+    let when = time(fields, "timestamp").unwrap_or_default();
+    let number = |name: &str| fields.get(name).and_then(Value::as_u64);
+    let state = text(fields, "state");
+    let (size, records, digest) = (number("size").unwrap_or(0), number("records"), text(fields, "digest"));
+    let mut birthmark = Fields::new();
+    if let Some(inputs) = fields.get("inputs") {
+        birthmark.insert("inputs".to_owned(), inputs.clone());
+    }
+    let format = if records.is_some() { "jsonl" } else { "" }.to_owned();
+    let told = if state.as_deref() == Some("open") {
+        ArtifactState::Open(ArtifactOpened {
+            file: file.clone(),
+            artifact_type,
+            format,
+            birthmark,
+            continued_bytes: 0,
+            continued_records: 0,
+        })
+    } else {
+        ArtifactState::Sealed(ArtifactSealed {
+            file: file.clone(),
+            file_bytes: text(fields, "file_bytes"),
+            artifact_type,
+            format,
+            timestamp: when,
+            size,
+            records,
+            digest: digest.clone(),
+            content_digest: text(fields, "content_digest"),
+            birthmark,
+            notes: Fields::new(),
+        })
+    };
+    Some(Artifact {
+        file,
+        run: text(fields, "run_id").map(RunId::from_text),
+        state: told,
+        time: when,
+        size,
+        records,
+        digest,
+        removed: (state.as_deref() == Some("removed")).then(|| "removed".to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_difference_is_named_by_its_path() {
+        let wanted = json!({"a": {"b": [1, 2]}, "c": 1.0, "d": null});
+        let found = json!({"a": {"b": [1, 3, 4]}, "c": 1.0, "e": 0});
+        let mut out = Vec::new();
+        differences("", &wanted, &found, &mut out);
+        assert_eq!(
+            out,
+            ["a.b[1]: 3, not 2", "a.b: 3 entries, not 2", "d: it is missing", "e: it was added"]
+        );
+    }
+
+    #[test]
+    fn numbers_differ_by_their_text() {
+        let (a, b): (Value, Value) =
+            (serde_json::from_str("1.0").unwrap(), serde_json::from_str("1.00").unwrap());
+        let mut out = Vec::new();
+        differences("n", &a, &b, &mut out);
+        assert_eq!(out, ["n: 1.00, not 1.0"]);
+    }
+}

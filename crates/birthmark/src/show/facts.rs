@@ -1,0 +1,204 @@
+//! What the store knows of a file beyond what the file says: its session, its machine,
+//! what was recorded of it.
+
+use birthmark_core::birthmark::Fields;
+use birthmark_core::session::{Artifact, Status};
+use birthmark_core::{SessionId, Timestamp};
+use serde_json::{Value, json};
+
+use crate::project::Project;
+use crate::sessions::{self, Loaded};
+
+/// The facts of a session that stand once for all its artifacts.
+#[derive(Debug, Clone)]
+pub struct SessionFacts {
+    /// The session.
+    pub id: SessionId,
+    /// Its status.
+    pub status: Status,
+    /// When it began, as it was written.
+    pub start: Option<String>,
+    /// When it ended.
+    pub end: Option<Timestamp>,
+    /// When something was last heard of it.
+    pub last_heard: Option<Timestamp>,
+    /// The host.
+    pub host: Option<String>,
+    /// The environment, the origin's seven keys first.
+    pub environment: Fields,
+    /// The code fields as first seen: `git_*`, `unknown`, `declared`.
+    pub code: Fields,
+    /// What stands behind them: counts, changed files.
+    pub code_details: Fields,
+    /// Scripts of its runs, each once.
+    pub scripts: Vec<String>,
+    /// Runs, and how many did not complete.
+    pub runs: (usize, usize),
+    /// What it read.
+    pub used: Vec<Fields>,
+    /// What changed in the code while it ran.
+    pub drift: Vec<String>,
+    /// The word for its manifest.
+    pub manifest: &'static str,
+    /// What is wrong with journals or manifest.
+    pub problems: Vec<String>,
+}
+
+/// What was recorded of one artifact.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Path as stored.
+    pub file: String,
+    /// `sealed`, `open` or `removed`.
+    pub state: &'static str,
+    /// When it was last told of.
+    pub time: Timestamp,
+    /// Bytes.
+    pub size: u64,
+    /// Records.
+    pub records: Option<u64>,
+    /// Digest of the bytes.
+    pub digest: Option<String>,
+    /// Digest of the bytes without birthmarks.
+    pub content_digest: Option<String>,
+    /// The whole birthmark.
+    pub birthmark: Fields,
+    /// Facts of the writing: NaN counts, cut tails, that it was stopped.
+    pub notes: Fields,
+}
+
+impl SessionFacts {
+    /// The facts of a loaded session.
+    pub fn of(loaded: &Loaded, now: Timestamp) -> Self {
+        let session = &loaded.session;
+        let mut scripts: Vec<String> = Vec::new();
+        for script in session.runs.iter().filter_map(|run| run.script_name.clone()) {
+            if !scripts.contains(&script) {
+                scripts.push(script);
+            }
+        }
+        let not_completed = session
+            .runs
+            .iter()
+            .filter(|run| {
+                use birthmark_core::event::Outcome::Completed;
+                run.end.as_ref().is_none_or(|(_, ended)| ended.outcome != Completed)
+            })
+            .count();
+        let mut problems: Vec<String> =
+            loaded.problems.iter().map(|problem| problem.text.clone()).collect();
+        if let sessions::ManifestState::Edited { what } = &loaded.manifest {
+            problems.push(format!("manifest edited: {}", what.join("; ")));
+        }
+        Self {
+            id: loaded.id.clone(),
+            status: loaded.status(now),
+            start: loaded.start_text(),
+            end: session.end.map(|(time, _)| time),
+            last_heard: session.last_heard,
+            host: loaded.host().map(str::to_owned),
+            environment: session.environment.clone(),
+            code: session.code.clone(),
+            code_details: session.code_details.clone(),
+            scripts,
+            runs: (session.runs.len(), not_completed),
+            used: session.used.clone(),
+            drift: session.runs.iter().flat_map(|run| run.drift.clone()).collect(),
+            manifest: loaded.manifest.word(),
+            problems,
+        }
+    }
+
+    /// The facts as JSON.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "session_id": self.id.as_str(),
+            "status": self.status.word(),
+            "session_start": self.start,
+            "session_end": self.end.map(|time| time.to_string()),
+            "last_heard": self.last_heard.map(|time| time.to_string()),
+            "host": self.host,
+            "environment": self.environment,
+            "code": self.code,
+            "code_details": self.code_details,
+            "scripts": self.scripts,
+            "runs": self.runs.0,
+            "runs_not_completed": self.runs.1,
+            "used": self.used,
+            "drift": self.drift,
+            "manifest": self.manifest,
+            "problems": self.problems,
+        })
+    }
+}
+
+impl Recorded {
+    /// What was recorded of an artifact.
+    pub fn of(artifact: &Artifact) -> Self {
+        let sealed = artifact.sealed();
+        Self {
+            file: artifact.file.clone(),
+            state: match (&artifact.removed, sealed) {
+                (Some(_), _) => "removed",
+                (None, Some(_)) => "sealed",
+                (None, None) => "open",
+            },
+            time: artifact.time,
+            size: artifact.size,
+            records: artifact.records,
+            digest: artifact.digest.clone(),
+            content_digest: sealed.and_then(|sealed| sealed.content_digest.clone()),
+            birthmark: artifact.birthmark().clone(),
+            notes: sealed.map(|sealed| sealed.notes.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// What was recorded, as JSON; the birthmark stands elsewhere.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "file": self.file,
+            "state": self.state,
+            "timestamp": self.time.to_string(),
+            "size": self.size,
+            "records": self.records,
+            "digest": self.digest,
+            "content_digest": self.content_digest,
+            "notes": self.notes,
+        })
+    }
+}
+
+/// Looks up the session of a birthmark, and what it recorded of the file. The error is
+/// the reason why nothing is known.
+pub(super) fn join(
+    project: &Project,
+    id: Option<&str>,
+    stored: &str,
+    now: Timestamp,
+) -> (Result<SessionFacts, String>, Option<Recorded>) {
+    let Some(id) = id else {
+        return (Err("not bound to a session".to_owned()), None);
+    };
+    if !SessionId::is_well_formed(id) {
+        return (Err("its session_id is no session's name".to_owned()), None);
+    }
+    match sessions::load(project, &SessionId::from_text(id)) {
+        Ok(loaded) => {
+            let name = stored.rsplit('/').next().unwrap_or(stored);
+            let artifacts = &loaded.session.artifacts;
+            let exact = artifacts.iter().find(|artifact| artifact.file == stored);
+            let artifact = exact.or_else(|| {
+                // A store that was copied under another name keeps the ends of its paths.
+                let mut same = artifacts
+                    .iter()
+                    .filter(|artifact| artifact.file.rsplit('/').next() == Some(name));
+                same.next().filter(|_| same.next().is_none())
+            });
+            (Ok(SessionFacts::of(&loaded, now)), artifact.map(Recorded::of))
+        }
+        Err(error) if error.code() == "session-unknown" => {
+            (Err(format!("session {} is not here", crate::text::short(id, 60))), None)
+        }
+        Err(error) => (Err(error.whole()), None),
+    }
+}

@@ -1,0 +1,138 @@
+//! The birthmarks of a JSONL file, or of one of its records.
+//!
+//! A file is read to its end without parsing a record: where a line ends in a
+//! birthmark of the same shape as the one before, only that end is looked at. So a
+//! line whose *record* is broken may not be noticed here; `verify` notices it.
+
+use std::fs::File;
+use std::io;
+
+use birthmark_core::json;
+
+use super::columns::{Columns, Varying};
+use crate::lines::{self, Line, MarkKind, Marks, Sink, Step};
+use birthmark_core::birthmark::Fields;
+
+/// What stands before a birthmark that was spliced in last.
+const KEY: &[u8] = b"\"metadata\": ";
+
+/// What was found in a JSONL file.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub same: Fields,
+    pub varies: Vec<Varying>,
+    pub records: u64,
+    pub unstamped: u64,
+    pub foreign: u64,
+    pub bad_lines: u64,
+    pub first_bad: Option<(u64, String)>,
+    pub kind: Option<MarkKind>,
+    pub truncated: bool,
+}
+
+#[derive(Default)]
+struct Reading {
+    found: Found,
+    marks: Marks,
+    columns: Columns,
+}
+
+/// Reads a whole file.
+pub(super) fn read_all(file: &mut File) -> io::Result<Found> {
+    let mut reading = Reading::default();
+    lines::read(file, &mut reading)?;
+    let Reading { mut found, columns, .. } = reading;
+    found.truncated = columns.truncated;
+    (found.same, found.varies) = columns.finish();
+    Ok(found)
+}
+
+/// The place of a birthmark at the very end of a line, by its key alone.
+fn at_the_end(record: &[u8]) -> Option<&[u8]> {
+    let body = record.strip_suffix(b"}")?;
+    let from = body.len().saturating_sub(64 << 10);
+    let at = from + memchr::memmem::rfind(&body[from..], KEY)?;
+    // A quote after a backslash would be one within a string.
+    (at == 0 || body[at - 1] != b'\\').then(|| &body[at + KEY.len()..])
+}
+
+impl Sink for Reading {
+    fn bytes(&mut self, _bytes: &[u8]) {}
+
+    fn line(&mut self, line: Line<'_>) -> bool {
+        if line.is_blank() {
+            return true;
+        }
+        if self.found.kind == Some(MarkKind::Metadata)
+            && let Some(raw) = at_the_end(line.record)
+            && self.marks.step_on_sight(raw)
+        {
+            self.columns.take(&self.marks, Step::Same);
+            self.found.records += 1;
+            return true;
+        }
+        self.look(&line);
+        true
+    }
+}
+
+impl Reading {
+    fn look(&mut self, line: &Line<'_>) {
+        let scanned = if line.too_long { None } else { Some(json::scan_object(line.record)) };
+        let object = match scanned {
+            Some(Ok(object)) => object,
+            other => {
+                self.found.bad_lines += 1;
+                if self.found.first_bad.is_none() {
+                    let why = other.and_then(Result::err).map_or_else(
+                        || "it is longer than 256 MB".to_owned(),
+                        |error| lines::fault_of(line, &error),
+                    );
+                    self.found.first_bad = Some((line.number, why));
+                }
+                return;
+            }
+        };
+        self.found.records += 1;
+        let step = self.marks.step(line.record, &object);
+        self.columns.take(&self.marks, step);
+        if step == Step::None {
+            self.found.unstamped += 1;
+            return;
+        }
+        let kind = self.marks.kind();
+        self.found.foreign += u64::from(kind == Some(MarkKind::Foreign));
+        if self.found.kind.is_none_or(|known| known == MarkKind::Foreign) {
+            self.found.kind = kind;
+        }
+    }
+}
+
+/// One line of a file, or why there is none.
+pub(super) struct OneLine {
+    wanted: u64,
+    pub last: u64,
+    pub record: Option<Vec<u8>>,
+    pub too_long: bool,
+}
+
+/// Reads up to one line.
+pub(super) fn read_one(file: &mut File, wanted: u64) -> io::Result<OneLine> {
+    let mut one = OneLine { wanted, last: 0, record: None, too_long: false };
+    lines::read(file, &mut one)?;
+    Ok(one)
+}
+
+impl Sink for OneLine {
+    fn bytes(&mut self, _bytes: &[u8]) {}
+
+    fn line(&mut self, line: Line<'_>) -> bool {
+        self.last = line.number;
+        if line.number < self.wanted {
+            return true;
+        }
+        self.too_long = line.too_long;
+        self.record = Some(line.record.to_vec());
+        false
+    }
+}

@@ -1,0 +1,409 @@
+//! What is known of a file, in lines for people.
+//!
+//! The answer first: kind, number, size, time. Then the questions in the order in which
+//! they are asked: which code, which model, was the template off, which params. *Unknown*
+//! is always there, even when it is nothing.
+
+use birthmark_core::Timestamp;
+use birthmark_core::birthmark::{self, Group};
+use birthmark_core::timestamp::{render_age, render_local};
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::{Shown, Varying, What};
+use crate::text::{self, plain, short};
+
+/// Width of the first column.
+const LABEL: usize = 9;
+/// Longest value of a user's own field.
+const LONGEST: usize = 60;
+
+struct Page {
+    text: String,
+    width: usize,
+}
+
+impl Page {
+    /// A line with its label; parts that do not fit go on the next, indented.
+    fn put(&mut self, label: &str, parts: &[String]) {
+        let room = self.width.saturating_sub(LABEL).max(30);
+        let mut line = String::new();
+        let mut first = true;
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            let used = line.chars().count();
+            if used > 0 && used + 2 + part.chars().count() > room {
+                self.line(if first { label } else { "" }, &line);
+                first = false;
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push_str("  ");
+            }
+            line.push_str(part);
+        }
+        if !line.is_empty() {
+            self.line(if first { label } else { "" }, &line);
+        }
+    }
+
+    fn line(&mut self, label: &str, text: &str) {
+        self.text.push_str(&format!("{label:<LABEL$}{text}\n"));
+    }
+}
+
+/// The lines, without colour; times in `zone`, at most about `width` characters wide.
+pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> String {
+    let mut page = Page { text: String::new(), width };
+    page.text.push_str(&headline(shown, now, zone));
+    page.text.push_str("\n\n");
+    if shown.what == What::Session {
+        session_lines(&mut page, shown);
+    } else if shown.what != What::Unstamped {
+        page.put("code", &code(shown));
+        page.put("model", &model(shown));
+        page.put("template", &template(shown));
+        page.put("params", &params(shown));
+        page.put("varies", &shown.varies.iter().filter_map(varies).collect::<Vec<_>>());
+        page.put("models", &models(shown));
+        page.put("dataset", &dataset(shown));
+        page.put("from", &inputs(shown));
+        page.put("digest", &digests(shown));
+        page.put("session", &session(shown, now));
+    }
+    if let Some(session) = &shown.session {
+        for problem in &session.problems {
+            page.put("problem", &[text::neutral(problem).into_owned()]);
+        }
+        page.put("drift", &session.drift.iter().map(|line| short(line, 100)).collect::<Vec<_>>());
+    }
+    if shown.foreign {
+        page.put("made by", &["another helper: no field `birthmark` names our format".to_owned()]);
+    }
+    if !shown.declared.is_empty() {
+        let names: Vec<String> = shown.declared.iter().map(|name| short(name, LONGEST)).collect();
+        page.put("declared", &[format!("{} (asserted, not observed)", names.join(", "))]);
+    }
+    page.put("unknown", &unknown(shown));
+    match shown.what {
+        What::Records => {
+            let name = text::neutral(&shown.name).into_owned();
+            page.text.push_str(&format!("\none record: birthmark show {name}:1\n"));
+        }
+        What::Unstamped => {
+            page.text.push_str("\ntry: birthmark stamp FILE\n");
+        }
+        _ => {}
+    }
+    page.text
+}
+
+fn headline(shown: &Shown, now: Timestamp, zone: &TimeZone) -> String {
+    let mut parts = Vec::new();
+    match shown.what {
+        What::Session => parts.push(format!("session {}", text::neutral(&shown.name))),
+        What::Unstamped => parts.push(format!("{}: no birthmark", text::neutral(&shown.name))),
+        _ => parts.push(shown.get("artifact_type").map_or_else(
+            || "artifact of no type".to_owned(),
+            |found| short(&plain(found), LONGEST),
+        )),
+    }
+    match shown.what {
+        What::Record => parts.push(format!("record at line {}", shown.line.unwrap_or(0))),
+        What::Report => parts.push("report".to_owned()),
+        What::Folder => parts.push("folder".to_owned()),
+        _ => {}
+    }
+    if shown.what == What::Records {
+        parts.extend(shown.records.map(|records| text::count(records, "record")));
+        if shown.unstamped > 0 {
+            parts.push(format!("{} of them unstamped", text::grouped(shown.unstamped)));
+        }
+        if let (bad @ 1.., Some((line, why))) = (shown.bad_lines.0, &shown.bad_lines.1) {
+            let lines = text::count(bad, "bad line");
+            parts.push(format!("{lines} (line {line}: {})", text::neutral(why)));
+        }
+    }
+    if shown.what != What::Record {
+        parts.extend(shown.size.map(text::bytes));
+    }
+    parts.extend(when(shown, now, zone));
+    parts.join(" · ")
+}
+
+fn when(shown: &Shown, now: Timestamp, zone: &TimeZone) -> Option<String> {
+    let varying = shown.varies.iter().find(|varying| varying.name == "timestamp");
+    let own = shown.birthmark.get("timestamp").or(varying.and_then(|found| found.max.as_ref()));
+    let text = match own.and_then(Value::as_str) {
+        Some(text) => text.to_owned(),
+        None => shown.session.as_ref()?.start.clone()?,
+    };
+    Some(match text.parse::<Timestamp>() {
+        Ok(time) => format!("{} ({})", render_local(time, zone), render_age(time, now)),
+        // A time without an offset: which moment it means is not known.
+        Err(_) => format!("{} (no time zone)", short(&text, 40)),
+    })
+}
+
+fn word(shown: &Shown, name: &str) -> Option<String> {
+    shown.get(name).filter(|value| !value.is_null()).map(|value| short(&plain(value), LONGEST))
+}
+
+fn code(shown: &Shown) -> Vec<String> {
+    let commit = match shown.varies.iter().find(|varying| varying.name == "git_commit") {
+        Some(varying) => {
+            let count = varying.distinct.map_or("many".to_owned(), |count| count.to_string());
+            format!("{count} commits")
+        }
+        None => word(shown, "git_commit")
+            .map_or_else(|| "commit unknown".to_owned(), |hex| hex.chars().take(7).collect()),
+    };
+    let mut state = Vec::new();
+    if let Some(branch) = word(shown, "git_branch") {
+        state.push(format!("{commit} {branch}"));
+    } else {
+        let detached = shown.get("git_branch").is_some() && !shown.unknown.contains_key("git_branch");
+        state.push(if detached { format!("{commit} detached") } else { commit });
+    }
+    state.push(dirty(shown));
+    if let Some(pushed) = shown.get("git_pushed") {
+        state.push(match pushed {
+            Value::Bool(true) => "pushed".to_owned(),
+            Value::Bool(false) => "not pushed".to_owned(),
+            _ => "pushed unknown".to_owned(),
+        });
+    }
+    let mut parts = vec![state.join(", ")];
+    parts.extend(word(shown, "script_name"));
+    parts.extend(word(shown, "git_remote"));
+    parts
+}
+
+fn dirty(shown: &Shown) -> String {
+    if shown.varies.iter().any(|varying| varying.name == "git_dirty") {
+        return "clean in part".to_owned();
+    }
+    match shown.get("git_dirty") {
+        Some(Value::Bool(false)) => "clean".to_owned(),
+        Some(Value::Bool(true)) => match word(shown, "git_snapshot") {
+            Some(hex) => format!("dirty, kept as {}", hex.chars().take(7).collect::<String>()),
+            None => "dirty".to_owned(),
+        },
+        _ => "dirty unknown".to_owned(),
+    }
+}
+
+fn model(shown: &Shown) -> Vec<String> {
+    let mut parts: Vec<String> =
+        ["model_name", "quantization"].iter().filter_map(|name| word(shown, name)).collect();
+    parts.extend(word(shown, "model_revision").map(|revision| revision.chars().take(12).collect()));
+    parts.extend(shown.get("model_digest").and_then(Value::as_str).map(short_digest));
+    parts.extend(word(shown, "loader_version").map(|loader| format!("loader {loader}")));
+    parts
+}
+
+/// `blake3:9ab1c0…`: enough to tell two apart by eye.
+fn short_digest(digest: &str) -> String {
+    match digest.split_once(':') {
+        Some((name, hex)) if hex.len() > 12 && hex.is_ascii() => {
+            format!("{}:{}…", text::neutral(name), text::neutral(&hex[..8]))
+        }
+        _ => short(digest, 30),
+    }
+}
+
+fn template(shown: &Shown) -> Vec<String> {
+    let state = match shown.get("template_disabled") {
+        Some(Value::Bool(true)) => "off",
+        Some(Value::Bool(false)) => "on",
+        _ => return Vec::new(),
+    };
+    let of = word(shown, "sentinel_tests").map(|count| format!("{count} sentinels"));
+    let proof = match (shown.get("sentinel_tests_passed"), of) {
+        (Some(Value::Bool(true)), Some(of)) => format!("proved: {of}"),
+        (Some(Value::Bool(true)), None) => "proved by sentinels".to_owned(),
+        (Some(Value::Bool(false)), Some(of)) => format!("NOT proved: {of} passed"),
+        (Some(Value::Bool(false)), None) => "NOT proved: sentinels failed".to_owned(),
+        _ => "not proved".to_owned(),
+    };
+    vec![format!("{state} ({proof})")]
+}
+
+/// What was chosen: the params of the table, then the user's own fields.
+fn params(shown: &Shown) -> Vec<String> {
+    let told_elsewhere = ["sentinel_tests", "digest"];
+    let recorded = shown.recorded.as_ref().map(|recorded| &recorded.birthmark);
+    let all = shown.birthmark.iter().chain(recorded.into_iter().flatten());
+    let mut seen = Vec::new();
+    let mut parts = Vec::new();
+    for (name, value) in all {
+        let known = birthmark::rule(name).map(|rule| rule.group);
+        let varies = shown.varies.iter().any(|varying| varying.name == *name);
+        let wanted = known.is_none_or(|group| group == Group::Params);
+        if !wanted || varies || seen.contains(&name) || told_elsewhere.contains(&name.as_str()) {
+            continue;
+        }
+        seen.push(name);
+        parts.push(format!("{} {}", short(name, LONGEST), short(&plain(value), LONGEST)));
+    }
+    parts
+}
+
+fn varies(varying: &Varying) -> Option<String> {
+    let name = short(&varying.name, LONGEST);
+    if varying.name == "run_id" {
+        return None;
+    }
+    let cut = |value: &Value| short(&plain(value), 40);
+    Some(match (&varying.min, &varying.max) {
+        (Some(min), Some(max)) if varying.name == "timestamp" => {
+            format!("{name} {}..{}", clock(min), clock(max))
+        }
+        (Some(min), Some(max)) if min.is_number() && min != max => {
+            format!("{name} {}..{}", cut(min), cut(max))
+        }
+        _ if !varying.values.is_empty() && varying.values.len() <= 4 => {
+            let values: Vec<String> = varying.values.iter().map(|(value, _)| cut(value)).collect();
+            format!("{name} {}", values.join(" | "))
+        }
+        _ => match varying.distinct {
+            Some(count) => format!("{name} ({count} values)"),
+            None => format!("{name} (many values)"),
+        },
+    })
+}
+
+/// The time of day of a timestamp, as stored (UTC).
+fn clock(value: &Value) -> String {
+    let text = plain(value);
+    text.get(11..19).map_or_else(|| short(&text, 40), str::to_owned)
+}
+
+fn object_parts(value: &Value) -> Vec<String> {
+    let Value::Object(fields) = value else { return vec![short(&plain(value), LONGEST)] };
+    let part = |(name, value): (&String, &Value)| {
+        let value = match value {
+            Value::Null => "not evaluated".to_owned(),
+            other => short(&plain(other), LONGEST),
+        };
+        format!("{} {value}", short(name, LONGEST))
+    };
+    fields.iter().map(part).collect()
+}
+
+fn models(shown: &Shown) -> Vec<String> {
+    shown.get("models").map(object_parts).unwrap_or_default()
+}
+
+fn dataset(shown: &Shown) -> Vec<String> {
+    let Some(dataset) = shown.get("dataset").filter(|dataset| !dataset.is_null()) else {
+        return Vec::new();
+    };
+    let Value::Object(fields) = dataset else { return object_parts(dataset) };
+    let text = |name: &str| fields.get(name).filter(|value| !value.is_null()).map(plain);
+    let mut parts = Vec::new();
+    parts.extend(text("name").map(|name| short(&name, LONGEST)));
+    parts.extend(text("size").map(|size| format!("{} records", short(&size, 30))));
+    parts.extend(text("source").map(|source| short(&source, LONGEST)));
+    parts.extend(text("digest").map(|digest| short_digest(&digest)));
+    parts.extend(text("version_sha").map(|sha| sha.chars().take(7).collect()));
+    parts
+}
+
+fn inputs(shown: &Shown) -> Vec<String> {
+    let listed = shown.get("inputs").and_then(Value::as_array).cloned().unwrap_or_default();
+    let used = shown.session.as_ref().map(|session| session.used.clone()).unwrap_or_default();
+    let fallback: Vec<Value> =
+        if listed.is_empty() { used.into_iter().map(Value::Object).collect() } else { listed };
+    fallback.iter().map(input).collect()
+}
+
+fn input(input: &Value) -> String {
+    let text = |name: &str| input.get(name).and_then(Value::as_str);
+    let mut parts = Vec::new();
+    parts.extend(text("role").map(|role| format!("{}:", short(role, 30))));
+    parts.extend(text("file").or_else(|| text("name")).map(|name| short(name, LONGEST)));
+    parts.extend(text("digest").map(short_digest));
+    let version = text("version_sha").or_else(|| text("model_revision"));
+    parts.extend(version.map(|sha| short(&sha.chars().take(7).collect::<String>(), 7)));
+    parts.join(" ")
+}
+
+fn digests(shown: &Shown) -> Vec<String> {
+    let recorded = shown.recorded.as_ref().and_then(|recorded| recorded.digest.as_deref());
+    let own = shown.birthmark.get("digest").and_then(Value::as_str);
+    recorded.or(own).map(|digest| format!("{} as recorded", short_digest(digest))).into_iter().collect()
+}
+
+fn session(shown: &Shown, now: Timestamp) -> Vec<String> {
+    let Some(session) = &shown.session else {
+        return vec![match shown.get("session_id").and_then(Value::as_str) {
+            Some(id) => format!("{} (not here)", short(id, LONGEST)),
+            None => "none".to_owned(),
+        }];
+    };
+    let mut text = text::neutral(session.id.short()).into_owned();
+    if let Some(host) = &session.host {
+        text.push_str(&format!(" on {}", short(host, LONGEST)));
+    }
+    if let Some(gpu) = session.environment.get("gpu").filter(|gpu| !gpu.is_null()) {
+        text.push_str(&format!(" ({})", short(&plain(gpu), LONGEST)));
+    }
+    text.push_str(&format!(", {}", status(session, now)));
+    if let Some(varying) = shown.varies.iter().find(|varying| varying.name == "session_id") {
+        let count = varying.distinct.map_or("many".to_owned(), |count| count.to_string());
+        text.push_str(&format!("; the last of {count}"));
+    }
+    vec![text]
+}
+
+fn status(session: &super::SessionFacts, now: Timestamp) -> String {
+    use birthmark_core::session::Status;
+    match (session.status, session.last_heard) {
+        (Status::LastHeard, Some(time)) => format!("last heard {}", render_age(time, now)),
+        (status, _) => status.word().to_owned(),
+    }
+}
+
+fn session_lines(page: &mut Page, shown: &Shown) {
+    let (Some(facts), Some(summary)) = (&shown.session, &shown.summary) else { return };
+    page.put("status", &[facts.status.word().to_owned(), format!("manifest {}", facts.manifest)]);
+    page.put("code", &code(shown));
+    let mut host: Vec<String> = facts.host.iter().map(|host| short(host, LONGEST)).collect();
+    for name in ["gpu", "python", "torch", "transformers"] {
+        let found = facts.environment.get(name).filter(|value| !value.is_null());
+        let label = if name == "gpu" { String::new() } else { format!("{name} ") };
+        host.extend(found.map(|value| format!("{label}{}", short(&plain(value), 40))));
+    }
+    page.put("on", &host);
+    page.put("scripts", &facts.scripts.iter().map(|name| short(name, LONGEST)).collect::<Vec<_>>());
+    let list = |name: &str| summary.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    for plan in list("planned_artifacts") {
+        let outcome = match &plan["outcome"] {
+            Value::Object(short) => short
+                .get("short")
+                .map_or_else(|| "short".to_owned(), |short| format!("made {} of {}", short["made"], short["wanted"])),
+            word => plain(word),
+        };
+        page.put("planned", &[format!("{}: {outcome}", short(&plain(&plan["plan"]), LONGEST))]);
+    }
+    for artifact in list("artifacts_generated") {
+        let mut parts = vec![short(&plain(&artifact["file"]), 100)];
+        parts.push(short(&plain(&artifact["type"]), 40));
+        parts.extend(artifact["records"].as_u64().map(|records| text::count(records, "record")));
+        if artifact["state"] != "sealed" {
+            parts.push(plain(&artifact["state"]));
+        }
+        page.put("made", &parts);
+    }
+    page.put("from", &inputs(shown));
+}
+
+fn unknown(shown: &Shown) -> Vec<String> {
+    if shown.unknown.is_empty() {
+        return vec!["nothing".to_owned()];
+    }
+    let part = |(name, reason): (&String, &Value)| {
+        format!("{} ({})", short(name, LONGEST), short(&plain(reason), 100))
+    };
+    shown.unknown.iter().map(part).collect()
+}

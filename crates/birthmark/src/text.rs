@@ -1,0 +1,129 @@
+//! Text from data, made fit for a screen.
+//!
+//! A branch, a file name or a user's field may hold anything: escape sequences
+//! that recolour a terminal or write to its clipboard, overrides that turn text
+//! round, line ends that fake a line of ours. Here all of that is escaped, so
+//! that what is seen is what is there.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+/// The text with everything escaped that could act instead of being read: control
+/// characters, ESC, line and paragraph separators, bidirectional controls, invisible
+/// characters.
+pub fn neutral(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for each in text.chars() {
+        match each {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            each if acts(each) && u32::from(each) < 0x80 => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\x{:02x}", u32::from(each));
+            }
+            each if acts(each) => {
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(each));
+            }
+            each => out.push(each),
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn acts(each: char) -> bool {
+    each.is_control()
+        || matches!(each,
+            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// At most `most` characters of neutral text; what was cut is marked by `…`.
+pub fn short(text: &str, most: usize) -> String {
+    let text = neutral(text);
+    if text.chars().count() <= most {
+        return text.into_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A JSON value as a screen shows it: strings without quotes, the rest as JSON.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => neutral(text).into_owned(),
+        other => neutral(&other.to_string()).into_owned(),
+    }
+}
+
+/// `61 kB`, `4.2 GB`: decimal units, as disks and networks count.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if count < 1_000 {
+        return format!("{count} B");
+    }
+    let mut unit = 0;
+    let mut tenths = u128::from(count) / 100;
+    while tenths >= 9_995 && unit + 1 < UNITS.len() {
+        tenths /= 1_000;
+        unit += 1;
+    }
+    let name = UNITS.get(unit).copied().unwrap_or("PB");
+    if tenths < 100 {
+        format!("{}.{} {name}", tenths / 10, tenths % 10)
+    } else {
+        format!("{} {name}", (tenths + 5) / 10)
+    }
+}
+
+/// `1 record`, `40 records`, `1,000,000 records`.
+pub fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number))
+}
+
+/// A number with commas between groups of three, from five digits on.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    if digits.len() < 5 {
+        return digits;
+    }
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_acts_on_a_terminal_passes() {
+        let hostile = "a\x1b]52;c;aGk=\x07\u{202e}b\u{9b}31m\nc\u{200b}";
+        let shown = neutral(hostile);
+        assert!(!shown.chars().any(acts), "{shown}");
+        assert_eq!(shown, "a\\x1b]52;c;aGk=\\x07\\u{202e}b\\u{9b}31m\\nc\\u{200b}");
+        assert_eq!(neutral("Grüße 漢字"), "Grüße 漢字");
+    }
+
+    #[test]
+    fn sizes_and_counts_are_short() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(61_234), "61 kB");
+        assert_eq!(bytes(1_250), "1.2 kB");
+        assert_eq!(bytes(999_999), "1.0 MB");
+        assert_eq!(bytes(4_200_000_000), "4.2 GB");
+        assert_eq!(count(1, "record"), "1 record");
+        assert_eq!(count(1_000_000, "record"), "1,000,000 records");
+    }
+}

@@ -1,0 +1,293 @@
+//! Is it still what was recorded?
+//!
+//! The opposite of capture: it fails closed. Every claim of a birthmark is followed as
+//! far as this machine allows, and each thing gets one word:
+//!
+//! | word | means | exit |
+//! |---|---|---|
+//! | failed | bytes changed, a required field missing, no commit, manifest edited, journal damaged | 1 |
+//! | cannot tell | a claim that cannot be followed: commit or session not here | 2 |
+//! | caveat | as recorded, but: not pushed, dirty, declared, not bound … | 0 |
+//! | unstamped | carries no birthmark, and nothing lists it: not judged | 0 |
+//! | verified | as recorded | 0 |
+//!
+//! # Invariants
+//!
+//! * Nothing is written, executed or followed through a link.
+//! * Nothing is called verified by default: what was not proved is always said.
+//! * Memory does not grow with the number of records.
+//!
+//! # Limitations
+//!
+//! * Nothing is signed: whoever rewrites a file, its journals and its manifest together
+//!   is not noticed.
+//! * A plan that was not met fails a session that says it completed, and is a caveat of
+//!   one that was cut short.
+
+mod artifact;
+mod claims;
+mod commits;
+mod mark;
+mod records;
+pub mod render;
+pub mod report;
+mod session;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use birthmark_core::digest::{Algorithm, Digest};
+use birthmark_core::schema::SIDECAR_SUFFIX;
+use birthmark_core::{SessionId, Timestamp};
+use birthmark_store::layout::{Layout, STORE_NAME};
+use birthmark_store::digest;
+
+use crate::error::{Error, Result};
+use crate::project::{Project, plain};
+use crate::sessions;
+use crate::text;
+
+use claims::{Claims, Last};
+use commits::Commits;
+use mark::Judge;
+
+pub use render::render;
+pub use report::{Item, ItemKind, Reason, Report, Word};
+
+/// How far `verify` goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// A file without a birthmark fails.
+    pub require_stamped: bool,
+    /// Compare sizes alone; the report says so.
+    pub quick: bool,
+    /// Read the store's blobs too.
+    pub deep: bool,
+    /// The moment of asking: which sessions still run depends on it.
+    pub now: Timestamp,
+}
+
+impl Options {
+    /// The usual: read everything, judge what is stamped.
+    pub fn at(now: Timestamp) -> Self {
+        Self { require_stamped: false, quick: false, deep: false, now }
+    }
+}
+
+/// Folders that hold nothing of the user's making.
+const PASSED_BY: [&str; 6] = [STORE_NAME, ".git", ".hg", ".venv", "__pycache__", "node_modules"];
+
+/// Verifies files, folders, manifests and sessions (by id, prefix, or `last`).
+pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result<Report> {
+    let claims = Claims::read(project)?;
+    let mut wanted = Wanted { project, claims: &claims, files: BTreeSet::new(), sessions: BTreeSet::new(), whole: false };
+    for path in paths {
+        wanted.add(path)?;
+    }
+    let Wanted { files, sessions, whole, .. } = wanted;
+    let commits = Commits::open(project.root());
+    let mut judge = Judge { claims: &claims, commits };
+    let mut report = Report::default();
+    for path in &files {
+        let name = text::neutral(&project.stored_path(path)).into_owned();
+        report.items.push(if path.symlink_metadata().is_err() {
+            missing(&claims, path, name)
+        } else {
+            artifact::verify(&mut judge, path, &name, options)
+        });
+    }
+    for id in &sessions {
+        if let Some(loaded) = claims.sessions.get(id) {
+            report.items.push(session::verify(&mut judge, loaded, options.now));
+        }
+    }
+    if whole {
+        for (id, why) in &claims.unreadable {
+            let reason = Reason::failed("session-unreadable", text::neutral(why));
+            report.items.push(Item::new(id.as_str(), ItemKind::Session, "", vec![reason]));
+        }
+    }
+    if options.deep {
+        report.items.extend(blobs(&project.layout));
+    }
+    report.items.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    report.not_proved = not_proved(&report, options);
+    Ok(report)
+}
+
+/// A file that a session lists and that is not there.
+fn missing(claims: &Claims, path: &Path, name: String) -> Item {
+    let history = claims.of(path);
+    let reason = match history {
+        Some(history) if history.counts.is_empty() => {
+            Reason::caveat("file-missing", "it was opened, and nothing of it was ever counted")
+        }
+        Some(history) => Reason::failed(
+            "file-missing",
+            format!("it is not there, but session {} lists it", history.by),
+        ),
+        None => Reason::failed("file-missing", "its sidecar stands here without it"),
+    };
+    Item::new(name, ItemKind::Artifact, "", vec![reason])
+}
+
+fn not_proved(report: &Report, options: &Options) -> Vec<String> {
+    let mut lines = Vec::new();
+    if options.quick {
+        lines.push("the bytes (only sizes were compared)".to_owned());
+    }
+    let has = |code: &str| {
+        report.items.iter().filter(|item| item.reasons.iter().any(|r| r.code == code)).count()
+    };
+    let not_bound = has("not-bound");
+    if not_bound > 0 {
+        let things = text::count(not_bound as u64, "thing");
+        lines.push(format!("the bytes of {things} that no session vouches for"));
+    }
+    lines.push("who made them (nothing is signed)".to_owned());
+    lines
+}
+
+/// The store's blobs, each against its name.
+fn blobs(layout: &Layout) -> Vec<Item> {
+    let mut reasons = Vec::new();
+    let mut count = 0;
+    let folders = fs::read_dir(layout.objects()).into_iter().flatten().filter_map(|entry| entry.ok());
+    for folder in folders {
+        for entry in fs::read_dir(folder.path()).into_iter().flatten().filter_map(|entry| entry.ok()) {
+            let hex = format!(
+                "{}{}",
+                folder.file_name().to_string_lossy(),
+                entry.file_name().to_string_lossy()
+            );
+            let Ok(named) = format!("blake3:{hex}").parse::<Digest>() else { continue };
+            count += 1;
+            let found = digest::digest_file_as(&entry.path(), Algorithm::Blake3, None);
+            if found.map(|found| found.digest).ok() != Some(named) {
+                let text = format!("object {} is not what its name says", text::neutral(&hex));
+                reasons.push(Reason::failed("object-damaged", text));
+            }
+        }
+    }
+    if count == 0 {
+        return Vec::new();
+    }
+    vec![Item::new("objects", ItemKind::Store, text::count(count, "object"), reasons)]
+}
+
+/// What is to be judged, each thing once.
+struct Wanted<'a> {
+    project: &'a Project,
+    claims: &'a Claims,
+    files: BTreeSet<PathBuf>,
+    sessions: BTreeSet<SessionId>,
+    whole: bool,
+}
+
+impl Wanted<'_> {
+    fn add(&mut self, path: &Path) -> Result<()> {
+        let whole = plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+        if whole.symlink_metadata().is_err() {
+            return self.add_absent(path, &whole);
+        }
+        self.add_path(&whole);
+        Ok(())
+    }
+
+    /// A path where nothing is: a listed file that is gone, or the name of a session.
+    fn add_absent(&mut self, given: &Path, whole: &Path) -> Result<()> {
+        if self.claims.of(whole).is_some() {
+            self.files.insert(whole.to_owned());
+            return Ok(());
+        }
+        let name = given.to_string_lossy();
+        match sessions::resolve(self.project, &name) {
+            Ok(id) => self.add_session(&id),
+            Err(error) if error.code() == "session-ambiguous" => return Err(error),
+            Err(_) => {
+                let text = format!("no file or session `{}`", text::neutral(&name));
+                return Err(Error::usage("no-file", text)
+                    .with_hint("`birthmark session list` names the sessions"));
+            }
+        }
+        Ok(())
+    }
+
+    fn add_session(&mut self, id: &SessionId) {
+        self.sessions.insert(id.clone());
+        let Some(loaded) = self.claims.sessions.get(id) else { return };
+        for artifact in loaded.session.artifacts.iter().filter(|a| a.removed.is_none()) {
+            let bytes = artifact.sealed().and_then(|sealed| sealed.file_bytes.as_deref());
+            let path = sessions::locate(self.project, &artifact.file, bytes);
+            self.files.insert(plain(&path));
+        }
+    }
+
+    fn add_path(&mut self, path: &Path) {
+        if let Some(id) = Layout::session_of_manifest(path)
+            && self.project.layout.manifest(&id) == path
+        {
+            return self.add_session(&id);
+        }
+        if let Some(subject) = subject_of(path) {
+            self.files.insert(subject);
+            return;
+        }
+        let sidecar = Layout::sidecar(path).symlink_metadata().is_ok();
+        if !path.is_dir() || path.is_symlink() || sidecar || self.claims.of(path).is_some() {
+            self.files.insert(path.to_owned());
+            return;
+        }
+        self.add_folder(path);
+    }
+
+    fn add_folder(&mut self, folder: &Path) {
+        if folder == self.project.layout.artifacts() {
+            self.add_store();
+        }
+        for entry in fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok()) {
+            let name = entry.file_name();
+            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_dir && PASSED_BY.iter().any(|passed| name.as_os_str() == *passed) {
+                continue;
+            }
+            self.add_path(&entry.path());
+        }
+        // What a session lists here and is gone.
+        let gone = self.claims.files().filter(|(path, history)| {
+            history.last != Last::Removed
+                && path.parent() == Some(folder)
+                && path.symlink_metadata().is_err()
+        });
+        self.files.extend(gone.map(|(path, _)| path.clone()).collect::<Vec<_>>());
+    }
+
+    /// The whole artifacts folder: every session, whether or not it has a manifest.
+    fn add_store(&mut self) {
+        self.whole = true;
+        let ids: Vec<SessionId> = self.claims.sessions.keys().cloned().collect();
+        for id in ids {
+            self.add_session(&id);
+        }
+    }
+}
+
+/// The file or folder that a sidecar is of.
+fn subject_of(path: &Path) -> Option<PathBuf> {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = path.as_os_str().as_bytes();
+    bytes
+        .strip_suffix(SIDECAR_SUFFIX.as_bytes())
+        .map(|subject| PathBuf::from(OsStr::from_bytes(subject)))
+}
+
+/// Counts of reasons by their code, for programs and tests.
+pub fn codes(report: &Report) -> BTreeMap<&'static str, usize> {
+    let mut codes = BTreeMap::new();
+    for reason in report.items.iter().flat_map(|item| &item.reasons) {
+        *codes.entry(reason.code).or_default() += 1;
+    }
+    codes
+}

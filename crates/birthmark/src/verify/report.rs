@@ -1,0 +1,224 @@
+//! What `verify` answers: a word for each thing, its reasons, and what was not proved.
+
+use serde_json::{Value, json};
+
+use crate::text;
+
+/// The word for one thing, the better ones first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Word {
+    /// As it was recorded.
+    Verified,
+    /// As it was recorded, but for something that the reader should know.
+    Caveat,
+    /// It carries no birthmark and nothing speaks of it: it was not judged.
+    Unstamped,
+    /// A claim could not be followed.
+    CannotTell,
+    /// It is not what was recorded, or not what a birthmark must be.
+    Failed,
+}
+
+impl Word {
+    /// The word for JSON and screens.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Caveat => "caveat",
+            Self::Unstamped => "unstamped",
+            Self::CannotTell => "cannot tell",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Why a thing has its word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// A stable name, in kebab case; never renamed, only added to.
+    pub code: &'static str,
+    /// What follows from it.
+    pub word: Word,
+    /// One sentence, lower case, no period.
+    pub text: String,
+    /// The line that it is about, or the first of several.
+    pub line: Option<u64>,
+    /// How many records it is about; 0 where it is about the whole.
+    pub records: u64,
+}
+
+impl Reason {
+    /// A reason about the whole of a thing.
+    pub fn new(word: Word, code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, word, text: text.into(), line: None, records: 0 }
+    }
+
+    /// Something is wrong.
+    pub fn failed(code: &'static str, text: impl Into<String>) -> Self {
+        Self::new(Word::Failed, code, text)
+    }
+
+    /// Something could not be followed.
+    pub fn cannot_tell(code: &'static str, text: impl Into<String>) -> Self {
+        Self::new(Word::CannotTell, code, text)
+    }
+
+    /// Something to know.
+    pub fn caveat(code: &'static str, text: impl Into<String>) -> Self {
+        Self::new(Word::Caveat, code, text)
+    }
+
+    /// The same about a line.
+    #[must_use]
+    pub fn at(mut self, line: u64) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "code": self.code,
+            "word": self.word.word(),
+            "text": self.text,
+            "line": self.line,
+            "records": if self.records == 0 { Value::Null } else { Value::from(self.records) },
+        })
+    }
+}
+
+/// What a thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ItemKind {
+    /// A file or a folder with a birthmark, or one that should have one.
+    Artifact,
+    /// A session: its manifest, its journals, its plan.
+    Session,
+    /// The store's own blobs.
+    Store,
+}
+
+/// One thing that was judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its path from the project's root, or the session's id.
+    pub name: String,
+    /// What it is.
+    pub kind: ItemKind,
+    /// The word that follows from the reasons.
+    pub word: Word,
+    /// What was seen: `40 records, 1 commit`.
+    pub evidence: String,
+    /// The reasons, the worst first.
+    pub reasons: Vec<Reason>,
+}
+
+impl Item {
+    /// A thing whose word follows from its reasons.
+    pub fn new(
+        name: impl Into<String>,
+        kind: ItemKind,
+        evidence: impl Into<String>,
+        mut reasons: Vec<Reason>,
+    ) -> Self {
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.word));
+        let word = reasons.first().map_or(Word::Verified, |worst| worst.word);
+        Self { name: name.into(), kind, word, evidence: evidence.into(), reasons }
+    }
+
+    /// The item as JSON.
+    pub fn to_json(&self) -> Value {
+        let kind = match self.kind {
+            ItemKind::Artifact => "artifact",
+            ItemKind::Session => "session",
+            ItemKind::Store => "store",
+        };
+        let reasons: Vec<Value> = self.reasons.iter().map(Reason::to_json).collect();
+        json!({
+            "name": self.name,
+            "kind": kind,
+            "word": self.word.word(),
+            "evidence": self.evidence,
+            "reasons": reasons,
+        })
+    }
+}
+
+/// The whole answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What was judged, by name.
+    pub items: Vec<Item>,
+    /// What was not proved; never empty.
+    pub not_proved: Vec<String>,
+}
+
+impl Report {
+    /// How many things have this word.
+    pub fn count(&self, word: Word) -> usize {
+        self.items.iter().filter(|item| item.word == word).count()
+    }
+
+    /// The worst word of all; none when there was nothing to judge.
+    pub fn word(&self) -> Option<Word> {
+        let judged = self.items.iter().map(|item| item.word);
+        judged.clone().filter(|word| *word != Word::Unstamped).max().or(judged.max())
+    }
+
+    /// 1 when something failed; 2 when something could not be told, or there was nothing
+    /// to judge; else 0.
+    pub fn exit_code(&self) -> u8 {
+        match self.word() {
+            Some(Word::Failed) => 1,
+            Some(Word::CannotTell) | None => 2,
+            Some(Word::Verified | Word::Caveat | Word::Unstamped) => 0,
+        }
+    }
+
+    /// The totals in one line: `failed: 1 of 3 things; 1 unstamped was not judged`.
+    pub fn totals(&self) -> String {
+        let judged = self.items.len() - self.count(Word::Unstamped);
+        let Some(word) = self.word() else {
+            return "cannot tell: there is nothing to verify".to_owned();
+        };
+        let unstamped = match self.count(Word::Unstamped) {
+            0 => String::new(),
+            1 => " 1 unstamped file was not judged.".to_owned(),
+            more => format!(" {} unstamped files were not judged.", text::grouped(more as u64)),
+        };
+        let things = text::grouped(judged as u64);
+        let head = match word {
+            Word::Unstamped => return unstamped.trim_start().to_owned(),
+            Word::Verified => format!("verified: {things} of {things}."),
+            Word::Caveat => {
+                format!("as recorded: {things} of {things}, {} with a caveat.", self.count(word))
+            }
+            bad => {
+                let mut head = format!("{}: {} of {things}.", bad.word(), self.count(bad));
+                let untold = self.count(Word::CannotTell);
+                if bad == Word::Failed && untold > 0 {
+                    head.push_str(&format!(" cannot tell: {untold}."));
+                }
+                head
+            }
+        };
+        format!("{head}{unstamped}")
+    }
+
+    /// The answer as JSON.
+    pub fn to_json(&self) -> Value {
+        let items: Vec<Value> = self.items.iter().map(Item::to_json).collect();
+        json!({
+            "word": self.word().map_or("cannot tell", Word::word),
+            "exit_code": self.exit_code(),
+            "totals": {
+                "verified": self.count(Word::Verified),
+                "caveat": self.count(Word::Caveat),
+                "cannot_tell": self.count(Word::CannotTell),
+                "failed": self.count(Word::Failed),
+                "unstamped": self.count(Word::Unstamped),
+            },
+            "items": items,
+            "not_proved": self.not_proved,
+        })
+    }
+}
