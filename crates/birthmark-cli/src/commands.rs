@@ -1,0 +1,49 @@
+//! One file a command: its arguments, whose doc comments are its help, and how its
+//! answer is shown.
+
+pub mod completions;
+pub mod declare;
+pub mod doctor;
+pub mod init;
+pub mod man;
+pub mod run;
+pub mod session;
+pub mod show;
+pub mod stamp;
+pub mod unstamp;
+pub mod verify;
+
+use birthmark::Project;
+use birthmark::stamp::given;
+use birthmark_core::{Fields, Timestamp};
+
+use crate::failure::Failure;
+
+/// The project of the current folder.
+fn project() -> Result<Project, Failure> {
+    Ok(Project::here()?)
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_micros(birthmark_capture::clock::now_micros())
+}
+
+/// Whether the person asked for silence.
+fn quiet() -> bool {
+    birthmark_capture::process::variable("BIRTHMARK_QUIET")
+        .is_some_and(|word| !matches!(word.as_str(), "" | "0" | "false"))
+}
+
+/// Fields from `--set` and `--set-text`; of a name given twice the later one counts.
+fn fields(set: &[String], set_text: &[String]) -> Result<Fields, Failure> {
+    let mut fields = Fields::new();
+    for text in set {
+        let (name, value) = given::parse(text)?;
+        fields.insert(name, value);
+    }
+    for text in set_text {
+        let (name, value) = given::parse_text(text)?;
+        fields.insert(name, value);
+    }
+    Ok(fields)
+}

@@ -1,0 +1,55 @@
+//! `birthmark run`: a command inside a session.
+
+use std::ffi::OsString;
+
+use birthmark::run::{self, NotRun, RunOptions};
+
+use crate::exit::ExitStatus;
+use crate::failure::{Answer, Failure};
+use crate::ui::Ui;
+
+/// Run a command; keep the code it ran from and what it made
+///
+/// A session begins before the command and ends with it. Scripts under it that use
+/// birthmark join the session. The command has the terminal to itself, and its exit
+/// status is passed on: 128 + N when signal N killed it, 127 when there is no such
+/// program, 126 when it cannot be executed.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// A file it means to make: 'sft_*.jsonl (200 examples)' (can be repeated)
+    #[arg(long, value_name = "PLAN")]
+    planned: Vec<String>,
+
+    /// A field that everything it makes inherits: seed=42 (can be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+
+    /// The same, with the value as text whatever it looks like (can be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    set_text: Vec<String>,
+
+    /// The command, after --
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Runs it.
+pub fn run(ui: &mut Ui, args: RunArgs) -> Answer {
+    let options = RunOptions {
+        given: super::fields(&args.set, &args.set_text)?,
+        planned: args.planned,
+        command: args.command,
+        on_dirty: None,
+        talk: if super::quiet() { None } else { Some(ui.talker()) },
+    };
+    let finished = run::run(options).map_err(|not_run| match not_run {
+        NotRun::Program(code, error) => {
+            Failure { status: ExitStatus::Passed(code), ..Failure::from(error) }
+        }
+        NotRun::Session(error) => Failure::from(error),
+    })?;
+    if let Some(reason) = finished.unrecorded {
+        ui.talk(&format!("warning: the end of session {} was not recorded: {reason}", finished.session.short()));
+    }
+    Ok(ExitStatus::Passed(finished.code))
+}

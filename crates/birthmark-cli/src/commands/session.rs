@@ -1,0 +1,234 @@
+//! `birthmark session`: sittings that last longer than one command.
+
+use birthmark::session::{self, Begin};
+use birthmark::sessions::{self, Summary};
+use birthmark::{show, stamp, talk};
+use birthmark_core::SessionId;
+use birthmark_core::event::{OpenedBy, Outcome};
+use birthmark_core::timestamp::{render_age, render_local};
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::exit::ExitStatus;
+use crate::failure::Answer;
+use crate::ui::Ui;
+
+/// Start, end and list sessions
+///
+/// A session groups the runs of one sitting. Scripts begin one of their own; one started
+/// here is joined by every script of this project on this machine until it is ended.
+#[derive(Debug, clap::Args)]
+pub struct SessionArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    Start(StartArgs),
+    Status(StatusArgs),
+    End(EndArgs),
+    List(ListArgs),
+}
+
+/// Open a session for this project
+#[derive(Debug, clap::Args)]
+struct StartArgs {
+    /// A file that is meant to be made: 'sft_*.jsonl (200 examples)' (can be repeated)
+    #[arg(long, value_name = "PLAN")]
+    planned: Vec<String>,
+
+    /// A field that everything made in it inherits: seed=42 (can be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+
+    /// The same, with the value as text whatever it looks like (can be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    set_text: Vec<String>,
+
+    /// Print its id and manifest as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show the session that is open here, or a named one
+#[derive(Debug, clap::Args)]
+struct StatusArgs {
+    /// An id, any unique part of its beginning or end, or `last` [default: the open one]
+    session: Option<String>,
+
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// End the session that is open here, or a named one
+#[derive(Debug, clap::Args)]
+struct EndArgs {
+    /// An id, any unique part of its beginning or end, or `last` [default: the open one]
+    session: Option<String>,
+
+    /// Say that it failed
+    #[arg(long)]
+    failed: bool,
+
+    /// Print its summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// List the sessions of this project, the newest first
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    /// How many to list
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+
+    /// Print them as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what is asked.
+pub fn run(ui: &mut Ui, args: SessionArgs) -> Answer {
+    match args.action {
+        Action::Start(args) => start(ui, args),
+        Action::Status(args) => status(ui, &args),
+        Action::End(args) => end(ui, &args),
+        Action::List(args) => list(ui, &args),
+    }
+}
+
+fn start(ui: &mut Ui, args: StartArgs) -> Answer {
+    let project = super::project()?;
+    let mut begin = Begin::at(project.root(), OpenedBy::Shell);
+    begin.given = super::fields(&args.set, &args.set_text)?;
+    begin.planned = args.planned;
+    let begun = session::start_from_shell(begin)?;
+    let code = begun.code();
+    if args.json {
+        let manifest = project.layout.manifest(begun.id());
+        ui.json(&json!({
+            "session_id": begun.id().as_str(),
+            "manifest": manifest.to_string_lossy(),
+            "git": code.fields,
+        }))?;
+    } else {
+        ui.people(&format!(
+            "started session {} · {}",
+            begun.id().short(),
+            talk::code_phrase(&code)
+        ))?;
+    }
+    if let Some(line) = talk::dirty_line(&code) {
+        ui.talk(&line);
+    }
+    Ok(ExitStatus::Yes)
+}
+
+fn status(ui: &mut Ui, args: &StatusArgs) -> Answer {
+    let project = super::project()?;
+    let id = match &args.session {
+        Some(name) => sessions::resolve(&project, name)?,
+        None => match stamp::open_here(&project) {
+            Some(id) => id,
+            None => return no_open_session(ui, args.json),
+        },
+    };
+    let now = super::now();
+    let shown = show::show(&project, id.as_str().as_ref(), None, now)?;
+    if args.json {
+        ui.json(&shown.to_json())?;
+    } else {
+        ui.people(&show::render(&shown, now, &TimeZone::system(), ui.width()))?;
+    }
+    Ok(ExitStatus::Yes)
+}
+
+fn no_open_session(ui: &mut Ui, json: bool) -> Answer {
+    if json {
+        ui.json(&Value::Null)?;
+    } else {
+        ui.people("no session is open here")?;
+        ui.hint("`birthmark session start` opens one; `birthmark session status last` shows the last");
+    }
+    Ok(ExitStatus::No)
+}
+
+fn end(ui: &mut Ui, args: &EndArgs) -> Answer {
+    let project = super::project()?;
+    let named = match &args.session {
+        Some(name) => Some(sessions::resolve(&project, name)?),
+        None => None,
+    };
+    let outcome = if args.failed { Outcome::Failed } else { Outcome::Completed };
+    let id = session::end_from_shell(&project, named, outcome)?;
+    let loaded = sessions::load(&project, &id)?;
+    if args.json {
+        ui.json(&Summary::of(&loaded, super::now()).to_json())?;
+        return Ok(ExitStatus::Yes);
+    }
+    let made = u64::try_from(loaded.session.made().count()).unwrap_or(u64::MAX);
+    let mut line = format!("ended session {} · made {}", id.short(), talk::count(made, "artifact"));
+    let planned = talk::planned_phrase(&loaded.session);
+    if !planned.is_empty() {
+        line.push_str(&format!(" · {planned}"));
+    }
+    ui.people(&line)?;
+    Ok(ExitStatus::Yes)
+}
+
+fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
+    let project = super::project()?;
+    let now = super::now();
+    let ids: Vec<SessionId> = sessions::ids(&project)?;
+    let shown: Vec<Summary> = ids
+        .iter()
+        .take(args.limit)
+        .map(|id| Ok(Summary::of(&sessions::load(&project, id)?, now)))
+        .collect::<Result<_, birthmark::Error>>()?;
+    if args.json {
+        ui.json(&shown.iter().map(Summary::to_json).collect())?;
+        return Ok(ExitStatus::Yes);
+    }
+    if ids.is_empty() {
+        ui.people("no session in this project yet")?;
+        ui.hint("birthmark run -- python train.py");
+        return Ok(ExitStatus::Yes);
+    }
+    let zone = TimeZone::system();
+    let rows: Vec<[String; 6]> = shown.iter().map(|one| row(one, now, &zone)).collect();
+    ui.people(&crate::table::render(["SESSION", "STATUS", "STARTED", "CODE", "MADE", "HOST"], &rows))?;
+    if ids.len() > shown.len() {
+        ui.talk(&format!("{} more: birthmark session list -n {}", ids.len() - shown.len(), ids.len()));
+    }
+    Ok(ExitStatus::Yes)
+}
+
+fn row(one: &Summary, now: birthmark_core::Timestamp, zone: &TimeZone) -> [String; 6] {
+    let started = one.start.map_or_else(
+        || "unknown".to_owned(),
+        |start| format!("{} ({})", render_local(start, zone), render_age(start, now)),
+    );
+    let dirty = match one.dirty {
+        Some(true) => " dirty",
+        Some(false) => "",
+        None => " dirty?",
+    };
+    let code = match &one.commit {
+        Some(commit) => format!("{}{dirty}", commit.get(..7).unwrap_or(commit)),
+        None => "unknown".to_owned(),
+    };
+    let made = if one.planned > 0 {
+        format!("{} ({} of {} planned)", one.artifacts, one.made, one.planned)
+    } else {
+        one.artifacts.to_string()
+    };
+    let status = match one.damaged {
+        true => format!("{} DAMAGED", one.status.word()),
+        false => one.status.word().to_owned(),
+    };
+    let host = one.host.clone().unwrap_or_default();
+    [one.id.short().to_owned(), status, started, code, made, host]
+}
+

@@ -1,0 +1,51 @@
+//! `birthmark unstamp`: the original bytes.
+
+use std::path::PathBuf;
+
+use birthmark::stamp;
+
+use crate::exit::ExitStatus;
+use crate::failure::Answer;
+use crate::ui::Ui;
+
+/// Take the birthmarks out of a file: the original bytes, exactly
+///
+/// Where the original cannot be had, since a birthmark took the place of an older one,
+/// it is refused and nothing is changed.
+#[derive(Debug, clap::Args)]
+pub struct UnstampArgs {
+    /// A JSONL file or a JSON report
+    file: PathBuf,
+
+    /// Write into the file itself
+    #[arg(long, conflicts_with = "out", required_unless_present = "out")]
+    in_place: bool,
+
+    /// Write to another file, which must not be there
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Print what was done as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Unstamps.
+pub fn run(ui: &mut Ui, args: &UnstampArgs) -> Answer {
+    let target = super::stamp::target(args.in_place, args.out.as_ref());
+    let done = stamp::unstamp(&super::project()?, &args.file, &target, false)?;
+    if args.json {
+        ui.json(&done.to_json())?;
+    } else {
+        let removed = birthmark::text::count(done.removed, "birthmark");
+        ui.people(&format!("unstamped {}: {removed} taken out", done.wrote.display()))?;
+    }
+    if done.foreign > 0 {
+        let foreign = birthmark::text::count(done.foreign, "birthmark");
+        ui.talk(&format!("{foreign} that another helper made still stand"));
+    }
+    if let Some(session) = &done.recorded_in {
+        ui.talk(&format!("warning: session {session} recorded the stamped bytes of this file: verify will call it changed"));
+    }
+    Ok(ExitStatus::Yes)
+}

@@ -1,0 +1,232 @@
+//! The terminal: stdout is data, stderr is talk.
+//!
+//! # Invariants
+//!
+//! * Everything that is printed passes [`screened`]: line ends stay, every other
+//!   character that could act on a terminal is escaped. In JSON they are written as
+//!   `\u009b`, so a program reads the same value.
+//! * Colour is put on words that say the same without it.
+//! * When the reader of stdout goes away, the rest is not written and nothing is
+//!   said: the verdict stands in the exit status.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    /// Even into a pipe
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// Where a command prints.
+pub struct Ui {
+    out: BufWriter<io::Stdout>,
+    color_out: bool,
+    color_err: bool,
+    gone: bool,
+}
+
+/// Where no terminal tells its width.
+const WIDTH: usize = 80;
+/// No line can be laid out on less.
+const NARROWEST: usize = 40;
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
+const MIND: Style = AnsiColor::Yellow.on_default();
+const ADVICE: Style = AnsiColor::Cyan.on_default();
+
+/// Words at the start of a line that say how it came out.
+const MARKED: [(&str, Style); 10] = [
+    ("FAILED", BAD),
+    ("failed:", BAD),
+    ("error:", BAD),
+    ("verified", GOOD),
+    ("unstamped", MIND),
+    ("cannot tell", MIND),
+    ("warning:", MIND),
+    ("hint:", ADVICE),
+    ("try:", ADVICE),
+    ("cause:", MIND),
+];
+
+impl Ui {
+    /// The terminal that the program was started on.
+    pub fn new(color: ColorChoice) -> Self {
+        let auto = |on: anstream::ColorChoice| on != anstream::ColorChoice::Never;
+        let (color_out, color_err) = match color {
+            ColorChoice::Always => (true, true),
+            ColorChoice::Never => (false, false),
+            ColorChoice::Auto => (
+                auto(anstream::AutoStream::choice(&io::stdout())),
+                auto(anstream::AutoStream::choice(&io::stderr())),
+            ),
+        };
+        Self { out: BufWriter::new(io::stdout()), color_out, color_err, gone: false }
+    }
+
+    /// Whether a person reads stdout.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Columns that a line of stdout may take: those of the terminal, or 80.
+    pub fn width(&self) -> usize {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        let columns = size.map_or(0, |size| usize::from(size.ws_col));
+        if columns == 0 { WIDTH } else { columns.max(NARROWEST) }
+    }
+
+    /// Prints text for people: whole lines, the last one's end added where it is missing.
+    pub fn people(&mut self, text: &str) -> io::Result<()> {
+        let mut all = String::new();
+        for line in text.trim_end_matches('\n').split('\n') {
+            all.push_str(&painted(&screened(line), self.color_out));
+            all.push('\n');
+        }
+        self.raw(all.as_bytes())
+    }
+
+    /// Prints a value as JSON, indented.
+    pub fn json(&mut self, value: &Value) -> io::Result<()> {
+        let mut text = serde_json::to_string_pretty(value)?;
+        text.push('\n');
+        self.raw(json_screened(&text).as_bytes())
+    }
+
+    /// Prints bytes that this program made itself: completions, manual pages.
+    pub fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let result = if self.gone { Ok(()) } else { self.out.write_all(bytes) };
+        self.unless_gone(result)
+    }
+
+    /// Hands on all that was printed.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let result = if self.gone { Ok(()) } else { self.out.flush() };
+        self.unless_gone(result)
+    }
+
+    fn unless_gone(&mut self, result: io::Result<()>) -> io::Result<()> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.gone = true;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Says one line to the person.
+    pub fn talk(&mut self, line: &str) {
+        talk(line, self.color_err);
+    }
+
+    /// Says what to do now.
+    pub fn hint(&mut self, hint: &str) {
+        self.talk(&format!("hint: {hint}"));
+    }
+
+    /// Shows a failure in its three parts.
+    pub fn failure(&mut self, failure: &Failure) {
+        self.talk(&format!("error: {}", failure.message));
+        for cause in &failure.causes {
+            self.talk(&format!("cause: {cause}"));
+        }
+        if let Some(hint) = &failure.hint {
+            self.hint(hint);
+        }
+    }
+
+    /// Takes lines from other threads to stderr, for the time of a session.
+    pub fn talker(&self) -> birthmark::talk::Talk {
+        let color = self.color_err;
+        std::sync::Arc::new(move |line| talk(line, color))
+    }
+}
+
+fn talk(text: &str, color: bool) {
+    let mut all = String::new();
+    for line in text.split('\n') {
+        all.push_str(&painted(&screened(line), color));
+        all.push('\n');
+    }
+    // Whoever closed stderr wants no talk.
+    let _ = io::stderr().lock().write_all(all.as_bytes());
+}
+
+/// The line with the word at its start in colour, and what stands behind a `!`.
+fn painted(line: &str, color: bool) -> Cow<'_, str> {
+    if !color {
+        return Cow::Borrowed(line);
+    }
+    for (word, style) in MARKED {
+        if let Some(rest) = line.strip_prefix(word) {
+            return Cow::Owned(format!("{style}{word}{style:#}{rest}"));
+        }
+    }
+    match line.find("   ! ") {
+        Some(at) => {
+            let (head, risk) = line.split_at(at);
+            Cow::Owned(format!("{head}{MIND}{risk}{MIND:#}"))
+        }
+        None => Cow::Borrowed(line),
+    }
+}
+
+/// A line with everything escaped that could act on a terminal instead of being read.
+pub fn screened(line: &str) -> Cow<'_, str> {
+    birthmark::text::neutral(line)
+}
+
+/// JSON text whose strings hold no control character of any kind. The text is our own
+/// serialisation, so beyond ASCII such a character can only stand in a string.
+fn json_screened(text: &str) -> Cow<'_, str> {
+    let acts = |each: char| matches!(each, '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.chars().any(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for each in text.chars() {
+        if acts(each) {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "\\u{:04x}", u32::from(each));
+        } else {
+            out.push(each);
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_in_json_are_escaped_and_read_back_the_same() {
+        let value = serde_json::json!({"branch": "a\u{1b}[31m\u{9b}2J\u{7f}\u{202e}"});
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let screened = json_screened(&text);
+        assert!(!screened.chars().any(|c| c.is_control() && c != '\n'), "{screened}");
+        assert_eq!(serde_json::from_str::<Value>(&screened).unwrap(), value);
+    }
+
+    #[test]
+    fn colour_is_put_on_our_words_alone() {
+        assert_eq!(painted("FAILED  x", true), "\u{1b}[1m\u{1b}[31mFAILED\u{1b}[0m  x");
+        assert_eq!(painted("x FAILED", true), "x FAILED");
+        assert_eq!(painted("FAILED  x", false), "FAILED  x");
+        assert_eq!(screened("a\u{1b}b"), "a\\x1bb");
+    }
+}
