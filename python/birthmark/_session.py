@@ -75,6 +75,7 @@ class Session:
                 script=script,
                 argv=_talk.argv(),
                 interpreter=_talk.interpreter(),
+                runtime=_talk.runtime(),
                 planned=self._planned,
                 given=self._given,
                 on_dirty=self._on_dirty,

@@ -65,6 +65,27 @@ def interpreter() -> dict[str, Any]:
     }
 
 
+def runtime() -> dict[str, Any]:
+    """What torch says of itself and its devices, if it is imported already.
+
+    CUDA is asked only where the script has initialised it: doing so here would take seconds and
+    forbid the script to fork.
+    """
+    torch = sys.modules.get("torch")
+    try:
+        if torch is None:
+            return {}
+        facts: dict[str, Any] = {"torch": torch.__version__, "cuda": torch.version.cuda}
+        if torch.cuda.is_initialized():
+            devices = [torch.cuda.get_device_properties(n) for n in range(torch.cuda.device_count())]
+            facts["gpus"] = [
+                {"name": device.name, "memory_bytes": device.total_memory} for device in devices
+            ]
+        return facts
+    except Exception as error:  # noqa: BLE001 - a probe never raises
+        return {"unknown": f"torch did not answer: {type(error).__name__}"}
+
+
 _BAR_AFTER = 1.0
 _BAR_EVERY = 0.5
 

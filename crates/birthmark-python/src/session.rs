@@ -28,7 +28,7 @@ pub(crate) struct Session {
 
 /// Begins a session, or joins the one that this process belongs to.
 #[pyfunction]
-#[pyo3(signature = (*, anchor, script, argv, interpreter, planned, given, on_dirty, talk))]
+#[pyo3(signature = (*, anchor, script, argv, interpreter, runtime, planned, given, on_dirty, talk))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
 pub(crate) fn begin(
     py: Python<'_>,
@@ -36,6 +36,7 @@ pub(crate) fn begin(
     script: Option<PathBuf>,
     argv: Vec<String>,
     interpreter: looks::Python3,
+    runtime: &Bound<'_, PyDict>,
     planned: Vec<String>,
     given: &Bound<'_, PyDict>,
     on_dirty: Option<&str>,
@@ -45,6 +46,7 @@ pub(crate) fn begin(
     options.script = script;
     options.argv = argv;
     options.interpreter = Some(interpreter.into());
+    options.runtime = convert::fields(runtime)?;
     options.planned = planned;
     options.given = convert::fields(given)?;
     options.on_dirty = on_dirty

@@ -49,7 +49,7 @@ pub fn environment(interpreter: Option<&Interpreter>) -> Fields {
 
 /// The environment for a session: the list of all packages is kept once, as an object,
 /// and named by its digest.
-pub(crate) fn look(project: &Project, interpreter: Option<&Interpreter>) -> Fields {
+pub(crate) fn look(project: &Project, interpreter: Option<&Interpreter>, runtime: &Fields) -> Fields {
     let seen = see(interpreter);
     let mut fields = seen.to_json();
     let packages = match &seen.python {
@@ -63,7 +63,35 @@ pub(crate) fn look(project: &Project, interpreter: Option<&Interpreter>) -> Fiel
         Finding::Unknown(reason) => Finding::Unknown(reason),
     };
     put(&mut fields, "packages_object", kept);
+    add_runtime(&mut fields, runtime);
     fields
+}
+
+/// What loaded libraries say stands beside what was found without them, and fills in what
+/// was not found: a GPU that torch uses is there, whatever the driver's library says.
+fn add_runtime(fields: &mut Fields, runtime: &Fields) {
+    if runtime.is_empty() {
+        return;
+    }
+    fields.insert("torch_runtime".to_owned(), Value::Object(runtime.clone()));
+    let first = runtime.get("gpus").and_then(|gpus| gpus.get(0));
+    let memory_gb = first.and_then(|gpu| gpu["memory_bytes"].as_f64()).map(|bytes| bytes / 1e9);
+    let said = [
+        ("torch", runtime.get("torch").cloned()),
+        ("cuda", runtime.get("cuda").cloned()),
+        ("gpu", first.map(|gpu| gpu["name"].clone())),
+        ("gpu_memory_gb", memory_gb.map(Value::from)),
+    ];
+    for (name, value) in said {
+        if let Some(value) = value.filter(|value| !value.is_null())
+            && fields.get(name).is_none_or(Value::is_null)
+        {
+            fields.insert(name.to_owned(), value);
+            if let Some(Value::Object(reasons)) = fields.get_mut("unknown") {
+                reasons.remove(name);
+            }
+        }
+    }
 }
 
 fn keep(project: &Project, packages: &Packages) -> Finding<Value> {

@@ -41,6 +41,8 @@ pub struct Begin {
     pub argv: Vec<String>,
     /// The Python that runs, if one does.
     pub interpreter: Option<Interpreter>,
+    /// What libraries that are loaded already say of the machine: `torch`, `cuda`, `gpus`.
+    pub runtime: Fields,
     /// Plans, word for word.
     pub planned: Vec<String>,
     /// Provenance, params and own fields, inherited by every artifact.
@@ -61,6 +63,7 @@ impl Begin {
             script: None,
             argv: Vec::new(),
             interpreter: None,
+            runtime: Fields::new(),
             planned: Vec::new(),
             given: Fields::new(),
             opened_by,
@@ -95,8 +98,8 @@ pub fn begin(mut begin: Begin) -> Result<Session> {
         launch.and_then(|launch| launch.world_size).unwrap_or(1),
         started,
     )?;
-    looker::start(&session.0, session.1);
-    let session = session.0;
+    let (session, machine) = session;
+    looker::start(&session, machine);
     if rank == 0 && session.inner.talk.is_some() {
         say_opening(&session);
     }
@@ -150,7 +153,7 @@ fn open(
     rank: u32,
     world_size: u32,
     started: Instant,
-) -> Result<(Session, Option<Interpreter>)> {
+) -> Result<(Session, looker::Machine)> {
     let layout = &project.layout;
     atomic::create_folder(&layout.store())?;
     if !layout.gitignore().exists() {
@@ -217,7 +220,7 @@ fn open(
         session.plan(&begin.planned)?;
     }
     session.fold_manifest(true);
-    Ok((session, begin.interpreter))
+    Ok((session, looker::Machine { interpreter: begin.interpreter, runtime: begin.runtime }))
 }
 
 fn inherited(own: &Fields, of_session: Fields) -> Fields {

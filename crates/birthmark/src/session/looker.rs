@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::machine::Interpreter;
 use birthmark_capture::git;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::code::CodeState;
@@ -12,26 +11,34 @@ use birthmark_core::event::{CodeObserved, EnvironmentObserved};
 use super::begin::status_options;
 use super::{Session, fold_session, lock};
 use crate::looks::CodeSeen;
-use crate::machine;
+use crate::machine::{self, Interpreter};
 
 /// How long other ranks wait for what rank 0 saw.
 const RANK_WAIT: Duration = Duration::from_secs(2);
 const RANK_POLL: Duration = Duration::from_millis(20);
 
+/// What the door knows of the machine.
+#[derive(Clone, Default)]
+pub(super) struct Machine {
+    /// The Python that runs.
+    pub(super) interpreter: Option<Interpreter>,
+    /// What its libraries say.
+    pub(super) runtime: Fields,
+}
+
 /// Starts the looks. Without a thread to be had they are made at once.
-pub(super) fn start(session: &Session, interpreter: Option<Interpreter>) {
-    let own = session.clone();
-    let looks = interpreter.clone();
+pub(super) fn start(session: &Session, machine: Machine) {
+    let (own, looks) = (session.clone(), machine.clone());
     let thread = std::thread::Builder::new()
         .name("birthmark-look".to_owned())
-        .spawn(move || look(&own, looks.as_ref()));
+        .spawn(move || look(&own, &looks));
     match thread {
         Ok(thread) => *lock(&session.inner.looker) = Some(thread),
-        Err(_) => look(session, interpreter.as_ref()),
+        Err(_) => look(session, &machine),
     }
 }
 
-fn look(session: &Session, interpreter: Option<&Interpreter>) {
+fn look(session: &Session, machine: &Machine) {
     if session.rank() > 0 {
         publish(session, code_of_rank_0(session));
         return;
@@ -47,7 +54,7 @@ fn look(session: &Session, interpreter: Option<&Interpreter>) {
     // next one: capture never harms the run.
     let _ = session.record(observed);
     publish(session, code);
-    let environment = machine::look(session.project(), interpreter);
+    let environment = machine::look(session.project(), machine.interpreter.as_ref(), &machine.runtime);
     let _ = session.record(EnvironmentObserved { environment });
     session.fold_manifest(true);
 }
