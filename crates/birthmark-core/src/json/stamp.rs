@@ -238,9 +238,6 @@ fn can_merge(users: &[u8], birthmark: &[u8]) -> bool {
         .filter_map(|(key, _)| as_text_lossy(key))
         .collect();
     ours.insert("merged".into());
-    // `birthmark` and `git_commit` would make the result look like another case.
-    ours.insert("birthmark".into());
-    ours.insert("git_commit".into());
     members(users).all(|(key, _)| as_text_lossy(key).is_none_or(|key| !ours.contains(&key)))
 }
 

@@ -116,6 +116,31 @@ fn each_beginning_of_a_record_is_cut_short_and_not_otherwise_wrong() {
 }
 
 #[test]
+fn each_byte_at_each_place_of_a_string_is_judged_alike() {
+    for length in 1..=40 {
+        for place in 0..length {
+            for byte in 0..=0x7F {
+                let mut text = vec![b'a'; length];
+                text[place] = byte;
+                let quoted = [b"\"".as_slice(), &text, b"\""].concat();
+                let good = byte >= 0x20 && byte != b'"' && byte != b'\\';
+                let seen = scan_value(&quoted);
+                // A quote early on leaves the rest over; one at the end, an open string.
+                assert!(
+                    good || seen.as_ref().is_err_and(|e| e.offset > place),
+                    "{quoted:?}"
+                );
+                let want = Span {
+                    start: 0,
+                    end: length + 2,
+                };
+                assert!(!good || seen == Ok(want), "{quoted:?}: {seen:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn depth_is_limited_without_using_the_stack() {
     let deep = |levels: usize| [vec![b'['; levels], vec![b']'; levels]].concat();
     assert!(scan_value(&deep(MAX_DEPTH)).is_ok());
