@@ -638,10 +638,7 @@ fn trees_that_unfold_without_end_are_given_up_in_time() {
     let mut line = format!("100644 blob {}", blob.trim());
     for _ in 0..12 {
         let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
-        let tree: String = names
-            .iter()
-            .map(|name| format!("{line}\t{name}\n"))
-            .collect();
+        let tree = names.map(|name| format!("{line}\t{name}\n")).concat();
         std::fs::write(repo.outside().join("tree"), tree).expect("written");
         let tree = std::fs::File::open(repo.outside().join("tree")).expect("opened");
         let made = repo

@@ -126,7 +126,7 @@ impl Comparison<'_> {
         match held {
             None => note(path, ChangeKind::New, id()),
             Some((mode, held)) if held != entry.id => {
-                note(path, changed_kind(entry.mode, mode), id())
+                note(path, changed_kind(entry.mode, mode), id());
             }
             Some((mode, _)) if u32::from(mode.value()) != entry.mode.bits() => {
                 note(path, ChangeKind::ModeChanged, id());
