@@ -12,25 +12,22 @@ mod installation;
 pub mod render;
 mod store;
 
-use birthmark_capture::{git, gpu, python};
+use birthmark_capture::git;
 use birthmark_core::birthmark::{self, Scope, note_unknown};
 use birthmark_core::environment::{Gpus, Python};
 use birthmark_core::event::OpenedBy;
 use birthmark_core::session::Status;
 use birthmark_core::{Fields, Finding, SessionId, Timestamp};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 use crate::looks::CodeSeen;
 use crate::project::Project;
-use crate::{declare, session, sessions, stamp};
+use crate::{declare, machine, session, sessions, stamp};
 
 pub use installation::Installation;
 pub use render::render;
 pub use store::Store;
 
-/// What each look at the machine may take.
-const LOOK: Duration = Duration::from_secs(2);
 /// Two clocks that differ by more than this do not tell the same time, in microseconds.
 const CLOCK_SKEW: i64 = 5_000_000;
 /// No clock that is right says less: 2026-01-01, in microseconds since 1970.
@@ -82,9 +79,13 @@ pub struct Doctor {
 pub fn doctor(project: &Project) -> Doctor {
     let state = git::capture_status(project.root(), &session::status_options(project));
     let code = CodeSeen::new(state, None);
-    let interpreter = python::find_interpreter();
-    let python = interpreter.as_ref().map(|found| python::python(found, LOOK));
-    let gpus = gpu::gpus(LOOK);
+    let interpreter = machine::find_interpreter();
+    let seen = machine::see(interpreter.found());
+    let environment = seen.to_json();
+    let python = match &interpreter {
+        Finding::Unknown(reason) => Finding::Unknown(reason.clone()),
+        _ => seen.python,
+    };
     let store = Store::look(project);
     let now = session::now();
     let (left_open, newest) = sessions_here(project, now);
@@ -97,10 +98,10 @@ pub fn doctor(project: &Project) -> Doctor {
     let open = stamp::open_here(project);
     let metadata = metadata(&code, open.as_ref(), now);
     Doctor {
-        environment: crate::machine::environment(interpreter.found()),
+        environment,
         code,
         python,
-        gpus,
+        gpus: seen.gpus,
         store,
         open,
         left_open,
@@ -199,7 +200,9 @@ fn code_risks(project: &Project, code: &CodeSeen) -> Vec<Risk> {
         risks.push(Risk::new("code", text, "git update-index --no-assume-unchanged"));
     }
     if code.fields.get("git_pushed") == Some(&Value::from(false)) {
-        risks.push(Risk::new("pushed", "lost with this machine", "push"));
+        let no_remote = matches!(state.remote, Finding::Absent);
+        let advice = if no_remote { "git remote add, then push" } else { "push" };
+        risks.push(Risk::new("pushed", "lost with this machine", advice));
     }
     risks
 }

@@ -41,6 +41,7 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
 
 use crate::error::{Error, Kind, Result};
+use crate::machine::{self, Interpreter};
 use crate::session::{self, Begin, RunEnd, Session};
 use crate::talk::Talk;
 
@@ -93,7 +94,7 @@ pub enum NotRun {
 pub fn run(options: RunOptions) -> Result<Finished, NotRun> {
     let program = options.command.first().cloned().unwrap_or_default();
     let path = find(&program)?;
-    let session = session::begin(begin(&options)?).map_err(NotRun::Session)?;
+    let session = session::begin(begin(&options, &path)?).map_err(NotRun::Session)?;
     let signals = Signals::watch();
     let started = command(&path, &options.command, &session).spawn();
     let mut child = match started {
@@ -111,7 +112,7 @@ pub fn run(options: RunOptions) -> Result<Finished, NotRun> {
     })
 }
 
-fn begin(options: &RunOptions) -> Result<Begin, NotRun> {
+fn begin(options: &RunOptions, program: &Path) -> Result<Begin, NotRun> {
     let folder = match process::working_folder() {
         Finding::Found(folder) => folder,
         Finding::Absent | Finding::Unknown(_) => {
@@ -123,6 +124,7 @@ fn begin(options: &RunOptions) -> Result<Begin, NotRun> {
     let anchor = script.clone().unwrap_or(folder);
     Ok(Begin {
         script,
+        interpreter: interpreter_of(program),
         argv: options.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         planned: options.planned.clone(),
         given: options.given.clone(),
@@ -140,6 +142,18 @@ fn script_of(command: &[OsString], folder: &Path) -> Option<PathBuf> {
         SCRIPTS.contains(&ending) && path.is_file()
     };
     command.iter().map(|word| folder.join(word)).find(is_script)
+}
+
+/// The Python that a program surely runs in: itself, or the one whose folder it stands in
+/// (`torchrun`, `pytest`). For any other program none is named.
+fn interpreter_of(program: &Path) -> Option<Interpreter> {
+    let interpreter = machine::find_interpreter().found().cloned()?;
+    let beside = interpreter.executable.as_deref()?.parent()?;
+    let is_python = |name: &str| ["python", "torchrun", "accelerate", "deepspeed", "pytest"]
+        .iter()
+        .any(|known| name.starts_with(known));
+    let name = program.file_name()?.to_str()?;
+    (is_python(name) && program.parent()? == beside).then_some(interpreter)
 }
 
 /// Where a program lies, as a shell would find it.

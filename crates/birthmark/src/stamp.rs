@@ -16,6 +16,7 @@
 //!
 //! * A file replaced in place belongs to whoever stamps it; its mode is kept.
 
+use std::collections::BTreeSet;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -128,8 +129,21 @@ pub fn stamp(project: &Project, file: &Path, options: &StampOptions) -> Result<S
     if let Some(session) = &joined {
         let outcome = if result.is_ok() { Outcome::Completed } else { Outcome::Failed };
         session.end(RunEnd::plain(outcome))?;
+        if let Ok(stamped) = &result {
+            // After the end, or the end would see a change in what counts as untracked.
+            let path = recorded_path(&options, stamped);
+            crate::generated::note(&project.layout, &project.stored_path(path));
+        }
     }
     result
+}
+
+/// What the joined session vouches for: the file with its birthmark.
+fn recorded_path<'a>(options: &StampOptions, stamped: &'a Stamped) -> &'a Path {
+    match &options.target {
+        Target::Sidecar => &stamped.file,
+        Target::InPlace | Target::Out(_) => &stamped.wrote,
+    }
 }
 
 fn stamp_known(
@@ -258,55 +272,46 @@ fn compose(
     birth: Option<&marks::Birth>,
     joined: Option<&Session>,
 ) -> Result<Fields> {
-    let mut base = match (birth, joined) {
-        (Some(birth), _) => birth.birthmark.clone(),
-        (None, Some(session)) => session.birthmark(&options.artifact_type, &Fields::new()),
-        (None, None) => {
-            let mut code = code_fields(project);
-            code.insert("timestamp".to_owned(), Value::from(modified(file)?.to_string()));
-            code
-        }
-    };
-    if birth.is_none() {
-        base.insert("timestamp".to_owned(), Value::from(modified(file)?.to_string()));
-    }
-    let mut declared: Vec<String> = match base.get("declared") {
-        Some(Value::Array(names)) => {
-            names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
-        }
-        _ => Vec::new(),
-    };
     let mut asserted = options.given.clone();
     asserted.insert("artifact_type".to_owned(), Value::from(options.artifact_type.clone()));
-    for (name, value) in &asserted {
-        if base.get(name) != Some(value) || birth.is_none() {
-            declared.push(name.clone());
-        }
-    }
-    if birth.is_none() {
-        let of_now = base.iter().filter(|(name, value)| is_of_now(name) && !value.is_null());
-        declared.extend(of_now.map(|(name, _)| name.clone()));
-    }
-    declared.sort();
-    declared.dedup();
+    let (mut base, declared) = if let Some(birth) = birth {
+        let declared = differing(&birth.birthmark, &asserted);
+        (birth.birthmark.clone(), declared)
+    } else {
+        let mut base = match joined {
+            Some(session) => session.birthmark(&options.artifact_type, &Fields::new()),
+            None => code_fields(project),
+        };
+        // No script is known to have made it.
+        base.retain(|name, _| !name.starts_with("script_"));
+        base.insert("timestamp".to_owned(), Value::from(modified(file)?.to_string()));
+        let declared = base.iter().chain(&asserted).filter(|(name, value)| is_claim(name, value));
+        let declared = declared.map(|(name, _)| name.clone()).collect();
+        (base, declared)
+    };
+    base.remove("declared");
     asserted.insert("stamped_at".to_owned(), Value::from(session::now().to_string()));
     asserted.insert("declared".to_owned(), json!(declared));
-    base.remove("declared");
     Ok(birthmark::compose([&base, &asserted], Scope::Whole))
 }
 
-/// What is seen now, and only asserted of the moment at which the file was made.
-fn is_of_now(name: &str) -> bool {
-    name.starts_with("git_") || name == "timestamp"
+/// What was declared at the birth, and what is asserted now and was not known then.
+fn differing(known: &Fields, asserted: &Fields) -> BTreeSet<String> {
+    let before = known.get("declared").and_then(Value::as_array).into_iter().flatten();
+    let before = before.filter_map(|name| name.as_str().map(str::to_owned));
+    let now = asserted.iter().filter(|(name, value)| known.get(*name) != Some(value));
+    before.chain(now.map(|(name, _)| name.clone())).collect()
+}
+
+/// Whether a field claims something of the moment at which the file was made.
+fn is_claim(name: &str, value: &Value) -> bool {
+    let context = ["session_id", "run_id", "birthmark", "unknown", "declared", "stamped_at"];
+    !value.is_null() && !context.contains(&name)
 }
 
 fn code_fields(project: &Project) -> Fields {
     let state = git::capture_status(project.root(), &session::status_options(project));
-    let mut fields = CodeSeen::new(state, None).fields;
-    // No script is known to have made it.
-    fields.remove("script_name");
-    fields.remove("script_sha");
-    fields
+    CodeSeen::new(state, None).fields
 }
 
 /// The file's own time, in microseconds.
@@ -408,16 +413,12 @@ fn still_as(file: &Path, before: &FileState) -> std::io::Result<()> {
 
 /// Tells the joined session of what was stamped.
 fn record(session: &Session, options: &StampOptions, stamped: &Stamped) -> Result<()> {
-    let path = match &options.target {
-        Target::Sidecar => &stamped.file,
-        Target::InPlace | Target::Out(_) => &stamped.wrote,
-    };
+    let path = recorded_path(options, stamped);
     let described = add::describe(path, Vec::new())?;
-    let file = session.project().stored_path(path);
     let mut notes = Fields::new();
     notes.insert("stamped".to_owned(), Value::from(true));
     session.record(ArtifactSealed {
-        file: file.clone(),
+        file: session.project().stored_path(path),
         file_bytes: add::file_bytes(path),
         artifact_type: options.artifact_type.clone(),
         format: if path.is_dir() { "folder" } else { "file" }.to_owned(),
@@ -428,9 +429,7 @@ fn record(session: &Session, options: &StampOptions, stamped: &Stamped) -> Resul
         content_digest: Some(described.content_digest.unwrap_or(described.digest).to_string()),
         birthmark: stamped.birthmark.clone(),
         notes,
-    })?;
-    crate::generated::note(&session.project().layout, &file);
-    Ok(())
+    })
 }
 
 impl From<FormatError> for Error {

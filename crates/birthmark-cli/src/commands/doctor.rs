@@ -6,7 +6,7 @@ use crate::exit::ExitStatus;
 use crate::failure::Answer;
 use crate::ui::Ui;
 
-/// Look at code, machine and store: what would a birthmark hold, what could go wrong
+/// What would a birthmark hold here, and what could go wrong
 ///
 /// Risks stand behind a `!`. They are information: the exit status is 0 all the same,
 /// unless --strict is said.

@@ -4,7 +4,7 @@ use crate::exit::ExitStatus;
 use crate::failure::Answer;
 use crate::ui::Ui;
 
-/// Write a birthmark.toml with every setting and its default (never needed)
+/// Write a birthmark.toml with all settings (never needed)
 ///
 /// The first session makes what it needs. The file is for those who want another
 /// artifacts folder, or runs refused on uncommitted changes. It also marks the

@@ -73,7 +73,7 @@ impl Installation {
         let wheel = match &self.wheel {
             Finding::Found(version) => format!("wheel {version}"),
             Finding::Absent => "no wheel in this Python".to_owned(),
-            Finding::Unknown(reason) => format!("wheel unknown: {reason}"),
+            Finding::Unknown(_) => "wheel unknown".to_owned(),
         };
         format!("program {}, {wheel}", self.version)
     }

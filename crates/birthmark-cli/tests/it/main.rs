@@ -1,0 +1,21 @@
+//! The program as a person uses it: real folders, real git, real processes. Exit status,
+//! stdout and stderr of each call stand in one picture.
+//!
+//! A changed word shows as a changed snapshot: look at it, then accept it with
+//! `INSTA_UPDATE=always cargo test -p birthmark-cli`.
+
+#![expect(clippy::disallowed_methods, reason = "tests build their own world")]
+
+mod world;
+
+mod bad_input;
+mod declare;
+mod doctor;
+mod front;
+mod reference;
+mod run;
+mod session;
+mod show;
+mod stamp;
+mod unstamp;
+mod verify;

@@ -1,0 +1,61 @@
+//! `birthmark unstamp`: the original bytes, or nothing.
+
+use crate::world::World;
+
+const RECORDS: &str = "{\"a\": 1.50}\r\n{\"b\":[NaN, 1e400]}\n{}\n{\"last\": \"no line end\"}";
+const REPORT: &str = "{\n  \"accuracy\": 0.50,\n  \"items\": [1, 2]\n}\n";
+
+fn stamped(world: &World, name: &str, text: &str, more: &[&str]) {
+    world.repo.write(name, text);
+    let mut args = vec!["stamp", name, "--type", "evaluation", "--in-place"];
+    args.extend(more);
+    let picture = world.birthmark(&args);
+    assert!(picture.starts_with("exit status: 0"), "{picture}");
+    assert_ne!(world.read(name), text.as_bytes());
+}
+
+#[test]
+fn stamped_and_unstamped_is_the_original_byte_for_byte() {
+    let world = World::new();
+    for (name, text) in [("a.jsonl", RECORDS), ("a.json", REPORT), ("b.json", "{}")] {
+        stamped(&world, name, text, &[]);
+        world.birthmark(["unstamp", name, "--out", "copy.out"]);
+        assert_eq!(world.read("copy.out"), text.as_bytes(), "{name}");
+        std::fs::remove_file(world.at("copy.out")).unwrap();
+        world.birthmark(["unstamp", name, "--in-place"]);
+        assert_eq!(world.read(name), text.as_bytes(), "{name}");
+    }
+}
+
+#[test]
+fn metadata_of_ones_own_comes_back_whole() {
+    let world = World::new();
+    let text = "{\"metadata\": {\"mine\": 1}, \"x\": 2}\n{\"metadata\": \"text\"}\n{\"metadata\": {\"seed\": 1}}\n";
+    stamped(&world, "a.jsonl", text, &["--on-existing", "merge", "--set", "seed=2"]);
+    world.snapshot("unstamp_merged", ["unstamp", "a.jsonl", "--in-place"]);
+    assert_eq!(world.read("a.jsonl"), text.as_bytes());
+}
+
+#[test]
+fn replaced_birthmark_cannot_be_brought_back_and_is_refused() {
+    let world = World::new();
+    stamped(&world, "a.jsonl", "{\"a\": 1}\n", &[]);
+    world.birthmark(["stamp", "a.jsonl", "--type", "evaluation", "--in-place", "--on-existing", "replace"]);
+    let before = world.read("a.jsonl");
+    world.snapshot("unstamp_replaced", ["unstamp", "a.jsonl", "--in-place"]);
+    assert_eq!(world.read("a.jsonl"), before);
+}
+
+#[test]
+fn what_has_no_birthmark_within_is_left_alone() {
+    let world = World::new();
+    world.repo.write("a.jsonl", "{\"a\": 1}\n");
+    world.snapshot("unstamp_unstamped", ["unstamp", "a.jsonl", "--in-place"]);
+    world.birthmark(["stamp", "train.py", "--type", "code"]);
+    world.snapshot("unstamp_sidecar", ["unstamp", "train.py", "--in-place"]);
+    world.snapshot("unstamp_nowhere", ["unstamp", "a.jsonl"]);
+    world.repo.write("b.jsonl", "mine");
+    stamped(&world, "c.jsonl", "{}\n", &[]);
+    world.snapshot("unstamp_out_exists", ["unstamp", "c.jsonl", "--out", "b.jsonl"]);
+    assert_eq!(world.read("b.jsonl"), b"mine");
+}
