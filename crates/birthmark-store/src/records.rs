@@ -73,17 +73,6 @@ pub enum RecordsError {
         /// The file.
         path: PathBuf,
     },
-    /// The record has no place for a birthmark, or is no JSON object.
-    #[error("cannot stamp record {record} of `{}`", path.display())]
-    Record {
-        /// The file.
-        path: PathBuf,
-        /// Its number in the file, from 1.
-        record: u64,
-        /// Why not.
-        #[source]
-        source: json::StampError,
-    },
 }
 
 impl RecordsError {
@@ -99,7 +88,6 @@ impl RecordsError {
                 Some("write in the parent, or open a file of its own in the child".to_owned())
             }
             Self::Stuck { .. } => Some("open it again with mode=\"a\"".to_owned()),
-            Self::Record { source, .. } => source.hint().map(str::to_owned),
         }
     }
 }
@@ -235,13 +223,13 @@ impl RecordWriter {
     }
 
     /// Appends a record (one JSON object, without its line end) with its birthmark, or
-    /// without one where that is `None`.
+    /// without one where that is `None`. A record that has no place for it is written as it
+    /// is: [`Placed::Kept`] then says so.
     pub fn append(&mut self, record: &[u8], birthmark: Option<&[u8]>) -> Result<Placed, RecordsError> {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        let result = self
-            .render(&mut line, record, birthmark)
-            .and_then(|placed| self.put(&line).map(|()| placed));
+        let placed = Self::render(&mut line, record, birthmark);
+        let result = self.put(&line).map(|()| placed);
         if result.is_ok() {
             self.count(record, &line);
         }
@@ -258,7 +246,7 @@ impl RecordWriter {
         let mut ends = Vec::new();
         let mut placed = Vec::new();
         for (record, birthmark) in records.clone() {
-            placed.push(self.render(&mut lines, record, birthmark)?);
+            placed.push(Self::render(&mut lines, record, birthmark));
             ends.push(lines.len());
         }
         self.put(&lines)?;
@@ -270,12 +258,7 @@ impl RecordWriter {
         Ok(placed)
     }
 
-    fn render(
-        &self,
-        line: &mut Vec<u8>,
-        record: &[u8],
-        birthmark: Option<&[u8]>,
-    ) -> Result<Placed, RecordsError> {
+    fn render(line: &mut Vec<u8>, record: &[u8], birthmark: Option<&[u8]>) -> Placed {
         let placed = match birthmark {
             None => {
                 line.extend_from_slice(record);
@@ -285,15 +268,17 @@ impl RecordWriter {
                 splice_plain(line, record, birthmark);
                 Placed::Metadata
             }
-            Some(birthmark) => json::stamp_record(line, record, birthmark, OnExisting::Merge)
-                .map_err(|source| RecordsError::Record {
-                    path: self.path.clone(),
-                    record: self.records + 1,
-                    source,
-                })?,
+            // A record that has no place for a birthmark (or is nested too deep to be scanned) was
+            // paid for all the same: it is written as it is, and the caller told.
+            Some(birthmark) => {
+                json::stamp_record(line, record, birthmark, OnExisting::Merge).unwrap_or_else(|_| {
+                    line.extend_from_slice(record);
+                    Placed::Kept
+                })
+            }
         };
         line.push(b'\n');
-        Ok(placed)
+        placed
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), RecordsError> {
@@ -446,6 +431,22 @@ mod tests {
         let clean = b"{\"a\": 1}\n{}\n{\"metadata\": {\"own\": 1}}\n";
         assert_eq!(count.content_digest.bytes, *blake3::hash(clean).as_bytes());
         assert_eq!((count.records, count.size), (3, bytes.len() as u64));
+    }
+
+    #[test]
+    fn record_without_a_place_for_a_birthmark_is_written_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.jsonl");
+        let (mut writer, _) = open(&path, Mode::New);
+        let both = br#"{"metadata": 1, "birthmark": 2}"#.to_vec();
+        let deep = format!("{{\"metadata\": {}1{}}}", "[".repeat(5_000), "]".repeat(5_000));
+        for record in [both.as_slice(), deep.as_bytes()] {
+            assert_eq!(writer.append(record, Some(MARK)).unwrap(), Placed::Kept);
+        }
+        let count = writer.close().unwrap();
+        let bytes = [&both, b"\n".as_slice(), deep.as_bytes(), b"\n"].concat();
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+        assert_eq!(count.content_digest, count.digest);
     }
 
     #[test]

@@ -159,7 +159,6 @@ impl From<RecordsError> for Error {
             RecordsError::Exists { .. } => (Kind::Usage, "file-exists"),
             RecordsError::InUse { .. } => (Kind::Usage, "file-in-use"),
             RecordsError::Forked { .. } => (Kind::Usage, "forked-child"),
-            RecordsError::Record { .. } => (Kind::Usage, "record"),
             _ => (Kind::Io, "io"),
         };
         from_room(kind, code, error.hint(), error)

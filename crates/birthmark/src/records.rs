@@ -222,11 +222,12 @@ impl Records {
     fn warn_of_metadata(&self, placed: Placed) {
         let file = &self.shared.file;
         let how = match placed {
-            Placed::Merged => "their `metadata` is kept, ours is merged into it",
-            _ => "their `metadata` is kept, ours is under `birthmark`",
+            Placed::Merged => "it is kept, ours is merged into it",
+            Placed::Kept => "no place is left for a birthmark; such a record is written without one",
+            _ => "it is kept, ours is under `birthmark`",
         };
         self.shared.session.say(&format!(
-            "birthmark: {file}: records have a `metadata` of their own: {how}"
+            "birthmark: {file}: a record has a `metadata` of its own: {how}"
         ));
     }
 

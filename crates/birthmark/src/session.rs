@@ -301,7 +301,7 @@ impl RunEnd {
     }
 
     fn event(self, duration: Duration) -> RunEnded {
-        let redactor = birthmark_capture::redact::Redactor::default();
+        let redactor = birthmark_capture::process::redactor();
         RunEnded {
             outcome: self.outcome,
             duration_s: duration.as_secs_f64(),

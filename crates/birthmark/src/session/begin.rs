@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use crate::machine::Interpreter;
 use birthmark_capture::git::{self, StatusOptions};
-use birthmark_capture::redact::Redactor;
 use birthmark_capture::{chance, process};
 use birthmark_core::Finding;
 use birthmark_core::birthmark::{self, Fields};
@@ -109,7 +108,7 @@ pub fn begin(mut begin: Begin) -> Result<Session> {
 /// Secrets in what was given never reach the disk.
 fn redact(given: &mut Fields) {
     let mut value = Value::Object(std::mem::take(given));
-    Redactor::default().json(&mut value);
+    process::redactor().json(&mut value);
     if let Value::Object(fields) = value {
         *given = fields;
     }
@@ -233,7 +232,7 @@ fn run_started(begin: &Begin, rank: u32, world_size: u32) -> RunStarted {
     let name = begin.script.as_ref().and_then(|script| script.file_name());
     RunStarted {
         script_name: name.map(|name| name.to_string_lossy().into_owned()),
-        argv: Redactor::default().argv(&begin.argv),
+        argv: process::redactor().argv(&begin.argv),
         process: machine::process_facts(),
         rank,
         world_size,
