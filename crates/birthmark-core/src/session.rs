@@ -376,21 +376,22 @@ impl Session {
         now: Timestamp,
         alive: impl Fn(&ProcessIdentity) -> Option<bool>,
     ) -> Status {
-        if let Some((_, outcome)) = self.end {
-            return match outcome {
-                Outcome::Completed => Status::Completed,
-                Outcome::Failed => Status::Failed,
-                Outcome::Interrupted => Status::Interrupted,
-            };
-        }
         let open_runs: Vec<Option<bool>> = self
             .runs
             .iter()
             .filter(|run| run.end.is_none())
             .map(|run| alive(&run.process))
             .collect();
+        // Also when the one who opened it has ended it: other ranks may still run.
         if open_runs.contains(&Some(true)) {
             return Status::Running;
+        }
+        if let Some((_, outcome)) = self.end {
+            return match outcome {
+                Outcome::Completed => Status::Completed,
+                Outcome::Failed => Status::Failed,
+                Outcome::Interrupted => Status::Interrupted,
+            };
         }
         if open_runs.contains(&None) {
             return Status::LastHeard;
@@ -670,6 +671,12 @@ mod tests {
         assert_eq!(script.status(now, |_| Some(true)), Status::Running);
         assert_eq!(script.status(now, |_| Some(false)), Status::Interrupted);
         assert_eq!(script.status(now, |_| None), Status::LastHeard);
+        let ended = Event::from(SessionEnded {
+            outcome: Outcome::Completed,
+        });
+        let others = fold(&[journal(vec![opened(), started(OpenedBy::Script), ended])]);
+        assert_eq!(others.status(now, |_| Some(true)), Status::Running);
+        assert_eq!(others.status(now, |_| None), Status::Completed);
         let shell = fold(&[journal(vec![opened(), started(OpenedBy::Shell)])]);
         assert_eq!(shell.status(now, |_| Some(false)), Status::Open);
         let later = Timestamp::from_micros(90_000 * 1_000_000);

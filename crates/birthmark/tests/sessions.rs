@@ -1,0 +1,127 @@
+//! Which sessions there are, how they are named, and what is said of those that are not whole.
+
+#![expect(clippy::disallowed_methods, reason = "tests build their own world")]
+
+mod world;
+
+use std::fs;
+
+use birthmark::session::RunEnd;
+use birthmark::sessions::{self, ManifestState};
+use birthmark_core::event::Outcome;
+use birthmark_core::session::Status;
+use birthmark_store::records::Mode;
+use world::{World, now};
+
+#[test]
+fn session_is_named_by_its_id_a_prefix_a_suffix_and_last() {
+    let world = World::new();
+    let first = world.small();
+    let session = world.begin(&[]);
+    let second = session.id().clone();
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let project = world.project();
+    let resolve = |name: &str| sessions::resolve(&project, name);
+    for id in [&first, &second] {
+        assert_eq!(resolve(id.as_str()).unwrap(), *id);
+        assert_eq!(resolve(id.short()).unwrap(), *id);
+        assert_eq!(resolve(&id.as_str()[20..]).unwrap(), *id);
+    }
+    assert_eq!(resolve("last").unwrap(), second);
+    let error = resolve("20").unwrap_err();
+    assert_eq!(error.code(), "session-ambiguous");
+    assert!(error.hint().unwrap().contains(first.as_str()));
+    let near = format!("{}x", &first.as_str()[..19]);
+    let error = resolve(&near).unwrap_err();
+    assert_eq!(error.code(), "session-unknown");
+    assert!(error.hint().unwrap().starts_with(&format!("the nearest: {first}")), "{:?}", error.hint());
+    assert_eq!(resolve("").unwrap_err().code(), "session-unknown");
+}
+
+#[test]
+fn list_is_newest_first_and_sums_up_each() {
+    let world = World::new();
+    let id = world.small();
+    let session = world.begin(&["never.json"]);
+    let list = sessions::list(&world.project(), now()).unwrap();
+    assert_eq!(list.len(), 2);
+    let old = list.iter().find(|summary| summary.id == id).unwrap();
+    assert_eq!((old.status, old.artifacts, old.records), (Status::Completed, 4, 4));
+    assert_eq!((old.planned, old.made, old.runs), (3, 3, 1));
+    assert_eq!(old.commit.as_deref(), Some(world.repo.head().as_str()));
+    assert_eq!((old.manifest.clone(), old.damaged), (ManifestState::Current, false));
+    let new = list.iter().find(|summary| summary.id == *session.id()).unwrap();
+    assert_eq!((new.status, new.planned, new.made), (Status::Running, 1, 0));
+    assert!(list[0].start >= list[1].start || list[0].id > list[1].id);
+    session.end(RunEnd::plain(Outcome::Failed)).unwrap();
+    let list = sessions::list(&world.project(), now()).unwrap();
+    assert_eq!(list.iter().filter(|summary| summary.status == Status::Failed).count(), 1);
+}
+
+#[test]
+fn manifest_alone_is_not_bound_and_tells_what_it_has() {
+    let world = World::new();
+    let id = world.small();
+    fs::remove_dir_all(world.path(".birthmark")).unwrap();
+    let loaded = sessions::load(&world.project(), &id).unwrap();
+    assert_eq!(loaded.manifest, ManifestState::NotBound { foreign: false });
+    assert_eq!(loaded.session.artifacts.len(), 4);
+    assert_eq!(loaded.status(now()), Status::Completed);
+    assert!(!loaded.is_bound());
+    assert_eq!(loaded.host().map(str::to_owned), Some(host()));
+    assert_eq!(sessions::list(&world.project(), now()).unwrap().len(), 1);
+}
+
+fn host() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned()
+}
+
+#[test]
+fn session_without_a_manifest_and_an_unreadable_manifest_are_told_apart() {
+    let world = World::new();
+    let id = world.small();
+    let manifest = world.manifest(&id);
+    let whole = fs::read(&manifest).unwrap();
+    fs::remove_file(&manifest).unwrap();
+    let load = || sessions::load(&world.project(), &id).unwrap().manifest;
+    assert_eq!(load(), ManifestState::Missing);
+    fs::write(&manifest, &whole[..whole.len() / 2]).unwrap();
+    assert!(matches!(load(), ManifestState::Unreadable { .. }));
+    let text = String::from_utf8(whole).unwrap();
+    fs::write(&manifest, text.replacen('{', "{\"session_id\": \"x\",", 1)).unwrap();
+    assert!(matches!(load(), ManifestState::Edited { .. }), "{:?}", load());
+    fs::write(&manifest, "[]").unwrap();
+    assert!(matches!(load(), ManifestState::Unreadable { .. }));
+}
+
+#[test]
+fn torn_tail_of_a_journal_is_counted_and_is_no_damage() {
+    let world = World::new();
+    let session = world.begin(&[]);
+    world.records(&session, "a.jsonl", Mode::New, 1);
+    let id = session.id().clone();
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let journal = world.journals(&id).remove(0);
+    let mut bytes = fs::read(&journal).unwrap();
+    bytes.extend_from_slice(b"{\"seq\":99,\"prev\"");
+    fs::write(&journal, bytes).unwrap();
+    let loaded = sessions::load(&world.project(), &id).unwrap();
+    assert_eq!((loaded.torn_bytes(), loaded.problems.len()), (16, 0));
+    assert_eq!(loaded.manifest, ManifestState::Current);
+}
+
+#[test]
+fn journal_of_another_session_is_a_problem() {
+    let world = World::new();
+    let (first, second) = (world.small(), {
+        let session = world.begin(&[]);
+        session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+        session.id().clone()
+    });
+    let stray = world.journals(&second).remove(0);
+    let folder = world.project().layout.session(&first);
+    fs::copy(&stray, folder.join(stray.file_name().unwrap())).unwrap();
+    let loaded = sessions::load(&world.project(), &first).unwrap();
+    assert_eq!(loaded.problems[0].code, "journal-foreign");
+    assert_eq!(loaded.session.id.as_ref(), Some(&loaded.id));
+}

@@ -1,0 +1,522 @@
+//! What `verify` answers, against real sessions, real git and real damage.
+
+#![expect(clippy::disallowed_methods, reason = "tests build their own world")]
+
+mod world;
+
+use std::fs;
+use std::path::Path;
+
+use birthmark::session::RunEnd;
+use birthmark::sessions;
+use birthmark::verify::{Options, Report, Word, codes, verify};
+use birthmark_core::event::Outcome;
+use birthmark_store::records::Mode;
+use birthmark_testing::repo::TestRepo;
+use world::{World, files_below, now, told};
+
+/// The word of the item whose name ends so.
+fn word_of(report: &Report, end: &str) -> Word {
+    let mut items = report.items.iter().filter(|item| item.name.ends_with(end));
+    items.next().unwrap_or_else(|| panic!("no {end} in\n{}", told(report))).word
+}
+
+fn has(report: &Report, code: &str) -> bool {
+    codes(report).contains_key(code)
+}
+
+fn spoil(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    change(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
+
+fn replace_in(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "{from} is not in {}", path.display());
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+/// The bytes to spoil: every one with `BIRTHMARK_LONG_TESTS`, else every seventh, from
+/// another start in each file.
+fn places(length: usize) -> impl Iterator<Item = usize> {
+    let long = std::env::var_os("BIRTHMARK_LONG_TESTS").is_some();
+    (if long { 0 } else { length % 7 }..length).step_by(if long { 1 } else { 7 })
+}
+
+#[test]
+fn intact_store_is_verified_and_says_what_was_not_proved() {
+    let world = World::new();
+    world.small();
+    let before = birthmark_testing::repo::fingerprint(world.repo.path());
+    let report = world.verify_all();
+    let text = told(&report);
+    assert_eq!(report.word(), Some(Word::Verified), "{text}");
+    assert_eq!(report.exit_code(), 0);
+    assert!(text.trim_end().ends_with("not proved: who made them (nothing is signed)"), "{text}");
+    assert_eq!(before, birthmark_testing::repo::fingerprint(world.repo.path()), "verify wrote");
+}
+
+#[test]
+fn every_flipped_byte_of_an_artifact_is_seen_and_its_file_is_named() {
+    let world = World::new();
+    world.small();
+    for (path, whole) in files_below(&world.artifacts()) {
+        let inside = path.strip_prefix(world.artifacts()).unwrap().to_string_lossy().into_owned();
+        if inside.contains(".birthmark/") || inside.starts_with("session_manifest") {
+            continue;
+        }
+        let subject = inside.trim_end_matches(".birthmark.json").split('/').next().unwrap();
+        for place in places(whole.len()) {
+            let mut flipped = whole.clone();
+            flipped[place] ^= 1 << (place % 8);
+            fs::write(&path, &flipped).unwrap();
+            let report = world.verify(&[world.path(subject)]);
+            let text = told(&report);
+            assert!(word_of(&report, subject) >= Word::CannotTell, "{inside} at {place}\n{text}");
+            assert_ne!(report.exit_code(), 0, "{inside} at {place}\n{text}");
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+    assert_eq!(world.verify_all().word(), Some(Word::Verified));
+}
+
+#[test]
+fn every_flipped_byte_of_journal_and_manifest_is_seen() {
+    let world = World::new();
+    let id = world.small();
+    let project = world.project();
+    let mut paths = world.journals(&id);
+    paths.push(world.manifest(&id));
+    for path in paths {
+        let whole = fs::read(&path).unwrap();
+        for place in places(whole.len()) {
+            let mut flipped = whole.clone();
+            flipped[place] ^= 1 << (place % 8);
+            fs::write(&path, &flipped).unwrap();
+            let loaded = sessions::load(&project, &id).unwrap();
+            let sound = matches!(
+                loaded.manifest,
+                sessions::ManifestState::Current | sessions::ManifestState::Stale
+            );
+            assert!(!sound || !loaded.problems.is_empty(), "{} at {place}", path.display());
+            if place % 101 == 0 {
+                let report = world.verify_all();
+                assert_eq!(word_of(&report, id.as_str()), Word::Failed, "{}", told(&report));
+            }
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+}
+
+#[test]
+fn every_cut_of_every_file_is_seen_without_a_panic() {
+    let world = World::new();
+    let id = world.small();
+    for (path, whole) in files_below(&world.artifacts()) {
+        if path.ends_with(".gitignore") || path.to_string_lossy().contains("/objects/") {
+            continue;
+        }
+        let inner = path.to_string_lossy().contains(".birthmark/");
+        if inner && !path.to_string_lossy().contains("/sessions/") {
+            continue;
+        }
+        let step = if whole.len() > 2_000 { 13 } else { 3 };
+        for length in (0..whole.len()).step_by(step) {
+            fs::write(&path, &whole[..length]).unwrap();
+            let report = world.verify_all();
+            let text = told(&report);
+            assert_eq!(report.exit_code(), 1, "{} cut at {length}\n{text}", path.display());
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+    assert_eq!(word_of(&world.verify_all(), id.as_str()), Word::Verified);
+}
+
+#[test]
+fn flipped_byte_in_a_birthmark_names_its_line() {
+    let world = World::new();
+    world.small();
+    let path = world.path("sft_a.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let third = lines[2].replace("SmolLM2", "SmolLM3");
+    fs::write(&path, format!("{}\n{}\n{third}\n{}\n", lines[0], lines[1], lines[3])).unwrap();
+    let report = world.verify_all();
+    let said = told(&report);
+    assert_eq!(word_of(&report, "sft_a.jsonl"), Word::Failed);
+    assert!(said.contains("bytes changed since"), "{said}");
+    assert!(said.contains("line 3: its model_name differs"), "{said}");
+}
+
+#[test]
+fn line_that_is_no_json_or_lost_its_birthmark_is_named() {
+    let world = World::new();
+    world.small();
+    let path = world.path("sft_a.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    replace_in(&path, "\"r 1\"", "\"r 1");
+    let said = told(&world.verify_all());
+    assert!(said.contains("line 2 is no record"), "{said}");
+    let second = text.lines().nth(1).unwrap();
+    let bare = format!("{}}}", &second[..second.find(", \"metadata\"").unwrap()]);
+    fs::write(&path, text.replace(second, &bare)).unwrap();
+    let said = told(&world.verify_all());
+    assert!(said.contains("line 2 without a birthmark"), "{said}");
+}
+
+#[test]
+fn swapped_lines_are_seen_and_the_place_is_named() {
+    let world = World::new();
+    world.small();
+    let path = world.path("sft_a.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.swap(1, 2);
+    fs::write(&path, lines.join("\n") + "\n").unwrap();
+    let report = world.verify_all();
+    let said = told(&report);
+    assert_eq!(report.exit_code(), 1, "{said}");
+    assert!(said.contains("line 3: its timestamp is older"), "{said}");
+}
+
+#[test]
+fn record_moved_to_another_file_fails_both() {
+    let world = World::new();
+    let session = world.begin(&[]);
+    world.records(&session, "a.jsonl", Mode::New, 3);
+    world.records(&session, "b.jsonl", Mode::New, 3);
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let (a, b) = (world.path("a.jsonl"), world.path("b.jsonl"));
+    let text = fs::read_to_string(&a).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    let more = format!("{}{first}\n", fs::read_to_string(&b).unwrap());
+    fs::write(&a, rest).unwrap();
+    fs::write(&b, more).unwrap();
+    let report = world.verify_all();
+    let said = told(&report);
+    assert_eq!(word_of(&report, "a.jsonl"), Word::Failed, "{said}");
+    assert_eq!(word_of(&report, "b.jsonl"), Word::Failed, "{said}");
+    assert!(said.contains("added at the end") && said.contains("after line 3"), "{said}");
+    assert!(said.contains("it has 2 records, not 3"), "{said}");
+}
+
+#[test]
+fn deleted_and_cut_journals_are_named() {
+    let world = World::new();
+    let id = world.small();
+    let journal = world.journals(&id).remove(0);
+    let name = journal.file_name().unwrap().to_string_lossy().into_owned();
+    let whole = fs::read(&journal).unwrap();
+    fs::remove_file(&journal).unwrap();
+    let report = world.verify_all();
+    assert!(has(&report, "journal-deleted") && told(&report).contains(&name), "{}", told(&report));
+    assert_eq!(report.exit_code(), 1);
+    let end = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+    fs::write(&journal, &whole[..=end]).unwrap();
+    let report = world.verify_all();
+    assert!(has(&report, "journal-cut") && told(&report).contains(&name), "{}", told(&report));
+    assert_eq!(report.exit_code(), 1);
+}
+
+#[test]
+fn stale_manifest_is_not_edited_and_an_edited_one_names_the_path() {
+    let world = World::new();
+    let session = world.begin(&[]);
+    world.records(&session, "a.jsonl", Mode::New, 2);
+    let manifest = world.manifest(session.id());
+    let early = fs::read(&manifest).unwrap();
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let late = fs::read(&manifest).unwrap();
+    fs::write(&manifest, &early).unwrap();
+    let report = world.verify_all();
+    assert!(has(&report, "manifest-stale"), "{}", told(&report));
+    assert_eq!(report.exit_code(), 0);
+    fs::write(&manifest, &late).unwrap();
+    replace_in(&manifest, "\"records\": 2", "\"records\": 3");
+    let said = told(&world.verify_all());
+    assert!(said.contains("artifacts_generated[0].records: 3, not 2"), "{said}");
+}
+
+#[test]
+fn manifest_cannot_escape_by_another_name_or_without_its_heads() {
+    let world = World::new();
+    let id = world.small();
+    let manifest = world.manifest(&id);
+    let text = fs::read_to_string(&manifest).unwrap();
+    let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    value.as_object_mut().unwrap().remove("heads");
+    fs::write(&manifest, value.to_string()).unwrap();
+    assert!(has(&world.verify_all(), "manifest-edited"));
+    // Under another name, as if another helper had made it.
+    let fields = value.as_object_mut().unwrap();
+    fields.insert("session_id".to_owned(), "20250101_000000".into());
+    fields.remove("birthmark");
+    fs::remove_file(&manifest).unwrap();
+    let other = world.path("session_manifest_20250101_000000.json");
+    fs::write(&other, value.to_string()).unwrap();
+    let report = world.verify(&[other.clone()]);
+    assert!(has(&report, "manifest-edited"), "{}", told(&report));
+    // And the session that lost its manifest fails by itself.
+    assert!(has(&world.verify_all(), "manifest-missing"));
+    fs::write(&other, &text).unwrap();
+    assert!(has(&world.verify(&[other]), "manifest-edited"));
+}
+
+#[test]
+fn missing_file_fails_and_a_removed_one_does_not() {
+    let world = World::new();
+    let session = world.begin(&[]);
+    world.records(&session, "a.jsonl", Mode::New, 2);
+    world.records(&session, "b.jsonl", Mode::New, 2);
+    fs::remove_file(world.path("b.jsonl")).unwrap();
+    session.removed(&world.path("b.jsonl"), "rotation").unwrap();
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    assert_eq!(world.verify_all().exit_code(), 0, "{}", told(&world.verify_all()));
+    fs::remove_file(world.path("a.jsonl")).unwrap();
+    let report = world.verify_all();
+    assert!(has(&report, "file-missing"), "{}", told(&report));
+    assert_eq!(report.exit_code(), 1);
+    // Asked for by its name alone, it is still known.
+    assert!(has(&world.verify(&[world.path("a.jsonl")]), "file-missing"));
+}
+
+#[test]
+fn open_file_is_held_to_its_last_count_and_the_rest_is_not_proved() {
+    let world = World::new();
+    let session = world.begin(&[]);
+    world.records(&session, "a.jsonl", Mode::New, 3);
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let second = world.begin(&[]);
+    let options = birthmark::records::RecordsOptions {
+        mode: Mode::GoOn,
+        artifact_type: "training_data".to_owned(),
+        given: birthmark_core::Fields::new(),
+        all_fields: false,
+    };
+    let out = second.records(&world.path("a.jsonl"), options).unwrap();
+    out.append(b"{\"more\": 1}", &[], &[]).unwrap();
+    let report = world.verify(&[world.path("a.jsonl")]);
+    assert_eq!(word_of(&report, "a.jsonl"), Word::Caveat, "{}", told(&report));
+    assert!(has(&report, "written-since"));
+    // What the first session vouches for is still held.
+    replace_in(&world.path("a.jsonl"), "\"r 1\"", "\"r X\"");
+    let report = world.verify(&[world.path("a.jsonl")]);
+    assert!(has(&report, "bytes-changed"), "{}", told(&report));
+    replace_in(&world.path("a.jsonl"), "\"r X\"", "\"r 1\"");
+    out.close(None).unwrap();
+    second.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let report = world.verify_all();
+    let said = told(&report);
+    assert_eq!(word_of(&report, "a.jsonl"), Word::Verified, "{said}");
+    assert!(said.contains("this one vouches for its first 3 records"), "{said}");
+    assert_eq!(report.exit_code(), 0, "{said}");
+    // A change behind the first session's bytes lies between its count and the end.
+    replace_in(&world.path("a.jsonl"), "\"more\": 1", "\"more\": 2");
+    let said = told(&world.verify_all());
+    assert!(said.contains("in record 4"), "{said}");
+}
+
+#[test]
+fn file_that_was_written_anew_is_judged_by_the_last_session_alone() {
+    let world = World::new();
+    for _ in 0..2 {
+        let session = world.begin(&[]);
+        world.records(&session, "a.jsonl", Mode::Anew, 3);
+        session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    }
+    let report = world.verify_all();
+    let said = told(&report);
+    assert_eq!(word_of(&report, "a.jsonl"), Word::Verified, "{said}");
+    assert!(said.contains("was written anew by session"), "{said}");
+    assert_eq!(report.exit_code(), 0);
+}
+
+#[test]
+fn unstamped_file_is_named_apart_and_fails_only_on_request() {
+    let world = World::new();
+    world.small();
+    world.repo.write("artifacts/old_eval_sept.json", "{\"accuracy\": 0.5}");
+    let report = world.verify_all();
+    assert_eq!(word_of(&report, "old_eval_sept.json"), Word::Unstamped);
+    assert_eq!(report.exit_code(), 0);
+    assert!(told(&report).contains("1 unstamped file was not judged"), "{}", told(&report));
+    let options = Options { require_stamped: true, ..Options::at(now()) };
+    let strict = verify(&world.project(), &[world.artifacts()], &options).unwrap();
+    assert_eq!(strict.exit_code(), 1);
+}
+
+#[test]
+fn files_of_the_origins_helper_are_accepted_with_the_caveat_that_nothing_binds_them() {
+    let world = World::new();
+    let commit = world.repo.head();
+    let mark = |commit: &str| {
+        format!(
+            r#"{{"git_commit": "{commit}", "timestamp": "2026-11-22T12:00:00.123456", "loader_version": "v1", "model_name": "m", "quantization": "nf4", "template_disabled": true, "script_name": "g.py", "artifact_type": "training_data"}}"#
+        )
+    };
+    let lines: String =
+        (0..3).map(|n| format!("{{\"n\": {n}, \"metadata\": {}}}\n", mark(&commit))).collect();
+    let path = world.repo.write("artifacts/sft_training_data_1.jsonl", &lines);
+    let manifest = format!(
+        r#"{{"session_id": "20261122_120000", "session_start": "2026-11-22T12:00:00", "git_commit": "{commit}", "git_branch": "main", "git_dirty": false, "environment": {{"hostname": "pod"}}, "planned_artifacts": ["sft_training_data_*.jsonl (200 examples)"], "artifacts_generated": [{{"file": "artifacts/sft_training_data_1.jsonl", "type": "training_data", "timestamp": "2026-11-22T12:00:01"}}]}}"#
+    );
+    world.repo.write("artifacts/session_manifest_20261122_120000.json", manifest);
+    let report = world.verify_all();
+    let said = told(&report);
+    assert_eq!(word_of(&report, "1.jsonl"), Word::Caveat, "{said}");
+    assert_eq!(word_of(&report, "20261122_120000"), Word::Caveat, "{said}");
+    assert!(has(&report, "not-bound") && report.exit_code() == 0, "{said}");
+    // A commit that is a tree, one that is nowhere, and one that is none.
+    let tree = world.repo.git(["rev-parse", "HEAD^{tree}"]);
+    for (id, word, code) in [
+        (tree.trim(), Word::Failed, "not-a-commit"),
+        (&"0".repeat(40), Word::CannotTell, "commit-not-here"),
+        ("HEAD", Word::Failed, "commit-malformed"),
+        (&commit[..12], Word::Failed, "commit-malformed"),
+    ] {
+        fs::write(&path, lines.replacen(&commit, id, 1)).unwrap();
+        let report = world.verify(&[path.clone()]);
+        assert_eq!(word_of(&report, "1.jsonl"), word, "{}", told(&report));
+        assert!(has(&report, code), "{}", told(&report));
+    }
+    fs::write(&path, lines.replacen(&format!("\"{commit}\""), "null", 1)).unwrap();
+    assert!(has(&world.verify(&[path.clone()]), "null-without-reason"));
+    fs::write(&path, lines.replacen("\"artifact_type\"", "\"kind\"", 1)).unwrap();
+    assert!(has(&world.verify(&[path]), "field-missing"));
+}
+
+#[test]
+fn commit_that_is_not_pushed_or_on_no_branch_is_a_caveat() {
+    let world = World::new();
+    world.repo.write("train.py", "lr = 9\n");
+    world.repo.commit_all("not pushed");
+    world.small();
+    let report = world.verify_all();
+    assert!(has(&report, "not-pushed") && report.exit_code() == 0, "{}", told(&report));
+    world.repo.git(["reset", "-q", "--hard", "HEAD~1"]);
+    let report = world.verify_all();
+    assert!(has(&report, "commit-unreachable") && report.exit_code() == 0, "{}", told(&report));
+}
+
+#[test]
+fn in_another_clone_the_commit_cannot_be_told() {
+    let world = World::new();
+    world.repo.write("only_here.py", "1\n");
+    world.repo.commit_all("a commit that the other clone lacks");
+    world.small();
+    let other = TestRepo::with_commit();
+    let copy = other.path().join("artifacts");
+    copy_folder(&world.artifacts(), &copy);
+    let project = birthmark::Project::find(other.path()).unwrap();
+    let report = verify(&project, &[copy], &Options::at(now())).unwrap();
+    assert_eq!(report.exit_code(), 2, "{}", told(&report));
+    assert!(codes(&report).keys().all(|code| *code == "commit-not-here"), "{}", told(&report));
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for (path, bytes) in files_below(from) {
+        let place = to.join(path.strip_prefix(from).unwrap());
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(place, bytes).unwrap();
+    }
+}
+
+#[test]
+fn store_that_was_merely_copied_is_verified_under_any_name() {
+    let world = World::new();
+    let id = world.small();
+    let away = tempfile::tempdir().unwrap();
+    let copy = away.path().join("backup");
+    copy_folder(&world.artifacts(), &copy);
+    let project = sessions::project_of(&copy.join("sft_a.jsonl")).unwrap();
+    assert_eq!(project.layout.artifacts(), copy);
+    let report = verify(&project, &[copy.clone()], &Options::at(now())).unwrap();
+    // No clone is there: the commit cannot be followed, but nothing failed.
+    assert_eq!(report.word(), Some(Word::CannotTell), "{}", told(&report));
+    assert!(codes(&report).keys().all(|code| *code == "commit-not-here"), "{}", told(&report));
+    // The manifest alone.
+    let alone = away.path().join("alone");
+    fs::create_dir_all(&alone).unwrap();
+    let manifest = alone.join(world.manifest(&id).file_name().unwrap());
+    fs::copy(world.manifest(&id), &manifest).unwrap();
+    let project = sessions::project_of(&manifest).unwrap();
+    let report = verify(&project, &[manifest], &Options::at(now())).unwrap();
+    assert!(has(&report, "not-bound") && has(&report, "file-missing"), "{}", told(&report));
+}
+
+#[test]
+fn dirty_tree_is_said_apart_with_and_without_a_snapshot() {
+    let world = World::new();
+    world.repo.write("train.py", "lr = 10\n");
+    world.small();
+    let report = world.verify_all();
+    assert!(has(&report, "dirty-without-snapshot"), "{}", told(&report));
+    assert_eq!(report.exit_code(), 0);
+}
+
+#[test]
+fn plan_that_was_not_met_fails_a_completed_session_and_is_a_caveat_of_a_failed_one() {
+    for (outcome, code) in [(Outcome::Completed, 1), (Outcome::Failed, 0)] {
+        let world = World::new();
+        let session = world.begin(&["a.jsonl (5 examples)", "never.json"]);
+        world.records(&session, "a.jsonl", Mode::New, 2);
+        session.end(RunEnd::plain(outcome)).unwrap();
+        let report = world.verify_all();
+        assert!(has(&report, "plan-short") && has(&report, "plan-missing"), "{}", told(&report));
+        assert_eq!(report.exit_code(), code, "{}", told(&report));
+        // A file alone is not held to the plan.
+        assert_eq!(world.verify(&[world.path("a.jsonl")]).exit_code(), 0);
+    }
+}
+
+#[test]
+fn folder_names_the_member_that_changed() {
+    let world = World::new();
+    world.small();
+    spoil(&world.path("model/sub/weights.bin"), |bytes| bytes[3] = 0);
+    fs::write(world.path("model/extra"), "").unwrap();
+    let said = told(&world.verify_all());
+    assert!(said.contains("added extra, changed sub/weights.bin"), "{said}");
+}
+
+#[test]
+fn file_whose_birthmark_was_taken_off_fails_since_a_session_lists_it() {
+    let world = World::new();
+    world.small();
+    fs::remove_file(world.path("table.csv.birthmark.json")).unwrap();
+    let report = world.verify_all();
+    assert!(has(&report, "birthmark-missing") && report.exit_code() == 1, "{}", told(&report));
+}
+
+#[test]
+fn quick_compares_sizes_and_says_so() {
+    let world = World::new();
+    world.small();
+    let options = Options { quick: true, ..Options::at(now()) };
+    let report = verify(&world.project(), &[world.path("sft_a.jsonl")], &options).unwrap();
+    assert_eq!(report.word(), Some(Word::Caveat));
+    assert!(told(&report).contains("not proved: the bytes"), "{}", told(&report));
+    spoil(&world.path("sft_a.jsonl"), |bytes| bytes.push(b'\n'));
+    let report = verify(&world.project(), &[world.path("sft_a.jsonl")], &options).unwrap();
+    assert_eq!(report.exit_code(), 1);
+}
+
+#[test]
+fn empty_folder_is_nothing_to_verify_and_no_file_is_misuse() {
+    let world = World::new();
+    let folder = world.repo.path().join("empty");
+    fs::create_dir_all(&folder).unwrap();
+    assert_eq!(world.verify(&[folder]).exit_code(), 2);
+    let error = verify(&world.project(), &["nowhere.json".into()], &Options::at(now())).unwrap_err();
+    assert_eq!(error.code(), "no-file");
+}
+
+#[test]
+fn hostile_names_reach_the_screen_escaped() {
+    let world = World::new();
+    world.small();
+    fs::write(world.path("\u{1b}[31mred\u{202e}.json"), "{}").unwrap();
+    let text = told(&world.verify_all());
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
+}

@@ -1,0 +1,166 @@
+//! A real project for tests: a git repository with a remote, sessions by the hall's own
+//! writers, and ways to spoil what they left.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use birthmark::project::Project;
+use birthmark::records::RecordsOptions;
+use birthmark::report::ReportOptions;
+use birthmark::session::{Begin, RunEnd, Session, begin};
+use birthmark::verify::{Options, Report, verify};
+use birthmark_core::birthmark::Fields;
+use birthmark_core::event::{OpenedBy, Outcome};
+use birthmark_core::{SessionId, Timestamp};
+use birthmark_store::records::Mode;
+use birthmark_testing::repo::TestRepo;
+use serde_json::Value;
+
+pub(crate) struct World {
+    pub(crate) repo: TestRepo,
+    remote: TestRepo,
+}
+
+pub(crate) fn fields(value: Value) -> Fields {
+    match value {
+        Value::Object(fields) => fields,
+        other => panic!("no object: {other}"),
+    }
+}
+
+pub(crate) fn provenance() -> Fields {
+    fields(serde_json::json!({
+        "loader_version": "0123456789abcdef",
+        "model_name": "HuggingFaceTB/SmolLM2-135M-Instruct",
+        "quantization": "Q4_1",
+        "template_disabled": true,
+        "sentinel_tests_passed": true,
+        "sentinel_tests": "5 of 5",
+        "add_special_tokens": false,
+        "temperature": 0.7,
+    }))
+}
+
+impl World {
+    /// A repository with one pushed commit.
+    pub(crate) fn new() -> Self {
+        let repo = TestRepo::with_commit();
+        let remote = TestRepo::bare_clone_of(&repo);
+        let address = format!("file://{}", remote.path().display());
+        repo.git(["remote", "add", "origin", &address]);
+        repo.git(["-c", "protocol.file.allow=always", "push", "-q", "-u", "origin", "main"]);
+        Self { repo, remote }
+    }
+
+    pub(crate) fn project(&self) -> Project {
+        Project::find(self.repo.path()).unwrap()
+    }
+
+    pub(crate) fn artifacts(&self) -> PathBuf {
+        self.repo.path().join("artifacts")
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.artifacts().join(name)
+    }
+
+    pub(crate) fn begin(&self, planned: &[&str]) -> Session {
+        let mut options = Begin::at(self.repo.path(), OpenedBy::Script);
+        options.script = Some(self.repo.path().join("train.py"));
+        options.planned = planned.iter().map(|plan| (*plan).to_owned()).collect();
+        options.given = provenance();
+        begin(options).unwrap()
+    }
+
+    pub(crate) fn records(&self, session: &Session, name: &str, mode: Mode, count: u64) {
+        let options = RecordsOptions {
+            mode,
+            artifact_type: "training_data".to_owned(),
+            given: Fields::new(),
+            all_fields: false,
+        };
+        let out = session.records(&self.path(name), options).unwrap();
+        for number in 0..count {
+            let record = format!(r#"{{"prompt": "p {number}", "response": "r {number}"}}"#);
+            let seed = (42 + number).to_string();
+            out.append(record.as_bytes(), &[("seed", seed.as_bytes())], &[]).unwrap();
+        }
+        out.close(None).unwrap();
+    }
+
+    pub(crate) fn report(&self, session: &Session, name: &str) {
+        let options = ReportOptions {
+            mode: Mode::New,
+            artifact_type: "evaluation".to_owned(),
+            given: fields(serde_json::json!({"eval_seed": 42})),
+        };
+        let body = b"{\n  \"summary\": {\"accuracy\": 0.5}\n}";
+        session.report(&self.path(name), body, &options).unwrap();
+    }
+
+    /// One completed session with records, a report, a folder and a file.
+    pub(crate) fn small(&self) -> SessionId {
+        let session = self.begin(&["sft_*.jsonl (4 examples)", "evaluation_*.json", "model checkpoint"]);
+        self.records(&session, "sft_a.jsonl", Mode::New, 4);
+        self.report(&session, "evaluation_a.json");
+        let model = self.path("model");
+        fs::create_dir_all(model.join("sub")).unwrap();
+        fs::write(model.join("config.json"), "{\"a\": 1}").unwrap();
+        fs::write(model.join("sub/weights.bin"), [7_u8; 40]).unwrap();
+        session.add(&model, "model", &Fields::new()).unwrap();
+        fs::write(self.path("table.csv"), "a,b\n1,2\n").unwrap();
+        session.add(&self.path("table.csv"), "table", &Fields::new()).unwrap();
+        session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+        session.id().clone()
+    }
+
+    pub(crate) fn verify(&self, paths: &[PathBuf]) -> Report {
+        verify(&self.project(), paths, &Options::at(now())).unwrap()
+    }
+
+    pub(crate) fn verify_all(&self) -> Report {
+        self.verify(&[self.artifacts()])
+    }
+
+    /// The journals of a session.
+    pub(crate) fn journals(&self, id: &SessionId) -> Vec<PathBuf> {
+        let folder = self.project().layout.session(id);
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    }
+
+    pub(crate) fn manifest(&self, id: &SessionId) -> PathBuf {
+        self.project().layout.manifest(id)
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_micros(birthmark_capture::clock::now_micros())
+}
+
+/// Everything in a folder, as bytes, to be put back.
+pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                files.push((path.clone(), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// All reasons of a report, one a line, for messages.
+pub(crate) fn told(report: &Report) -> String {
+    birthmark::verify::render(report)
+}
