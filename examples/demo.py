@@ -205,7 +205,7 @@ def go_on(shell: Shell, count: int, ran: bytes) -> None:
     check(len(ids) == count and len(set(ids)) == count, f"{count} records, none lost and none made twice")
     births = [json.loads(line)["metadata"] for line in after]
     check(all(birth["git_dirty"] is True for birth in births), "each record says that the tree was dirty")
-    for snapshot in {birth["git_snapshot"] for birth in births}:
+    for snapshot in {birth["git_snapshot"] for birth in births if birth.get("git_snapshot")}:
         kept = subprocess.run(
             ["git", "show", f"{snapshot}:{EDITED}"], cwd=shell.project, capture_output=True, check=True
         ).stdout

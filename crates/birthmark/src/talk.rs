@@ -81,7 +81,9 @@ pub fn closing(session: &Session, run: &birthmark_core::RunId) -> Vec<String> {
         lines.push(line);
     }
     let mut last = planned_phrase(session);
-    if let Some(artifact) = made.first() {
+    // What people want to see first: the records, else what was made last.
+    let with_records = made.iter().filter(|one| one.records > Some(0)).max_by_key(|one| one.records);
+    if let Some(artifact) = with_records.or(made.last()) {
         let next = format!("next: birthmark show {}", shell_word(&artifact.file));
         last = if last.is_empty() {
             next
