@@ -39,8 +39,14 @@ pub const DECLARATION_NAME: &str = "declaration.birthmark.json";
 /// No declaration is larger.
 const DECLARATION_LIMIT: u64 = 1 << 20;
 /// Fields that say what the code was. The script is seen where it runs.
-const CODE_FIELDS: [&str; 6] =
-    ["git_commit", "git_branch", "git_dirty", "git_snapshot", "git_remote", "git_pushed"];
+const CODE_FIELDS: [&str; 6] = [
+    "git_commit",
+    "git_branch",
+    "git_dirty",
+    "git_snapshot",
+    "git_remote",
+    "git_pushed",
+];
 
 /// A declaration that was written.
 #[derive(Debug, Clone)]
@@ -65,8 +71,11 @@ pub fn declare(project: &Project, out: Option<&Path>) -> Result<Declared> {
     let seen = CodeSeen::new(git::capture_status(project.root(), &options), None);
     let Some(commit) = seen.state.commit.found() else {
         let reason = seen.state.commit.reason().unwrap_or("there is no commit");
-        return Err(Error::usage("no-commit", format!("nothing to declare: {reason}"))
-            .with_hint("run it where the code's repository is, then copy the file with the code"));
+        return Err(
+            Error::usage("no-commit", format!("nothing to declare: {reason}")).with_hint(
+                "run it where the code's repository is, then copy the file with the code",
+            ),
+        );
     };
     let risk = match &seen.state.dirty {
         Finding::Found(false) => None,
@@ -75,7 +84,10 @@ pub fn declare(project: &Project, out: Option<&Path>) -> Result<Declared> {
             seen.state.dirty_summary(),
             commit.get(..7).unwrap_or(commit)
         )),
-        _ => Some(format!("cannot tell whether the tree is clean: {}", seen.state.dirty_summary())),
+        _ => Some(format!(
+            "cannot tell whether the tree is clean: {}",
+            seen.state.dirty_summary()
+        )),
     };
     let path = match out {
         Some(path) if path.is_dir() => path.join(DECLARATION_NAME),
@@ -99,8 +111,11 @@ fn refuse_other_files(path: &Path) -> Result<()> {
     if ours {
         return Ok(());
     }
-    Err(Error::usage("file-exists", format!("`{}` is there and is no declaration", path.display()))
-        .with_hint("say `--out` with another name"))
+    Err(Error::usage(
+        "file-exists",
+        format!("`{}` is there and is no declaration", path.display()),
+    )
+    .with_hint("say `--out` with another name"))
 }
 
 fn declaration(seen: &CodeSeen) -> Fields {
@@ -110,13 +125,24 @@ fn declaration(seen: &CodeSeen) -> Fields {
     fields.insert("declared_at".to_owned(), Value::from(now.to_string()));
     fields.insert("declared_by_host".to_owned(), Value::from(host_name()));
     for name in CODE_FIELDS {
-        fields.insert(name.to_owned(), seen.fields.get(name).cloned().unwrap_or(Value::Null));
-        if let Some(reason) = seen.fields.get("unknown").and_then(|reasons| reasons.get(name)) {
+        fields.insert(
+            name.to_owned(),
+            seen.fields.get(name).cloned().unwrap_or(Value::Null),
+        );
+        if let Some(reason) = seen
+            .fields
+            .get("unknown")
+            .and_then(|reasons| reasons.get(name))
+        {
             note_unknown(&mut fields, name, reason.as_str().unwrap_or("not told"));
         }
     }
-    let files: Vec<&str> =
-        seen.state.changed_files.iter().map(|file| file.path.as_str()).collect();
+    let files: Vec<&str> = seen
+        .state
+        .changed_files
+        .iter()
+        .map(|file| file.path.as_str())
+        .collect();
     fields.insert("changed_files".to_owned(), json!(files));
     fields
 }
@@ -164,15 +190,24 @@ pub fn find_declaration(folder: &Path) -> Option<(PathBuf, Result<Fields, String
 
 fn fields_of(bytes: &[u8]) -> Result<Fields, String> {
     let told = parse(bytes).ok_or("it is no declaration")?;
-    if !told.get("git_commit").and_then(Value::as_str).is_some_and(is_commit) {
+    if !told
+        .get("git_commit")
+        .and_then(Value::as_str)
+        .is_some_and(is_commit)
+    {
         return Err("it names no commit".to_owned());
     }
     let mut fields = Fields::new();
     for name in CODE_FIELDS {
         let value = told.get(name).cloned().unwrap_or(Value::Null);
-        let fits = rule(name).is_some_and(|rule| birthmark_core::birthmark::fits(rule.kind, &value));
+        let fits =
+            rule(name).is_some_and(|rule| birthmark_core::birthmark::fits(rule.kind, &value));
         fields.insert(name.to_owned(), if fits { value } else { Value::Null });
-        match told.get("unknown").and_then(|reasons| reasons.get(name)).and_then(Value::as_str) {
+        match told
+            .get("unknown")
+            .and_then(|reasons| reasons.get(name))
+            .and_then(Value::as_str)
+        {
             Some(reason) => note_unknown(&mut fields, name, reason),
             None if !fits => note_unknown(&mut fields, name, "the declaration is of another type"),
             None => {}
@@ -190,7 +225,9 @@ fn host_name() -> Option<String> {
 /// Full bare hex of SHA-1 or SHA-256.
 fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64)
-        && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

@@ -46,7 +46,11 @@ pub struct Risk {
 
 impl Risk {
     fn new(about: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { about, text: text.into(), advice: advice.into() }
+        Self {
+            about,
+            text: text.into(),
+            advice: advice.into(),
+        }
     }
 }
 
@@ -92,7 +96,7 @@ pub fn doctor(project: &Project) -> Doctor {
     let installation = Installation::look(&python);
     let mut risks = code_risks(project, &code);
     risks.extend(store.risks());
-    risks.extend(left_open.iter().map(|id| left_open_risk(id)));
+    risks.extend(left_open.iter().map(left_open_risk));
     risks.extend(clock_risks(now, newest, store.clock_ahead_micros));
     risks.extend(installation.risks());
     let open = stamp::open_here(project);
@@ -136,9 +140,16 @@ fn metadata(code: &CodeSeen, open: Option<&SessionId>, now: Timestamp) -> Fields
     let mut context = Fields::new();
     context.insert("timestamp".to_owned(), Value::from(now.to_string()));
     context.insert("artifact_type".to_owned(), Value::Null);
-    context.insert("session_id".to_owned(), Value::from(open.map(SessionId::as_str)));
+    context.insert(
+        "session_id".to_owned(),
+        Value::from(open.map(SessionId::as_str)),
+    );
     context.insert("run_id".to_owned(), Value::Null);
-    note_unknown(&mut context, "artifact_type", "said when an artifact is made");
+    note_unknown(
+        &mut context,
+        "artifact_type",
+        "said when an artifact is made",
+    );
     note_unknown(&mut context, "session_id", "no session is open");
     note_unknown(&mut context, "run_id", "no run here: this is the doctor");
     note_unknown(&mut context, "script_name", "no script runs");
@@ -151,7 +162,9 @@ fn sessions_here(project: &Project, now: Timestamp) -> (Vec<SessionId>, Option<T
     let mut left_open = Vec::new();
     let mut newest = None;
     for id in sessions::ids(project).unwrap_or_default() {
-        let Ok(loaded) = sessions::load(project, &id) else { continue };
+        let Ok(loaded) = sessions::load(project, &id) else {
+            continue;
+        };
         newest = newest.max(loaded.session.start);
         let from_shell = loaded.session.opened_by == Some(OpenedBy::Shell);
         let gone = !matches!(loaded.status(now), Status::Open | Status::Running);
@@ -164,7 +177,11 @@ fn sessions_here(project: &Project, now: Timestamp) -> (Vec<SessionId>, Option<T
 
 fn left_open_risk(id: &SessionId) -> Risk {
     let text = format!("{} was started and never ended", id.short());
-    Risk::new("session", text, format!("birthmark session end {}", id.short()))
+    Risk::new(
+        "session",
+        text,
+        format!("birthmark session end {}", id.short()),
+    )
 }
 
 fn code_risks(project: &Project, code: &CodeSeen) -> Vec<Risk> {
@@ -179,11 +196,19 @@ fn code_risks(project: &Project, code: &CodeSeen) -> Vec<Risk> {
             _ if state.object_format.is_some() => "commit".to_owned(),
             _ => "git init and commit, or birthmark declare where the repository is".to_owned(),
         };
-        risks.push(Risk::new("code", "nothing could give this code back", advice));
+        risks.push(Risk::new(
+            "code",
+            "nothing could give this code back",
+            advice,
+        ));
         return risks;
     }
     if code.fields.contains_key("declared") {
-        risks.push(Risk::new("code", "declared, not observed", "deploy the code by git"));
+        risks.push(Risk::new(
+            "code",
+            "declared, not observed",
+            "deploy the code by git",
+        ));
         return risks;
     }
     match &state.dirty {
@@ -191,17 +216,32 @@ fn code_risks(project: &Project, code: &CodeSeen) -> Vec<Risk> {
             risks.push(Risk::new("code", "not what git would give back", "commit"));
         }
         Finding::Unknown(_) => {
-            risks.push(Risk::new("code", "may not be what git would give back", "ask git status"));
+            risks.push(Risk::new(
+                "code",
+                "may not be what git would give back",
+                "ask git status",
+            ));
         }
         Finding::Found(false) | Finding::Absent => {}
     }
     if !state.hidden.is_empty() {
-        let text = format!("git is told not to look at {} changed files", state.hidden.len());
-        risks.push(Risk::new("code", text, "git update-index --no-assume-unchanged"));
+        let text = format!(
+            "git is told not to look at {} changed files",
+            state.hidden.len()
+        );
+        risks.push(Risk::new(
+            "code",
+            text,
+            "git update-index --no-assume-unchanged",
+        ));
     }
     if code.fields.get("git_pushed") == Some(&Value::from(false)) {
         let no_remote = matches!(state.remote, Finding::Absent);
-        let advice = if no_remote { "git remote add, then push" } else { "push" };
+        let advice = if no_remote {
+            "git remote add, then push"
+        } else {
+            "push"
+        };
         risks.push(Risk::new("pushed", "lost with this machine", advice));
     }
     risks

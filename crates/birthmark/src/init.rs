@@ -33,8 +33,11 @@ pub fn init(project: &Project) -> Result<PathBuf> {
     if atomic::create_new(&path, SETTINGS.as_bytes())? {
         return Ok(path);
     }
-    Err(Error::usage("file-exists", format!("`{}` is there already", path.display()))
-        .with_hint("edit it; nothing was changed"))
+    Err(Error::usage(
+        "file-exists",
+        format!("`{}` is there already", path.display()),
+    )
+    .with_hint("edit it; nothing was changed"))
 }
 
 #[cfg(test)]

@@ -91,10 +91,10 @@ pub enum NotRun {
 }
 
 /// Runs a command inside a session.
-pub fn run(options: RunOptions) -> Result<Finished, NotRun> {
+pub fn run(options: &RunOptions) -> Result<Finished, NotRun> {
     let program = options.command.first().cloned().unwrap_or_default();
     let path = find(&program)?;
-    let session = session::begin(begin(&options, &path)?).map_err(NotRun::Session)?;
+    let session = session::begin(begin(options, &path)?).map_err(NotRun::Session)?;
     let signals = Signals::watch();
     let started = command(&path, &options.command, &session).spawn();
     let mut child = match started {
@@ -117,7 +117,9 @@ fn begin(options: &RunOptions, program: &Path) -> Result<Begin, NotRun> {
         Finding::Found(folder) => folder,
         Finding::Absent | Finding::Unknown(_) => {
             let error = Error::usage("no-folder", "cannot tell the working folder");
-            return Err(NotRun::Session(error.with_hint("change to a folder that exists")));
+            return Err(NotRun::Session(
+                error.with_hint("change to a folder that exists"),
+            ));
         }
     };
     let script = script_of(&options.command, &folder);
@@ -125,7 +127,11 @@ fn begin(options: &RunOptions, program: &Path) -> Result<Begin, NotRun> {
     Ok(Begin {
         script,
         interpreter: interpreter_of(program),
-        argv: options.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        argv: options
+            .command
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
         planned: options.planned.clone(),
         given: options.given.clone(),
         on_dirty: options.on_dirty,
@@ -149,9 +155,11 @@ fn script_of(command: &[OsString], folder: &Path) -> Option<PathBuf> {
 fn interpreter_of(program: &Path) -> Option<Interpreter> {
     let interpreter = machine::find_interpreter().found().cloned()?;
     let beside = interpreter.executable.as_deref()?.parent()?;
-    let is_python = |name: &str| ["python", "torchrun", "accelerate", "deepspeed", "pytest"]
-        .iter()
-        .any(|known| name.starts_with(known));
+    let is_python = |name: &str| {
+        ["python", "torchrun", "accelerate", "deepspeed", "pytest"]
+            .iter()
+            .any(|known| name.starts_with(known))
+    };
     let name = program.file_name()?.to_str()?;
     (is_python(name) && program.parent()? == beside).then_some(interpreter)
 }
@@ -161,12 +169,21 @@ fn find(program: &OsStr) -> Result<PathBuf, NotRun> {
     let name = program.to_string_lossy();
     let missing = || {
         let error = Error::usage("no-program", format!("there is no program `{name}`"));
-        NotRun::Program(NOT_FOUND, error.with_hint("nothing was run and nothing was recorded"))
+        NotRun::Program(
+            NOT_FOUND,
+            error.with_hint("nothing was run and nothing was recorded"),
+        )
     };
     let refused = |path: &Path| {
         let message = format!("`{}` cannot be executed", path.display());
-        let hint = format!("chmod +x {0}, or name its interpreter: python {0}", path.display());
-        NotRun::Program(NOT_EXECUTABLE, Error::usage("no-program", message).with_hint(hint))
+        let hint = format!(
+            "chmod +x {0}, or name its interpreter: python {0}",
+            path.display()
+        );
+        NotRun::Program(
+            NOT_EXECUTABLE,
+            Error::usage("no-program", message).with_hint(hint),
+        )
     };
     if program.as_encoded_bytes().contains(&b'/') {
         let path = PathBuf::from(program);
@@ -196,7 +213,10 @@ fn is_executable(metadata: &std::fs::Metadata) -> bool {
 /// The command with what its own session needs to join this one.
 fn command(path: &Path, words: &[OsString], session: &Session) -> Command {
     use std::os::unix::process::CommandExt;
-    #[expect(clippy::disallowed_methods, reason = "the command is the user's own, and has no limit")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command is the user's own, and has no limit"
+    )]
     let mut command = Command::new(path);
     if let Some(name) = words.first() {
         command.arg0(name);
@@ -210,7 +230,10 @@ fn command(path: &Path, words: &[OsString], session: &Session) -> Command {
 
 fn not_started(session: &Session, program: &OsStr, error: &std::io::Error) -> NotRun {
     let message = format!("cannot run `{}`: {error}", program.to_string_lossy());
-    let end = RunEnd { error: Some(message.clone()), ..RunEnd::plain(Outcome::Failed) };
+    let end = RunEnd {
+        error: Some(message.clone()),
+        ..RunEnd::plain(Outcome::Failed)
+    };
     let answer = NotRun::Program(NOT_EXECUTABLE, Error::new(Kind::Io, "no-program", message));
     match session.end(end) {
         Ok(()) => answer,
@@ -233,14 +256,18 @@ impl Signals {
             .filter(|signal| ignored & (1 << (signal - 1)) == 0)
             .collect();
         wanted.push(SIGCHLD);
-        Self { signals: SignalsInfo::<WithOrigin>::new(wanted).ok() }
+        Self {
+            signals: SignalsInfo::<WithOrigin>::new(wanted).ok(),
+        }
     }
 
     /// Waits for the command to end, and sends on what comes meanwhile. Says how it
     /// ended, and whether it was told to stop.
     fn wait(self, child: &mut Child) -> (Option<ExitStatus>, bool) {
         let mut stopped = false;
-        let Some(mut signals) = self.signals else { return (child.wait().ok(), stopped) };
+        let Some(mut signals) = self.signals else {
+            return (child.wait().ok(), stopped);
+        };
         loop {
             // Asked first: the command may have ended before anybody listened.
             match child.try_wait() {
@@ -265,14 +292,17 @@ fn ignored_signals() -> u64 {
     let status = status.unwrap_or_default();
     let text = String::from_utf8_lossy(&status);
     let mask = text.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0)
+    mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 fn send_on(child: &Child, origin: &Origin) {
     if matches!(origin.cause, Cause::Kernel) {
         return;
     }
-    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
     let signal = rustix::process::Signal::from_named_raw(origin.signal);
     if let (Some(pid), Some(signal)) = (pid, signal) {
         // Not reaped yet, so the number is still its own; gone is as good.
@@ -283,14 +313,19 @@ fn send_on(child: &Child, origin: &Origin) {
 /// The exit code, or 128 and the signal, as shells tell it.
 fn code_of(status: Option<ExitStatus>) -> u8 {
     let Some(status) = status else { return 2 };
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(2)
 }
 
 fn end_of(status: Option<ExitStatus>, stopped: bool) -> RunEnd {
     let Some(status) = status else {
         let error = Some("how the command ended cannot be told".to_owned());
-        return RunEnd { error, ..RunEnd::plain(Outcome::Failed) };
+        return RunEnd {
+            error,
+            ..RunEnd::plain(Outcome::Failed)
+        };
     };
     let signal = status.signal();
     let from_outside = signal.is_some_and(is_from_outside);
@@ -299,7 +334,11 @@ fn end_of(status: Option<ExitStatus>, stopped: bool) -> RunEnd {
         _ if stopped || from_outside => Outcome::Interrupted,
         _ => Outcome::Failed,
     };
-    RunEnd { exit_code: status.code(), signal: signal.map(signal_name), ..RunEnd::plain(outcome) }
+    RunEnd {
+        exit_code: status.code(),
+        signal: signal.map(signal_name),
+        ..RunEnd::plain(outcome)
+    }
 }
 
 /// Signals that somebody sends, and none that a program's own fault raises.
@@ -309,47 +348,9 @@ fn is_from_outside(signal: i32) -> bool {
 }
 
 fn signal_name(signal: i32) -> String {
-    signal_hook::low_level::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned)
+    signal_hook::low_level::signal_name(signal)
+        .map_or_else(|| format!("signal {signal}"), str::to_owned)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn script_is_the_first_word_that_is_one() {
-        let dir = tempfile::tempdir().unwrap();
-        #[expect(clippy::disallowed_methods, reason = "a fixture")]
-        std::fs::write(dir.path().join("train.py"), "").unwrap();
-        let script = |words: &[&str]| {
-            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-            script_of(&words, dir.path())
-        };
-        let wanted = Some(dir.path().join("train.py"));
-        assert_eq!(script(&["python", "-u", "train.py", "--x"]), wanted);
-        assert_eq!(script(&["torchrun", "--nproc", "2", "train.py"]), wanted);
-        assert_eq!(script(&["python", "-m", "train"]), None);
-        assert_eq!(script(&["python", "gone.py"]), None);
-    }
-
-    #[test]
-    fn programs_are_found_as_a_shell_finds_them() {
-        assert!(find(OsStr::new("sh")).is_ok());
-        let Err(NotRun::Program(code, _)) = find(OsStr::new("no-such-program")) else { panic!() };
-        assert_eq!(code, NOT_FOUND);
-        let Err(NotRun::Program(code, _)) = find(OsStr::new("/etc/passwd")) else { panic!() };
-        assert_eq!(code, NOT_EXECUTABLE);
-        let Err(NotRun::Program(code, _)) = find(OsStr::new("/etc/nothing")) else { panic!() };
-        assert_eq!(code, NOT_FOUND);
-    }
-
-    #[test]
-    fn codes_are_those_of_a_shell() {
-        assert_eq!(code_of(Some(ExitStatus::from_raw(3 << 8))), 3);
-        assert_eq!(code_of(Some(ExitStatus::from_raw(9))), 137);
-        assert_eq!(end_of(Some(ExitStatus::from_raw(9)), false).outcome, Outcome::Interrupted);
-        assert_eq!(end_of(Some(ExitStatus::from_raw(11)), false).outcome, Outcome::Failed);
-        assert_eq!(end_of(Some(ExitStatus::from_raw(1 << 8)), true).outcome, Outcome::Interrupted);
-        assert_eq!(end_of(Some(ExitStatus::from_raw(0)), true).outcome, Outcome::Completed);
-    }
-}
+mod tests;

@@ -16,32 +16,31 @@
 //!
 //! * A file replaced in place belongs to whoever stamps it; its mode is kept.
 
-use std::collections::BTreeSet;
-use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
-use birthmark_capture::git;
 use birthmark_capture::redact::Redactor;
-use birthmark_core::birthmark::{self, Scope};
+use birthmark_core::birthmark;
 use birthmark_core::event::{ArtifactSealed, OpenedBy, Outcome};
-use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_core::session::Status;
-use birthmark_core::{Fields, SessionId, Timestamp};
-use birthmark_store::digest::{self, FileState};
-use birthmark_store::format::{self, ArtifactFormat, FormatError, Input, OnExisting, Places};
-use birthmark_store::{Durability, Layout, atomic};
+use birthmark_core::{Fields, SessionId};
+use birthmark_store::atomic;
+use birthmark_store::format::{OnExisting, Places};
 use serde_json::{Value, json};
 
-use crate::error::{Error, Kind, Result};
-use crate::looks::CodeSeen;
+use crate::error::Result;
 use crate::project::Project;
 use crate::session::{self, Begin, RunEnd, Session};
 use crate::{add, dataset, sessions};
 
+mod compose;
+mod failed;
 pub mod given;
 mod marks;
+mod refuse;
+#[cfg(test)]
+mod tests;
 mod unstamp;
+mod write;
 
 pub use unstamp::{Unstamped, unstamp};
 
@@ -121,13 +120,17 @@ pub fn stamp(project: &Project, file: &Path, options: &StampOptions) -> Result<S
     redact(&mut options.given);
     let folder = std::path::absolute(".").unwrap_or_else(|_| PathBuf::from("."));
     dataset::fill(project, &mut options.given, &folder)?;
-    check_file(file, &options)?;
+    refuse::unfit(file, &options)?;
     let birth = marks::birth_of(project, file)?;
-    refuse_recorded(project, file, &options, birth.as_ref())?;
+    refuse::recorded(project, file, &options, birth.as_ref())?;
     let joined = join_open(project, &options)?;
     let result = stamp_known(project, file, &options, birth, joined.as_ref());
     if let Some(session) = &joined {
-        let outcome = if result.is_ok() { Outcome::Completed } else { Outcome::Failed };
+        let outcome = if result.is_ok() {
+            Outcome::Completed
+        } else {
+            Outcome::Failed
+        };
         session.end(RunEnd::plain(outcome))?;
         if let Ok(stamped) = &result {
             // After the end, or the end would see a change in what counts as untracked.
@@ -153,7 +156,7 @@ fn stamp_known(
     birth: Option<marks::Birth>,
     joined: Option<&Session>,
 ) -> Result<Stamped> {
-    let birthmark = compose(project, file, options, birth.as_ref(), joined)?;
+    let birthmark = compose::compose(project, file, options, birth.as_ref(), joined)?;
     let mut stamped = Stamped {
         file: file.to_owned(),
         wrote: PathBuf::new(),
@@ -164,9 +167,9 @@ fn stamp_known(
         kept: false,
     };
     match &options.target {
-        Target::Sidecar => write_sidecar(file, options, &mut stamped)?,
-        Target::InPlace => write_within(file, file, options, &mut stamped)?,
-        Target::Out(out) => write_within(file, out, options, &mut stamped)?,
+        Target::Sidecar => write::sidecar(file, options, &mut stamped)?,
+        Target::InPlace => write::within(file, file, options, &mut stamped)?,
+        Target::Out(out) => write::within(file, out, options, &mut stamped)?,
     }
     if let Some(session) = joined.filter(|_| !stamped.kept) {
         record(session, options, &stamped)?;
@@ -181,61 +184,6 @@ fn redact(given: &mut Fields) {
     if let Value::Object(fields) = value {
         *given = fields;
     }
-}
-
-fn check_file(file: &Path, options: &StampOptions) -> Result<()> {
-    let name = file.display();
-    if file.as_os_str().as_encoded_bytes().ends_with(SIDECAR_SUFFIX.as_bytes()) {
-        return Err(Error::usage("sidecar", format!("`{name}` is a sidecar, not an artifact"))
-            .with_hint("name the file that it belongs to"));
-    }
-    if !file.exists() {
-        return Err(Error::usage("no-file", format!("cannot stamp `{name}`: it is not there")));
-    }
-    if options.target == Target::Sidecar {
-        return Ok(());
-    }
-    if file.is_dir() || format::format_of(file).is_none() {
-        return Err(Error::usage("no-format", format!("`{name}` cannot carry a birthmark within"))
-            .with_hint("leave out --in-place and --out: the birthmark then goes into a sidecar"));
-    }
-    match &options.target {
-        Target::Out(out) if birthmark_store::records::same_file(out, file) => {
-            Err(Error::usage("same-file", format!("`{}` is the file itself", out.display()))
-                .with_hint("say --in-place to stamp the file itself"))
-        }
-        Target::Out(out) if out.exists() && !options.force => Err(exists(out)),
-        _ => Ok(()),
-    }
-}
-
-fn exists(out: &Path) -> Error {
-    Error::usage("file-exists", format!("`{}` is there already", out.display()))
-        .with_hint("say --force to overwrite it")
-}
-
-/// Stamping in place what a session vouches for would make it fail its check.
-fn refuse_recorded(
-    project: &Project,
-    file: &Path,
-    options: &StampOptions,
-    birth: Option<&marks::Birth>,
-) -> Result<()> {
-    let Some(birth) = birth.filter(|_| options.target == Target::InPlace && !options.force) else {
-        return Ok(());
-    };
-    if project.stored_path(file) != birth.file {
-        return Ok(());
-    }
-    Err(Error::usage(
-        "recorded",
-        format!(
-            "session {} recorded the bytes of `{}`: stamped in place they are others",
-            birth.session.short(),
-            file.display()
-        ),
-    )
-    .with_hint("leave out --in-place to write a sidecar, or say --force"))
 }
 
 /// Joins the session that is open here, and opens none.
@@ -261,154 +209,26 @@ pub fn open_here(project: &Project) -> Option<SessionId> {
     let name = String::from_utf8(text).ok()?.trim().to_owned();
     let id = SessionId::is_well_formed(&name).then(|| SessionId::from_text(name))?;
     let loaded = sessions::load(project, &id).ok()?;
-    matches!(loaded.status(session::now()), Status::Open | Status::Running).then_some(id)
+    matches!(
+        loaded.status(session::now()),
+        Status::Open | Status::Running
+    )
+    .then_some(id)
 }
 
-/// The whole birthmark of a file that is there already.
-fn compose(
-    project: &Project,
-    file: &Path,
-    options: &StampOptions,
-    birth: Option<&marks::Birth>,
-    joined: Option<&Session>,
-) -> Result<Fields> {
-    let mut asserted = options.given.clone();
-    asserted.insert("artifact_type".to_owned(), Value::from(options.artifact_type.clone()));
-    let (mut base, declared) = if let Some(birth) = birth {
-        let declared = differing(&birth.birthmark, &asserted);
-        (birth.birthmark.clone(), declared)
-    } else {
-        let mut base = match joined {
-            Some(session) => session.birthmark(&options.artifact_type, &Fields::new()),
-            None => code_fields(project),
-        };
-        // No script is known to have made it.
-        base.retain(|name, _| !name.starts_with("script_"));
-        base.insert("timestamp".to_owned(), Value::from(modified(file)?.to_string()));
-        let declared = base.iter().chain(&asserted).filter(|(name, value)| is_claim(name, value));
-        let declared = declared.map(|(name, _)| name.clone()).collect();
-        (base, declared)
-    };
-    base.remove("declared");
-    asserted.insert("stamped_at".to_owned(), Value::from(session::now().to_string()));
-    asserted.insert("declared".to_owned(), json!(declared));
-    Ok(birthmark::compose([&base, &asserted], Scope::Whole))
-}
-
-/// What was declared at the birth, and what is asserted now and was not known then.
-fn differing(known: &Fields, asserted: &Fields) -> BTreeSet<String> {
-    let before = known.get("declared").and_then(Value::as_array).into_iter().flatten();
-    let before = before.filter_map(|name| name.as_str().map(str::to_owned));
-    let now = asserted.iter().filter(|(name, value)| known.get(*name) != Some(value));
-    before.chain(now.map(|(name, _)| name.clone())).collect()
-}
-
-/// Whether a field claims something of the moment at which the file was made.
-fn is_claim(name: &str, value: &Value) -> bool {
-    let context = ["session_id", "run_id", "birthmark", "unknown", "declared", "stamped_at"];
-    !value.is_null() && !context.contains(&name)
-}
-
-fn code_fields(project: &Project) -> Fields {
-    let state = git::capture_status(project.root(), &session::status_options(project));
-    CodeSeen::new(state, None).fields
-}
-
-/// The file's own time, in microseconds.
-fn modified(file: &Path) -> Result<Timestamp> {
-    use atomic::PathContext;
-    let time = file.metadata().and_then(|metadata| metadata.modified()).at("read", file)?;
-    let micros = match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
-        Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
-    };
-    Ok(Timestamp::from_micros(micros))
-}
-
-fn write_sidecar(file: &Path, options: &StampOptions, stamped: &mut Stamped) -> Result<()> {
-    let place = Layout::sidecar(file);
-    stamped.wrote.clone_from(&place);
-    if place.exists() {
-        match options.on_existing {
-            OnExisting::Keep => {
-                stamped.kept = true;
-                return Ok(());
-            }
-            OnExisting::Replace => {}
-            OnExisting::Error | OnExisting::Merge => {
-                return Err(Error::usage(
-                    "already-stamped",
-                    format!("`{}` is there already", place.display()),
-                )
-                .with_hint("say --on-existing replace, or keep"));
-            }
-        }
-    }
-    let sidecar = add::describe(file, spelled(&stamped.birthmark)?)?;
-    Ok(atomic::replace(&place, &sidecar.render(), Durability::Power)?)
-}
-
-fn spelled(birthmark: &Fields) -> Result<Vec<u8>> {
-    serde_json::to_vec(birthmark).map_err(|source| {
-        Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
-    })
-}
-
-fn write_within(
-    file: &Path,
-    out: &Path,
-    options: &StampOptions,
-    stamped: &mut Stamped,
-) -> Result<()> {
-    let Some(format) = format::format_of(file) else {
-        return Err(Error::usage("no-format", format!("`{}` has no format", file.display())));
-    };
-    let is_records = file.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("json"));
-    let scope = if is_records { Scope::Record } else { Scope::Whole };
-    let mark = birthmark::compose([&stamped.birthmark], scope);
-    let marks = marks::Marks::new(&mark, options.on_existing)?;
-    let written = rewrite(format, file, out, |format, input, output| {
-        format.stamp(input, output, &marks, options.on_existing)
-    })?;
-    stamped.places = written.places;
-    stamped.wrote = out.to_owned();
-    Ok(())
-}
-
-/// Reads `file` through `pass` into `out`: all of it or nothing.
-fn rewrite<T>(
-    format: &dyn ArtifactFormat,
-    file: &Path,
-    out: &Path,
-    pass: impl FnOnce(&dyn ArtifactFormat, Input<'_>, &mut dyn Write) -> Result<T, FormatError>,
-) -> Result<T> {
-    let (source, before) = digest::open_still(file)?;
-    let mut answer = None;
-    let written = atomic::replace_with(out, Durability::Power, |target| {
-        let mut output = BufWriter::with_capacity(1 << 20, target);
-        let mut bytes = BufReader::with_capacity(1 << 20, source);
-        let passed = pass(format, Input { name: file, bytes: &mut bytes }, &mut output);
-        let failed = passed.is_err();
-        answer = Some(passed);
-        if failed {
-            return Err(std::io::Error::other("it could not be read through"));
-        }
-        output.flush()?;
-        still_as(file, &before)
-    });
-    match (answer, written) {
-        (Some(Err(error)), _) => Err(error.into()),
-        (Some(Ok(done)), Ok(())) => Ok(done),
-        (_, Err(error)) => Err(error.into()),
-        (None, Ok(())) => Err(Error::new(Kind::Io, "io", format!("cannot read `{}`", file.display()))),
+/// How the artifact carries its birthmark, in the words of the journal.
+fn stored_format(path: &Path, options: &StampOptions) -> &'static str {
+    match (&options.target, is_records(path)) {
+        (Target::Sidecar, _) if path.is_dir() => "folder",
+        (Target::Sidecar, _) => "file",
+        (_, true) => "jsonl",
+        (_, false) => "report",
     }
 }
 
-fn still_as(file: &Path, before: &FileState) -> std::io::Result<()> {
-    match digest::open_still(file) {
-        Ok((_, after)) if after == *before => Ok(()),
-        _ => Err(std::io::Error::other("it changed while it was read")),
-    }
+fn is_records(path: &Path) -> bool {
+    let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    ending.is_some_and(|ending| ending == "jsonl" || ending == "ndjson")
 }
 
 /// Tells the joined session of what was stamped.
@@ -421,50 +241,18 @@ fn record(session: &Session, options: &StampOptions, stamped: &Stamped) -> Resul
         file: session.project().stored_path(path),
         file_bytes: add::file_bytes(path),
         artifact_type: options.artifact_type.clone(),
-        format: if path.is_dir() { "folder" } else { "file" }.to_owned(),
+        format: stored_format(path, options).to_owned(),
         timestamp: session::now(),
         size: described.size,
         records: described.records,
         digest: Some(described.digest.to_string()),
-        content_digest: Some(described.content_digest.unwrap_or(described.digest).to_string()),
+        content_digest: Some(
+            described
+                .content_digest
+                .unwrap_or(described.digest)
+                .to_string(),
+        ),
         birthmark: stamped.birthmark.clone(),
         notes,
     })
-}
-
-impl From<FormatError> for Error {
-    fn from(error: FormatError) -> Self {
-        let hint = error.hint();
-        let (kind, code) = match &error {
-            FormatError::NotJson { .. } => (Kind::Usage, "not-json"),
-            FormatError::Record { .. } => (Kind::Usage, "record"),
-            FormatError::TooLong { .. } => (Kind::Usage, "too-long"),
-            _ => (Kind::Io, "io"),
-        };
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        let mut message = error.to_string();
-        if let Some(cause) = cause.filter(|cause| kind == Kind::Io && !message.contains(cause)) {
-            message = format!("{message}: {cause}");
-        }
-        let error = Self::new(kind, code, message);
-        match hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
-    }
-}
-
-impl From<digest::FileError> for Error {
-    fn from(error: digest::FileError) -> Self {
-        let hint = error.hint();
-        let mut message = error.to_string();
-        if let digest::FileError::Path(path) = &error {
-            message = format!("{message}: {}", path.source);
-        }
-        let error = Self::new(Kind::Io, "io", message);
-        match hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
-    }
 }

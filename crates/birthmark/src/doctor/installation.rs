@@ -25,10 +25,14 @@ pub struct Installation {
 impl Installation {
     pub(super) fn look(python: &Finding<Python>) -> Self {
         let on_path = probe::find_program("birthmark");
-        let ours = std::env::current_exe().and_then(|path| path.canonicalize()).ok();
+        let ours = std::env::current_exe()
+            .and_then(|path| path.canonicalize())
+            .ok();
         let same = on_path.found().and_then(|path| path.canonicalize().ok()) == ours;
         let on_path_version = match &on_path {
-            Finding::Found(_) if same && ours.is_some() => Finding::Found(crate::VERSION.to_owned()),
+            Finding::Found(_) if same && ours.is_some() => {
+                Finding::Found(crate::VERSION.to_owned())
+            }
             Finding::Found(path) => version_of(path),
             Finding::Absent => Finding::Absent,
             Finding::Unknown(reason) => Finding::Unknown(reason.clone()),
@@ -42,12 +46,21 @@ impl Installation {
             Finding::Absent => Finding::Absent,
             Finding::Unknown(reason) => Finding::Unknown(reason.clone()),
         };
-        Self { version: crate::VERSION, on_path, on_path_version, wheel }
+        Self {
+            version: crate::VERSION,
+            on_path,
+            on_path_version,
+            wheel,
+        }
     }
 
     pub(super) fn risks(&self) -> Vec<Risk> {
         let mut risks = Vec::new();
-        if let Some(other) = self.on_path_version.found().filter(|other| *other != self.version) {
+        if let Some(other) = self
+            .on_path_version
+            .found()
+            .filter(|other| *other != self.version)
+        {
             let text = format!("PATH has version {other}");
             risks.push(Risk::new("installed", text, "install one version"));
         }
@@ -81,7 +94,8 @@ impl Installation {
 
 /// What another program of our name calls itself.
 fn version_of(path: &std::path::Path) -> Finding<String> {
-    let output = match probe::run_limited(&path.to_string_lossy(), ["--version"], Limits::default()) {
+    let output = match probe::run_limited(&path.to_string_lossy(), ["--version"], Limits::default())
+    {
         Finding::Found(output) => output,
         Finding::Absent => return Finding::Absent,
         Finding::Unknown(reason) => return Finding::Unknown(reason),

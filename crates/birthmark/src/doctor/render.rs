@@ -10,6 +10,8 @@ use crate::text::{bytes, neutral};
 
 /// The column at which answers begin.
 const LABEL: usize = 13;
+/// Columns of a narrow terminal.
+const WIDTH: usize = 80;
 
 /// Lines for people.
 pub fn render(doctor: &Doctor) -> String {
@@ -38,7 +40,7 @@ fn line(page: &mut String, doctor: &Doctor, about: &str, text: &str) {
     let _ = write!(page, "{about:<LABEL$}{text}");
     if let Some(risk) = risks.next() {
         let behind = LABEL + text.chars().count() + 5 + risk.text.chars().count();
-        let gap = if behind <= 80 { "" } else { "\n          " };
+        let gap = if behind <= WIDTH { "" } else { "\n          " };
         let _ = write!(page, "{gap}   ! {}", neutral(&risk.text));
     }
     page.push('\n');
@@ -50,7 +52,13 @@ fn line(page: &mut String, doctor: &Doctor, about: &str, text: &str) {
 fn code(doctor: &Doctor) -> String {
     let state = &doctor.code.state;
     let Some(commit) = doctor.code.short_commit() else {
-        return format!("no commit: {}", state.commit.reason().unwrap_or("there is none"));
+        let reason = state.commit.reason().unwrap_or("no commit");
+        let says_so = reason.starts_with("no commit");
+        return if says_so {
+            reason.to_owned()
+        } else {
+            format!("no commit: {reason}")
+        };
     };
     if doctor.code.fields.contains_key("declared") {
         return format!("{commit} from a declaration; no .git here");
@@ -60,15 +68,32 @@ fn code(doctor: &Doctor) -> String {
         Finding::Absent => "detached".to_owned(),
         Finding::Unknown(_) => "branch unknown".to_owned(),
     };
-    let during = state.operation.as_ref().map(|name| format!(", in the middle of a {name}"));
-    format!("{commit} {branch}, {}{}", state.dirty_summary(), during.unwrap_or_default())
+    let during = state
+        .operation
+        .as_ref()
+        .map(|name| format!(", in the middle of a {name}"));
+    format!(
+        "{commit} {branch}, {}{}",
+        state.dirty_summary(),
+        during.unwrap_or_default()
+    )
 }
 
 fn pushed(doctor: &Doctor) -> String {
     let state = &doctor.code.state;
     let has_commit = doctor.code.short_commit().is_some();
-    match (&state.pushed, &state.remote) {
+    let told = doctor
+        .code
+        .fields
+        .get("git_pushed")
+        .and_then(serde_json::Value::as_bool);
+    match (&state.pushed, told) {
         _ if !has_commit => "nothing to push".to_owned(),
+        _ if doctor.code.fields.contains_key("declared") => match told {
+            Some(true) => "yes, as declared".to_owned(),
+            Some(false) => "no, as declared".to_owned(),
+            None => "unknown: the declaration does not tell".to_owned(),
+        },
         (Finding::Found(true), _) => "yes, as of the last fetch".to_owned(),
         (Finding::Found(false), _) => "no, as of the last fetch".to_owned(),
         (Finding::Absent, _) => "no: there is no remote".to_owned(),
@@ -86,7 +111,9 @@ fn environment(python: &Finding<Python>) -> String {
     let mut parts = vec![format!("Python {version}")];
     if let Finding::Found(packages) = &python.packages {
         for name in ["torch", "transformers", "vllm"] {
-            let Finding::Found(version) = packages.version(name) else { continue };
+            let Finding::Found(version) = packages.version(name) else {
+                continue;
+            };
             let cuda = python.torch.found().and_then(|torch| torch.cuda.as_ref());
             match cuda.filter(|_| name == "torch") {
                 Some(cuda) => parts.push(format!("torch {version} (CUDA {cuda})")),
@@ -114,7 +141,10 @@ fn gpu(doctor: &Doctor) -> String {
     if gpus.devices.len() > names.len() {
         names.push(format!("+{}", gpus.devices.len() - names.len()));
     }
-    let driver = gpus.driver.as_ref().map(|driver| format!(", driver {driver}"));
+    let driver = gpus
+        .driver
+        .as_ref()
+        .map(|driver| format!(", driver {driver}"));
     format!("{}{}", names.join("; "), driver.unwrap_or_default())
 }
 
@@ -135,6 +165,15 @@ fn last_line(doctor: &Doctor) -> String {
             advice.push(&risk.advice);
         }
     }
-    let count = crate::talk::count(u64::try_from(doctor.risks.len()).unwrap_or(u64::MAX), "risk");
-    format!("{count}: {}. Fields: birthmark doctor --json\n", neutral(&advice.join("; ")))
+    let count = crate::talk::count(
+        u64::try_from(doctor.risks.len()).unwrap_or(u64::MAX),
+        "risk",
+    );
+    let advice = neutral(&advice.join("; ")).into_owned();
+    let fields = "Fields: birthmark doctor --json";
+    let fits = count.len() + advice.chars().count() + fields.len() + 4 <= WIDTH;
+    format!(
+        "{count}: {advice}.{}{fields}\n",
+        if fits { ' ' } else { '\n' }
+    )
 }

@@ -63,21 +63,35 @@ impl Store {
         let (exists, near) = (path.is_dir(), nearest(&path));
         let of = near.clone();
         let look = probe::with_time_limit("the file system", LOOK, move || {
-            (writable(&of, exists), free(&of), file_system(&of))
+            (Ok(writable(&of, exists)), free(&of), file_system(&of))
         });
         let (written, free_bytes, file_system) = match look {
             Finding::Found(seen) => seen,
-            Finding::Absent => (Err("it is not there".to_owned()), Finding::Absent, Finding::Absent),
-            Finding::Unknown(why) => {
-                (Err(why.clone()), Finding::Unknown(why.clone()), Finding::Unknown(why))
-            }
+            Finding::Absent => (
+                Err("it is not there".to_owned()),
+                Finding::Absent,
+                Finding::Absent,
+            ),
+            Finding::Unknown(why) => (
+                Err(why.clone()),
+                Finding::Unknown(why.clone()),
+                Finding::Unknown(why),
+            ),
         };
         let (writable, clock_ahead_micros) = match written {
             Ok((writable, ahead)) => (Finding::Found(writable), ahead),
             Err(why) => (Finding::Unknown(why), None),
         };
         let name = project.stored_path(&path);
-        Self { path, name, exists, writable, free_bytes, file_system, clock_ahead_micros }
+        Self {
+            path,
+            name,
+            exists,
+            writable,
+            free_bytes,
+            file_system,
+            clock_ahead_micros,
+        }
     }
 
     pub(super) fn risks(&self) -> Vec<Risk> {
@@ -92,11 +106,19 @@ impl Store {
         match self.file_system.found().map(|found| found.place) {
             Some(Place::Memory) => {
                 let advice = "set BIRTHMARK_DIR to a folder on a disk";
-                risks.push(Risk::new("store", "in memory: gone at the next boot", advice));
+                risks.push(Risk::new(
+                    "store",
+                    "in memory: gone at the next boot",
+                    advice,
+                ));
             }
             Some(Place::Network) => {
                 let advice = "give each process a file of its own";
-                risks.push(Risk::new("store", "locks may not hold on a network", advice));
+                risks.push(Risk::new(
+                    "store",
+                    "locks may not hold on a network",
+                    advice,
+                ));
             }
             Some(Place::Local) | None => {}
         }
@@ -127,9 +149,18 @@ impl Store {
     /// `artifacts/.birthmark, local disk, 214 GB free`.
     pub(super) fn phrase(&self) -> String {
         let place = match self.file_system.found() {
-            Some(FileSystem { place: Place::Local, .. }) => "local disk".to_owned(),
-            Some(FileSystem { place: Place::Memory, name }) => format!("memory ({name})"),
-            Some(FileSystem { place: Place::Network, name }) => format!("network ({name})"),
+            Some(FileSystem {
+                place: Place::Local,
+                ..
+            }) => "local disk".to_owned(),
+            Some(FileSystem {
+                place: Place::Memory,
+                name,
+            }) => format!("memory ({name})"),
+            Some(FileSystem {
+                place: Place::Network,
+                name,
+            }) => format!("network ({name})"),
             None => "a file system that did not answer".to_owned(),
         };
         let free = match &self.free_bytes {
@@ -148,21 +179,31 @@ impl Store {
 
 /// The nearest folder upwards that is there.
 fn nearest(path: &Path) -> PathBuf {
-    path.ancestors().find(|up| up.is_dir()).unwrap_or(Path::new("/")).to_owned()
+    path.ancestors()
+        .find(|up| up.is_dir())
+        .unwrap_or(Path::new("/"))
+        .to_owned()
 }
 
 /// Whether the folder can be written, and how far its clock is ahead. Where the store is
 /// not there yet the permissions are asked, and nothing is made.
-fn writable(folder: &Path, exists: bool) -> Result<(bool, Option<i64>), String> {
+fn writable(folder: &Path, exists: bool) -> (bool, Option<i64>) {
     if !exists {
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-        return Ok((rustix::fs::access(folder, access).is_ok(), None));
+        return (rustix::fs::access(folder, access).is_ok(), None);
     }
-    let Ok(temp) = atomic::temp_beside(&folder.join("doctor")) else { return Ok((false, None)) };
-    let modified = temp.as_file().metadata().and_then(|metadata| metadata.modified());
-    let theirs = modified.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let Ok(temp) = atomic::temp_beside(&folder.join("doctor")) else {
+        return (false, None);
+    };
+    let modified = temp
+        .as_file()
+        .metadata()
+        .and_then(|metadata| metadata.modified());
+    let theirs = modified
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let theirs = theirs.and_then(|time| i64::try_from(time.as_micros()).ok());
-    Ok((true, theirs.map(|theirs| theirs - clock::now_micros())))
+    (true, theirs.map(|theirs| theirs - clock::now_micros()))
 }
 
 fn free(folder: &Path) -> Finding<u64> {
@@ -197,7 +238,14 @@ fn file_system(folder: &Path) -> Finding<FileSystem> {
         return Finding::unknown("its kind has no number");
     };
     let known = NAMED.iter().find(|(number, _, _)| *number == kind);
-    Finding::Found(known.map_or(FileSystem { name: "disk", place: Place::Local }, |known| {
-        FileSystem { name: known.1, place: known.2 }
-    }))
+    Finding::Found(known.map_or(
+        FileSystem {
+            name: "disk",
+            place: Place::Local,
+        },
+        |known| FileSystem {
+            name: known.1,
+            place: known.2,
+        },
+    ))
 }

@@ -22,7 +22,10 @@ pub fn parse(text: &str) -> Result<(String, Value)> {
     let (name, value) = split(text, "--set")?;
     let value = match birthmark::rule(name).map(|rule| rule.kind) {
         Some(Kind::Text) => Value::from(value),
-        Some(_) => serde_json::from_str(value).ok().filter(is_finite).unwrap_or_else(|| Value::from(value)),
+        Some(_) => serde_json::from_str(value)
+            .ok()
+            .filter(is_finite)
+            .unwrap_or_else(|| Value::from(value)),
         None => guess(value),
     };
     birthmark::check(name, &value)?;
@@ -40,8 +43,10 @@ pub fn parse_text(text: &str) -> Result<(String, Value)> {
 fn split<'a>(text: &'a str, option: &str) -> Result<(&'a str, &'a str)> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim(), value)),
-        _ => Err(Error::usage("set", format!("`{option} {text}` names no field and value"))
-            .with_hint(format!("write `{option} NAME=VALUE`"))),
+        _ => Err(
+            Error::usage("set", format!("`{option} {text}` names no field and value"))
+                .with_hint(format!("write `{option} NAME=VALUE`")),
+        ),
     }
 }
 
@@ -55,10 +60,16 @@ fn guess(text: &str) -> Value {
 /// Whether the value is written as `text` is, but for the white space of an object or list.
 fn prints_back(text: &str, value: &Value) -> bool {
     match value {
-        Value::Object(_) | Value::Array(_) => without_space(text) == value.to_string(),
+        Value::Object(_) | Value::Array(_) => {
+            let printed = value.to_string();
+            without_space(text) == printed
+        }
         // Any spelling that JSON allows: `1e-5` is a number though it may be written `1e-05`.
         Value::Number(_) => !text.contains(char::is_whitespace),
-        _ => text == value.to_string(),
+        _ => {
+            let printed = value.to_string();
+            text == printed
+        }
     }
 }
 
@@ -92,23 +103,29 @@ fn is_finite(value: &Value) -> bool {
 /// The fields of a JSON or TOML file (by its name): an object.
 pub fn read_file(path: &Path) -> Result<Fields> {
     let bytes = atomic::read_limited(path, FILE_LIMIT)?;
-    let is_toml = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
-    let fields = if is_toml { read_toml(path, &bytes)? } else { read_json(path, &bytes)? };
+    let is_toml = path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
+    let fields = if is_toml {
+        read_toml(path, &bytes)?
+    } else {
+        read_json(path, &bytes)?
+    };
     birthmark::check_all(&fields).map_err(|error| not_fields(path, &error.to_string()))?;
     Ok(fields)
 }
 
 fn read_json(path: &Path, bytes: &[u8]) -> Result<Fields> {
     // The strict check comes first: it names a key that stands twice, and what is not finite.
-    json::check_envelope(bytes)
-        .map_err(|error| not_fields(path, &error.to_string()))?;
+    json::check_envelope(bytes).map_err(|error| not_fields(path, &error.to_string()))?;
     serde_json::from_slice(bytes).map_err(|error| not_fields(path, &error.to_string()))
 }
 
 fn read_toml(path: &Path, bytes: &[u8]) -> Result<Fields> {
     let text = std::str::from_utf8(bytes).map_err(|error| not_fields(path, &error.to_string()))?;
-    let table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| not_fields(path, error.message()))?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| not_fields(path, error.message()))?;
     let member = |(name, value): (String, toml::Value)| Some((name, from_toml(value)?));
     table
         .into_iter()
@@ -138,8 +155,11 @@ fn from_toml(value: toml::Value) -> Option<Value> {
 }
 
 fn not_fields(path: &Path, reason: &str) -> Error {
-    Error::usage("fields-file", format!("cannot read fields from `{}`: {reason}", path.display()))
-        .with_hint("it must be one JSON object, or TOML in a file named .toml")
+    Error::usage(
+        "fields-file",
+        format!("cannot read fields from `{}`: {reason}", path.display()),
+    )
+    .with_hint("it must be one JSON object, or TOML in a file named .toml")
 }
 
 /// The origin's provenance of a loader, from a JSON file: its six keys, and whatever
@@ -151,7 +171,11 @@ pub fn read_model_provenance(path: &Path) -> Result<Fields> {
     }
     Err(Error::usage(
         "no-provenance",
-        format!("`{}` has none of {}", path.display(), PROVENANCE_KEYS.join(", ")),
+        format!(
+            "`{}` has none of {}",
+            path.display(),
+            PROVENANCE_KEYS.join(", ")
+        ),
     )
     .with_hint("other fields are given with `--set-file`"))
 }
@@ -173,7 +197,14 @@ mod tests {
         assert_eq!(value("seed=42"), json!(42));
         assert_eq!(value("seed=null"), Value::Null);
         assert_eq!(value("template_disabled=true"), json!(true));
-        for wrong in ["seed=x", "seed=1.5", "do_sample=yes", "temperature=NaN", "dataset=mine", "temperature=1e999"] {
+        for wrong in [
+            "seed=x",
+            "seed=1.5",
+            "do_sample=yes",
+            "temperature=NaN",
+            "dataset=mine",
+            "temperature=1e999",
+        ] {
             assert_eq!(parse(wrong).unwrap_err().code(), "field", "{wrong}");
         }
     }
@@ -223,9 +254,15 @@ mod tests {
             read_file(&path)
         };
         let fields = read("a.json", "{\"temperature\": 0.70, \"seed\": 42}").unwrap();
-        assert_eq!(Value::Object(fields).to_string(), r#"{"temperature":0.70,"seed":42}"#);
+        assert_eq!(
+            Value::Object(fields).to_string(),
+            r#"{"temperature":0.70,"seed":42}"#
+        );
         let fields = read("a.toml", "temperature = 0.7\n[extra]\nwhen = 2026-01-02\n").unwrap();
-        assert_eq!(Value::Object(fields), json!({"temperature": 0.7, "extra": {"when": "2026-01-02"}}));
+        assert_eq!(
+            Value::Object(fields),
+            json!({"temperature": 0.7, "extra": {"when": "2026-01-02"}})
+        );
         for (name, text) in [
             ("b.json", "{\"seed\": 1, \"seed\": 2}"),
             ("b.json", "{\"x\": NaN}"),

@@ -26,14 +26,21 @@ pub(super) struct Marks {
 impl Marks {
     pub(super) fn new(mark: &Fields, existing: OnExisting) -> Result<Self> {
         let replacing = existing == OnExisting::Replace;
-        Ok(Self { mark: super::spelled(mark)?, fields: mark.clone(), replacing })
+        Ok(Self {
+            mark: super::write::spelled(mark)?,
+            fields: mark.clone(),
+            replacing,
+        })
     }
 
     /// The birthmark that says what it replaces.
     fn over(&self, older: &[u8]) -> Option<Vec<u8>> {
         let mut fields = self.fields.clone();
         let format = fields.remove("birthmark");
-        fields.insert(REPLACES.to_owned(), Value::from(digest::digest_bytes(older).to_string()));
+        fields.insert(
+            REPLACES.to_owned(),
+            Value::from(digest::digest_bytes(older).to_string()),
+        );
         if let Some(format) = format {
             fields.insert("birthmark".to_owned(), format);
         }
@@ -75,18 +82,25 @@ pub(super) fn birth_of(project: &Project, path: &Path) -> Result<Option<Birth>> 
         return Ok(None);
     }
     let described = add::describe(path, Vec::new())?;
-    let content = described.content_digest.unwrap_or(described.digest).to_string();
+    let content = described
+        .content_digest
+        .unwrap_or(described.digest)
+        .to_string();
     let lies = described.digest.to_string();
     let stored = project.stored_path(path);
     let mut found = None;
     for id in ids {
         // A session that cannot be read vouches for nothing.
-        let Ok(loaded) = sessions::load(project, &id) else { continue };
+        let Ok(loaded) = sessions::load(project, &id) else {
+            continue;
+        };
         if !loaded.has_journals {
             continue;
         }
         for artifact in loaded.session.made() {
-            let Some(sealed) = artifact.sealed() else { continue };
+            let Some(sealed) = artifact.sealed() else {
+                continue;
+            };
             let same = sealed.digest.as_ref() == Some(&lies)
                 || sealed.content_digest.as_ref() == Some(&content);
             if !same || sealed.notes.contains_key("stamped") {

@@ -9,7 +9,9 @@ use birthmark_store::{Layout, digest};
 use serde_json::{Value, json};
 
 use super::marks::REPLACES;
-use super::{Target, exists, marks, rewrite};
+use super::refuse::exists;
+use super::write::rewrite;
+use super::{Target, marks};
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 
@@ -48,20 +50,31 @@ impl Unstamped {
 }
 
 /// Writes `file` without its birthmarks, in place or to another file.
-pub fn unstamp(project: &Project, file: &Path, target: &Target, force: bool) -> Result<Unstamped> {
+///
+/// A file that is there already is not overwritten but by `--in-place`.
+pub fn unstamp(project: &Project, file: &Path, target: &Target) -> Result<Unstamped> {
     let name = file.display();
     let out = match target {
         Target::InPlace => file,
-        Target::Out(out) if out.exists() && !force => return Err(exists(out)),
+        Target::Out(out) if out.exists() => {
+            return Err(exists(out).with_hint("name another file, or say --in-place"));
+        }
         Target::Out(out) => out,
         Target::Sidecar => {
             return Err(Error::usage("no-target", "where to write is not said")
                 .with_hint("say --in-place or --out FILE"));
         }
     };
-    if file.as_os_str().as_encoded_bytes().ends_with(SIDECAR_SUFFIX.as_bytes()) {
-        return Err(Error::usage("sidecar", format!("`{name}` is a sidecar: it is nothing else"))
-            .with_hint("remove the file, and the birthmark is gone"));
+    if file
+        .as_os_str()
+        .as_encoded_bytes()
+        .ends_with(SIDECAR_SUFFIX.as_bytes())
+    {
+        return Err(Error::usage(
+            "sidecar",
+            format!("`{name}` is a sidecar: it is nothing else"),
+        )
+        .with_hint("remove the file, and the birthmark is gone"));
     }
     let Some(format) = format::format_of(file).filter(|_| !file.is_dir()) else {
         return Err(no_birthmark(file));
@@ -71,7 +84,9 @@ pub fn unstamp(project: &Project, file: &Path, target: &Target, force: bool) -> 
     if !has_one(format, file)? {
         return Err(no_birthmark(file));
     }
-    let done = rewrite(format, file, out, |format, input, output| format.unstamp(input, output))?;
+    let done = rewrite(format, file, out, |format, input, output| {
+        format.unstamp(input, output)
+    })?;
     let stored = project.stored_path(out);
     let recorded_in = born.filter(|birth| birth.file == stored);
     Ok(Unstamped {
@@ -86,10 +101,16 @@ pub fn unstamp(project: &Project, file: &Path, target: &Target, force: bool) -> 
 }
 
 fn no_birthmark(file: &Path) -> Error {
-    let error = Error::usage("unstamped", format!("`{}` holds no birthmark of ours", file.display()));
+    let error = Error::usage(
+        "unstamped",
+        format!("`{}` holds no birthmark of ours", file.display()),
+    );
     let sidecar = Layout::sidecar(file);
     if sidecar.exists() {
-        return error.with_hint(format!("it stands in `{}`: remove that file", sidecar.display()));
+        return error.with_hint(format!(
+            "it stands in `{}`: remove that file",
+            sidecar.display()
+        ));
     }
     error
 }
@@ -134,12 +155,18 @@ fn read(
 ) -> Result<()> {
     let (mut source, _) = digest::open_still(file)?;
     let mut fault = None;
-    format.read(Input { name: file, bytes: &mut source }, &mut |mark| match mark {
-        Ok(mark) => mark.value().is_none_or(|value| each(mark.line, value)),
-        Err(error) => {
-            fault = Some(error);
-            false
-        }
-    })?;
+    format.read(
+        Input {
+            name: file,
+            bytes: &mut source,
+        },
+        &mut |mark| match mark {
+            Ok(mark) => mark.value().is_none_or(|value| each(mark.line, value)),
+            Err(error) => {
+                fault = Some(error);
+                false
+            }
+        },
+    )?;
     fault.map_or(Ok(()), |error| Err(error.into()))
 }

@@ -1,0 +1,58 @@
+//! How a command is found, and how its end is told.
+
+use super::*;
+
+#[test]
+fn script_is_the_first_word_that_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a fixture")]
+    std::fs::write(dir.path().join("train.py"), "").unwrap();
+    let script = |words: &[&str]| {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        script_of(&words, dir.path())
+    };
+    let wanted = Some(dir.path().join("train.py"));
+    assert_eq!(script(&["python", "-u", "train.py", "--x"]), wanted);
+    assert_eq!(script(&["torchrun", "--nproc", "2", "train.py"]), wanted);
+    assert_eq!(script(&["python", "-m", "train"]), None);
+    assert_eq!(script(&["python", "gone.py"]), None);
+}
+
+#[test]
+fn programs_are_found_as_a_shell_finds_them() {
+    assert!(find(OsStr::new("sh")).is_ok());
+    let Err(NotRun::Program(code, _)) = find(OsStr::new("no-such-program")) else {
+        panic!()
+    };
+    assert_eq!(code, NOT_FOUND);
+    let Err(NotRun::Program(code, _)) = find(OsStr::new("/etc/passwd")) else {
+        panic!()
+    };
+    assert_eq!(code, NOT_EXECUTABLE);
+    let Err(NotRun::Program(code, _)) = find(OsStr::new("/etc/nothing")) else {
+        panic!()
+    };
+    assert_eq!(code, NOT_FOUND);
+}
+
+#[test]
+fn codes_are_those_of_a_shell() {
+    assert_eq!(code_of(Some(ExitStatus::from_raw(3 << 8))), 3);
+    assert_eq!(code_of(Some(ExitStatus::from_raw(9))), 137);
+    assert_eq!(
+        end_of(Some(ExitStatus::from_raw(9)), false).outcome,
+        Outcome::Interrupted
+    );
+    assert_eq!(
+        end_of(Some(ExitStatus::from_raw(11)), false).outcome,
+        Outcome::Failed
+    );
+    assert_eq!(
+        end_of(Some(ExitStatus::from_raw(1 << 8)), true).outcome,
+        Outcome::Interrupted
+    );
+    assert_eq!(
+        end_of(Some(ExitStatus::from_raw(0)), true).outcome,
+        Outcome::Completed
+    );
+}

@@ -1,0 +1,96 @@
+//! What is refused before anything is written.
+
+use std::path::Path;
+
+use birthmark_core::schema::SIDECAR_SUFFIX;
+use birthmark_store::format;
+
+use super::{StampOptions, Target, is_records, marks};
+use crate::error::{Error, Result};
+use crate::project::Project;
+
+/// A file that is not there, or has no place for a birthmark where one is wanted.
+pub(super) fn unfit(file: &Path, options: &StampOptions) -> Result<()> {
+    let name = file.display();
+    if file
+        .as_os_str()
+        .as_encoded_bytes()
+        .ends_with(SIDECAR_SUFFIX.as_bytes())
+    {
+        return Err(
+            Error::usage("sidecar", format!("`{name}` is a sidecar, not an artifact"))
+                .with_hint("name the file that it belongs to"),
+        );
+    }
+    if !file.exists() {
+        return Err(Error::usage(
+            "no-file",
+            format!("cannot stamp `{name}`: it is not there"),
+        ));
+    }
+    if options.target == Target::Sidecar {
+        return Ok(());
+    }
+    if file.is_dir() || format::format_of(file).is_none() {
+        return Err(Error::usage(
+            "no-format",
+            format!("`{name}` cannot carry a birthmark within"),
+        )
+        .with_hint("leave out --in-place and --out: the birthmark then goes into a sidecar"));
+    }
+    match &options.target {
+        Target::Out(out) if birthmark_store::records::same_file(out, file) => Err(Error::usage(
+            "same-file",
+            format!("`{}` is the file itself", out.display()),
+        )
+        .with_hint("say --in-place to stamp the file itself")),
+        Target::Out(out)
+            if format::format_of(out).is_none() || is_records(out) != is_records(file) =>
+        {
+            let (out, ending) = (
+                out.display(),
+                if is_records(file) { "jsonl" } else { "json" },
+            );
+            Err(Error::usage(
+                "no-format",
+                format!("nobody would look into `{out}` for a birthmark"),
+            )
+            .with_hint(format!("let its name end with .{ending}")))
+        }
+        Target::Out(out) if out.exists() && !options.force => {
+            Err(exists(out).with_hint("say --force to overwrite it"))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn exists(out: &Path) -> Error {
+    Error::usage(
+        "file-exists",
+        format!("`{}` is there already", out.display()),
+    )
+}
+
+/// Stamping in place what a session vouches for would make it fail its check.
+pub(super) fn recorded(
+    project: &Project,
+    file: &Path,
+    options: &StampOptions,
+    birth: Option<&marks::Birth>,
+) -> Result<()> {
+    let Some(birth) = birth.filter(|_| options.target == Target::InPlace && !options.force) else {
+        return Ok(());
+    };
+    if project.stored_path(file) != birth.file {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "recorded",
+        format!(
+            "session {} recorded the bytes of `{}`: stamped in place they are others",
+            birth.session.short(),
+            file.display()
+        ),
+    )
+    .with_hint("leave out --in-place to write a sidecar, or say --force"))
+}

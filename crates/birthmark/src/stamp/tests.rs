@@ -1,0 +1,113 @@
+//! What a journal proves of a file that is stamped.
+
+use birthmark_testing::repo::TestRepo;
+use serde_json::json;
+
+use birthmark_store::{Durability, format};
+use std::io::Write as _;
+
+use super::write::rewrite;
+use super::*;
+
+fn options(target: Target) -> StampOptions {
+    StampOptions {
+        artifact_type: "model".to_owned(),
+        given: Fields::new(),
+        target,
+        on_existing: OnExisting::Error,
+        force: false,
+        argv: Vec::new(),
+    }
+}
+
+/// A repository in which a session made `name`, and lost its sidecar.
+fn made(name: &str, text: &str) -> (TestRepo, Project, PathBuf, SessionId) {
+    let repo = TestRepo::with_commit();
+    let session = session::begin(Begin::at(repo.path(), OpenedBy::Script)).unwrap();
+    let path = repo.write(name, text);
+    let mut given = Fields::new();
+    given.insert("seed".to_owned(), json!(7));
+    let sidecar = session.add(&path, "model", &given).unwrap().unwrap();
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    std::fs::remove_file(sidecar).unwrap();
+    let project = Project::find(repo.path()).unwrap();
+    (repo, project, path, session.id().clone())
+}
+
+#[test]
+fn birth_that_a_journal_shows_by_digest_is_not_declared() {
+    let (repo, project, path, session) = made("artifacts/a.bin", "0123");
+    repo.write("train.py", "lr = 2\n");
+    let elsewhere = repo.write("renamed.bin", "0123");
+    for file in [&path, &elsewhere] {
+        let stamped = stamp(&project, file, &options(Target::Sidecar)).unwrap();
+        assert_eq!(stamped.made_in.as_ref(), Some(&session));
+        assert_eq!(
+            stamped.birthmark["git_dirty"], false,
+            "the code of its birth, not of now"
+        );
+        assert_eq!(stamped.birthmark["seed"], 7);
+        assert_eq!(stamped.birthmark["session_id"], session.as_str());
+        assert!(
+            !stamped.birthmark.contains_key("declared"),
+            "{:?}",
+            stamped.birthmark
+        );
+        assert!(stamped.birthmark.contains_key("stamped_at"));
+    }
+}
+
+#[test]
+fn what_is_asserted_over_a_known_birth_is_declared() {
+    let (_repo, project, path, _) = made("artifacts/a.bin", "0123");
+    let mut options = options(Target::Sidecar);
+    options.given.insert("seed".to_owned(), json!(8));
+    let stamped = stamp(&project, &path, &options).unwrap();
+    assert_eq!(stamped.birthmark["declared"], json!(["seed"]));
+}
+
+#[test]
+fn other_bytes_were_not_born_in_the_session() {
+    let (_repo, project, path, _) = made("artifacts/a.bin", "0123");
+    atomic::replace(&path, b"0124", Durability::Process).unwrap();
+    let stamped = stamp(&project, &path, &options(Target::Sidecar)).unwrap();
+    assert_eq!(stamped.made_in, None);
+    let declared = stamped.birthmark["declared"].to_string();
+    assert!(
+        declared.contains("git_commit") && declared.contains("timestamp"),
+        "{declared}"
+    );
+}
+
+#[test]
+fn file_that_a_session_recorded_is_not_stamped_in_place_unless_forced() {
+    let (_repo, project, path, _) = made("artifacts/a.json", "{}");
+    let mut in_place = options(Target::InPlace);
+    assert_eq!(
+        stamp(&project, &path, &in_place).unwrap_err().code(),
+        "recorded"
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), b"{}");
+    in_place.force = true;
+    assert_eq!(
+        stamp(&project, &path, &in_place).unwrap().places.metadata,
+        1
+    );
+}
+
+#[test]
+fn file_that_changes_while_it_is_stamped_stays_as_it_is() {
+    let repo = TestRepo::with_commit();
+    let path = repo.write("a.jsonl", "{}\n");
+    let Some(format) = format::format_of(&path) else {
+        panic!("no format")
+    };
+    let result = rewrite(format, &path, &path, |format, input, output| {
+        let done = format.unstamp(input, output);
+        let mut file = std::fs::File::options().append(true).open(&path).unwrap();
+        file.write_all(b"{}\n").unwrap();
+        done
+    });
+    assert!(result.unwrap_err().whole().contains("changed while"));
+    assert_eq!(std::fs::read(&path).unwrap(), b"{}\n{}\n");
+}

@@ -1,0 +1,121 @@
+//! Writing: a sidecar, or the file through its format; all of it or nothing.
+
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
+
+use birthmark_core::Fields;
+use birthmark_core::birthmark::{self, Scope};
+use birthmark_store::digest::{self, FileState};
+use birthmark_store::format::{self, ArtifactFormat, FormatError, Input, OnExisting};
+use birthmark_store::{Durability, Layout, atomic};
+
+use super::{StampOptions, Stamped, is_records, marks};
+use crate::add;
+use crate::error::{Error, Kind, Result};
+
+pub(super) fn sidecar(file: &Path, options: &StampOptions, stamped: &mut Stamped) -> Result<()> {
+    let place = Layout::sidecar(file);
+    stamped.wrote.clone_from(&place);
+    if place.exists() {
+        match options.on_existing {
+            OnExisting::Keep => {
+                stamped.kept = true;
+                return Ok(());
+            }
+            OnExisting::Replace => {}
+            OnExisting::Error | OnExisting::Merge => {
+                return Err(Error::usage(
+                    "already-stamped",
+                    format!("`{}` is there already", place.display()),
+                )
+                .with_hint("say --on-existing replace, or keep"));
+            }
+        }
+    }
+    let sidecar = add::describe(file, spelled(&stamped.birthmark)?)?;
+    Ok(atomic::replace(
+        &place,
+        &sidecar.render(),
+        Durability::Power,
+    )?)
+}
+
+pub(super) fn spelled(birthmark: &Fields) -> Result<Vec<u8>> {
+    serde_json::to_vec(birthmark).map_err(|source| {
+        Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
+    })
+}
+
+pub(super) fn within(
+    file: &Path,
+    out: &Path,
+    options: &StampOptions,
+    stamped: &mut Stamped,
+) -> Result<()> {
+    let Some(format) = format::format_of(file) else {
+        return Err(Error::usage(
+            "no-format",
+            format!("`{}` has no format", file.display()),
+        ));
+    };
+    let scope = if is_records(file) {
+        Scope::Record
+    } else {
+        Scope::Whole
+    };
+    let mark = birthmark::compose([&stamped.birthmark], scope);
+    let marks = marks::Marks::new(&mark, options.on_existing)?;
+    let written = rewrite(format, file, out, |format, input, output| {
+        format.stamp(input, output, &marks, options.on_existing)
+    })?;
+    stamped.places = written.places;
+    out.clone_into(&mut stamped.wrote);
+    Ok(())
+}
+
+/// Reads `file` through `pass` into `out`: all of it or nothing.
+pub(super) fn rewrite<T>(
+    format: &dyn ArtifactFormat,
+    file: &Path,
+    out: &Path,
+    pass: impl FnOnce(&dyn ArtifactFormat, Input<'_>, &mut dyn Write) -> Result<T, FormatError>,
+) -> Result<T> {
+    let (source, before) = digest::open_still(file)?;
+    let mut answer = None;
+    let written = atomic::replace_with(out, Durability::Power, |target| {
+        let mut output = BufWriter::with_capacity(1 << 20, target);
+        let mut bytes = BufReader::with_capacity(1 << 20, source);
+        let passed = pass(
+            format,
+            Input {
+                name: file,
+                bytes: &mut bytes,
+            },
+            &mut output,
+        );
+        let failed = passed.is_err();
+        answer = Some(passed);
+        if failed {
+            return Err(std::io::Error::other("it could not be read through"));
+        }
+        output.flush()?;
+        still_as(file, &before)
+    });
+    match (answer, written) {
+        (Some(Err(error)), _) => Err(error.into()),
+        (Some(Ok(done)), Ok(())) => Ok(done),
+        (_, Err(error)) => Err(error.into()),
+        (None, Ok(())) => Err(Error::new(
+            Kind::Io,
+            "io",
+            format!("cannot read `{}`", file.display()),
+        )),
+    }
+}
+
+fn still_as(file: &Path, before: &FileState) -> std::io::Result<()> {
+    match digest::open_still(file) {
+        Ok((_, after)) if after == *before => Ok(()),
+        _ => Err(std::io::Error::other("it changed while it was read")),
+    }
+}
