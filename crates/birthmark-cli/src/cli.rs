@@ -22,7 +22,6 @@ use crate::ui::{ColorChoice, Ui};
     name = "birthmark",
     bin_name = "birthmark",
     version,
-    disable_help_subcommand = true,
     max_term_width = 100,
     after_help = "In Python: import birthmark as bm; with bm.session() as s: ...\n\n\
                   Exit status: 0 yes, 1 no (a check failed), 2 could not tell, or was misused."
@@ -32,7 +31,14 @@ pub struct Cli {
     command: Option<Command>,
 
     /// Use colour: on a terminal, always, or never
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     color: ColorChoice,
 
     /// Work as if started in this folder
@@ -74,28 +80,40 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         ui.flush()?;
         Ok(status)
     });
-    answer.unwrap_or_else(|failure| {
-        // What was printed before it stands first; a second failure here says nothing new.
-        let _ = ui.flush();
-        ui.failure(&failure);
-        failure.status
-    })
-    .into()
+    answer
+        .unwrap_or_else(|failure| {
+            // What was printed before it stands first; a second failure here says nothing new.
+            let _ = ui.flush();
+            ui.failure(&failure);
+            failure.status
+        })
+        .into()
 }
 
 /// The colour that the command line asks for, where the rest of it could not be read.
 fn color_asked_for(args: &[OsString]) -> ColorChoice {
     let words: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
-    let never = words.contains(&"--color=never") || words.windows(2).any(|two| two == ["--color", "never"]);
-    if never { ColorChoice::Never } else { ColorChoice::Auto }
+    let never =
+        words.contains(&"--color=never") || words.windows(2).any(|two| two == ["--color", "never"]);
+    if never {
+        ColorChoice::Never
+    } else {
+        ColorChoice::Auto
+    }
 }
 
 fn usage(error: &clap::Error, color: ColorChoice) -> ExitStatus {
     let mut ui = Ui::new(color);
     let Some(failure) = Failure::of_usage(error) else {
         // A help page, or the version.
-        let shown = ui.people(&error.render().to_string()).and_then(|()| ui.flush());
-        return if shown.is_ok() { ExitStatus::Yes } else { ExitStatus::CannotTell };
+        let shown = ui
+            .people(&error.render().to_string())
+            .and_then(|()| ui.flush());
+        return if shown.is_ok() {
+            ExitStatus::Yes
+        } else {
+            ExitStatus::CannotTell
+        };
     };
     ui.failure(&failure);
     failure.status

@@ -59,7 +59,9 @@ impl Failure {
             return None;
         }
         let rendered = error.render().to_string();
-        let mut lines = rendered.lines().take_while(|line| !line.starts_with("Usage:"));
+        let mut lines = rendered
+            .lines()
+            .take_while(|line| !line.starts_with("Usage:"));
         let first = lines.next().unwrap_or_default();
         let mut message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
         let mut hint = None;
@@ -70,7 +72,12 @@ impl Failure {
             }
         }
         let hint = hint.or_else(|| usage_of(error));
-        Some(Self { message, causes: Vec::new(), hint, status: ExitStatus::CannotTell })
+        Some(Self {
+            message,
+            causes: Vec::new(),
+            hint,
+            status: ExitStatus::CannotTell,
+        })
     }
 }
 
@@ -80,7 +87,10 @@ fn usage_of(error: &clap::Error) -> Option<String> {
         Some(ContextValue::StyledStr(usage)) => {
             let text = usage.to_string();
             let text = text.trim();
-            Some(text.strip_prefix("Usage:").map_or(text.to_owned(), |rest| format!("usage:{rest}")))
+            Some(
+                text.strip_prefix("Usage:")
+                    .map_or(text.to_owned(), |rest| format!("usage:{rest}")),
+            )
         }
         _ => None,
     }
@@ -93,7 +103,8 @@ impl From<birthmark::Error> for Failure {
         while let Some(inner) = cause {
             let text = inner.to_string();
             // A room's error may repeat its source word for word, or be the message itself.
-            if !causes.iter().any(|said| said.contains(&text)) && !error.to_string().contains(&text) {
+            if !causes.iter().any(|said| said.contains(&text)) && !error.to_string().contains(&text)
+            {
                 causes.push(text);
             }
             cause = inner.source();

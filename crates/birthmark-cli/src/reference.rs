@@ -8,7 +8,9 @@ pub fn page() -> String {
         "# The program `birthmark`\n\nThis page is made from the program's own help; \
          a test fails when it is stale.\n",
     );
-    let mut root = crate::cli::definition().term_width(80).color(clap::ColorChoice::Never);
+    let mut root = crate::cli::definition()
+        .term_width(80)
+        .color(clap::ColorChoice::Never);
     root.build();
     write(&mut page, &mut root, "birthmark", 2);
     page
@@ -16,10 +18,19 @@ pub fn page() -> String {
 
 fn write(page: &mut String, command: &mut clap::Command, name: &str, level: usize) {
     let help = command.render_long_help().to_string();
+    let help = help.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     // Writing to a string cannot fail.
-    let _ = write!(page, "\n{} `{name}`\n\n```text\n{}\n```\n", "#".repeat(level), help.trim_end());
-    let names: Vec<String> =
-        command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+    let _ = write!(
+        page,
+        "\n{} `{name}`\n\n```text\n{}\n```\n",
+        "#".repeat(level),
+        help.trim_end()
+    );
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|inner| inner.get_name().to_owned())
+        .collect();
+    let names = names.into_iter().filter(|inner| inner != "help");
     for inner in names {
         if let Some(command) = command.find_subcommand_mut(&inner) {
             write(page, command, &format!("{name} {inner}"), level + 1);

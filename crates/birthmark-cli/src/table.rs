@@ -6,7 +6,10 @@ pub fn render<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let head = head.map(str::to_owned);
     let rows: Vec<[String; N]> = std::iter::once(&head)
         .chain(rows)
-        .map(|row| row.clone().map(|cell| crate::ui::screened(&cell).into_owned()))
+        .map(|row| {
+            row.clone()
+                .map(|cell| crate::ui::screened(&cell).into_owned())
+        })
         .collect();
     let mut widths = [0; N];
     for row in &rows {
@@ -15,8 +18,11 @@ pub fn render<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
         }
     }
     let line = |row: &[String; N]| {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         cells.join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -26,7 +32,13 @@ pub fn render<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
 mod tests {
     #[test]
     fn columns_are_aligned_and_cells_cannot_fake_a_row() {
-        let rows = [["a\nb".to_owned(), "1".to_owned()], ["long cell".to_owned(), String::new()]];
-        assert_eq!(super::render(["A", "B"], &rows), "A          B\na\\nb       1\nlong cell");
+        let rows = [
+            ["a\nb".to_owned(), "1".to_owned()],
+            ["long cell".to_owned(), String::new()],
+        ];
+        assert_eq!(
+            super::render(["A", "B"], &rows),
+            "A          B\na\\nb       1\nlong cell"
+        );
     }
 }

@@ -74,7 +74,12 @@ impl Ui {
                 auto(anstream::AutoStream::choice(&io::stderr())),
             ),
         };
-        Self { out: BufWriter::new(io::stdout()), color_out, color_err, gone: false }
+        Self {
+            out: BufWriter::new(io::stdout()),
+            color_out,
+            color_err,
+            gone: false,
+        }
     }
 
     /// Whether a person reads stdout.
@@ -86,14 +91,18 @@ impl Ui {
     pub fn width(&self) -> usize {
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
         let columns = size.map_or(0, |size| usize::from(size.ws_col));
-        if columns == 0 { WIDTH } else { columns.max(NARROWEST) }
+        if columns == 0 {
+            WIDTH
+        } else {
+            columns.max(NARROWEST)
+        }
     }
 
     /// Prints text for people: whole lines, the last one's end added where it is missing.
     pub fn people(&mut self, text: &str) -> io::Result<()> {
         let mut all = String::new();
         for line in text.trim_end_matches('\n').split('\n') {
-            all.push_str(&painted(&screened(line), self.color_out));
+            all.push_str(&painted(&screened(line.trim_end()), self.color_out));
             all.push('\n');
         }
         self.raw(all.as_bytes())
@@ -108,7 +117,11 @@ impl Ui {
 
     /// Prints bytes that this program made itself: completions, manual pages.
     pub fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let result = if self.gone { Ok(()) } else { self.out.write_all(bytes) };
+        let result = if self.gone {
+            Ok(())
+        } else {
+            self.out.write_all(bytes)
+        };
         self.unless_gone(result)
     }
 
@@ -218,13 +231,19 @@ mod tests {
         let value = serde_json::json!({"branch": "a\u{1b}[31m\u{9b}2J\u{7f}\u{202e}"});
         let text = serde_json::to_string_pretty(&value).unwrap();
         let screened = json_screened(&text);
-        assert!(!screened.chars().any(|c| c.is_control() && c != '\n'), "{screened}");
+        assert!(
+            !screened.chars().any(|c| c.is_control() && c != '\n'),
+            "{screened}"
+        );
         assert_eq!(serde_json::from_str::<Value>(&screened).unwrap(), value);
     }
 
     #[test]
     fn colour_is_put_on_our_words_alone() {
-        assert_eq!(painted("FAILED  x", true), "\u{1b}[1m\u{1b}[31mFAILED\u{1b}[0m  x");
+        assert_eq!(
+            painted("FAILED  x", true),
+            "\u{1b}[1m\u{1b}[31mFAILED\u{1b}[0m  x"
+        );
         assert_eq!(painted("x FAILED", true), "x FAILED");
         assert_eq!(painted("FAILED  x", false), "FAILED  x");
         assert_eq!(screened("a\u{1b}b"), "a\\x1bb");

@@ -32,7 +32,12 @@ pub fn run(ui: &mut Ui, args: &CompletionsArgs) -> Answer {
         Known::Fish => Shell::Fish,
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut crate::cli::definition(), "birthmark", &mut script);
+    clap_complete::generate(
+        shell,
+        &mut crate::cli::definition(),
+        "birthmark",
+        &mut script,
+    );
     ui.raw(&script)?;
     Ok(ExitStatus::Yes)
 }

@@ -31,9 +31,14 @@ pub fn run(ui: &mut Ui, args: &DeclareArgs) -> Answer {
         ui.json(&Value::Object(declared.fields))?;
     } else {
         let text = |name: &str| declared.fields.get(name).and_then(Value::as_str);
-        let commit = text("git_commit").and_then(|hex| hex.get(..7)).unwrap_or_default();
+        let commit = text("git_commit")
+            .and_then(|hex| hex.get(..7))
+            .unwrap_or_default();
         let branch = text("git_branch").unwrap_or("no branch");
-        ui.people(&format!("declared {branch} {commit} in {}", declared.path.display()))?;
+        ui.people(&format!(
+            "declared {branch} {commit} in {}",
+            declared.path.display()
+        ))?;
     }
     if let Some(risk) = &declared.risk {
         ui.talk(&format!("warning: {risk}"));

@@ -30,5 +30,9 @@ pub fn run(ui: &mut Ui, args: &DoctorArgs) -> Answer {
         ui.people(&doctor::render(&seen))?;
     }
     let at_risk = args.strict && !seen.risks.is_empty();
-    Ok(if at_risk { ExitStatus::No } else { ExitStatus::Yes })
+    Ok(if at_risk {
+        ExitStatus::No
+    } else {
+        ExitStatus::Yes
+    })
 }

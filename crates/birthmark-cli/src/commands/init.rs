@@ -15,6 +15,9 @@ pub struct InitArgs {}
 /// Writes it.
 pub fn run(ui: &mut Ui, _args: &InitArgs) -> Answer {
     let path = birthmark::init::init(&super::project()?)?;
-    ui.people(&format!("wrote {}: every line is a comment until you change it", path.display()))?;
+    ui.people(&format!(
+        "wrote {}: every line is a comment until you change it",
+        path.display()
+    ))?;
     Ok(ExitStatus::Yes)
 }

@@ -27,7 +27,10 @@ pub fn run(ui: &mut Ui, args: &ManArgs) -> Answer {
     };
     atomic::create_folder(folder).map_err(Error::from)?;
     let pages = write(&root, "birthmark", folder)?;
-    ui.talk(&format!("birthmark: wrote {pages} pages to {}", folder.display()));
+    ui.talk(&format!(
+        "birthmark: wrote {pages} pages to {}",
+        folder.display()
+    ));
     Ok(ExitStatus::Yes)
 }
 
@@ -43,7 +46,10 @@ fn write(command: &clap::Command, name: &str, folder: &Path) -> Result<usize, Fa
     let path = folder.join(format!("{name}.1"));
     atomic::replace(&path, &bytes, Durability::Process).map_err(Error::from)?;
     let mut pages = 1;
-    for inner in command.get_subcommands() {
+    for inner in command
+        .get_subcommands()
+        .filter(|inner| inner.get_name() != "help")
+    {
         pages += write(inner, &format!("{name}-{}", inner.get_name()), folder)?;
     }
     Ok(pages)

@@ -29,7 +29,12 @@ pub struct RunArgs {
     set_text: Vec<String>,
 
     /// The command, after --
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
     command: Vec<OsString>,
 }
 
@@ -40,16 +45,24 @@ pub fn run(ui: &mut Ui, args: RunArgs) -> Answer {
         planned: args.planned,
         command: args.command,
         on_dirty: None,
-        talk: if super::quiet() { None } else { Some(ui.talker()) },
+        talk: if super::quiet() {
+            None
+        } else {
+            Some(ui.talker())
+        },
     };
-    let finished = run::run(options).map_err(|not_run| match not_run {
-        NotRun::Program(code, error) => {
-            Failure { status: ExitStatus::Passed(code), ..Failure::from(error) }
-        }
+    let finished = run::run(&options).map_err(|not_run| match not_run {
+        NotRun::Program(code, error) => Failure {
+            status: ExitStatus::Passed(code),
+            ..Failure::from(error)
+        },
         NotRun::Session(error) => Failure::from(error),
     })?;
     if let Some(reason) = finished.unrecorded {
-        ui.talk(&format!("warning: the end of session {} was not recorded: {reason}", finished.session.short()));
+        ui.talk(&format!(
+            "warning: the end of session {} was not recorded: {reason}",
+            finished.session.short()
+        ));
     }
     Ok(ExitStatus::Passed(finished.code))
 }

@@ -5,7 +5,7 @@ use birthmark::sessions::{self, Summary};
 use birthmark::{show, stamp, talk};
 use birthmark_core::SessionId;
 use birthmark_core::event::{OpenedBy, Outcome};
-use birthmark_core::timestamp::{render_age, render_local};
+use birthmark_core::timestamp::render_age;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
@@ -104,19 +104,19 @@ fn start(ui: &mut Ui, args: StartArgs) -> Answer {
     let mut begin = Begin::at(project.root(), OpenedBy::Shell);
     begin.given = super::fields(&args.set, &args.set_text)?;
     begin.planned = args.planned;
-    let begun = session::start_from_shell(begin)?;
-    let code = begun.code();
+    let session = session::start_from_shell(begin)?;
+    let code = session.code();
     if args.json {
-        let manifest = project.layout.manifest(begun.id());
+        let manifest = project.layout.manifest(session.id());
         ui.json(&json!({
-            "session_id": begun.id().as_str(),
+            "session_id": session.id().as_str(),
             "manifest": manifest.to_string_lossy(),
             "git": code.fields,
         }))?;
     } else {
         ui.people(&format!(
             "started session {} · {}",
-            begun.id().short(),
+            session.id().short(),
             talk::code_phrase(&code)
         ))?;
     }
@@ -150,7 +150,9 @@ fn no_open_session(ui: &mut Ui, json: bool) -> Answer {
         ui.json(&Value::Null)?;
     } else {
         ui.people("no session is open here")?;
-        ui.hint("`birthmark session start` opens one; `birthmark session status last` shows the last");
+        ui.hint(
+            "`birthmark session start` opens one; `birthmark session status last` shows the last",
+        );
     }
     Ok(ExitStatus::No)
 }
@@ -161,7 +163,11 @@ fn end(ui: &mut Ui, args: &EndArgs) -> Answer {
         Some(name) => Some(sessions::resolve(&project, name)?),
         None => None,
     };
-    let outcome = if args.failed { Outcome::Failed } else { Outcome::Completed };
+    let outcome = if args.failed {
+        Outcome::Failed
+    } else {
+        Outcome::Completed
+    };
     let id = session::end_from_shell(&project, named, outcome)?;
     let loaded = sessions::load(&project, &id)?;
     if args.json {
@@ -169,10 +175,14 @@ fn end(ui: &mut Ui, args: &EndArgs) -> Answer {
         return Ok(ExitStatus::Yes);
     }
     let made = u64::try_from(loaded.session.made().count()).unwrap_or(u64::MAX);
-    let mut line = format!("ended session {} · made {}", id.short(), talk::count(made, "artifact"));
+    let mut line = format!(
+        "ended session {} · made {}",
+        id.short(),
+        talk::count(made, "artifact")
+    );
     let planned = talk::planned_phrase(&loaded.session);
     if !planned.is_empty() {
-        line.push_str(&format!(" · {planned}"));
+        line = format!("{line} · {planned}");
     }
     ui.people(&line)?;
     Ok(ExitStatus::Yes)
@@ -196,20 +206,26 @@ fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
         ui.hint("birthmark run -- python train.py");
         return Ok(ExitStatus::Yes);
     }
-    let zone = TimeZone::system();
-    let rows: Vec<[String; 6]> = shown.iter().map(|one| row(one, now, &zone)).collect();
-    ui.people(&crate::table::render(["SESSION", "STATUS", "STARTED", "CODE", "MADE", "HOST"], &rows))?;
+    let rows: Vec<[String; 7]> = shown.iter().map(|one| row(one, now)).collect();
+    let head = [
+        "SESSION", "STATUS", "STARTED", "CODE", "MADE", "PLANNED", "HOST",
+    ];
+    ui.people(&crate::table::render(head, &rows))?;
     if ids.len() > shown.len() {
-        ui.talk(&format!("{} more: birthmark session list -n {}", ids.len() - shown.len(), ids.len()));
+        ui.talk(&format!(
+            "{} more: birthmark session list -n {}",
+            ids.len() - shown.len(),
+            ids.len()
+        ));
     }
     Ok(ExitStatus::Yes)
 }
 
-fn row(one: &Summary, now: birthmark_core::Timestamp, zone: &TimeZone) -> [String; 6] {
-    let started = one.start.map_or_else(
-        || "unknown".to_owned(),
-        |start| format!("{} ({})", render_local(start, zone), render_age(start, now)),
-    );
+/// The moment itself stands in the id.
+fn row(one: &Summary, now: birthmark_core::Timestamp) -> [String; 7] {
+    let started = one
+        .start
+        .map_or_else(|| "unknown".to_owned(), |start| render_age(start, now));
     let dirty = match one.dirty {
         Some(true) => " dirty",
         Some(false) => "",
@@ -219,16 +235,20 @@ fn row(one: &Summary, now: birthmark_core::Timestamp, zone: &TimeZone) -> [Strin
         Some(commit) => format!("{}{dirty}", commit.get(..7).unwrap_or(commit)),
         None => "unknown".to_owned(),
     };
-    let made = if one.planned > 0 {
-        format!("{} ({} of {} planned)", one.artifacts, one.made, one.planned)
-    } else {
-        one.artifacts.to_string()
+    let planned = match one.planned {
+        0 => "-".to_owned(),
+        planned => format!("{} of {planned}", one.made),
     };
-    let status = match one.damaged {
-        true => format!("{} DAMAGED", one.status.word()),
-        false => one.status.word().to_owned(),
-    };
+    let damaged = if one.damaged { " DAMAGED" } else { "" };
+    let status = format!("{}{damaged}", one.status.word());
     let host = one.host.clone().unwrap_or_default();
-    [one.id.short().to_owned(), status, started, code, made, host]
+    [
+        one.id.short().to_owned(),
+        status,
+        started,
+        code,
+        one.artifacts.to_string(),
+        planned,
+        host,
+    ]
 }
-

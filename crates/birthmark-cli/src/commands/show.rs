@@ -36,7 +36,12 @@ pub fn run(ui: &mut Ui, args: &ShowArgs) -> Answer {
     if args.json {
         ui.json(&shown.to_json())?;
     } else {
-        ui.people(&show::render(&shown, super::now(), &TimeZone::system(), ui.width()))?;
+        ui.people(&show::render(
+            &shown,
+            super::now(),
+            &TimeZone::system(),
+            ui.width(),
+        ))?;
     }
     Ok(ExitStatus::Yes)
 }

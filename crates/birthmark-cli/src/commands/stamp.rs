@@ -96,7 +96,9 @@ pub fn run(ui: &mut Ui, args: &StampArgs) -> Answer {
         target: target(args.in_place, args.out.as_ref()),
         on_existing: args.on_existing.into(),
         force: args.force,
-        argv: std::env::args().collect(),
+        argv: std::env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
     };
     let mut done = Vec::new();
     for file in &args.files {
@@ -144,7 +146,7 @@ fn line(stamped: &Stamped) -> String {
     let mut line = format!("stamped  {wrote}");
     let records = stamped.places.records();
     if records > 1 {
-        line.push_str(&format!("  {}", birthmark::text::count(records, "record")));
+        line = format!("{line}  {}", birthmark::text::count(records, "record"));
     }
     let places = stamped.places;
     for (count, word) in [
@@ -154,12 +156,11 @@ fn line(stamped: &Stamped) -> String {
         (places.kept, "kept as they were"),
     ] {
         if count > 0 {
-            line.push_str(&format!(", {count} {word}"));
+            line = format!("{line}, {count} {word}");
         }
     }
     match &stamped.made_in {
-        Some(session) => line.push_str(&format!("  (made in session {})", session.short())),
-        None => line.push_str("  (declared, not observed)"),
+        Some(session) => format!("{line}  (made in session {})", session.short()),
+        None => format!("{line}  (declared, not observed)"),
     }
-    line
 }

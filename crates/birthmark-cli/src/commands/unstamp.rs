@@ -13,12 +13,13 @@ use crate::ui::Ui;
 /// Where the original cannot be had, since a birthmark took the place of an older one,
 /// it is refused and nothing is changed.
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("target").required(true).args(["in_place", "out"]))]
 pub struct UnstampArgs {
     /// A JSONL file or a JSON report
     file: PathBuf,
 
     /// Write into the file itself
-    #[arg(long, conflicts_with = "out", required_unless_present = "out")]
+    #[arg(long)]
     in_place: bool,
 
     /// Write to another file, which must not be there
@@ -33,12 +34,15 @@ pub struct UnstampArgs {
 /// Unstamps.
 pub fn run(ui: &mut Ui, args: &UnstampArgs) -> Answer {
     let target = super::stamp::target(args.in_place, args.out.as_ref());
-    let done = stamp::unstamp(&super::project()?, &args.file, &target, false)?;
+    let done = stamp::unstamp(&super::project()?, &args.file, &target)?;
     if args.json {
         ui.json(&done.to_json())?;
     } else {
         let removed = birthmark::text::count(done.removed, "birthmark");
-        ui.people(&format!("unstamped {}: {removed} taken out", done.wrote.display()))?;
+        ui.people(&format!(
+            "unstamped {}: {removed} taken out",
+            done.wrote.display()
+        ))?;
     }
     if done.foreign > 0 {
         let foreign = birthmark::text::count(done.foreign, "birthmark");

@@ -16,6 +16,7 @@ use crate::ui::Ui;
 /// (bytes changed, a required field missing, a manifest edited), and 2 when something
 /// could not be told.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct VerifyArgs {
     /// Files, folders, manifests, sessions [default: the artifacts folder]
     #[arg(value_name = "PATH")]
@@ -70,6 +71,9 @@ fn wanted(paths: &[PathBuf]) -> Result<(Project, Vec<PathBuf>), Failure> {
     if artifacts.is_dir() {
         return Ok((project, vec![artifacts]));
     }
-    Err(Failure::new(format!("there is nothing to verify: no folder `{}`", artifacts.display()))
-        .with_hint("name a file or folder: birthmark verify PATH"))
+    Err(Failure::new(format!(
+        "there is nothing to verify: no folder `{}`",
+        artifacts.display()
+    ))
+    .with_hint("name a file or folder: birthmark verify PATH"))
 }

@@ -9,7 +9,9 @@ use crate::world::{World, picture};
 #[test]
 fn settings_that_cannot_be_are_named_by_line() {
     let world = World::new();
-    world.repo.write("birthmark.toml", "# ours\non_dirt = \"warn\"\n");
+    world
+        .repo
+        .write("birthmark.toml", "# ours\non_dirt = \"warn\"\n");
     for (name, args) in [
         ("config_run", &["run", "--", "true"][..]),
         ("config_show", &["show", "train.py"]),
@@ -22,19 +24,29 @@ fn settings_that_cannot_be_are_named_by_line() {
 #[test]
 fn refused_dirty_tree_runs_nothing() {
     let world = World::new();
-    world.repo.write("birthmark.toml", "on_dirty = \"refuse\"\n");
+    world
+        .repo
+        .write("birthmark.toml", "on_dirty = \"refuse\"\n");
     world.repo.commit_all("settings");
     world.repo.write("train.py", "lr = 2\n");
     world.snapshot("run_refused", ["run", "--", "touch", "ran"]);
     assert!(!world.at("ran").exists() && !world.at("artifacts").exists());
-    let output = world.command(["run", "--", "true"]).env("BIRTHMARK_ON_DIRTY", "warn").output().unwrap();
+    let output = world
+        .command(["run", "--", "true"])
+        .env("BIRTHMARK_ON_DIRTY", "warn")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", picture(&output));
 }
 
 #[test]
 fn unknown_session_in_the_environment_is_named() {
     let world = World::new();
-    let output = world.command(["run", "--", "true"]).env("BIRTHMARK_SESSION", "zzz").output().unwrap();
+    let output = world
+        .command(["run", "--", "true"])
+        .env("BIRTHMARK_SESSION", "zzz")
+        .output()
+        .unwrap();
     world.check("run_unknown_session", &picture(&output));
     world.repo.write("a.json", "{}");
     let output = world
@@ -59,13 +71,24 @@ fn links_fifos_and_folders_are_not_stamped_in_place() {
     let world = World::new();
     world.repo.write("a.jsonl", "{}\n");
     std::os::unix::fs::symlink("a.jsonl", world.at("link.jsonl")).unwrap();
-    world.snapshot("stamp_link", ["stamp", "link.jsonl", "--type", "t", "--in-place"]);
+    world.snapshot(
+        "stamp_link",
+        ["stamp", "link.jsonl", "--type", "t", "--in-place"],
+    );
     assert!(world.at("link.jsonl").is_symlink());
-    let made = std::process::Command::new("mkfifo").arg(world.at("fifo.jsonl")).status();
+    let made = std::process::Command::new("mkfifo")
+        .arg(world.at("fifo.jsonl"))
+        .status();
     assert!(made.unwrap().success());
-    world.snapshot("stamp_fifo", ["stamp", "fifo.jsonl", "--type", "t", "--in-place"]);
+    world.snapshot(
+        "stamp_fifo",
+        ["stamp", "fifo.jsonl", "--type", "t", "--in-place"],
+    );
     std::fs::create_dir(world.at("folder.jsonl")).unwrap();
-    world.snapshot("stamp_folder", ["stamp", "folder.jsonl", "--type", "t", "--in-place"]);
+    world.snapshot(
+        "stamp_folder",
+        ["stamp", "folder.jsonl", "--type", "t", "--in-place"],
+    );
 }
 
 #[test]
@@ -74,11 +97,16 @@ fn folder_that_cannot_be_written_is_named() {
     let name = "stamp_read_only";
     if is_root() {
         // Root may write anywhere but on a file system that is read-only.
-        let Some(_mount) = Mount::new(&world, "ro", "size=1m,mode=755") else { return };
+        let Some(_mount) = Mount::new(&world, "ro", "size=1m,mode=755") else {
+            return;
+        };
         world.repo.write("ro/a.json", "{}");
         Mount::remount_read_only(&world, "ro");
         let picture = world.birthmark(["stamp", "ro/a.json", "--type", "t"]);
-        assert!(picture.starts_with("exit status: 2") && picture.contains("cannot write"), "{picture}");
+        assert!(
+            picture.starts_with("exit status: 2") && picture.contains("cannot write"),
+            "{picture}"
+        );
         return;
     }
     world.repo.write("ro/a.json", "{}");
@@ -92,11 +120,16 @@ fn full_disk_changes_nothing() {
     if !is_root() {
         return;
     }
-    let Some(_mount) = Mount::new(&world, "small", "size=64k") else { return };
+    let Some(_mount) = Mount::new(&world, "small", "size=64k") else {
+        return;
+    };
     let text = "{\"a\": 1}\n".repeat(2_000);
     world.repo.write("small/a.jsonl", &text);
     let stamped = world.birthmark(["stamp", "small/a.jsonl", "--type", "t", "--in-place"]);
-    assert!(stamped.starts_with("exit status: 2") && stamped.contains("No space left"), "{stamped}");
+    assert!(
+        stamped.starts_with("exit status: 2") && stamped.contains("No space left"),
+        "{stamped}"
+    );
     assert_eq!(world.read("small/a.jsonl"), text.as_bytes());
     let left: Vec<_> = std::fs::read_dir(world.at("small")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
@@ -114,7 +147,10 @@ fn full_disk_changes_nothing() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", picture(&output));
-    assert!(!world.at("ran").exists(), "nothing ran that could not be recorded");
+    assert!(
+        !world.at("ran").exists(),
+        "nothing ran that could not be recorded"
+    );
 }
 
 /// A small file system of memory, gone with this value.
@@ -133,18 +169,27 @@ impl Mount {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(path));
         }
-        let _ = writeln!(std::io::stderr(), "SKIPPED: this test needs to mount a tmpfs");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: this test needs to mount a tmpfs"
+        );
         None
     }
 
     fn remount_read_only(world: &World, name: &str) {
-        let done = std::process::Command::new("mount").args(["-o", "remount,ro"]).arg(world.at(name)).status();
+        let done = std::process::Command::new("mount")
+            .args(["-o", "remount,ro"])
+            .arg(world.at(name))
+            .status();
         assert!(done.unwrap().success());
     }
 }
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .status();
     }
 }

@@ -25,10 +25,18 @@ fn dirty_code_is_declared_with_a_warning() {
 #[test]
 fn credentials_of_the_remote_never_get_into_a_declaration() {
     let world = World::new();
-    world.repo.git(["remote", "add", "origin", "https://me:hunter2hunter2@example.com/r.git"]);
+    world.repo.git([
+        "remote",
+        "add",
+        "origin",
+        "https://me:hunter2hunter2@example.com/r.git",
+    ]);
     world.birthmark(["declare"]);
     let text = String::from_utf8(world.read("declaration.birthmark.json")).unwrap();
-    assert!(text.contains("example.com/r.git") && !text.contains("hunter2"), "{text}");
+    assert!(
+        text.contains("example.com/r.git") && !text.contains("hunter2"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -47,7 +55,12 @@ fn code_deployed_without_git_is_told_as_declared() {
     std::fs::remove_dir_all(world.at(".git")).unwrap();
     let seen = world.birthmark_json(["doctor", "--json"]);
     assert_eq!(seen["metadata"]["git_branch"], "main");
-    assert!(seen["metadata"]["declared"].to_string().contains("git_commit"), "{seen}");
+    assert!(
+        seen["metadata"]["declared"]
+            .to_string()
+            .contains("git_commit"),
+        "{seen}"
+    );
     world.snapshot("doctor_declared", ["doctor"]);
 }
 

@@ -44,8 +44,16 @@ fn json_holds_what_a_birthmark_would_hold() {
     assert_eq!(metadata["git_dirty"], false);
     assert_eq!(metadata["timestamp"].as_str().unwrap().len(), 32);
     assert_eq!(metadata["birthmark"], "birthmark/v1");
-    for name in ["loader_version", "model_name", "artifact_type", "session_id"] {
-        assert!(metadata[name].is_null() && metadata["unknown"][name].is_string(), "{name}");
+    for name in [
+        "loader_version",
+        "model_name",
+        "artifact_type",
+        "session_id",
+    ] {
+        assert!(
+            metadata[name].is_null() && metadata["unknown"][name].is_string(),
+            "{name}"
+        );
     }
     for part in ["code", "environment", "store", "installation", "risks"] {
         assert!(!seen[part].is_null(), "{part}");
@@ -69,8 +77,15 @@ fn other_program_of_our_name_on_the_path_is_a_risk() {
     let other = bin.join("birthmark");
     std::fs::write(&other, "#!/bin/sh\necho birthmark 0.0.9\n").unwrap();
     std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let output = world.command(["doctor", "--json"]).env("PATH", &bin).output().unwrap();
+    let output = world
+        .command(["doctor", "--json"])
+        .env("PATH", &bin)
+        .output()
+        .unwrap();
     let seen: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(seen["installation"]["on_path_version"], "0.0.9");
-    assert!(seen["risks"].to_string().contains("PATH has version 0.0.9"), "{seen}");
+    assert!(
+        seen["risks"].to_string().contains("PATH has version 0.0.9"),
+        "{seen}"
+    );
 }

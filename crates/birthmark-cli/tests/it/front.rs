@@ -28,14 +28,20 @@ fn mistyped_commands_and_options_are_answered_with_the_nearest() {
     world.snapshot("mistyped_option", ["verify", "--jsn"]);
     world.snapshot("missing_argument", ["show"]);
     world.snapshot("missing_type", ["stamp", "train.py"]);
-    world.snapshot("two_targets", ["stamp", "a", "--type", "t", "--in-place", "--out", "b"]);
+    world.snapshot(
+        "two_targets",
+        ["stamp", "a", "--type", "t", "--in-place", "--out", "b"],
+    );
 }
 
 #[test]
 fn control_characters_of_the_command_line_are_escaped() {
     let output = World::new().output(["\x1b[31mshow\x07"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+    assert!(
+        !said.chars().any(|c| c.is_control() && c != '\n'),
+        "{said:?}"
+    );
     assert_eq!(output.status.code(), Some(2));
 }
 
@@ -59,14 +65,24 @@ fn reader_that_goes_away_is_no_error() {
         .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()));
+    assert_eq!(
+        (output.status.code(), output.stderr.as_slice()),
+        (Some(0), b"".as_slice())
+    );
 }
 
 #[test]
 fn full_disk_under_stdout_is_said() {
     let world = World::new();
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = world.command(["completions", "bash"]).stdout(full).output().unwrap();
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = world
+        .command(["completions", "bash"])
+        .stdout(full)
+        .output()
+        .unwrap();
     world.check("stdout_full", &crate::world::picture(&output));
 }
 
@@ -75,7 +91,9 @@ fn colour_is_asked_for_and_never_given_to_a_pipe() {
     let world = World::new();
     let stderr = |args: &[&str]| String::from_utf8(world.output(args).stderr).unwrap();
     assert!(!stderr(&["show", "nix.json"]).contains('\x1b'));
-    assert!(stderr(&["--color", "always", "show", "nix.json"]).contains("\x1b[1m\x1b[31merror:\x1b[0m"));
+    assert!(
+        stderr(&["--color", "always", "show", "nix.json"]).contains("\x1b[1m\x1b[31merror:\x1b[0m")
+    );
     assert!(!stderr(&["--color=never", "show", "nix.json"]).contains('\x1b'));
 }
 
@@ -85,16 +103,26 @@ fn completions_and_manual_pages_are_made_for_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let output = world.output(["completions", shell]);
         let script = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success() && script.contains("unstamp"), "{shell}");
+        assert!(
+            output.status.success() && script.contains("unstamp"),
+            "{shell}"
+        );
     }
     let output = world.output(["completions", "bash"]);
     let checked = std::process::Command::new("bash")
         .args(["-n", "-c", std::str::from_utf8(&output.stdout).unwrap()])
         .output();
-    assert!(checked.unwrap().status.success(), "bash reads its completions");
+    assert!(
+        checked.unwrap().status.success(),
+        "bash reads its completions"
+    );
 
     world.birthmark(["man", "--out", "man"]);
-    for page in ["birthmark.1", "birthmark-stamp.1", "birthmark-session-start.1"] {
+    for page in [
+        "birthmark.1",
+        "birthmark-stamp.1",
+        "birthmark-session-start.1",
+    ] {
         let text = String::from_utf8(world.read(&format!("man/{page}"))).unwrap();
         assert!(text.contains(".TH") && text.contains("SYNOPSIS"), "{page}");
     }

@@ -4,7 +4,13 @@
 //! A changed word shows as a changed snapshot: look at it, then accept it with
 //! `INSTA_UPDATE=always cargo test -p birthmark-cli`.
 
-#![expect(clippy::disallowed_methods, reason = "tests build their own world")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests build their own world, and stop when it cannot be built"
+)]
 
 mod world;
 

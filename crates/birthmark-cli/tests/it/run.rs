@@ -24,9 +24,15 @@ fn exit_code_streams_and_stdin_pass_through() {
     child.stdin.take().unwrap().write_all(b"hello\n").unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(7));
-    assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"out hello\n"[..], &b"err\n"[..]));
+    assert_eq!(
+        (&output.stdout[..], &output.stderr[..]),
+        (&b"out hello\n"[..], &b"err\n"[..])
+    );
     let ended = world.event("run_ended");
-    assert_eq!((&ended["outcome"], &ended["exit_code"]), (&"failed".into(), &7.into()));
+    assert_eq!(
+        (&ended["outcome"], &ended["exit_code"]),
+        (&"failed".into(), &7.into())
+    );
     assert!(ended["duration_s"].as_f64().unwrap() > 0.0);
     assert_eq!(world.event("session_ended")["outcome"], "failed");
 }
@@ -61,14 +67,23 @@ fn secrets_of_the_command_line_are_not_recorded() {
 fn what_runs_under_it_joins_its_session() {
     let world = World::new();
     world.repo.write("a.json", "{}");
-    let script = format!("{} stamp a.json --type evaluation --in-place", crate::world::PROGRAM);
+    let script = format!(
+        "{} stamp a.json --type evaluation --in-place",
+        crate::world::PROGRAM
+    );
     world.birthmark(["run", "--", "sh", "-c", &script]);
     let mark = &world.json("a.json")["metadata"];
     assert_eq!(mark["session_id"], world.last_session());
-    let runs: Vec<_> =
-        world.events().into_iter().filter(|event| event["event"] == "writer_opened").collect();
+    let runs: Vec<_> = world
+        .events()
+        .into_iter()
+        .filter(|event| event["event"] == "writer_opened")
+        .collect();
     assert_eq!(runs.len(), 2);
-    let child = runs.iter().find(|run| !run["parent_run"].is_null()).expect("a run under a run");
+    let child = runs
+        .iter()
+        .find(|run| !run["parent_run"].is_null())
+        .expect("a run under a run");
     let parent = runs.iter().find(|run| run["parent_run"].is_null()).unwrap();
     assert_eq!(child["parent_run"], parent["run_id"]);
 }
@@ -91,7 +106,10 @@ impl Supervised {
     /// Runs `script` with `sh`; it must print its pid first.
     fn start(world: &World, script: &str) -> Self {
         let mut command = world.command(["run", "--", "sh", "-c", script]);
-        command.env("BIRTHMARK_QUIET", "1").stdout(Stdio::piped()).process_group(0);
+        command
+            .env("BIRTHMARK_QUIET", "1")
+            .stdout(Stdio::piped())
+            .process_group(0);
         let mut child = command.spawn().unwrap();
         let mut said = String::new();
         let mut byte = [0];
@@ -99,7 +117,12 @@ impl Supervised {
         while out.read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {
             said.push(char::from(byte[0]));
         }
-        let command = said.trim().parse().ok().and_then(Pid::from_raw).expect("a pid");
+        let command = said
+            .trim()
+            .parse()
+            .ok()
+            .and_then(Pid::from_raw)
+            .expect("a pid");
         Self { child, command }
     }
 
@@ -121,20 +144,31 @@ impl Supervised {
 
 #[test]
 fn command_killed_by_a_signal_is_128_and_its_number() {
-    for (signal, code, name) in [(Signal::KILL, 137, "SIGKILL"), (Signal::TERM, 143, "SIGTERM")] {
+    for (signal, code, name) in [
+        (Signal::KILL, 137, "SIGKILL"),
+        (Signal::TERM, 143, "SIGTERM"),
+    ] {
         let world = World::new();
         let run = Supervised::start(&world, "echo $$; exec sleep 30");
         kill_process(run.command, signal).unwrap();
         assert_eq!(run.code(), Some(code));
         let ended = world.event("run_ended");
-        assert_eq!((&ended["outcome"], &ended["signal"]), (&"interrupted".into(), &name.into()));
+        assert_eq!(
+            (&ended["outcome"], &ended["signal"]),
+            (&"interrupted".into(), &name.into())
+        );
         assert_eq!(world.event("session_ended")["outcome"], "interrupted");
     }
 }
 
 #[test]
 fn signals_sent_to_the_supervisor_reach_the_command_once() {
-    for (signal, name) in [(Signal::TERM, "TERM"), (Signal::HUP, "HUP"), (Signal::INT, "INT"), (Signal::USR1, "USR1")] {
+    for (signal, name) in [
+        (Signal::TERM, "TERM"),
+        (Signal::HUP, "HUP"),
+        (Signal::INT, "INT"),
+        (Signal::USR1, "USR1"),
+    ] {
         let world = World::new();
         // Counts what it gets, and ends a while after the first.
         let script = format!(
@@ -145,7 +179,11 @@ fn signals_sent_to_the_supervisor_reach_the_command_once() {
         kill_process(run.pid(), signal).unwrap();
         assert_eq!(run.code(), Some(5), "{name}");
         assert_eq!(world.read("got"), b"got\n", "{name}");
-        let outcome = if name == "USR1" { "failed" } else { "interrupted" };
+        let outcome = if name == "USR1" {
+            "failed"
+        } else {
+            "interrupted"
+        };
         assert_eq!(world.event("run_ended")["outcome"], outcome, "{name}");
     }
 }
@@ -154,7 +192,12 @@ fn signals_sent_to_the_supervisor_reach_the_command_once() {
 fn hang_up_that_was_ignored_stays_ignored() {
     let world = World::new();
     let script = "echo $$; sleep 0.5; exit 3";
-    let words = ["-c", "trap '' HUP; exec \"$0\" run -- sh -c \"$1\"", crate::world::PROGRAM, script];
+    let words = [
+        "-c",
+        "trap '' HUP; exec \"$0\" run -- sh -c \"$1\"",
+        crate::world::PROGRAM,
+        script,
+    ];
     let mut command = world.command([] as [&str; 0]);
     command.env("BIRTHMARK_QUIET", "1");
     // The same environment, but started by a shell that ignores the signal, as nohup does.
@@ -163,7 +206,11 @@ fn hang_up_that_was_ignored_stays_ignored() {
     for (name, value) in command.get_envs() {
         shell.env(name, value.unwrap_or_default());
     }
-    let mut child = shell.stdout(Stdio::piped()).process_group(0).spawn().unwrap();
+    let mut child = shell
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap();
     let mut byte = [0];
     while child.stdout.as_mut().unwrap().read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {}
     kill_process_group(Pid::from_child(&child), Signal::HUP).unwrap();
@@ -188,7 +235,10 @@ fn killed_supervisor_leaves_the_command_and_a_right_record() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(world.at("done").exists(), "the command goes on");
-    assert_eq!(world.json("a.json")["metadata"]["session_id"], world.last_session());
+    assert_eq!(
+        world.json("a.json")["metadata"]["session_id"],
+        world.last_session()
+    );
     let list = world.birthmark_json(["session", "list", "--json"]);
     assert_eq!(list[0]["status"], "interrupted");
     let verify = world.birthmark(["verify", "a.json", "last"]);
@@ -203,7 +253,10 @@ fn interrupt_of_the_terminal_reaches_the_command_once() {
     // terminal of our own the nearest is a pty made by `script`.
     let script = "/usr/bin/script";
     if !std::path::Path::new(script).exists() {
-        let _ = writeln!(std::io::stderr(), "SKIPPED: this test needs `script`, to make a terminal");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: this test needs `script`, to make a terminal"
+        );
         return;
     }
     let world = World::new();
@@ -212,14 +265,20 @@ fn interrupt_of_the_terminal_reaches_the_command_once() {
         "trap 'echo got >> got' INT\necho ready > ready\n\
          while [ ! -e got ]; do sleep 0.05; done\nsleep 0.4\nexit 5\n",
     );
-    let line = format!("{} run -- sh count.sh", crate::world::PROGRAM);
+    let line = format!("exec {} run -- sh count.sh", crate::world::PROGRAM);
     let command = world.command([] as [&str; 0]);
     let mut pty = std::process::Command::new(script);
-    pty.args(["-qec", &line, "/dev/null"]).current_dir(world.path()).env_clear();
+    pty.args(["-qec", &line, "/dev/null"])
+        .current_dir(world.path())
+        .env_clear();
     for (name, value) in command.get_envs() {
         pty.env(name, value.unwrap_or_default());
     }
-    let mut child = pty.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = pty
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     while !world.at("ready").exists() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(20));

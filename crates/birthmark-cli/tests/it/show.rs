@@ -6,13 +6,25 @@ use crate::world::World;
 fn stamped_file_one_record_and_unstamped_file_are_shown() {
     let world = World::new();
     world.repo.write("a.jsonl", "{\"a\": 1}\n{\"a\": 2}\n");
-    world.birthmark(["stamp", "a.jsonl", "--type", "training_data", "--in-place", "--set", "seed=42"]);
+    world.birthmark([
+        "stamp",
+        "a.jsonl",
+        "--type",
+        "training_data",
+        "--in-place",
+        "--set",
+        "seed=42",
+    ]);
     let shown = world.birthmark_json(["show", "a.jsonl", "--json"]);
     assert_eq!(shown["records"], 2);
     assert_eq!(shown["metadata"]["seed"], 42);
     let record = world.birthmark_json(["show", "a.jsonl:2", "--json"]);
     assert_eq!(record["line"], 2);
-    assert!(world.birthmark(["show", "data/a.txt"]).contains("no birthmark"));
+    assert!(
+        world
+            .birthmark(["show", "data/a.txt"])
+            .contains("no birthmark")
+    );
     let text = world.birthmark(["show", "a.jsonl:7"]);
     assert!(text.starts_with("exit status: 2"), "{text}");
 }
@@ -24,13 +36,30 @@ fn nothing_in_a_file_acts_on_the_terminal() {
     world.repo.write("a.json", "{}");
     let set = format!("note={hostile}");
     let name = format!("model_name=m{hostile}");
-    world.birthmark(["stamp", "a.json", "--type", "evaluation", "--in-place", "--set", &set, "--set", &name]);
-    for args in [&["show", "a.json"][..], &["show", "a.json", "--json"], &["verify", "a.json"]] {
+    world.birthmark([
+        "stamp",
+        "a.json",
+        "--type",
+        "evaluation",
+        "--in-place",
+        "--set",
+        &set,
+        "--set",
+        &name,
+    ]);
+    for args in [
+        &["show", "a.json"][..],
+        &["show", "a.json", "--json"],
+        &["verify", "a.json"],
+    ] {
         let output = world.output(args);
         let text = String::from_utf8(output.stdout).unwrap();
         let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
         assert!(!text.chars().any(acts), "{args:?}: {text:?}");
     }
     let shown = world.birthmark_json(["show", "a.json", "--json"]);
-    assert_eq!(shown["metadata"]["note"], hostile, "a program reads the same value");
+    assert_eq!(
+        shown["metadata"]["note"], hostile,
+        "a program reads the same value"
+    );
 }

@@ -5,14 +5,29 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 fn declared(mark: &Value) -> Vec<&str> {
-    mark["declared"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()
+    mark["declared"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect()
 }
 
 #[test]
 fn alone_it_writes_a_sidecar_and_says_what_was_only_declared() {
     let world = World::new();
     world.repo.write("weights.bin", "0123");
-    world.snapshot("stamp_sidecar", ["stamp", "weights.bin", "--type", "model", "--set", "model_name=7"]);
+    world.snapshot(
+        "stamp_sidecar",
+        [
+            "stamp",
+            "weights.bin",
+            "--type",
+            "model",
+            "--set",
+            "model_name=7",
+        ],
+    );
     let mark = &world.json("weights.bin.birthmark.json")["metadata"];
     assert_eq!(mark["model_name"], "7");
     assert_eq!(mark["git_commit"], world.repo.head());
@@ -31,7 +46,12 @@ fn timestamp_is_the_files_own_time() {
     let world = World::new();
     let path = world.repo.write("a.json", "{}");
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_micros(1_600_000_000_123_456);
-    std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
     world.birthmark(["stamp", "a.json", "--type", "evaluation", "--in-place"]);
     let mark = &world.json("a.json")["metadata"];
     assert_eq!(mark["timestamp"], "2020-09-13T12:26:40.123456+00:00");
@@ -52,8 +72,13 @@ fn folder_gets_one_sidecar_with_a_tree_digest() {
 #[test]
 fn each_record_of_jsonl_is_stamped_and_the_rest_of_the_line_is_untouched() {
     let world = World::new();
-    world.repo.write("a.jsonl", "{\"n\": 9007199254740993, \"x\": 1.50}\n{}\n");
-    world.snapshot("stamp_jsonl", ["stamp", "a.jsonl", "--type", "training_data", "--in-place"]);
+    world
+        .repo
+        .write("a.jsonl", "{\"n\": 9007199254740993, \"x\": 1.50}\n{}\n");
+    world.snapshot(
+        "stamp_jsonl",
+        ["stamp", "a.jsonl", "--type", "training_data", "--in-place"],
+    );
     let text = String::from_utf8(world.read("a.jsonl")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("{\"n\": 9007199254740993, \"x\": 1.50, \"metadata\": {"));
@@ -61,7 +86,10 @@ fn each_record_of_jsonl_is_stamped_and_the_rest_of_the_line_is_untouched() {
         let record: Value = serde_json::from_str(line).unwrap();
         let mark = &record["metadata"];
         assert_eq!(mark["birthmark"], "birthmark/v1");
-        assert!(mark.get("git_branch").is_none(), "records carry what people filter by");
+        assert!(
+            mark.get("git_branch").is_none(),
+            "records carry what people filter by"
+        );
     }
 }
 
@@ -72,20 +100,32 @@ fn one_bad_line_stops_everything_and_is_named() {
         ("not_json", "{\"a\": 1}\n{'a': 2}\n"),
         ("not_an_object", "{\"a\": 1}\n[1, 2]\n"),
         ("cut_short", "{\"a\": 1}\n{\"a\": "),
-        ("has_metadata", "{\"a\": 1}\n{\"metadata\": {\"mine\": 1}}\n"),
+        (
+            "has_metadata",
+            "{\"a\": 1}\n{\"metadata\": {\"mine\": 1}}\n",
+        ),
         ("control_character", "{\"a\": 1}\n{\"a\": \"\x01\"}\n"),
     ];
     for (name, text) in cases {
         let path = format!("{name}.jsonl");
         world.repo.write(&path, text);
-        world.snapshot(&format!("stamp_{name}"), ["stamp", &path, "--type", "t", "--in-place"]);
+        world.snapshot(
+            &format!("stamp_{name}"),
+            ["stamp", &path, "--type", "t", "--in-place"],
+        );
         assert_eq!(world.read(&path), text.as_bytes(), "{name}");
-        let out = format!("{name}.out");
+        let out = format!("{name}.copy.jsonl");
         world.birthmark(["stamp", &path, "--type", "t", "--out", &out]);
         assert!(!world.at(&out).exists(), "{name}");
     }
     let litter = std::fs::read_dir(world.path()).unwrap();
-    let litter = litter.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with(".birthmark-"));
+    let litter = litter.filter(|e| {
+        e.as_ref()
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with(".birthmark-")
+    });
     assert_eq!(litter.count(), 0);
 }
 
@@ -99,39 +139,103 @@ fn second_stamp_is_refused_until_told_what_to_do() {
     let before = world.read("a.jsonl");
     world.birthmark(stamp.into_iter().chain(["--on-existing", "keep"]));
     assert_eq!(world.read("a.jsonl"), before);
-    world.snapshot("stamp_replace", stamp.into_iter().chain(["--on-existing", "replace"]));
+    world.snapshot(
+        "stamp_replace",
+        stamp.into_iter().chain(["--on-existing", "replace"]),
+    );
 
     world.birthmark(["stamp", "train.py", "--type", "code"]);
-    world.snapshot("stamp_sidecar_twice", ["stamp", "train.py", "--type", "code"]);
-    world.snapshot("stamp_sidecar_keep", ["stamp", "train.py", "--type", "code", "--on-existing", "keep"]);
+    world.snapshot(
+        "stamp_sidecar_twice",
+        ["stamp", "train.py", "--type", "code"],
+    );
+    world.snapshot(
+        "stamp_sidecar_keep",
+        [
+            "stamp",
+            "train.py",
+            "--type",
+            "code",
+            "--on-existing",
+            "keep",
+        ],
+    );
 }
 
 #[test]
 fn fields_come_from_files_too_and_the_command_line_counts_over_them() {
     let world = World::new();
     world.repo.write("a.json", "{}");
-    world.repo.write("loader.json", r#"{"model_name": "m", "quantization": null, "template_disabled": true}"#);
-    world.repo.write("params.toml", "temperature = 0.7\nseed = 1\n");
+    world.repo.write(
+        "loader.json",
+        r#"{"model_name": "m", "quantization": null, "template_disabled": true}"#,
+    );
+    world
+        .repo
+        .write("params.toml", "temperature = 0.7\nseed = 1\n");
     world.birthmark([
-        "stamp", "a.json", "--type", "evaluation", "--in-place", "--model-provenance", "loader.json",
-        "--set-file", "params.toml", "--set", "seed=2", "--set", "tags=[\"x\", 1]", "--set-text", "build=007",
+        "stamp",
+        "a.json",
+        "--type",
+        "evaluation",
+        "--in-place",
+        "--model-provenance",
+        "loader.json",
+        "--set-file",
+        "params.toml",
+        "--set",
+        "seed=2",
+        "--set",
+        "tags=[\"x\", 1]",
+        "--set-text",
+        "build=007",
     ]);
     let mark = &world.json("a.json")["metadata"];
     assert_eq!(mark["model_name"], "m");
     assert_eq!(mark["template_disabled"], true);
-    assert_eq!((&mark["temperature"], &mark["seed"]), (&json!(0.7), &json!(2)));
-    assert_eq!((&mark["tags"], &mark["build"]), (&json!(["x", 1]), &json!("007")));
-    world.snapshot("stamp_no_provenance", ["stamp", "a.json", "--type", "t", "--model-provenance", "a.json"]);
-    world.snapshot("stamp_bad_fields", ["stamp", "a.json", "--type", "t", "--set-file", "train.py"]);
+    assert_eq!(
+        (&mark["temperature"], &mark["seed"]),
+        (&json!(0.7), &json!(2))
+    );
+    assert_eq!(
+        (&mark["tags"], &mark["build"]),
+        (&json!(["x", 1]), &json!("007"))
+    );
+    world.snapshot(
+        "stamp_no_provenance",
+        [
+            "stamp",
+            "a.json",
+            "--type",
+            "t",
+            "--model-provenance",
+            "a.json",
+        ],
+    );
+    world.snapshot(
+        "stamp_bad_fields",
+        ["stamp", "a.json", "--type", "t", "--set-file", "train.py"],
+    );
 }
 
 #[test]
 fn secrets_in_fields_never_reach_the_disk() {
     let world = World::new();
     world.repo.write("a.json", "{}");
-    world.birthmark(["stamp", "a.json", "--type", "t", "--in-place", "--set", "api_key=hunter2hunter2hunter2"]);
+    world.birthmark([
+        "stamp",
+        "a.json",
+        "--type",
+        "t",
+        "--in-place",
+        "--set",
+        "api_key=hunter2hunter2hunter2",
+    ]);
     let text = String::from_utf8(world.read("a.json")).unwrap();
-    assert!(!text.contains("hunter2") && text.contains("[redacted:"), "{text}");
+    assert!(
+        !text.contains("hunter2") && text.contains("[redacted:"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -139,26 +243,58 @@ fn open_session_is_joined_and_vouches_for_the_file() {
     let world = World::new();
     world.birthmark(["session", "start", "--set", "seed=42"]);
     world.repo.write("a.json", "{}");
-    let stamped = world.birthmark_json(["stamp", "a.json", "--type", "evaluation", "--in-place", "--json"]);
+    let stamped = world.birthmark_json([
+        "stamp",
+        "a.json",
+        "--type",
+        "evaluation",
+        "--in-place",
+        "--json",
+    ]);
     let mark = &world.json("a.json")["metadata"];
     assert_eq!(stamped[0]["joined"], mark["session_id"]);
     assert_eq!(mark["seed"], 42);
-    assert!(declared(mark).contains(&"seed"), "the session did not watch it being made");
+    assert!(
+        declared(mark).contains(&"seed"),
+        "the session did not watch it being made"
+    );
     let sealed = world.event("artifact_sealed");
-    assert_eq!((&sealed["file"], &sealed["notes"]["stamped"]), (&json!("a.json"), &json!(true)));
-    assert!(world.birthmark(["session", "end"]).contains("made 1 artifact"));
+    assert_eq!(
+        (&sealed["file"], &sealed["notes"]["stamped"]),
+        (&json!("a.json"), &json!(true))
+    );
+    assert!(
+        world
+            .birthmark(["session", "end"])
+            .contains("made 1 artifact")
+    );
 }
 
 #[test]
 fn file_of_a_format_without_place_goes_by_sidecar_only() {
     let world = World::new();
-    world.snapshot("stamp_no_format", ["stamp", "train.py", "--type", "code", "--in-place"]);
+    world.snapshot(
+        "stamp_no_format",
+        ["stamp", "train.py", "--type", "code", "--in-place"],
+    );
     world.snapshot("stamp_missing", ["stamp", "nix.json", "--type", "t"]);
     world.repo.write("a.json", "{}");
     world.repo.write("b.json", "mine");
-    world.snapshot("stamp_out_exists", ["stamp", "a.json", "--type", "t", "--out", "b.json"]);
+    world.snapshot(
+        "stamp_out_exists",
+        ["stamp", "a.json", "--type", "t", "--out", "b.json"],
+    );
     assert_eq!(world.read("b.json"), b"mine");
-    world.birthmark(["stamp", "a.json", "--type", "t", "--out", "b.json", "--force"]);
+    world.birthmark([
+        "stamp", "a.json", "--type", "t", "--out", "b.json", "--force",
+    ]);
     assert_eq!(world.json("b.json")["metadata"]["artifact_type"], "t");
-    world.snapshot("stamp_onto_itself", ["stamp", "a.json", "--type", "t", "--out", "./a.json"]);
+    world.snapshot(
+        "stamp_out_format",
+        ["stamp", "a.json", "--type", "t", "--out", "c.txt"],
+    );
+    world.snapshot(
+        "stamp_onto_itself",
+        ["stamp", "a.json", "--type", "t", "--out", "./a.json"],
+    );
 }

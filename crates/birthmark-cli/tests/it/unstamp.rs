@@ -31,7 +31,12 @@ fn stamped_and_unstamped_is_the_original_byte_for_byte() {
 fn metadata_of_ones_own_comes_back_whole() {
     let world = World::new();
     let text = "{\"metadata\": {\"mine\": 1}, \"x\": 2}\n{\"metadata\": \"text\"}\n{\"metadata\": {\"seed\": 1}}\n";
-    stamped(&world, "a.jsonl", text, &["--on-existing", "merge", "--set", "seed=2"]);
+    stamped(
+        &world,
+        "a.jsonl",
+        text,
+        &["--on-existing", "merge", "--set", "seed=2"],
+    );
     world.snapshot("unstamp_merged", ["unstamp", "a.jsonl", "--in-place"]);
     assert_eq!(world.read("a.jsonl"), text.as_bytes());
 }
@@ -40,7 +45,15 @@ fn metadata_of_ones_own_comes_back_whole() {
 fn replaced_birthmark_cannot_be_brought_back_and_is_refused() {
     let world = World::new();
     stamped(&world, "a.jsonl", "{\"a\": 1}\n", &[]);
-    world.birthmark(["stamp", "a.jsonl", "--type", "evaluation", "--in-place", "--on-existing", "replace"]);
+    world.birthmark([
+        "stamp",
+        "a.jsonl",
+        "--type",
+        "evaluation",
+        "--in-place",
+        "--on-existing",
+        "replace",
+    ]);
     let before = world.read("a.jsonl");
     world.snapshot("unstamp_replaced", ["unstamp", "a.jsonl", "--in-place"]);
     assert_eq!(world.read("a.jsonl"), before);
@@ -56,6 +69,9 @@ fn what_has_no_birthmark_within_is_left_alone() {
     world.snapshot("unstamp_nowhere", ["unstamp", "a.jsonl"]);
     world.repo.write("b.jsonl", "mine");
     stamped(&world, "c.jsonl", "{}\n", &[]);
-    world.snapshot("unstamp_out_exists", ["unstamp", "c.jsonl", "--out", "b.jsonl"]);
+    world.snapshot(
+        "unstamp_out_exists",
+        ["unstamp", "c.jsonl", "--out", "b.jsonl"],
+    );
     assert_eq!(world.read("b.jsonl"), b"mine");
 }

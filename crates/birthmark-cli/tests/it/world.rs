@@ -8,26 +8,28 @@ use birthmark_testing::repo::TestRepo;
 use serde_json::Value;
 
 /// The program under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_birthmark");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_birthmark");
 
 /// A folder to work in, and its surroundings.
-pub struct World {
+pub(crate) struct World {
     /// The repository; its top level is where the program is called.
-    pub repo: TestRepo,
+    pub(crate) repo: TestRepo,
     /// A `PATH` with git, sh and the like, and no Python.
     bin: tempfile::TempDir,
 }
 
 impl World {
     /// A repository with one commit.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of(TestRepo::with_commit())
     }
 
     /// Around a repository of one's own.
-    pub fn of(repo: TestRepo) -> Self {
+    pub(crate) fn of(repo: TestRepo) -> Self {
         let bin = tempfile::tempdir().expect("temp folder");
-        for program in ["git", "sh", "cat", "sleep", "true", "kill", "head", "env", "nohup", "touch"] {
+        for program in [
+            "git", "sh", "cat", "sleep", "true", "kill", "head", "env", "nohup", "touch",
+        ] {
             let found = ["/usr/local/bin", "/usr/bin", "/bin"]
                 .iter()
                 .map(|folder| Path::new(folder).join(program))
@@ -39,32 +41,32 @@ impl World {
     }
 
     /// Top level of the repository.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.repo.path()
     }
 
     /// A file's path.
-    pub fn at(&self, path: &str) -> PathBuf {
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.path().join(path)
     }
 
     /// A file's bytes.
-    pub fn read(&self, path: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, path: &str) -> Vec<u8> {
         std::fs::read(self.at(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// A JSON file.
-    pub fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         serde_json::from_slice(&self.read(path)).expect("JSON")
     }
 
     /// Takes a program from this world's `PATH`.
-    pub fn without(&self, program: &str) {
+    pub(crate) fn without(&self, program: &str) {
         std::fs::remove_file(self.bin.path().join(program)).expect("it was there");
     }
 
     /// A call of the program, not yet made, in an environment of its own.
-    pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(PROGRAM);
         command
             .args(args)
@@ -80,49 +82,63 @@ impl World {
     }
 
     /// A finished call.
-    pub fn output<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Output {
+    pub(crate) fn output<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Output {
         self.command(args).output().expect("the program starts")
     }
 
     /// A call in one picture.
-    pub fn birthmark<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> String {
+    pub(crate) fn birthmark<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> String {
         picture(&self.output(args))
     }
 
     /// What a call with `--json` prints; it must succeed.
-    pub fn birthmark_json<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Value {
+    pub(crate) fn birthmark_json<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Value {
         let output = self.output(args);
         assert!(output.status.success(), "{}", picture(&output));
         serde_json::from_slice(&output.stdout).expect("stdout is JSON")
     }
 
     /// The id of the newest session.
-    pub fn last_session(&self) -> String {
+    pub(crate) fn last_session(&self) -> String {
         let list = self.birthmark_json(["session", "list", "--json"]);
-        list[0]["session_id"].as_str().expect("a session").to_owned()
+        list[0]["session_id"]
+            .as_str()
+            .expect("a session")
+            .to_owned()
     }
 
     /// All events of the newest session, in the order of their journals' names.
-    pub fn events(&self) -> Vec<Value> {
-        let folder = self.at("artifacts/.birthmark/sessions").join(self.last_session());
-        let mut journals: Vec<PathBuf> =
-            std::fs::read_dir(folder).expect("journals").map(|one| one.expect("entry").path()).collect();
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let folder = self
+            .at("artifacts/.birthmark/sessions")
+            .join(self.last_session());
+        let mut journals: Vec<PathBuf> = std::fs::read_dir(folder)
+            .expect("journals")
+            .map(|one| one.expect("entry").path())
+            .collect();
         journals.sort();
-        let text: String =
-            journals.iter().map(|path| std::fs::read_to_string(path).expect("journal")).collect();
-        text.lines().map(|line| serde_json::from_str(line).expect("an event")).collect()
+        let text: String = journals
+            .iter()
+            .map(|path| std::fs::read_to_string(path).expect("journal"))
+            .collect();
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("an event"))
+            .collect()
     }
 
     /// The one event of this kind.
-    pub fn event(&self, kind: &str) -> Value {
-        let found: Vec<Value> =
-            self.events().into_iter().filter(|event| event["event"] == kind).collect();
+    pub(crate) fn event(&self, kind: &str) -> Value {
+        let found: Vec<Value> = self
+            .events()
+            .into_iter()
+            .filter(|event| event["event"] == kind)
+            .collect();
         assert_eq!(found.len(), 1, "{kind}: {found:?}");
         found[0].clone()
     }
 
     /// Holds a picture against its snapshot, without what differs from call to call.
-    pub fn check(&self, name: &str, picture: &str) {
+    pub(crate) fn check(&self, name: &str, picture: &str) {
         let root = self.path().to_string_lossy().into_owned();
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = format!(r"\b{}\b", host.trim());
@@ -132,13 +148,19 @@ impl World {
             (r"\d{8}_\d{6}_[0-9a-z]{4}", "[short]"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", "[time]"),
             (r"\d{1,2} [A-Z][a-z]{2} 20\d\d \d\d:\d\d", "[time]"),
-            (r"\((just now|\d+ s ago)\)", "(just now)"),
+            (r"just now|\d+ s ago", "[age]"),
             (r"blake3:[0-9a-f]{64}", "blake3:[digest]"),
             (r"blake3:[0-9a-f]{6,12}…", "blake3:[short]…"),
-            (r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "[uuid]"),
+            (
+                r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}",
+                "[uuid]",
+            ),
             (r#""run_id": "[0-9a-z]{13}""#, r#""run_id": "[run]""#),
             (r"\d+(\.\d)? [kMGT]B free", "[space] free"),
-            (r"(local disk|memory \(tmpfs\)), \[space\]", "[disk], [space]"),
+            (
+                r"(local disk|memory \(tmpfs\)), \[space\]",
+                "[disk], [space]",
+            ),
             (r"/tmp/\.tmp[0-9A-Za-z]+", "[temp]"),
             (host.as_str(), "[host]"),
         ];
@@ -153,14 +175,17 @@ impl World {
     }
 
     /// Calls the program and holds the picture against its snapshot.
-    pub fn snapshot<A: AsRef<OsStr>>(&self, name: &str, args: impl IntoIterator<Item = A>) {
+    pub(crate) fn snapshot<A: AsRef<OsStr>>(&self, name: &str, args: impl IntoIterator<Item = A>) {
         self.check(name, &self.birthmark(args));
     }
 }
 
 /// Exit status, stdout and stderr.
-pub fn picture(output: &Output) -> String {
-    let status = output.status.code().map_or("signal".to_owned(), |code| code.to_string());
+pub(crate) fn picture(output: &Output) -> String {
+    let status = output
+        .status
+        .code()
+        .map_or("signal".to_owned(), |code| code.to_string());
     format!(
         "exit status: {status}\n--- stdout ---\n{}\n--- stderr ---\n{}",
         String::from_utf8_lossy(&output.stdout).trim_end(),

@@ -43,7 +43,7 @@ impl From<digest::FileError> for Error {
         let hint = error.hint();
         let mut message = error
             .to_string()
-            .replacen("cannot digest", "cannot take", 1);
+            .replacen("cannot digest", "cannot read", 1);
         if let digest::FileError::Path(path) = &error {
             message = format!("{message}: {}", path.source);
         }
