@@ -21,6 +21,7 @@ pub mod format;
 pub mod journal;
 pub mod launches;
 pub mod layout;
+pub mod line_sums;
 pub mod objects;
 pub mod records;
 pub mod running;

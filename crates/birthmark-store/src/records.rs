@@ -27,6 +27,7 @@ use birthmark_core::json::{self, OnExisting, Placed};
 use rustix::fs::FlockOperation;
 
 use crate::atomic::{self, Durability, PathContext, PathError};
+use crate::line_sums::LineSums;
 use crate::running::RunningDigest;
 
 /// What to do with a file that is there, as in Python's `open()`.
@@ -125,6 +126,7 @@ pub struct RecordWriter {
     records: u64,
     as_it_lies: RunningDigest,
     content: RunningDigest,
+    line_sums: LineSums,
     line: Vec<u8>,
     stuck: bool,
     durability: Durability,
@@ -161,6 +163,7 @@ impl RecordWriter {
             records: 0,
             as_it_lies: RunningDigest::default(),
             content: RunningDigest::default(),
+            line_sums: LineSums::default(),
             line: Vec::new(),
             stuck: false,
             durability,
@@ -194,6 +197,7 @@ impl RecordWriter {
 
     fn count_line(&mut self, line: &[u8], without: &mut Vec<u8>) {
         self.as_it_lies.update(line);
+        self.line_sums.add(&[line]);
         without.clear();
         let body = line.strip_suffix(b"\n").unwrap_or(line);
         let body = body.strip_suffix(b"\r").unwrap_or(body);
@@ -301,6 +305,7 @@ impl RecordWriter {
     fn count(&mut self, record: &[u8], line: &[u8]) {
         self.records += 1;
         self.as_it_lies.update(line);
+        self.line_sums.add(&[line]);
         self.content.update(record);
         self.content.update(b"\n");
     }
@@ -337,17 +342,19 @@ impl RecordWriter {
 
     /// Closes the file and says what is in it. If its size is not that of the bytes
     /// that were hashed (somebody else wrote to it), it is read again.
-    pub fn close(mut self) -> Result<Count, RecordsError> {
+    pub fn close(mut self) -> Result<(Count, LineSums), RecordsError> {
         if self.durability == Durability::Power {
             self.file.sync_all().at("sync", &self.path)?;
         }
         if self.file.metadata().at("read", &self.path)?.len() != self.as_it_lies.length() {
             self.as_it_lies = RunningDigest::default();
             self.content = RunningDigest::default();
+            self.line_sums = LineSums::default();
             self.records = 0;
             self.recount()?;
         }
-        Ok(self.progress())
+        let line_sums = std::mem::take(&mut self.line_sums);
+        Ok((self.progress(), line_sums))
     }
 
     fn recount(&mut self) -> Result<(), RecordsError> {
@@ -424,7 +431,7 @@ mod tests {
         writer.append(br#"{"a": 1}"#, Some(MARK)).unwrap();
         writer.append(b"{}", Some(MARK)).unwrap();
         writer.append(br#"{"metadata": {"own": 1}}"#, Some(MARK)).unwrap();
-        let count = writer.close().unwrap();
+        let (count, _) = writer.close().unwrap();
 
         let bytes = fs::read(&path).unwrap();
         assert_eq!(count.digest.bytes, *blake3::hash(&bytes).as_bytes());
@@ -443,7 +450,7 @@ mod tests {
         for record in [both.as_slice(), deep.as_bytes()] {
             assert_eq!(writer.append(record, Some(MARK)).unwrap(), Placed::Kept);
         }
-        let count = writer.close().unwrap();
+        let (count, _) = writer.close().unwrap();
         let bytes = [&both, b"\n".as_slice(), deep.as_bytes(), b"\n"].concat();
         assert_eq!(fs::read(&path).unwrap(), bytes);
         assert_eq!(count.content_digest, count.digest);
@@ -509,7 +516,7 @@ mod tests {
         let (mut writer, _) = open(&path, Mode::New);
         writer.append(b"{}", Some(MARK)).unwrap();
         File::options().append(true).open(&path).unwrap().write_all(b"{\"b\": 2}\n").unwrap();
-        let count = writer.close().unwrap();
+        let (count, _) = writer.close().unwrap();
         assert_eq!(count.records, 2);
         assert_eq!(count.digest.bytes, *blake3::hash(&fs::read(&path).unwrap()).as_bytes());
     }

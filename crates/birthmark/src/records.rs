@@ -8,6 +8,7 @@ use birthmark_core::birthmark::{self, Fields, Scope};
 use birthmark_core::event::{ArtifactOpened, ArtifactProgress, ArtifactSealed};
 use birthmark_core::json::{self, Placed};
 use birthmark_store::atomic::PathContext;
+use birthmark_store::line_sums::LineSums;
 use birthmark_store::records::{Count, Mode, RecordWriter};
 use serde_json::Value;
 
@@ -285,15 +286,17 @@ impl Records {
                 .notes
                 .insert("stopped_by".to_owned(), Value::from(redacted));
         }
-        let count = writer.close()?;
-        self.shared.seal(&count, std::mem::take(&mut state.notes))?;
+        let (count, line_sums) = writer.close()?;
+        self.shared.seal(&count, &line_sums, std::mem::take(&mut state.notes))?;
         Ok(Some(count))
     }
 }
 
 impl Shared {
-    fn seal(&self, count: &Count, notes: Fields) -> Result<()> {
+    fn seal(&self, count: &Count, line_sums: &LineSums, mut notes: Fields) -> Result<()> {
         let time = now();
+        let kept = line_sums.keep(&self.session.project().layout)?;
+        notes.insert("line_sums".to_owned(), kept);
         self.session.record(ArtifactSealed {
             file: self.file.clone(),
             file_bytes: crate::add::file_bytes(&self.path),
@@ -320,13 +323,13 @@ impl CloseWithSession for Shared {
         let Some(writer) = state.writer.take() else {
             return Ok(());
         };
-        let count = writer.close()?;
+        let (count, line_sums) = writer.close()?;
         let mut notes = std::mem::take(&mut state.notes);
         notes.insert(
             "closed_by".to_owned(),
             Value::from("the end of the session"),
         );
-        self.seal(&count, notes)
+        self.seal(&count, &line_sums, notes)
     }
 }
 

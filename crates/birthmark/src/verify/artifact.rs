@@ -153,7 +153,7 @@ fn jsonl(
         return Ok(unmarked(path, judge, history, options, &found, evidence));
     }
     let mut reasons = found.reasons.clone();
-    let judged_bytes = history.map(|history| against_counts(history, &found));
+    let judged_bytes = history.map(|history| against_counts(history, &found, &judge.claims.layout));
     let changed = judged_bytes.iter().flatten().any(|reason| reason.word == Word::Failed);
     let since = history.filter(|_| open).and_then(|history| history.newest()?.size);
     bad_lines(&found, since, open, &mut reasons);
@@ -183,7 +183,7 @@ fn unmarked(
     }
     let mut reasons = vec![no_birthmark(history, options)];
     if let Some(history) = history {
-        reasons.extend(against_counts(history, found));
+        reasons.extend(against_counts(history, found, &judge.claims.layout));
         hints(found, &mut reasons);
     }
     (evidence, reasons)
@@ -248,7 +248,7 @@ fn hints(found: &Scanned, reasons: &mut Vec<Reason>) {
 }
 
 /// Holds every count of a file's history against the bytes up to it.
-fn against_counts(history: &History, found: &Scanned) -> Vec<Reason> {
+fn against_counts(history: &History, found: &Scanned, layout: &Layout) -> Vec<Reason> {
     let mark_of =
         |count: &Count| found.marks.iter().find(|mark| Some(mark.size) == count.size);
     let holds = |count: &Count| {
@@ -264,7 +264,9 @@ fn against_counts(history: &History, found: &Scanned) -> Vec<Reason> {
     let good = history.counts.iter().filter(|count| holds(count) == Some(true));
     if let Some(broken) = broken {
         let good = good.filter(|count| count.size <= broken.size).max_by_key(|count| count.size);
-        reasons.push(bracket(broken, good.map(|count| (count, mark_of(count))), found));
+        let changed = changed_lines(broken, found, layout);
+        let good = good.map(|count| (count, mark_of(count)));
+        reasons.push(changed.unwrap_or_else(|| bracket(broken, good, found)));
         if let Some(records) = newest.records.filter(|records| *records != found.records)
             && history.last == Last::Sealed
         {
@@ -333,6 +335,31 @@ fn open_reasons(history: &History, newest: Option<&Count>, found: &Scanned) -> V
     };
     vec![Reason::caveat("written-since", text)]
 }
+
+/// The lines that changed, where the journal kept what tells them and no line came or went.
+fn changed_lines(broken: &Count, found: &Scanned, layout: &Layout) -> Option<Reason> {
+    let kept = broken.line_sums.as_ref()?;
+    if broken.records != Some(found.records) {
+        return None;
+    }
+    let changed = found.line_sums.changed_since(kept, layout, NAMED_LINES + 1)?;
+    let first = changed.first()?.0;
+    let name = |&(from, to): &(u64, u64)| {
+        if from == to { from.to_string() } else { format!("{from} to {to}") }
+    };
+    let mut names: Vec<String> = changed.iter().take(NAMED_LINES).map(name).collect();
+    if changed.len() > NAMED_LINES {
+        names.push("…".to_owned());
+    }
+    let one = changed.len() == 1 && changed[0].0 == changed[0].1;
+    let noun = if one { "line" } else { "lines" };
+    let since = moment(broken.time);
+    let text = format!("bytes changed since {since}: {noun} {}", names.join(", "));
+    Some(Reason::failed("bytes-changed", text).at(first))
+}
+
+/// Lines named in one sentence.
+const NAMED_LINES: usize = 3;
 
 /// Where the first change lies: behind what still holds, before what does not.
 fn bracket(

@@ -27,6 +27,8 @@ pub(super) struct Count {
     pub records: Option<u64>,
     pub digest: Option<String>,
     pub content_digest: Option<String>,
+    /// What tells which line changed, as the journal keeps it.
+    pub line_sums: Option<Value>,
 }
 
 /// How the last session left a file.
@@ -64,6 +66,8 @@ pub(super) struct Claims {
     by_digest: HashMap<String, String>,
     /// The commits that each session saw.
     commits: HashMap<SessionId, BTreeSet<String>>,
+    /// Where objects are kept.
+    pub layout: birthmark_store::Layout,
 }
 
 enum Told<'a> {
@@ -102,6 +106,7 @@ impl Claims {
             files: HashMap::new(),
             by_digest: HashMap::new(),
             commits: HashMap::new(),
+            layout: project.layout.clone(),
         };
         claims.tell(project);
         Ok(claims)
@@ -282,6 +287,7 @@ impl History {
                 records: Some(*records),
                 digest: Some((*digest).to_owned()),
                 content_digest: None,
+                line_sums: None,
             }),
             Told::Sealed(sealed) => {
                 let goes_on = self.last == Last::Open && sealed.format == "jsonl";
@@ -320,5 +326,6 @@ fn of_sealed(entry: &Entry<'_>, sealed: &ArtifactSealed) -> Count {
         records: sealed.records,
         digest: sealed.digest.clone(),
         content_digest: sealed.content_digest.clone(),
+        line_sums: sealed.notes.get("line_sums").cloned(),
     }
 }

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io;
 
 use birthmark_core::json::{self, Where};
+use birthmark_store::line_sums::LineSums;
 use birthmark_store::running::RunningDigest;
 
 use super::mark::{self, Judge, LOOKED_AT, Named};
@@ -61,6 +62,7 @@ pub(super) struct Scanned {
     pub foreign: u64,
     pub digest: String,
     pub content_digest: String,
+    pub line_sums: LineSums,
     pub marks: Vec<Mark>,
     pub reasons: Vec<Reason>,
     pub named: Named,
@@ -160,6 +162,7 @@ impl Sink for Pass<'_, '_> {
     fn line(&mut self, line: Line<'_>) -> bool {
         let end = line.offset
             + (line.around.0.len() + line.record.len() + line.around.1.len()) as u64;
+        self.found.line_sums.add(&[line.around.0, line.record, line.around.1]);
         self.look(&line);
         while let Some(mark) = self.found.marks.get_mut(self.next_lines) {
             if end < mark.size {
