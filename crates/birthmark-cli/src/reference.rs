@@ -18,7 +18,11 @@ pub fn page() -> String {
 
 fn write(page: &mut String, command: &mut clap::Command, name: &str, level: usize) {
     let help = command.render_long_help().to_string();
-    let help = help.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+    let help = help
+        .lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n");
     // Writing to a string cannot fail.
     let _ = write!(
         page,

@@ -92,7 +92,10 @@ impl World {
     }
 
     /// What a call with `--json` prints; it must succeed.
-    pub(crate) fn birthmark_json<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Value {
+    pub(crate) fn birthmark_json<A: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = A>,
+    ) -> Value {
         let output = self.output(args);
         assert!(output.status.success(), "{}", picture(&output));
         serde_json::from_slice(&output.stdout).expect("stdout is JSON")
