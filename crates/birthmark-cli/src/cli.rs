@@ -22,7 +22,7 @@ use crate::ui::{ColorChoice, Ui};
     name = "birthmark",
     bin_name = "birthmark",
     version,
-    max_term_width = 100,
+    max_term_width = 80,
     after_help = "In Python: import birthmark as bm; with bm.session() as s: ...\n\n\
                   Exit status: 0 yes, 1 no (a check failed), 2 could not tell, or was misused."
 )]

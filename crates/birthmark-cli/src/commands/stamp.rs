@@ -23,7 +23,7 @@ pub struct StampArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// What it is: training_data, evaluation, model, dataset, or your own word
+    /// training_data, evaluation, model, dataset, or your own word
     #[arg(long = "type", value_name = "TYPE")]
     artifact_type: String,
 
@@ -55,8 +55,14 @@ pub struct StampArgs {
     #[arg(long)]
     force: bool,
 
-    /// Where there is a birthmark already: refuse, put it beside, replace it, keep it
-    #[arg(long, value_name = "WHAT", value_enum, default_value = "error")]
+    /// Where there is one already: error, merge, replace, keep
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_enum,
+        default_value = "error",
+        hide_possible_values = true
+    )]
     on_existing: Existing,
 
     /// Print what was stamped as JSON

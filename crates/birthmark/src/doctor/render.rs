@@ -6,7 +6,7 @@ use birthmark_core::Finding;
 use birthmark_core::environment::{Gpu, Python};
 
 use super::Doctor;
-use crate::text::{bytes, neutral};
+use crate::text::{bytes, neutral, short};
 
 /// The column at which answers begin.
 const LABEL: usize = 13;
@@ -105,7 +105,7 @@ fn environment(python: &Finding<Python>) -> String {
     let python = match python {
         Finding::Found(python) => python,
         Finding::Absent => return "no Python".to_owned(),
-        Finding::Unknown(reason) => return format!("unknown: {reason}"),
+        Finding::Unknown(reason) => return short(&format!("unknown: {reason}"), WIDTH - LABEL),
     };
     let version = python.version.split_whitespace().next().unwrap_or_default();
     let mut parts = vec![format!("Python {version}")];
