@@ -1,7 +1,8 @@
 //! A JSONL artifact being written: every record is born with its birthmark.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use birthmark_core::birthmark::{self, Fields, Scope};
@@ -52,11 +53,15 @@ struct Shared {
     artifact_type: String,
     given: Fields,
     continued: Continued,
+    /// Beside the state, so that asking for it never waits for a writing thread.
+    count: AtomicU64,
     state: Mutex<State>,
 }
 
 struct State {
     writer: Option<RecordWriter>,
+    /// Closed, but the journal did not take it yet.
+    unsealed: Option<(Count, LineSums)>,
     templates: Templates,
     birthmark: Vec<u8>,
     told_bytes: u64,
@@ -70,7 +75,7 @@ impl Session {
     /// second writer, fields of the wrong type.
     pub fn records(&self, path: &Path, options: RecordsOptions) -> Result<Records> {
         self.check_live()?;
-        birthmark::check_all(&options.given)?;
+        crate::template::check_given(&options.given)?;
         let (writer, continued) = RecordWriter::open(path, options.mode, self.durability())?;
         let scope = if options.all_fields {
             Scope::Whole
@@ -100,6 +105,7 @@ impl Session {
         let state = State {
             told_bytes: writer.size(),
             writer: Some(writer),
+            unsealed: None,
             templates: Templates::new(base, scope),
             birthmark: Vec::new(),
             told_at: Instant::now(),
@@ -112,6 +118,7 @@ impl Session {
             path: path.to_owned(),
             artifact_type: options.artifact_type,
             given: options.given,
+            count: AtomicU64::new(continued.records),
             continued,
             state: Mutex::new(state),
         });
@@ -120,7 +127,8 @@ impl Session {
         Ok(Records { shared })
     }
 
-    pub(crate) fn check_live(&self) -> Result<()> {
+    /// Refuses a forked child.
+    pub(crate) fn check_owner(&self) -> Result<()> {
         if self.is_fork() {
             return Err(Error::usage(
                 "forked-child",
@@ -128,6 +136,11 @@ impl Session {
             )
             .with_hint("write in the parent, or begin a session in the child"));
         }
+        Ok(())
+    }
+
+    pub(crate) fn check_live(&self) -> Result<()> {
+        self.check_owner()?;
         if self.is_over() {
             return Err(Error::usage("session-over", "the session is over")
                 .with_hint("open the file inside `with bm.session(): …`"));
@@ -154,10 +167,7 @@ impl Records {
 
     /// Records so far; those that were there before are counted.
     pub fn count(&self) -> u64 {
-        lock(&self.shared.state)
-            .writer
-            .as_ref()
-            .map_or(0, RecordWriter::records)
+        self.shared.count.load(Ordering::Relaxed)
     }
 
     /// Appends one record: a JSON object without its line end, as the door spelled it. When
@@ -169,7 +179,7 @@ impl Records {
         fields: &[RecordField<'_>],
         reasons: &[(String, String)],
     ) -> Result<()> {
-        let mut state = lock(&self.shared.state);
+        let mut state = self.state()?;
         let state = &mut *state;
         let Some(writer) = state.writer.as_mut() else {
             return Err(self.closed());
@@ -185,17 +195,50 @@ impl Records {
                 .render_with_reasons(&mut state.birthmark, now(), fields, reasons)?;
         }
         let placed = writer.append(record, Some(&state.birthmark))?;
-        if placed != Placed::Metadata && !state.warned_of_clash {
+        self.wrote(state, &[placed]);
+        Ok(())
+    }
+
+    /// The state, for writing. A forked child is refused before it waits for a lock that a
+    /// thread of its parent may have held.
+    fn state(&self) -> Result<MutexGuard<'_, State>> {
+        self.shared.session.check_owner()?;
+        Ok(lock(&self.shared.state))
+    }
+
+    /// What follows from records that were written: nothing here may fail, since they were.
+    fn wrote(&self, state: &mut State, placed: &[Placed]) {
+        if !state.warned_of_clash
+            && let Some(placed) = placed.iter().find(|placed| **placed != Placed::Metadata)
+        {
             state.warned_of_clash = true;
-            self.warn_of_metadata(placed);
+            self.warn_of_metadata(*placed);
         }
-        self.tell_progress(state, false)
+        let Some(writer) = state.writer.as_mut() else {
+            return;
+        };
+        let before = self.shared.count.swap(writer.records(), Ordering::Relaxed);
+        let due = writer.size() - state.told_bytes >= PROGRESS_BYTES
+            || (before / CLOCK_EVERY != writer.records() / CLOCK_EVERY
+                && state.told_at.elapsed() >= PROGRESS_TIME);
+        if due {
+            let count = writer.progress();
+            state.told_bytes = count.size;
+            state.told_at = Instant::now();
+            // A journal that cannot take it now is told again at the next mark.
+            let _ = self.shared.session.record(ArtifactProgress {
+                file: self.shared.file.clone(),
+                size: count.size,
+                records: count.records,
+                digest: count.digest.to_string(),
+            });
+        }
     }
 
     /// Appends many records by one write: all of them or, after a failure, none. The fields
     /// are shared by all of them.
     pub fn append_all(&self, records: &[&[u8]], fields: &[RecordField<'_>]) -> Result<()> {
-        let mut state = lock(&self.shared.state);
+        let mut state = self.state()?;
         let state = &mut *state;
         let Some(writer) = state.writer.as_mut() else {
             return Err(self.closed());
@@ -211,13 +254,8 @@ impl Records {
             .zip(ends.windows(2))
             .map(|(record, ends)| (*record, Some(&marks[ends[0]..ends[1]])));
         let placed = writer.append_all(stamped)?;
-        if let Some(placed) = placed.iter().find(|placed| **placed != Placed::Metadata)
-            && !state.warned_of_clash
-        {
-            state.warned_of_clash = true;
-            self.warn_of_metadata(*placed);
-        }
-        self.tell_progress(state, false)
+        self.wrote(state, &placed);
+        Ok(())
     }
 
     fn warn_of_metadata(&self, placed: Placed) {
@@ -247,52 +285,37 @@ impl Records {
         .with_hint("open it again with mode=\"a\"")
     }
 
-    fn tell_progress(&self, state: &mut State, at_once: bool) -> Result<()> {
-        let Some(writer) = state.writer.as_mut() else {
-            return Ok(());
-        };
-        let due = writer.size() - state.told_bytes >= PROGRESS_BYTES
-            || (writer.records().is_multiple_of(CLOCK_EVERY)
-                && state.told_at.elapsed() >= PROGRESS_TIME);
-        if !due && !at_once {
-            return Ok(());
-        }
-        let count = writer.progress();
-        state.told_bytes = count.size;
-        state.told_at = Instant::now();
-        self.shared.session.record(ArtifactProgress {
-            file: self.shared.file.clone(),
-            size: count.size,
-            records: count.records,
-            digest: count.digest.to_string(),
-        })
-    }
-
-    /// Closes the file and seals it in the journal. Doing it twice does nothing.
-    /// `error` is what stopped the writing, if something did.
-    pub fn close(&self, error: Option<&str>) -> Result<Option<Count>> {
-        let mut state = lock(&self.shared.state);
-        let Some(writer) = state.writer.take() else {
-            return Ok(None);
-        };
-        if self.shared.session.is_fork() {
-            return Ok(None);
-        }
-        if let Some(error) = error {
-            let redacted = birthmark_capture::redact::Redactor::default()
-                .text(error)
-                .into_owned();
-            state
-                .notes
-                .insert("stopped_by".to_owned(), Value::from(redacted));
-        }
-        let (count, line_sums) = writer.close()?;
-        self.shared.seal(&count, &line_sums, std::mem::take(&mut state.notes))?;
-        Ok(Some(count))
+    /// Closes the file and seals it in the journal. Doing it twice does nothing; after a
+    /// failure it may be tried again. `error` is what stopped the writing, if something did.
+    pub fn close(&self, error: Option<&str>) -> Result<()> {
+        let reason = error.map(|error| {
+            let redactor = birthmark_capture::process::redactor();
+            ("stopped_by", redactor.text(error).into_owned())
+        });
+        self.shared.close(reason)
     }
 }
 
 impl Shared {
+    /// Closes the file, if it is open, and seals it, if the journal has not yet taken it.
+    fn close(&self, reason: Option<(&str, String)>) -> Result<()> {
+        if self.session.is_fork() {
+            return Ok(());
+        }
+        let mut state = lock(&self.state);
+        if let Some(writer) = state.writer.take() {
+            state.unsealed = Some(writer.close()?);
+            if let Some((name, text)) = reason {
+                state.notes.insert(name.to_owned(), Value::from(text));
+            }
+        }
+        if let Some((count, line_sums)) = &state.unsealed {
+            self.seal(count, line_sums, state.notes.clone())?;
+        }
+        state.unsealed = None;
+        Ok(())
+    }
+
     fn seal(&self, count: &Count, line_sums: &LineSums, mut notes: Fields) -> Result<()> {
         let time = now();
         let kept = line_sums.keep(&self.session.project().layout)?;
@@ -319,17 +342,15 @@ impl Shared {
 
 impl CloseWithSession for Shared {
     fn close_with_session(&self) -> Result<()> {
-        let mut state = lock(&self.state);
-        let Some(writer) = state.writer.take() else {
-            return Ok(());
-        };
-        let (count, line_sums) = writer.close()?;
-        let mut notes = std::mem::take(&mut state.notes);
-        notes.insert(
-            "closed_by".to_owned(),
-            Value::from("the end of the session"),
-        );
-        self.seal(&count, &line_sums, notes)
+        self.close(Some(("closed_by", "the end of the session".to_owned())))
+    }
+}
+
+impl Drop for Shared {
+    /// A writer that nobody closed is sealed when the last one lets go of it.
+    fn drop(&mut self) {
+        // There is nobody to tell: every record is in the file, and verify tells the rest.
+        let _ = self.close(Some(("closed_by", "nobody".to_owned())));
     }
 }
 
