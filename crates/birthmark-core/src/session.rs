@@ -236,7 +236,7 @@ impl Session {
             Event::SessionStarted(started) => {
                 self.start = Some(started.session_start);
                 self.opened_by = Some(started.opened_by);
-                self.given = started.given.clone();
+                self.given.clone_from(&started.given);
                 self.plan(&started.planned_artifacts);
             }
             Event::Planned(planned) => self.plan(&planned.planned_artifacts),
@@ -248,11 +248,11 @@ impl Session {
                 }
             }
             Event::CodeObserved(code) if self.code.is_empty() => {
-                self.code = code.fields.clone();
-                self.code_details = code.details.clone();
+                self.code.clone_from(&code.fields);
+                self.code_details.clone_from(&code.details);
             }
             Event::EnvironmentObserved(seen) if self.environment.is_empty() => {
-                self.environment = seen.environment.clone();
+                self.environment.clone_from(&seen.environment);
             }
             Event::CodeObserved(_) | Event::EnvironmentObserved(_) => {}
             Event::ArtifactOpened(opened) => self.put_artifact(Artifact {
@@ -583,7 +583,7 @@ mod tests {
             .map(|(place, event)| Line {
                 seq: place as u64,
                 prev: None,
-                time: Timestamp::from_micros(place as i64),
+                time: Timestamp::from_micros(i64::try_from(place).unwrap()),
                 event,
                 sum: format!("s{place}"),
             })

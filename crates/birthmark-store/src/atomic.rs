@@ -33,9 +33,15 @@ impl PathError {
     pub fn hint(&self) -> Option<String> {
         let path = self.path.display();
         match self.source.kind() {
-            io::ErrorKind::PermissionDenied => Some(format!("make `{path}` writable, or set BIRTHMARK_DIR to another folder")),
-            io::ErrorKind::StorageFull => Some("free some space; nothing of yours was changed".to_owned()),
-            io::ErrorKind::ReadOnlyFilesystem => Some("set BIRTHMARK_DIR to a folder that can be written".to_owned()),
+            io::ErrorKind::PermissionDenied => Some(format!(
+                "make `{path}` writable, or set BIRTHMARK_DIR to another folder"
+            )),
+            io::ErrorKind::StorageFull => {
+                Some("free some space; nothing of yours was changed".to_owned())
+            }
+            io::ErrorKind::ReadOnlyFilesystem => {
+                Some("set BIRTHMARK_DIR to a folder that can be written".to_owned())
+            }
             _ => None,
         }
     }
@@ -49,7 +55,11 @@ pub trait PathContext<T> {
 
 impl<T> PathContext<T> for io::Result<T> {
     fn at(self, action: &'static str, path: &Path) -> Result<T, PathError> {
-        self.map_err(|source| PathError { action, path: path.to_owned(), source })
+        self.map_err(|source| PathError {
+            action,
+            path: path.to_owned(),
+            source,
+        })
     }
 }
 
@@ -101,11 +111,17 @@ pub fn temp_beside(path: &Path) -> Result<tempfile::NamedTempFile, PathError> {
 }
 
 /// Gives a filled temporary file its final name.
-pub fn settle(temp: tempfile::NamedTempFile, path: &Path, durability: Durability) -> Result<(), PathError> {
+pub fn settle(
+    temp: tempfile::NamedTempFile,
+    path: &Path,
+    durability: Durability,
+) -> Result<(), PathError> {
     if durability == Durability::Power {
         temp.as_file().sync_all().at("sync", path)?;
     }
-    temp.persist(path).map_err(|error| error.error).at("write", path)?;
+    temp.persist(path)
+        .map_err(|error| error.error)
+        .at("write", path)?;
     if durability == Durability::Power {
         sync_folder(folder_of(path))?;
     }
@@ -126,7 +142,11 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, PathError> {
 
 /// Creates a folder and its parents.
 pub fn create_folder(path: &Path) -> Result<(), PathError> {
-    fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).at("create folder", path)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(path)
+        .at("create folder", path)
 }
 
 /// Opens a file for appending, made if it is not there (refused if it is, with `fresh`).
@@ -156,7 +176,9 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
         return Err(io::Error::other("it is no regular file")).at("read", path);
     }
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).at("read", path)?;
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .at("read", path)?;
     if bytes.len() as u64 > limit {
         return Err(io::Error::other(format!("it is larger than {limit} bytes"))).at("read", path);
     }
@@ -165,7 +187,9 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
 
 /// Makes a folder's entries survive a power cut.
 pub fn sync_folder(folder: &Path) -> Result<(), PathError> {
-    File::open(folder).and_then(|file| file.sync_all()).at("sync", folder)
+    File::open(folder)
+        .and_then(|file| file.sync_all())
+        .at("sync", folder)
 }
 
 /// The folder a path stands in; `.` for a bare name.
@@ -202,7 +226,10 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o022, 0);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         replace(&path, b"2", Durability::Process).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
     }
 
     #[test]
@@ -222,7 +249,14 @@ mod tests {
         assert!(read_limited(&path, 99).is_err());
         assert_eq!(read_limited(&path, 100).unwrap().len(), 100);
         let fifo = dir.path().join("fifo");
-        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            0o600.into(),
+            0,
+        )
+        .unwrap();
         assert!(read_limited(&fifo, 10).is_err());
     }
 }

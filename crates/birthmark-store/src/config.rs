@@ -33,7 +33,10 @@ pub struct Setting<T> {
 
 impl<T: Default> Default for Setting<T> {
     fn default() -> Self {
-        Self { value: T::default(), from: None }
+        Self {
+            value: T::default(),
+            from: None,
+        }
     }
 }
 
@@ -89,22 +92,39 @@ impl Config {
             .map_err(|error| (error.span().unwrap_or(0..0), error.message().to_owned()))?;
         let mut config = Self::default();
         for (key, value) in table.get_ref() {
-            let from = Some(format!("{CONFIG_NAME} line {}", line_of(text, key.span().start)));
+            let from = Some(format!(
+                "{CONFIG_NAME} line {}",
+                line_of(text, key.span().start)
+            ));
             let word = value.get_ref().as_str();
-            let refuse = |allowed: &str| (value.span(), format!("`{}` must be {allowed}", key.get_ref()));
+            let refuse = |allowed: &str| {
+                (
+                    value.span(),
+                    format!("`{}` must be {allowed}", key.get_ref()),
+                )
+            };
             match (key.get_ref().as_ref(), word) {
                 ("artifacts", Some(folder)) if !folder.is_empty() => {
-                    config.artifacts = Setting { value: Some(PathBuf::from(folder)), from };
+                    config.artifacts = Setting {
+                        value: Some(PathBuf::from(folder)),
+                        from,
+                    };
                 }
                 ("on_dirty", Some(word)) => {
                     let value = parse_on_dirty(word).ok_or_else(|| refuse(ON_DIRTY_WORDS))?;
                     config.on_dirty = Setting { value, from };
                 }
                 ("durability", Some("process")) => {
-                    config.durability = Setting { value: Durability::Process, from };
+                    config.durability = Setting {
+                        value: Durability::Process,
+                        from,
+                    };
                 }
                 ("durability", Some("power")) => {
-                    config.durability = Setting { value: Durability::Power, from };
+                    config.durability = Setting {
+                        value: Durability::Power,
+                        from,
+                    };
                 }
                 ("artifacts", _) => return Err(refuse("a folder")),
                 ("on_dirty", _) => return Err(refuse(ON_DIRTY_WORDS)),
@@ -134,7 +154,12 @@ pub fn parse_on_dirty(word: &str) -> Option<OnDirty> {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes().iter().take(offset).filter(|&&byte| byte == b'\n').count()
+    1 + text
+        .as_bytes()
+        .iter()
+        .take(offset)
+        .filter(|&&byte| byte == b'\n')
+        .count()
 }
 
 #[cfg(test)]
@@ -143,9 +168,13 @@ mod tests {
 
     #[test]
     fn each_setting_knows_its_line() {
-        let config = Config::parse("# ours\n\non_dirty = \"refuse\"\nartifacts = \"out\"\n").unwrap();
+        let config =
+            Config::parse("# ours\n\non_dirty = \"refuse\"\nartifacts = \"out\"\n").unwrap();
         assert_eq!(config.on_dirty.value, OnDirty::Refuse);
-        assert_eq!(config.on_dirty.from.as_deref(), Some("birthmark.toml line 3"));
+        assert_eq!(
+            config.on_dirty.from.as_deref(),
+            Some("birthmark.toml line 3")
+        );
         assert_eq!(config.artifacts.value, Some(PathBuf::from("out")));
         assert_eq!(config.durability, Setting::default());
     }
@@ -159,9 +188,19 @@ mod tests {
             ("on_dirty = 3\n", 1, "must be"),
             ("a = \n", 1, ""),
         ] {
-            atomic::replace(&dir.path().join(CONFIG_NAME), text.as_bytes(), Durability::Process).unwrap();
+            atomic::replace(
+                &dir.path().join(CONFIG_NAME),
+                text.as_bytes(),
+                Durability::Process,
+            )
+            .unwrap();
             let error = Config::read(dir.path()).unwrap_err();
-            let ConfigError::Line { line: at, reason, .. } = error else { panic!("{error}") };
+            let ConfigError::Line {
+                line: at, reason, ..
+            } = error
+            else {
+                panic!("{error}")
+            };
             assert_eq!(at, line, "{text}: {reason}");
             assert!(reason.contains(word), "{reason}");
         }
@@ -169,6 +208,9 @@ mod tests {
 
     #[test]
     fn no_file_means_the_defaults() {
-        assert_eq!(Config::read(tempfile::tempdir().unwrap().path()).unwrap(), Config::default());
+        assert_eq!(
+            Config::read(tempfile::tempdir().unwrap().path()).unwrap(),
+            Config::default()
+        );
     }
 }

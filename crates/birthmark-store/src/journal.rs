@@ -110,14 +110,22 @@ impl JournalWriter {
     /// After a failure the journal is as it was, and the next event may be tried.
     pub fn append(&mut self, time: Timestamp, event: &Event) -> Result<Head, JournalError> {
         if self.owner != std::process::id() {
-            return Err(JournalError::Forked { path: self.path.clone(), owner: self.owner });
+            return Err(JournalError::Forked {
+                path: self.path.clone(),
+                owner: self.owner,
+            });
         }
         if self.stuck {
-            return Err(JournalError::Stuck { path: self.path.clone() });
+            return Err(JournalError::Stuck {
+                path: self.path.clone(),
+            });
         }
         let (line, sum) = self.render(time, event)?;
         self.write_line(&line)?;
-        let head = Head { seq: self.next, sum: sum.clone() };
+        let head = Head {
+            seq: self.next,
+            sum: sum.clone(),
+        };
         self.size += line.len() as u64;
         self.next += 1;
         self.prev = Some(sum);
@@ -125,8 +133,13 @@ impl JournalWriter {
     }
 
     fn render(&self, time: Timestamp, event: &Event) -> Result<(Vec<u8>, String), JournalError> {
-        let body = event::render_body(self.next, self.prev.as_deref(), time, event)
-            .map_err(|source| JournalError::Spelling { path: self.path.clone(), source })?;
+        let body =
+            event::render_body(self.next, self.prev.as_deref(), time, event).map_err(|source| {
+                JournalError::Spelling {
+                    path: self.path.clone(),
+                    source,
+                }
+            })?;
         let sum = sum_of(body.as_bytes());
         let mut line = body.into_bytes();
         line.extend_from_slice(format!(",\"sum\":\"{sum}\"}}\n").as_bytes());
@@ -134,10 +147,13 @@ impl JournalWriter {
     }
 
     fn write_line(&mut self, line: &[u8]) -> Result<(), JournalError> {
-        let result = self.file.write_all(line).and_then(|()| match self.durability {
-            Durability::Power => self.file.sync_data(),
-            Durability::Process => Ok(()),
-        });
+        let result = self
+            .file
+            .write_all(line)
+            .and_then(|()| match self.durability {
+                Durability::Power => self.file.sync_data(),
+                Durability::Process => Ok(()),
+            });
         if result.is_err() {
             self.stuck = self.file.set_len(self.size).is_err();
         }
@@ -179,9 +195,15 @@ pub struct Damage {
 /// Reads a journal as far as it is right. Never changes it.
 pub fn read(path: &Path) -> Result<JournalContents, PathError> {
     let bytes = atomic::read_limited(path, JOURNAL_LIMIT)?;
-    let writer = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let writer = path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
     let mut contents = JournalContents {
-        journal: Journal { writer: WriterId::from_text(writer), lines: Vec::new() },
+        journal: Journal {
+            writer: WriterId::from_text(writer),
+            lines: Vec::new(),
+        },
         torn_bytes: 0,
         damage: None,
     };
@@ -196,7 +218,11 @@ pub fn read(path: &Path) -> Result<JournalContents, PathError> {
         match read_line(&bytes[offset..offset + length], number, prev) {
             Ok(line) => contents.journal.lines.push(line),
             Err(reason) => {
-                contents.damage = Some(Damage { line: number + 1, offset: offset as u64, reason });
+                contents.damage = Some(Damage {
+                    line: number + 1,
+                    offset: offset as u64,
+                    reason,
+                });
                 break;
             }
         }
@@ -235,7 +261,10 @@ pub fn read_session(
     let mut paths = Vec::new();
     for entry in fs::read_dir(&folder).at("read", &folder)? {
         let path = entry.at("read", &folder)?.path();
-        if path.extension().is_some_and(|extension| extension == "jsonl") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "jsonl")
+        {
             paths.push(path);
         }
     }
@@ -267,7 +296,9 @@ mod tests {
     use super::*;
 
     fn ended() -> Event {
-        Event::from(SessionEnded { outcome: Outcome::Completed })
+        Event::from(SessionEnded {
+            outcome: Outcome::Completed,
+        })
     }
 
     fn three_lines() -> (tempfile::TempDir, PathBuf) {
@@ -275,7 +306,9 @@ mod tests {
         let path = dir.path().join("s").join("w.jsonl");
         let mut writer = JournalWriter::create(&path, Durability::Process).unwrap();
         for second in 0..3 {
-            writer.append(Timestamp::from_micros(second), &ended()).unwrap();
+            writer
+                .append(Timestamp::from_micros(second), &ended())
+                .unwrap();
         }
         (dir, path)
     }
@@ -286,7 +319,10 @@ mod tests {
         let contents = read(&path).unwrap();
         assert_eq!(contents.journal.lines.len(), 3);
         assert_eq!((contents.torn_bytes, &contents.damage), (0, &None));
-        assert_eq!(contents.journal.lines[2].prev.as_ref(), Some(&contents.journal.lines[1].sum));
+        assert_eq!(
+            contents.journal.lines[2].prev.as_ref(),
+            Some(&contents.journal.lines[1].sum)
+        );
         assert_eq!(contents.journal.writer.as_str(), "w");
     }
 
@@ -298,7 +334,10 @@ mod tests {
             let cut = dir.path().join("cut.jsonl");
             atomic::replace(&cut, &bytes[..length], Durability::Process).unwrap();
             let contents = read(&cut).unwrap();
-            let whole = bytes[..length].iter().filter(|&&byte| byte == b'\n').count();
+            let whole = bytes[..length]
+                .iter()
+                .filter(|&&byte| byte == b'\n')
+                .count();
             assert_eq!(contents.journal.lines.len(), whole, "cut at {length}");
             assert_eq!(contents.damage, None, "cut at {length}");
         }
@@ -326,7 +365,10 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         for wrong in [[0, 2, 1].as_slice(), &[0, 2], &[1, 2]] {
             let path = dir.path().join("wrong.jsonl");
-            let text: String = wrong.iter().map(|&line| format!("{}\n", lines[line])).collect();
+            let text: String = wrong
+                .iter()
+                .map(|&line| format!("{}\n", lines[line]))
+                .collect();
             atomic::replace(&path, text.as_bytes(), Durability::Process).unwrap();
             assert!(read(&path).unwrap().damage.is_some(), "{wrong:?}");
         }

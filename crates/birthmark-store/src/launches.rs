@@ -33,7 +33,12 @@ pub struct Agreement {
 }
 
 /// Joins the launch `key` as `rank`, proposing `session` if none is agreed on yet.
-pub fn agree(layout: &Layout, key: &str, rank: u32, session: &SessionId) -> Result<Agreement, PathError> {
+pub fn agree(
+    layout: &Layout,
+    key: &str,
+    rank: u32,
+    session: &SessionId,
+) -> Result<Agreement, PathError> {
     let folder = layout.launches().join(safe_name(key));
     let mut last = folder.clone();
     for round in first_round(&folder, rank)..MAX_ROUNDS {
@@ -53,7 +58,12 @@ pub fn agree(layout: &Layout, key: &str, rank: u32, session: &SessionId) -> Resu
 
 /// Rounds are claimed in order, so the search may double before it halves.
 fn first_round(folder: &Path, rank: u32) -> u32 {
-    let taken = |round: u32| folder.join(round.to_string()).join(format!("rank-{rank}")).exists();
+    let taken = |round: u32| {
+        folder
+            .join(round.to_string())
+            .join(format!("rank-{rank}"))
+            .exists()
+    };
     let mut above = 1;
     while taken(above - 1) && above < MAX_ROUNDS {
         above *= 2;
@@ -61,22 +71,36 @@ fn first_round(folder: &Path, rank: u32) -> u32 {
     let (mut low, mut high) = (above / 2, above - 1);
     while low < high {
         let middle = low.midpoint(high);
-        if taken(middle) { low = middle + 1 } else { high = middle }
+        if taken(middle) {
+            low = middle + 1
+        } else {
+            high = middle
+        }
     }
     low
 }
 
 fn propose(path: &Path, session: &SessionId) -> Result<Agreement, PathError> {
     if atomic::create_new(path, session.as_str().as_bytes())? {
-        return Ok(Agreement { session: session.clone(), ours: true });
+        return Ok(Agreement {
+            session: session.clone(),
+            ours: true,
+        });
     }
     let text = atomic::read_limited(path, 1 << 10)?;
     let text = String::from_utf8_lossy(&text).trim().to_owned();
     if SessionId::is_well_formed(&text) {
-        return Ok(Agreement { session: SessionId::from_text(text), ours: false });
+        return Ok(Agreement {
+            session: SessionId::from_text(text),
+            ours: false,
+        });
     }
     let source = std::io::Error::other("it names no session");
-    Err(PathError { action: "read", path: path.to_owned(), source })
+    Err(PathError {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// A key as one file name.
@@ -98,9 +122,20 @@ mod tests {
         let layout = Layout::new(dir.path(), dir.path());
         for launch in 0..5 {
             let agreed: Vec<Agreement> = (0..8)
-                .map(|rank| agree(&layout, "none@127.0.0.1:29500", rank, &id(launch * 10 + rank)).unwrap())
+                .map(|rank| {
+                    agree(
+                        &layout,
+                        "none@127.0.0.1:29500",
+                        rank,
+                        &id(launch * 10 + rank),
+                    )
+                    .unwrap()
+                })
                 .collect();
-            assert!(agreed.iter().all(|one| one.session == id(launch * 10)), "{agreed:?}");
+            assert!(
+                agreed.iter().all(|one| one.session == id(launch * 10)),
+                "{agreed:?}"
+            );
             assert_eq!(agreed.iter().filter(|one| one.ours).count(), 1);
         }
         assert_ne!(agree(&layout, "other", 0, &id(99)).unwrap().session, id(0));
@@ -115,12 +150,20 @@ mod tests {
                 let ranks: Vec<_> = (0..8)
                     .map(|rank| {
                         let layout = &layout;
-                        scope.spawn(move || agree(layout, "k", rank, &id(launch * 10 + rank)).unwrap())
+                        scope.spawn(move || {
+                            agree(layout, "k", rank, &id(launch * 10 + rank)).unwrap()
+                        })
                     })
                     .collect();
-                ranks.into_iter().map(|rank| rank.join().unwrap().session).collect()
+                ranks
+                    .into_iter()
+                    .map(|rank| rank.join().unwrap().session)
+                    .collect()
             });
-            assert!(sessions.iter().all(|session| *session == sessions[0]), "{sessions:?}");
+            assert!(
+                sessions.iter().all(|session| *session == sessions[0]),
+                "{sessions:?}"
+            );
         }
     }
 }

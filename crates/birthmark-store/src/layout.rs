@@ -32,7 +32,10 @@ pub const STORE_NAME: &str = ".birthmark";
 impl Layout {
     /// A project whose paths are relative to `root` and whose artifacts stand in `artifacts`.
     pub fn new(root: impl Into<PathBuf>, artifacts: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), artifacts: artifacts.into() }
+        Self {
+            root: root.into(),
+            artifacts: artifacts.into(),
+        }
     }
 
     /// The project's root: stored paths are relative to it.
@@ -111,10 +114,8 @@ impl Layout {
 
     /// The sidecar of a file or folder.
     pub fn sidecar(path: &Path) -> PathBuf {
-        let mut name = path.as_os_str().to_owned();
-        while name.as_encoded_bytes().len() > 1 && name.as_encoded_bytes().ends_with(b"/") {
-            name = path.components().as_path().as_os_str().to_owned();
-        }
+        // Components leave slashes at the end out.
+        let mut name = path.components().as_path().as_os_str().to_owned();
         name.push(SIDECAR_SUFFIX);
         PathBuf::from(name)
     }

@@ -37,7 +37,11 @@ pub struct LineSums {
 
 impl Default for LineSums {
     fn default() -> Self {
-        Self { every: 1, sums: Vec::new(), open: (0, 0) }
+        Self {
+            every: 1,
+            sums: Vec::new(),
+            open: (0, 0),
+        }
     }
 }
 
@@ -45,7 +49,9 @@ impl LineSums {
     /// Takes the next line, in any number of parts: its line end belongs to it.
     pub fn add(&mut self, parts: &[&[u8]]) {
         let mut hasher = crc32fast::Hasher::new();
-        parts.iter().for_each(|part| hasher.update(part));
+        for part in parts {
+            hasher.update(part);
+        }
         let (sum, lines) = self.open;
         self.open = (sum.rotate_left(TURN) ^ hasher.finalize(), lines + 1);
         if self.open.1 == self.every {
@@ -61,7 +67,9 @@ impl LineSums {
     fn halve(&mut self) {
         let turn = TURN * u32::try_from(self.every % 32).unwrap_or(0) % 32;
         let pairs = self.sums.chunks_exact(2);
-        self.sums = pairs.map(|pair| pair[0].rotate_left(turn) ^ pair[1]).collect();
+        self.sums = pairs
+            .map(|pair| pair[0].rotate_left(turn) ^ pair[1])
+            .collect();
         self.every *= 2;
     }
 
@@ -82,11 +90,21 @@ impl LineSums {
 
     /// Lines, from 1, whose sums are not those that were kept: at most `most` ranges of
     /// them, in order. `None` when what was kept cannot be read.
-    pub fn changed_since(&self, kept: &Value, layout: &Layout, most: usize) -> Option<Vec<(u64, u64)>> {
-        let every = kept.get("every")?.as_u64().filter(|every| every.is_power_of_two())?;
+    pub fn changed_since(
+        &self,
+        kept: &Value,
+        layout: &Layout,
+        most: usize,
+    ) -> Option<Vec<(u64, u64)>> {
+        let every = kept
+            .get("every")?
+            .as_u64()
+            .filter(|every| every.is_power_of_two())?;
         let bytes = match (kept.get("sums"), kept.get("object")) {
             (Some(text), _) => base64::decode(text.as_str()?)?,
-            (None, object) => objects::get(layout, &object?.as_str()?.parse::<Digest>().ok()?).ok()?,
+            (None, object) => {
+                objects::get(layout, &object?.as_str()?.parse::<Digest>().ok()?).ok()?
+            }
         };
         let mut ours = self.clone();
         while ours.every < every {
@@ -101,8 +119,15 @@ impl LineSums {
         if ours.open.1 > 0 {
             ours.sums.push(ours.open.0);
         }
-        let theirs = bytes.chunks_exact(4).map(|sum| u32::from_le_bytes([sum[0], sum[1], sum[2], sum[3]]));
-        let changed = ours.sums.iter().zip(theirs).enumerate().filter(|(_, (ours, theirs))| **ours != *theirs);
+        let theirs = bytes
+            .chunks_exact(4)
+            .map(|sum| u32::from_le_bytes([sum[0], sum[1], sum[2], sum[3]]));
+        let changed = ours
+            .sums
+            .iter()
+            .zip(theirs)
+            .enumerate()
+            .filter(|(_, (ours, theirs))| **ours != *theirs);
         let range = |(place, _): (usize, _)| {
             let first = place as u64 * every + 1;
             (first, first + every - 1)
@@ -126,9 +151,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path(), dir.path());
         for lines in [12_u64, 5_000] {
-            let kept = sums((0..lines).map(|n| n.to_string())).keep(&layout).unwrap();
+            let kept = sums((0..lines).map(|n| n.to_string()))
+                .keep(&layout)
+                .unwrap();
             assert_eq!(kept.get("object").is_some(), lines > 512);
-            let now = sums((0..lines).map(|n| if n == 6 { "x".to_owned() } else { n.to_string() }));
+            let now = sums((0..lines).map(|n| {
+                if n == 6 {
+                    "x".to_owned()
+                } else {
+                    n.to_string()
+                }
+            }));
             assert_eq!(now.changed_since(&kept, &layout, 3), Some(vec![(7, 7)]));
         }
     }
@@ -152,7 +185,11 @@ mod tests {
     fn what_was_kept_and_is_not_understood_tells_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path(), dir.path());
-        for kept in [json!({}), json!({"every": 3, "sums": ""}), json!({"every": 1, "sums": "!"})] {
+        for kept in [
+            json!({}),
+            json!({"every": 3, "sums": ""}),
+            json!({"every": 1, "sums": "!"}),
+        ] {
             assert_eq!(LineSums::default().changed_since(&kept, &layout, 1), None);
         }
     }

@@ -13,7 +13,10 @@ const OBJECT_LIMIT: u64 = 1 << 30;
 
 /// Keeps `bytes`; answers with their digest. Does nothing when they are kept already.
 pub fn put(layout: &Layout, bytes: &[u8]) -> Result<Digest, PathError> {
-    let digest = Digest { algorithm: Algorithm::Blake3, bytes: *blake3::hash(bytes).as_bytes() };
+    let digest = Digest {
+        algorithm: Algorithm::Blake3,
+        bytes: *blake3::hash(bytes).as_bytes(),
+    };
     let path = layout.object(&digest);
     if !path.exists() {
         atomic::create_folder(atomic::folder_of(&path))?;
@@ -29,7 +32,10 @@ pub fn get(layout: &Layout, digest: &Digest) -> Result<Vec<u8>, PathError> {
     if blake3::hash(&bytes).as_bytes() == &digest.bytes {
         return Ok(bytes);
     }
-    Err(std::io::Error::other("its bytes are not what its name says")).at("read", &path)
+    Err(std::io::Error::other(
+        "its bytes are not what its name says",
+    ))
+    .at("read", &path)
 }
 
 #[cfg(test)]

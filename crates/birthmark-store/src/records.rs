@@ -142,7 +142,9 @@ impl RecordWriter {
         atomic::create_folder(atomic::folder_of(path))?;
         let file = match atomic::open_append(path, mode == Mode::New) {
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(RecordsError::Exists { path: path.to_owned() });
+                return Err(RecordsError::Exists {
+                    path: path.to_owned(),
+                });
             }
             opened => opened?,
         };
@@ -174,7 +176,8 @@ impl RecordWriter {
 
     /// Reads what is there, and cuts a torn last line aside.
     fn take_up(&mut self) -> Result<Continued, RecordsError> {
-        let mut reader = BufReader::with_capacity(1 << 20, self.file.try_clone().at("read", &self.path)?);
+        let mut reader =
+            BufReader::with_capacity(1 << 20, self.file.try_clone().at("read", &self.path)?);
         reader.seek(SeekFrom::Start(0)).at("read", &self.path)?;
         let (mut line, mut without) = (Vec::new(), Vec::new());
         let mut torn = None;
@@ -192,7 +195,11 @@ impl RecordWriter {
             }
             self.count_line(&line, &mut without);
         }
-        Ok(Continued { bytes: self.as_it_lies.length(), records: self.records, torn })
+        Ok(Continued {
+            bytes: self.as_it_lies.length(),
+            records: self.records,
+            torn,
+        })
     }
 
     fn count_line(&mut self, line: &[u8], without: &mut Vec<u8>) {
@@ -220,16 +227,24 @@ impl RecordWriter {
         name.push(".torn");
         let aside = PathBuf::from(name);
         let mut file = atomic::open_append(&aside, false)?;
-        file.write_all(line).and_then(|()| file.write_all(b"\n")).at("write", &aside)?;
+        file.write_all(line)
+            .and_then(|()| file.write_all(b"\n"))
+            .at("write", &aside)?;
         file.sync_data().at("sync", &aside)?;
-        self.file.set_len(self.as_it_lies.length()).at("cut back", &self.path)?;
+        self.file
+            .set_len(self.as_it_lies.length())
+            .at("cut back", &self.path)?;
         Ok(Some((line.len() as u64, aside)))
     }
 
     /// Appends a record (one JSON object, without its line end) with its birthmark, or
     /// without one where that is `None`. A record that has no place for it is written as it
     /// is: [`Placed::Kept`] then says so.
-    pub fn append(&mut self, record: &[u8], birthmark: Option<&[u8]>) -> Result<Placed, RecordsError> {
+    pub fn append(
+        &mut self,
+        record: &[u8],
+        birthmark: Option<&[u8]>,
+    ) -> Result<Placed, RecordsError> {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
         let placed = Self::render(&mut line, record, birthmark);
@@ -274,28 +289,35 @@ impl RecordWriter {
             }
             // A record that has no place for a birthmark (or is nested too deep to be scanned) was
             // paid for all the same: it is written as it is, and the caller told.
-            Some(birthmark) => {
-                json::stamp_record(line, record, birthmark, OnExisting::Merge).unwrap_or_else(|_| {
+            Some(birthmark) => json::stamp_record(line, record, birthmark, OnExisting::Merge)
+                .unwrap_or_else(|_| {
                     line.extend_from_slice(record);
                     Placed::Kept
-                })
-            }
+                }),
         };
         line.push(b'\n');
         placed
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), RecordsError> {
-        if self.owner != std::process::id() {
-            return Err(RecordsError::Forked { path: self.path.clone(), owner: self.owner });
+        if self.is_fork() {
+            return Err(RecordsError::Forked {
+                path: self.path.clone(),
+                owner: self.owner,
+            });
         }
         if self.stuck {
-            return Err(RecordsError::Stuck { path: self.path.clone() });
+            return Err(RecordsError::Stuck {
+                path: self.path.clone(),
+            });
         }
-        let result = self.file.write_all(bytes).and_then(|()| match self.durability {
-            Durability::Power => self.file.sync_data(),
-            Durability::Process => Ok(()),
-        });
+        let result = self
+            .file
+            .write_all(bytes)
+            .and_then(|()| match self.durability {
+                Durability::Power => self.file.sync_data(),
+                Durability::Process => Ok(()),
+            });
         if result.is_err() {
             self.stuck = self.file.set_len(self.as_it_lies.length()).is_err();
         }
@@ -357,6 +379,11 @@ impl RecordWriter {
         Ok((self.progress(), line_sums))
     }
 
+    /// Whether this process is a fork of the one that opened the file.
+    pub fn is_fork(&self) -> bool {
+        self.owner != std::process::id()
+    }
+
     fn recount(&mut self) -> Result<(), RecordsError> {
         let file = File::open(&self.path).at("read", &self.path)?;
         let mut reader = BufReader::with_capacity(1 << 20, file);
@@ -367,6 +394,16 @@ impl RecordWriter {
                 return Ok(());
             }
             self.count_line(&line, &mut without);
+        }
+    }
+}
+
+impl Drop for RecordWriter {
+    /// Gives the lock back even where a forked child still holds the file open.
+    fn drop(&mut self) {
+        if !self.is_fork() {
+            // Without it the lock goes when the last holder does.
+            let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
         }
     }
 }
@@ -384,14 +421,20 @@ fn is_plain(record: &[u8]) -> bool {
 fn splice_plain(line: &mut Vec<u8>, record: &[u8], birthmark: &[u8]) {
     line.reserve(record.len() + birthmark.len() + 16);
     line.extend_from_slice(&record[..record.len() - 1]);
-    line.extend_from_slice(if record.len() > 2 { b", \"metadata\": " } else { b"\"metadata\": " });
+    line.extend_from_slice(if record.len() > 2 {
+        b", \"metadata\": "
+    } else {
+        b"\"metadata\": "
+    });
     line.extend_from_slice(birthmark);
     line.push(b'}');
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), RecordsError> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(RecordsError::InUse { path: path.to_owned() }),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(RecordsError::InUse {
+            path: path.to_owned(),
+        }),
         // Where there are no locks there is no second opinion: see the limitations.
         Ok(()) | Err(_) => Ok(()),
     }
@@ -409,7 +452,11 @@ pub fn peek(path: &Path, limit: usize) -> Result<Vec<u8>, PathError> {
 /// Whether two paths name one file.
 pub fn same_file(a: &Path, b: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let id = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    let id = |path: &Path| {
+        fs::metadata(path)
+            .map(|found| (found.dev(), found.ino()))
+            .ok()
+    };
     a.as_os_str().as_bytes() == b.as_os_str().as_bytes() || (id(a).is_some() && id(a) == id(b))
 }
 
@@ -430,7 +477,9 @@ mod tests {
         let (mut writer, _) = open(&path, Mode::New);
         writer.append(br#"{"a": 1}"#, Some(MARK)).unwrap();
         writer.append(b"{}", Some(MARK)).unwrap();
-        writer.append(br#"{"metadata": {"own": 1}}"#, Some(MARK)).unwrap();
+        writer
+            .append(br#"{"metadata": {"own": 1}}"#, Some(MARK))
+            .unwrap();
         let (count, _) = writer.close().unwrap();
 
         let bytes = fs::read(&path).unwrap();
@@ -446,7 +495,11 @@ mod tests {
         let path = dir.path().join("a.jsonl");
         let (mut writer, _) = open(&path, Mode::New);
         let both = br#"{"metadata": 1, "birthmark": 2}"#.to_vec();
-        let deep = format!("{{\"metadata\": {}1{}}}", "[".repeat(5_000), "]".repeat(5_000));
+        let deep = format!(
+            "{{\"metadata\": {}1{}}}",
+            "[".repeat(5_000),
+            "]".repeat(5_000)
+        );
         for record in [both.as_slice(), deep.as_bytes()] {
             assert_eq!(writer.append(record, Some(MARK)).unwrap(), Placed::Kept);
         }
@@ -470,7 +523,10 @@ mod tests {
                 writer.close().unwrap();
             }
         }
-        assert_eq!(open(&once, Mode::GoOn).0.progress(), open(&twice, Mode::GoOn).0.progress());
+        assert_eq!(
+            open(&once, Mode::GoOn).0.progress(),
+            open(&twice, Mode::GoOn).0.progress()
+        );
     }
 
     #[test]
@@ -491,7 +547,10 @@ mod tests {
             writer.close().unwrap();
             let text = fs::read_to_string(&cut).unwrap();
             assert_eq!(text.lines().count() as u64, continued.records + 1);
-            assert!(text.lines().all(|line| json::scan_object(line.as_bytes()).is_ok()));
+            assert!(
+                text.lines()
+                    .all(|line| json::scan_object(line.as_bytes()).is_ok())
+            );
             let kept = continued.torn.map_or(0, |(bytes, _)| bytes) + continued.bytes;
             assert!(kept >= length as u64, "cut at {length} lost bytes");
         }
@@ -515,9 +574,17 @@ mod tests {
         let path = dir.path().join("a.jsonl");
         let (mut writer, _) = open(&path, Mode::New);
         writer.append(b"{}", Some(MARK)).unwrap();
-        File::options().append(true).open(&path).unwrap().write_all(b"{\"b\": 2}\n").unwrap();
+        File::options()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"{\"b\": 2}\n")
+            .unwrap();
         let (count, _) = writer.close().unwrap();
         assert_eq!(count.records, 2);
-        assert_eq!(count.digest.bytes, *blake3::hash(&fs::read(&path).unwrap()).as_bytes());
+        assert_eq!(
+            count.digest.bytes,
+            *blake3::hash(&fs::read(&path).unwrap()).as_bytes()
+        );
     }
 }

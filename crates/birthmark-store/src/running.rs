@@ -18,7 +18,11 @@ pub struct RunningDigest {
 
 impl Default for RunningDigest {
     fn default() -> Self {
-        Self { hasher: blake3::Hasher::new(), gathered: Vec::new(), length: 0 }
+        Self {
+            hasher: blake3::Hasher::new(),
+            gathered: Vec::new(),
+            length: 0,
+        }
     }
 }
 
@@ -46,7 +50,10 @@ impl RunningDigest {
     pub fn digest(&mut self) -> Digest {
         self.hasher.update(&self.gathered);
         self.gathered.clear();
-        Digest { algorithm: Algorithm::Blake3, bytes: *self.hasher.finalize().as_bytes() }
+        Digest {
+            algorithm: Algorithm::Blake3,
+            bytes: *self.hasher.finalize().as_bytes(),
+        }
     }
 }
 
