@@ -334,10 +334,7 @@ mod tests {
             let cut = dir.path().join("cut.jsonl");
             atomic::replace(&cut, &bytes[..length], Durability::Process).unwrap();
             let contents = read(&cut).unwrap();
-            let whole = bytes[..length]
-                .iter()
-                .filter(|&&byte| byte == b'\n')
-                .count();
+            let whole = memchr::memchr_iter(b'\n', &bytes[..length]).count();
             assert_eq!(contents.journal.lines.len(), whole, "cut at {length}");
             assert_eq!(contents.damage, None, "cut at {length}");
         }
@@ -365,10 +362,11 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         for wrong in [[0, 2, 1].as_slice(), &[0, 2], &[1, 2]] {
             let path = dir.path().join("wrong.jsonl");
-            let text: String = wrong
-                .iter()
-                .map(|&line| format!("{}\n", lines[line]))
-                .collect();
+            let mut text = String::new();
+            for &line in wrong {
+                text.push_str(lines[line]);
+                text.push('\n');
+            }
             atomic::replace(&path, text.as_bytes(), Durability::Process).unwrap();
             assert!(read(&path).unwrap().damage.is_some(), "{wrong:?}");
         }

@@ -72,9 +72,9 @@ fn first_round(folder: &Path, rank: u32) -> u32 {
     while low < high {
         let middle = low.midpoint(high);
         if taken(middle) {
-            low = middle + 1
+            low = middle + 1;
         } else {
-            high = middle
+            high = middle;
         }
     }
     low
