@@ -134,7 +134,7 @@ fn full_disk_changes_nothing() {
     let left: Vec<_> = std::fs::read_dir(world.at("small")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
 
-    world.repo.write("small/filler", "x".repeat(1));
+    world.repo.write("small/filler", "x");
     while std::fs::OpenOptions::new()
         .append(true)
         .open(world.at("small/filler"))
