@@ -16,11 +16,8 @@ Nothing here imports torch, opens a connection, or changes another library.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any
 
 from . import _native, _talk
-from ._params import gather as _gather
 from ._provenance import model_provenance
 from ._session import Session, current
 from ._writers import JsonlWriter, Report
@@ -39,6 +36,26 @@ from .provenance_helper import (
     get_git_branch,
     get_git_sha,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar, overload
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+    @overload
+    def session(planned: F, /) -> F: ...
+    @overload
+    def session(
+        planned: Iterable[str] = (),
+        *,
+        provenance: Any = None,
+        params: Any = None,
+        on_dirty: str | None = None,
+        **fields: Any,
+    ) -> Session: ...
+
 
 __version__ = _native.version()
 
@@ -69,13 +86,13 @@ __all__ = [
 
 
 def session(
-    planned: Iterable[str] = (),
+    planned: Any = (),
     *,
     provenance: Any = None,
     params: Any = None,
     on_dirty: str | None = None,
     **fields: Any,
-) -> Session:
+) -> Any:
     """Return a session: a context manager, a decorator, or an object to start and end.
 
     Entered, it begins a session, or joins the one that this process belongs to: the one
@@ -87,18 +104,23 @@ def session(
         provenance: Of the model, inherited by every artifact: a loader's dict, or whatever
             :func:`model_provenance` takes.
         params: What was chosen, inherited by every artifact.
-        on_dirty: ``"warn"`` or ``"refuse"``; the default is the project's.
+        on_dirty: ``"warn"`` or ``"refuse"``; the default is the project's. The variable
+            ``BIRTHMARK_ON_DIRTY`` wins over both, for once.
         fields: More fields for every birthmark. Nearer wins.
 
     Raises:
         RefusedError: On entry, if the tree is dirty and that is to be refused.
         UsageError: On entry, if a field is reserved or of the wrong type.
+        StoreError: On entry, if the artifacts folder cannot be written.
+        TypeError: If ``params`` or ``provenance`` is none of the accepted kinds.
 
     Example:
         >>> import birthmark as bm
         >>> bm.session(planned=["a.json"])
         <birthmark session, not begun>
     """
+    if callable(planned):
+        return Session()(planned)
     return Session(planned, provenance=provenance, params=params, on_dirty=on_dirty, **fields)
 
 
@@ -107,6 +129,13 @@ def capture(artifact_type: str = "artifact") -> dict[str, Any]:
 
     Opens no session and writes nothing. What cannot be told is None, with its reason in
     ``unknown``.
+
+    Args:
+        artifact_type: As in a birthmark.
+
+    Returns:
+        The birthmark's fields, and beside them ``code`` (counts, changed files) and
+        ``environment`` (the origin's seven keys first).
     """
     return _native.capture(
         anchor=_talk.anchor(),
@@ -120,6 +149,10 @@ def read(path: str | os.PathLike[str], line: int | None = None) -> dict[str, Any
     """Return the birthmark of a file, folder, or one record (``line``, from 1).
 
     Of a JSONL file without ``line``, that of its first record. None when there is none.
+
+    Args:
+        path: The file or folder. A sidecar beside it counts.
+        line: The record's line in a JSONL file, from 1.
 
     Raises:
         StoreError: If the file cannot be read.
@@ -141,6 +174,9 @@ def hf_features(*paths: str | os.PathLike[str]) -> Any:
     """Return the ``features`` with which ``datasets`` loads stamped files of any sessions.
 
         load_dataset("json", data_files=files, features=bm.hf_features(*files))
+
+    Args:
+        paths: Stamped JSONL files.
 
     Two files may differ in their params, or in which fields are null; inferred types
     then clash. Here ``metadata`` is one JSON column, and all other columns are inferred from

@@ -1,13 +1,16 @@
 """Provenance of a model in the origin's keys, from whatever stands for the model.
 
-What cannot be seen is None. Nothing is imported that is not imported already.
+What cannot be seen is None, and ``unknown`` says why. Nothing is imported that is not
+imported already.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 KEYS = (
     "loader_version",
@@ -41,38 +44,61 @@ def model_provenance(x: Any) -> dict[str, Any]:
         A dict with the six keys ``loader_version``, ``model_name``, ``quantization``,
         ``template_disabled``, ``sentinel_tests_passed``, ``add_special_tokens``, and more where
         it is known (``model_revision``, ``model_digest``, ``chat_template_digest``). What cannot
-        be seen is None: a birthmark then says that it is unknown.
+        be seen is None, and ``unknown`` maps its name to the reason.
 
     Raises:
         TypeError: If ``x`` stands for no model.
+        OSError: If ``x`` is a path that is there and cannot be read.
+
+    Example:
+        >>> model_provenance("Qwen/Qwen2.5-32B")["model_name"]
+        'Qwen/Qwen2.5-32B'
     """
-    known = dict.fromkeys(KEYS)
+    known: dict[str, Any] = dict.fromkeys(KEYS)
     if isinstance(x, (str, os.PathLike)):
-        known.update(_of_name(x))
+        known.update(_of_name(os.fspath(x)))
+        seen = "a name or path"
     elif hasattr(x, "provenance"):
         given = x.provenance() if callable(x.provenance) else x.provenance
         known.update(given)
+        known["unknown"] = {**getattr(given, "unknown", {}), **known.get("unknown", {})}
+        seen = "what the loader told"
     elif hasattr(x, "llm_engine"):
         known.update(_of_vllm(x))
+        seen = "a vLLM engine"
     elif is_model(x):
         known.update(_of_transformers(x))
+        seen = f"a {type(x).__name__}"
     else:
         raise TypeError(f"cannot tell which model a {type(x).__name__} is")
+    told = known.pop("unknown", {})
+    unknown = {
+        name: str(told.get(name, f"cannot be seen from {seen}"))
+        for name, value in known.items()
+        if value is None
+    }
+    if unknown:
+        known["unknown"] = unknown
     return known
 
 
-def _of_name(x: str | os.PathLike[str]) -> dict[str, Any]:
-    path = Path(x)
-    if not path.exists():
-        return {"model_name": os.fspath(x)}
+def _of_name(name: str) -> dict[str, Any]:
+    if not os.path.exists(name):
+        return {"model_name": name}
     from . import digest_file
 
-    known: dict[str, Any] = {"model_name": path.name, "model_digest": digest_file(path)}
-    if path.suffix == ".gguf":
-        from .loaders.gguf import read_gguf
+    whole = os.path.normpath(os.path.abspath(name))
+    known: dict[str, Any] = {
+        "model_name": os.path.basename(whole),
+        "model_digest": digest_file(name),
+    }
+    if whole.endswith(".gguf"):
+        from .loaders.gguf import GgufError, read_gguf
 
-        header = read_gguf(path)
-        known["quantization"] = header.quantization()
+        try:
+            known["quantization"] = read_gguf(name).quantization()
+        except GgufError as error:
+            known["unknown"] = {"quantization": str(error)}
     return known
 
 
@@ -80,18 +106,23 @@ def _of_vllm(llm: Any) -> dict[str, Any]:
     config = getattr(llm.llm_engine, "model_config", None)
     if config is None:
         config = getattr(getattr(llm.llm_engine, "vllm_config", None), "model_config", None)
-    return {
+    known: dict[str, Any] = {
         "model_name": getattr(config, "model", None),
-        "model_revision": getattr(config, "revision", None),
         "quantization": getattr(config, "quantization", None) or _dtype(config),
     }
+    revision = getattr(config, "revision", None)
+    if revision is not None:
+        known["model_revision"] = revision
+    return known
 
 
 def _of_transformers(x: Any) -> dict[str, Any]:
     config = getattr(x, "config", None)
     name = getattr(x, "name_or_path", None) or getattr(config, "_name_or_path", None)
     known: dict[str, Any] = {"model_name": name or None}
-    known["model_revision"] = getattr(config, "_commit_hash", None)
+    revision = getattr(config, "_commit_hash", None)
+    if revision is not None:
+        known["model_revision"] = revision
     quantized = getattr(config, "quantization_config", None)
     if quantized is not None:
         known["quantization"] = _quantization(quantized)

@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
-import functools
 import os
 import sys
-import threading
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from . import _native, _talk
 from ._params import gather
-from ._writers import JsonlWriter, Report
+from ._writers import JsonlWriter, Report, say_nan
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
     from types import TracebackType
+    from typing import Any, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
 
 _current: Session | None = None
-_lock = threading.RLock()
+_lock = _thread.RLock()
+_COROUTINE = 0x80  # inspect.CO_COROUTINE, without importing inspect
 
 
 def current() -> Session | None:
-    """Return the session that is open in this process, or None."""
+    """Return the session that is open in this process, or None.
+
+    For callbacks and libraries, which have no session handed to them. A forked child has
+    none: there it is None.
+
+    Example:
+        >>> current() is None
+        True
+    """
     session = _current
     return session if session is not None and session.is_open else None
 
 
 class Session:
-    """One sitting on one machine. See :func:`birthmark.session`."""
+    """One sitting on one machine: a context manager, a decorator, or started and ended.
+
+    Made by :func:`birthmark.session`, which says what the arguments mean.
+
+    Entered again in the same process it is the same session, and only the outermost ``with``
+    ends it. Children started with ``subprocess`` or ``multiprocessing`` join it through the
+    environment, each as a run of its own.
+    """
 
     def __init__(
         self,
@@ -41,10 +59,11 @@ class Session:
         **fields: Any,
     ) -> None:
         self._planned = [planned] if isinstance(planned, str) else [str(one) for one in planned]
-        self._given = gather(provenance, params, fields)
+        self._given, self._reasons = gather(provenance, params, _spelled_all(fields))
         self._on_dirty = on_dirty
         self._native: _native.Session | None = None
         self._outer: Session | None = None
+        self._depth = 0
         self._environ: dict[str, str | None] = {}
 
     # -- life
@@ -57,7 +76,17 @@ class Session:
         return self._native is not None and not self._native.is_over
 
     def start(self) -> Session:
-        """Begin the session. It ends by :meth:`end`, or with the interpreter."""
+        """Begin the session, or join the one that this process belongs to.
+
+        It ends by :meth:`end`, or with the interpreter. A script that calls ``sys.exit`` with
+        an error should use ``with``: Python does not tell the exit status to what runs at
+        its end.
+
+        Raises:
+            RefusedError: If the tree is dirty and that is to be refused.
+            UsageError: If a field is reserved or of the wrong type.
+            StoreError: If the artifacts folder cannot be written.
+        """
         global _current
         with _lock:
             if self.is_open:
@@ -68,16 +97,16 @@ class Session:
                 self._outer = open_one
                 open_one._live.plan(self._planned)
                 return self
-            script = _talk.running_script()
             self._outer = None
             self._native = _native.begin(
                 anchor=_talk.anchor(),
-                script=script,
+                script=_talk.running_script(),
                 argv=_talk.argv(),
                 interpreter=_talk.interpreter(),
                 runtime=_talk.runtime(),
                 planned=self._planned,
                 given=self._given,
+                reasons=self._reasons,
                 on_dirty=self._on_dirty,
                 talk=_talk.talker(),
             )
@@ -86,14 +115,24 @@ class Session:
             atexit.register(self._at_exit)
         return self
 
-    def end(self, outcome: str = "completed", error: str | None = None) -> None:
+    def end(
+        self, outcome: str = "completed", error: str | None = None, exit_code: int | None = None
+    ) -> None:
         """End the session, or leave it if somebody else began it. Twice does nothing.
+
+        Files that are still open are closed and sealed first.
 
         Args:
             outcome: ``"completed"``, ``"failed"`` or ``"interrupted"``.
-            error: What went wrong, in one line.
+            error: What went wrong, in one line; secrets are taken out of it.
+            exit_code: The exit status of the script, where it is known.
+
+        Raises:
+            ValueError: If there is no such outcome.
+            StoreError: If the end cannot be recorded.
         """
         global _current
+        self._depth = 0
         if self._outer is not None:
             self._outer = None
             return
@@ -102,26 +141,33 @@ class Session:
         native = self._native
         atexit.unregister(self._at_exit)
         try:
-            native.end(outcome, error)
+            native.end(outcome, error, exit_code)
         finally:
-            self._restore()
-            if _current is self:
-                _current = None
+            if native.is_over:
+                self._restore()
+                if _current is self:
+                    _current = None
 
     def _at_exit(self) -> None:
         error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-        if error is None:
+        if error is None or _talk.is_interactive():
             self.end()
         else:
             self._end_with(error)
 
     def _end_with(self, error: BaseException) -> None:
-        if isinstance(error, SystemExit) and error.code in (None, 0):
-            self.end()
+        if isinstance(error, SystemExit):
+            # A status that is no number is printed, and the process ends with 1.
+            code = error.code
+            status = 0 if code is None else code if isinstance(code, int) else 1
+            if status == 0:
+                self.end(exit_code=0)
+            else:
+                self.end("failed", f"SystemExit: {code}", status)
         elif isinstance(error, (KeyboardInterrupt, GeneratorExit)):
             self.end("interrupted", type(error).__name__)
         else:
-            self.end("failed", f"{type(error).__name__}: {error}")
+            self.end("failed", one_line(error))
 
     def _export(self) -> None:
         """Children of this process join its session through the environment."""
@@ -144,7 +190,9 @@ class Session:
         self._environ = {}
 
     def __enter__(self) -> Session:
-        return self.start()
+        self.start()
+        self._depth += 1
+        return self
 
     def __exit__(
         self,
@@ -152,24 +200,45 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
+        self._depth -= 1
+        if self._depth > 0:
+            return
+        if error is None or self._outer is not None:
             self.end()
-        elif self._outer is not None:
-            self._outer = None
-        else:
+            return
+        try:
             self._end_with(error)
+        except Exception as other:  # noqa: BLE001 - the script's own error comes first
+            _talk.say(f"birthmark: cannot record the end of the session: {one_line(other)}")
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Use the session as a decorator: each call is a session."""
+    def __call__(self, function: F) -> F:
+        """Use the session as a decorator: each call of ``function`` is a session.
 
-        @functools.wraps(function)
-        def inside(*args: Any, **kwargs: Any) -> Any:
-            again = Session.__new__(Session)
-            again.__dict__.update(self.__dict__, _native=None, _outer=None, _environ={})
-            with again:
-                return function(*args, **kwargs)
+        Example:
+            >>> @Session(planned=["a.json"])
+            ... def main(): ...
+        """
+        code = getattr(function, "__code__", None)
+        if code is not None and code.co_flags & _COROUTINE:
 
-        return inside
+            async def inside(*args: Any, **kwargs: Any) -> Any:
+                with self._again():
+                    return await function(*args, **kwargs)
+        else:
+
+            def inside(*args: Any, **kwargs: Any) -> Any:
+                with self._again():
+                    return function(*args, **kwargs)
+
+        from functools import update_wrapper
+
+        return update_wrapper(inside, function)  # type: ignore[return-value]
+
+    def _again(self) -> Session:
+        """A session with the same arguments, not begun."""
+        again = Session.__new__(type(self))
+        again.__dict__.update(self.__dict__, _native=None, _outer=None, _depth=0, _environ={})
+        return again
 
     # -- what it is
 
@@ -187,7 +256,7 @@ class Session:
 
     @property
     def id(self) -> str:
-        """The session's id, such as ``20261122_223107_k3f9…``."""
+        """The session's id, such as ``20261122_223107_k3f9tq2mz8v4a``."""
         return self._live.id
 
     @property
@@ -197,13 +266,13 @@ class Session:
 
     @property
     def artifacts(self) -> Path:
-        """The artifacts folder."""
-        return Path(self._live.artifacts)
+        """The artifacts folder, absolute."""
+        return self._live.artifacts
 
     @property
     def manifest(self) -> Path:
-        """The session's manifest."""
-        return Path(self._live.manifest)
+        """The session's manifest, absolute."""
+        return self._live.manifest
 
     @property
     def rank(self) -> int:
@@ -211,8 +280,17 @@ class Session:
         return self._live.rank
 
     def birthmark(self, artifact_type: str = "artifact", **fields: Any) -> dict[str, Any]:
-        """Return the whole birthmark that an artifact made now would have."""
-        return self._live.birthmark(artifact_type, fields)
+        """Return the whole birthmark that an artifact made now would have.
+
+        Args:
+            artifact_type: ``"training_data"``, ``"evaluation"``, ``"model"``, ``"dataset"`` or
+                your own.
+            fields: More fields. Nearer wins over the session's.
+
+        Raises:
+            UsageError: If a field is reserved or of the wrong type.
+        """
+        return self._live.birthmark(artifact_type, _spelled_all(fields), {})
 
     def __repr__(self) -> str:
         if self._outer is None and self._native is None:
@@ -223,7 +301,11 @@ class Session:
     # -- what it makes
 
     def plan(self, *planned: str) -> None:
-        """Plan more artifacts: ``"sft_*.jsonl (200 examples)"``."""
+        """Plan more artifacts: ``s.plan("sft_*.jsonl (200 examples)")``.
+
+        Raises:
+            StoreError: If it cannot be recorded.
+        """
         self._live.plan([str(one) for one in planned])
 
     def jsonl(
@@ -253,7 +335,7 @@ class Session:
             provenance: Of the model: a loader's dict, or whatever
                 :func:`birthmark.model_provenance` takes.
             dataset: A path or dict; size, digest and last commit are filled in.
-            inputs: What it is made from: a list of paths, names or dicts.
+            inputs: What it is made from: a path, name or dict, or a list of them.
             fields: ``"record"`` keeps in each record what people filter by, ``"all"`` all.
             ensure_ascii: As for ``json.dumps``.
             nan: ``"keep"`` writes NaN as Python spells it, counted and warned of once;
@@ -265,16 +347,20 @@ class Session:
 
         Raises:
             ArtifactExistsError: If the file is there and the mode is ``"x"``.
-            UsageError: If a field is reserved or of the wrong type, or the file is in use.
+            UsageError: If a field is reserved or of the wrong type, the file is in use, or the
+                session is over.
             StoreError: If the file cannot be written.
+            ValueError: If ``mode``, ``fields`` or ``nan`` is no such word.
         """
-        given = _given(provenance, params, own, dataset=dataset, inputs=inputs)
+        all_fields = _all_fields(fields)
+        given, reasons = _given(provenance, params, own, dataset=dataset, inputs=inputs)
         opened = self._live.open_records(
-            Path(path),
+            os.fspath(path),
             mode=mode,
             artifact_type=artifact_type,
             given=given,
-            all_fields=_all_fields(fields),
+            reasons=reasons,
+            all_fields=all_fields,
             ensure_ascii=ensure_ascii,
             nan=nan,
         )
@@ -301,35 +387,48 @@ class Session:
             path: The file.
             report: A finished dict: it is written at once, with its birthmark under
                 ``metadata``, and None is returned. Without it, a :class:`Report` is returned.
+            artifact_type: ``"evaluation"`` or your own.
+            mode: ``"x"`` refuses an existing report, now, before any work; ``"w"`` writes it
+                anew; ``"a"`` takes its results up and goes on. Items of a run that died
+                are gone on with in any mode while the report is not there.
             models: Role to model: name, path or None for *not evaluated*. Digests of those
                 that lie here are filled in as ``model_digests``.
             dataset: A path or dict; size, digest and last commit are filled in.
+            inputs: What else was read: a path, name or dict, or a list of them.
+            params: As for :meth:`jsonl`.
+            provenance: As for :meth:`jsonl`.
+            ensure_ascii: As for ``json.dumps``.
             own: More fields, such as ``eval_seed=42``.
 
-        The other arguments, and the errors, are those of :meth:`jsonl`.
+        Raises:
+            ArtifactExistsError: If the report is there and the mode is ``"x"``.
+            UsageError: If a field is reserved or of the wrong type, or the session is over.
+            StoreError: If it cannot be written.
+            ValueError: If ``mode`` is no such word.
         """
-        given = _given(provenance, params, own, models=models, dataset=dataset, inputs=inputs)
+        given, reasons = _given(
+            provenance, params, own, models=models, dataset=dataset, inputs=inputs
+        )
         if report is None:
             opened = self._live.begin_report(
-                Path(path),
+                os.fspath(path),
                 mode=mode,
                 artifact_type=artifact_type,
                 given=given,
+                reasons=reasons,
                 ensure_ascii=ensure_ascii,
             )
             return Report(opened)
-        nan_count = self._live.write_report(
-            Path(path),
+        count, places = self._live.write_report(
+            os.fspath(path),
             report,
             mode=mode,
             artifact_type=artifact_type,
             given=given,
+            reasons=reasons,
             ensure_ascii=ensure_ascii,
         )
-        say = _talk.talker()
-        if nan_count and say is not None:
-            say(f"birthmark: {Path(path).name}: {nan_count} values are NaN or infinite; "
-                "written as Python spells them")
+        say_nan(os.fspath(path), count, places)
         return None
 
     def add(
@@ -338,6 +437,8 @@ class Session:
         artifact_type: str = "artifact",
         *,
         inputs: Any = None,
+        dataset: Any = None,
+        models: dict[str, Any] | None = None,
         params: Any = None,
         provenance: Any = None,
         **own: Any,
@@ -347,37 +448,94 @@ class Session:
         It is digested and gets a sidecar ``<path>.birthmark.json``; it is not touched itself.
         On ranks other than 0 nothing is done.
 
+        Args:
+            path: The file or folder.
+            artifact_type: ``"model"``, ``"dataset"`` or your own.
+            inputs: What it was made from: a path, name or dict, or a list of them.
+            dataset: As for :meth:`report`.
+            models: As for :meth:`report`.
+            params: As for :meth:`jsonl`.
+            provenance: As for :meth:`jsonl`.
+            own: More fields for the birthmark.
+
         Returns:
             The sidecar's path, or None on other ranks.
+
+        Raises:
+            UsageError: If it is not there, a field is reserved or of the wrong type, or the
+                session is over.
+            StoreError: If it cannot be read, or its sidecar not written.
         """
-        given = _given(provenance, params, own, inputs=inputs)
-        return self._live.add(Path(path), artifact_type, given)
+        given, reasons = _given(
+            provenance, params, own, inputs=inputs, dataset=dataset, models=models
+        )
+        return self._live.add(os.fspath(path), artifact_type, given, reasons)
 
     def use(self, what: Any, role: str | None = None) -> dict[str, Any]:
         """Record that something was read.
 
         Args:
-            what: A path (digested), the id of a model or dataset on a hub, or an object with
-                ``name_or_path``.
+            what: A path (digested), the id of a model or dataset on a hub, an object with
+                ``name_or_path``, or a Hugging Face ``Dataset``.
             role: What it was for: ``"training_data"``, ``"base_model"``, …
 
         Returns:
             The entry, fit for ``inputs=[…]``.
+
+        Raises:
+            TypeError: If ``what`` has no name.
+            UsageError: If the session is over.
+            StoreError: If it cannot be recorded.
         """
-        name = getattr(what, "name_or_path", None) or what
-        return self._live.use_input(os.fspath(name), role)
+        name, more = _name_of(what)
+        return self._live.use_input(name, role, more)
 
     def removed(self, path: str | os.PathLike[str], reason: str = "removed") -> None:
-        """Record that an artifact was removed on purpose, so that it is not *missing*."""
-        self._live.removed(Path(path), reason)
+        """Record that an artifact was removed on purpose, so that it is not *missing*.
+
+        Args:
+            path: Where it was.
+            reason: Why, such as ``"rotation"``.
+        """
+        self._live.removed(os.fspath(path), reason)
 
 
-def _given(provenance: Any, params: Any, own: dict[str, Any], **filled: Any) -> dict[str, Any]:
-    given = gather(provenance, params, own)
-    for name, value in filled.items():
-        if value is not None:
-            given[name] = _spelled(value)
-    return given
+def one_line(error: BaseException) -> str:
+    """An exception as one line: its class and its message."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _name_of(what: Any) -> tuple[str, dict[str, Any]]:
+    """The path or name of something that was read, and what else tells which it is."""
+    if isinstance(what, (str, os.PathLike)):
+        return os.fspath(what), {}
+    name = getattr(what, "name_or_path", None)
+    if name:
+        return str(name), {}
+    info = getattr(what, "info", None)
+    name = getattr(info, "dataset_name", None)
+    if name:
+        parts = {
+            "config": getattr(info, "config_name", None),
+            "split": getattr(what, "split", None),
+            "size": getattr(what, "num_rows", None),
+            "fingerprint": getattr(what, "_fingerprint", None),
+        }
+        told = {key: value for key, value in parts.items() if value is not None}
+        return str(name), {k: v if isinstance(v, int) else str(v) for k, v in told.items()}
+    raise TypeError(f"cannot tell what a {type(what).__name__} is called: pass its path or name")
+
+
+def _given(
+    provenance: Any, params: Any, own: dict[str, Any], **filled: Any
+) -> tuple[dict[str, Any], dict[str, str]]:
+    given, reasons = gather(provenance, params, _spelled_all(own))
+    given.update((name, _spelled(value)) for name, value in filled.items() if value is not None)
+    return given, reasons
+
+
+def _spelled_all(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: _spelled(value) for name, value in fields.items()}
 
 
 def _spelled(value: Any) -> Any:
@@ -386,6 +544,8 @@ def _spelled(value: Any) -> Any:
         return os.fspath(value)
     if isinstance(value, (list, tuple)):
         return [_spelled(one) for one in value]
+    if type(value) is dict:
+        return {name: _spelled(one) for name, one in value.items()}
     return value
 
 

@@ -1,15 +1,18 @@
-"""What a session says, and which script it speaks for."""
+"""What a session says, and which script it speaks for.
+
+Runs at the start of every session, so it imports nothing that takes milliseconds.
+"""
 
 from __future__ import annotations
 
 import os
-import platform
 import sys
-import threading
 import time
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
 
 def say(line: str) -> None:
@@ -20,34 +23,42 @@ def say(line: str) -> None:
         pass
 
 
-def talker() -> Any:
+def talker() -> Callable[[str], None] | None:
     """Return :func:`say`, or None when ``BIRTHMARK_QUIET`` asks for silence."""
     return None if os.environ.get("BIRTHMARK_QUIET", "0") not in ("", "0") else say
 
 
-def running_script() -> Path | None:
+def is_interactive() -> bool:
+    """Whether this is a shell or notebook, where an error does not end the program."""
+    return hasattr(sys, "ps1") or "ipykernel" in sys.modules
+
+
+def running_script() -> str | None:
     """The script that runs, absolute; None in a shell or notebook and for ``-c``."""
-    main = sys.modules.get("__main__")
-    name = getattr(main, "__file__", None)
-    if name is None or getattr(sys, "ps1", None) is not None:
+    name = getattr(sys.modules.get("__main__"), "__file__", None)
+    if name is None or is_interactive():
         return None
-    path = Path(name)
     try:
-        path = path if path.is_absolute() else Path.cwd() / path
-        return path if path.is_file() else None
+        path = os.path.abspath(name)
     except OSError:
         return None
+    return path if os.path.isfile(path) else None
 
 
-def anchor() -> Path:
-    """Whose repository counts: the script's, or that of the working folder."""
+def anchor() -> str:
+    """Whose repository counts: the script's, or that of the working folder.
+
+    A program that was installed (``bin/pytest``, a console script) lies in no repository of the
+    person who runs it: for it the working folder counts.
+    """
     script = running_script()
-    if script is not None:
+    installed = (os.path.join(sys.prefix, "bin", ""), os.path.join(sys.prefix, "lib", ""))
+    if script is not None and not script.startswith(installed):
         return script
     try:
-        return Path.cwd()
+        return os.getcwd()
     except OSError:
-        return Path("/")
+        return "/"
 
 
 def argv() -> list[str]:
@@ -55,12 +66,16 @@ def argv() -> list[str]:
     return list(getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv])
 
 
+_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
+
+
 def interpreter() -> dict[str, Any]:
     """What the native half needs to know of this Python."""
+    name = sys.implementation.name
     return {
         "version": sys.version,
         "executable": sys.executable or None,
-        "implementation": platform.python_implementation(),
+        "implementation": _IMPLEMENTATIONS.get(name, name),
         "sys_path": [entry for entry in sys.path if isinstance(entry, str) and entry],
     }
 
@@ -97,15 +112,16 @@ def progress(items: Iterable[Any], total: int | None, done: int) -> Iterator[Any
         return
     start = shown = time.monotonic()
     drawn = False
-    for count, item in enumerate(items):
-        now = time.monotonic()
-        if now - start > _BAR_AFTER and now - shown > _BAR_EVERY:
-            _draw(count, total, done, now - start)
-            shown, drawn = now, True
-        yield item
-    if drawn:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+    try:
+        for count, item in enumerate(items):
+            now = time.monotonic()
+            if now - start > _BAR_AFTER and now - shown > _BAR_EVERY:
+                _draw(count, total, done, now - start)
+                shown, drawn = now, True
+            yield item
+    finally:
+        if drawn:
+            _put("\r\x1b[K")
 
 
 def _draw(count: int, total: int | None, done: int, elapsed: float) -> None:
@@ -115,18 +131,20 @@ def _draw(count: int, total: int | None, done: int, elapsed: float) -> None:
         text += f" of {done + total}"
         if rate > 0:
             text += f", {_duration((total - count) / rate)} left"
-    sys.stderr.write(f"\r\x1b[K{text}, {rate:.1f}/s")
-    sys.stderr.flush()
+    _put(f"\r\x1b[K{text}, {rate:.1f}/s")
+
+
+def _put(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except Exception:  # noqa: BLE001 - talk must never harm the run
+        pass
 
 
 def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(max(int(seconds), 0), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def main_thread() -> bool:
-    """Whether this is the interpreter's main thread."""
-    return threading.current_thread() is threading.main_thread()

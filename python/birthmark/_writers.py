@@ -2,73 +2,126 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+import os
 
 from . import _native
-from ._talk import progress
+from ._talk import progress, say, talker
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
+    from typing import Any, Protocol
+
+    class _Done(Protocol):
+        @property
+        def path(self) -> os.PathLike[str]: ...
+        @property
+        def count(self) -> int: ...
+        def done(self, key: str) -> list[str]: ...
+
+
+def say_nan(path: str | os.PathLike[str], count: int, places: list[str]) -> None:
+    """Say once of a file that it has values that JSON has no number for."""
+    talk = talker()
+    if count and talk is not None:
+        values = "1 value is" if count == 1 else f"{count} values are"
+        talk(
+            f"birthmark: {os.path.basename(path)}: {values} NaN or infinite "
+            f"(first: {', '.join(places[:3])})"
+        )
 
 
 def _identity(key: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
     if callable(key):
         return key
-    return lambda item: item[key]
+    return lambda item: item[key] if hasattr(item, "__getitem__") else getattr(item, key)
 
 
 def _hashable(value: Any) -> Any:
     """A value as it comes back from JSON, fit for a set."""
-    if isinstance(value, (str, bytes)) or value is None:
-        return value
-    return _native._encode(value)
+    return value if type(value) is str else _native._encode(value)
 
 
-class _Todo:
-    """Mixin: which items are not yet in the file."""
+def _todo(
+    writer: _Done, items: Iterable[Any], key: str | Callable[[Any], Any]
+) -> Iterator[Any]:
+    import json
+
+    name = key if isinstance(key, str) else "id"
+    texts = writer.done(name)
+    done: dict[Any, int] = {}
+    for text in texts:
+        value = _hashable(json.loads(text))
+        done[value] = done.get(value, 0) + 1
+    talk = talker()
+    if not texts and writer.count and talk is not None:
+        talk(
+            f"birthmark: {os.path.basename(writer.path)}: none of its {writer.count} records has "
+            f"`{name}`, so all items are still to do"
+        )
+    identity = _identity(key)
+
+    def left() -> Iterator[Any]:
+        for item in items:
+            value = _hashable(identity(item))
+            if done.get(value, 0) > 0:
+                done[value] -= 1
+            else:
+                yield item
+
+    total = max(len(items) - len(texts), 0) if hasattr(items, "__len__") else None
+    return progress(left(), total, len(texts))
+
+
+def _one_line(error: BaseException) -> str:
+    from ._session import one_line
+
+    return one_line(error)
+
+
+class JsonlWriter(_native.Records):
+    """A JSONL artifact being written: every record is born with its birthmark.
+
+    Made by :meth:`Session.jsonl`. Use it in a ``with`` block, or call :meth:`close`.
+    When :meth:`write` returns, the record survives the death of the process. Threads may
+    share a writer: each record is one line.
+    """
+
+    def __init__(self, opened: _native.Records) -> None:
+        self._said_nan = False
 
     def todo(self, items: Iterable[Any], key: str | Callable[[Any], Any] = "id") -> Iterator[Any]:
         """Yield the items that are not yet in the file, in order.
 
         An item is there when a record has the same value under ``key``. Of items that
-        share a value, as many are left out as there are records with it.
+        share a value, as many are left out as there are records with it. On a terminal a
+        line of progress is drawn once it takes over a second.
 
         Args:
-            items: What is to be done.
+            items: What is to be done: dicts, or objects with an attribute ``key``.
             key: The name under which both item and record hold the item's identity; or a
                 function of the item, whose value stands in the record under ``"id"``.
 
         Raises:
             KeyError: If an item has no ``key``.
         """
-        name = key if isinstance(key, str) else "id"
-        done: dict[Any, int] = {}
-        for text in self.done(name):  # type: ignore[attr-defined]
-            value = _hashable(json.loads(text))
-            done[value] = done.get(value, 0) + 1
-        there = sum(done.values())
-        identity = _identity(key)
+        return _todo(self, items, key)
 
-        def left() -> Iterator[Any]:
-            for item in items:
-                value = _hashable(identity(item))
-                if done.get(value, 0) > 0:
-                    done[value] -= 1
-                else:
-                    yield item
+    def close(self, error: str | None = None) -> None:
+        """Close the file and record its size, records and digests. Twice does nothing.
 
-        total = len(items) - there if hasattr(items, "__len__") else None  # type: ignore[arg-type]
-        return progress(left(), total, there)
+        Args:
+            error: What stopped the writing, if something did.
 
-
-class JsonlWriter(_native.Records, _Todo):
-    """A JSONL artifact being written: every record is born with its birthmark.
-
-    Made by :meth:`Session.jsonl`. Use it in a ``with`` block, or call :meth:`close`.
-    When :meth:`write` returns, the record survives the death of the process.
-    """
+        Raises:
+            StoreError: If it cannot be recorded. Every record is in the file all the same, and
+                closing may be tried again.
+        """
+        super().close(error)
+        if not self._said_nan:
+            self._said_nan = True
+            say_nan(self.path, self.nan_count, self.nan_paths)
 
     def __enter__(self) -> JsonlWriter:
         return self
@@ -79,28 +132,19 @@ class JsonlWriter(_native.Records, _Todo):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close(None if error is None else f"{type(error).__name__}: {error}")
-
-    def close(self, error: str | None = None) -> None:
-        """Close the file and record its size, records and digests. Twice does nothing."""
-        super().close(error)
-        if self.nan_count and not getattr(self, "_said_nan", False):
-            self._said_nan = True
-            from ._talk import talker
-
-            say = talker()
-            if say is not None:
-                places = ", ".join(self.nan_paths[:3])
-                say(
-                    f"birthmark: {self.path.name}: {self.nan_count} values are NaN or infinite "
-                    f"(first: {places}); written as Python spells them"
-                )
+        if error is None:
+            self.close()
+            return
+        try:
+            self.close(_one_line(error))
+        except Exception as other:  # noqa: BLE001 - the script's own error comes first
+            say(f"birthmark: cannot record the end of {self.path}: {_one_line(other)}")
 
     def __repr__(self) -> str:
         return f"<JsonlWriter {self.path} {self.count} records>"
 
 
-class Report(_native.Report, _Todo):
+class Report(_native.Report):
     """An evaluation report made item by item.
 
     Made by :meth:`Session.report` without a finished dict. Each item is on disk, in
@@ -115,16 +159,40 @@ class Report(_native.Report, _Todo):
     summary: dict[str, Any]
     fields: dict[str, Any]
 
-    def __new__(cls, opened: _native.Report) -> Report:
-        self = super().__new__(cls, opened)
+    def __init__(self, opened: _native.Report) -> None:
         self.summary = {}
         self.fields = {}
-        return self
+        self._said_nan = False
 
     @property
     def results(self) -> list[Any]:
-        """All items that were added, those of an interrupted run included."""
+        """All items that were added, those of an interrupted run included.
+
+        Read from the disk each time. Empty once the report is put together.
+        """
+        import json
+
         return [json.loads(text) for text in self.items()]
+
+    def todo(self, items: Iterable[Any], key: str | Callable[[Any], Any] = "id") -> Iterator[Any]:
+        """Yield the items whose result is not yet there, in order.
+
+        As :meth:`JsonlWriter.todo`, over the items of the report.
+        """
+        return _todo(self, items, key)
+
+    def close(self) -> None:
+        """Put the report together. Twice does nothing.
+
+        Raises:
+            TypeError: If ``summary`` or ``fields`` holds what JSON cannot say. The items stay
+                where they are.
+            StoreError: If it cannot be written; likewise.
+        """
+        self.finish({"summary": self.summary, **self.fields})
+        if not self._said_nan:
+            self._said_nan = True
+            say_nan(self.path, self.nan_count, self.nan_paths)
 
     def __enter__(self) -> Report:
         return self
@@ -139,10 +207,6 @@ class Report(_native.Report, _Todo):
             self.close()
         else:
             self.abandon()
-
-    def close(self) -> None:
-        """Put the report together. Twice does nothing."""
-        self.finish({"summary": self.summary, **self.fields})
 
     def __repr__(self) -> str:
         return f"<Report {self.path} {self.count} items>"

@@ -7,11 +7,12 @@ exception and never False; ``create_artifact_metadata`` puts the reason into ``u
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
-from typing import Any
-
 from . import _native, _talk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
 __all__ = [
     "check_git_dirty",
@@ -54,7 +55,13 @@ def create_artifact_metadata(
         script_name: Name of the script that makes the artifact.
         artifact_type: ``"training_data"``, ``"evaluation"``, ``"model"``, …
         **extra: More fields: params, dataset, models. They win over what stands above.
+
+    Returns:
+        A dict for the artifact's ``metadata``. Outside a repository ``git_commit`` is None, and
+        ``unknown`` says why.
     """
+    from datetime import datetime, timezone
+
     code = _code(status=False)
     unknown: dict[str, str] = {}
     metadata: dict[str, Any] = {
@@ -64,10 +71,11 @@ def create_artifact_metadata(
     if metadata["git_commit"] is None:
         unknown["git_commit"] = code.get("unknown", {}).get("git_commit", "no commit")
     given = {} if provenance is None else provenance
+    reasons = {**getattr(given, "unknown", {}), **(given.get("unknown") or {})}
     for key in _KEYS:
         metadata[key] = given.get(key)
         if metadata[key] is None:
-            unknown[key] = "not given"
+            unknown[key] = str(reasons.get(key, "not given"))
     metadata["script_name"] = script_name
     metadata["artifact_type"] = artifact_type
     metadata.update(extra)
@@ -82,10 +90,15 @@ def create_session_manifest(
 ) -> tuple[dict[str, Any], str]:
     """Create a session-level manifest. Nothing is written.
 
+    Args:
+        planned_artifacts: What is meant to be made, kept word for word.
+
     Returns:
         ``(manifest, session_id)``: the manifest as a dict, to be written by the caller, and
         the id in the form ``YYYYmmdd_HHMMSS`` (UTC).
     """
+    from datetime import datetime, timezone
+
     now = datetime.now(timezone.utc)
     session_id = now.strftime("%Y%m%d_%H%M%S")
     captured = _native.capture(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use birthmark::Error;
-use birthmark_capture::redact::Redactor;
+use birthmark_capture::process;
 use birthmark_core::Fields;
 use birthmark_store::records::Mode;
 use pyo3::exceptions::PyValueError;
@@ -26,6 +26,29 @@ pub(crate) fn fields(value: &Bound<'_, PyDict>) -> PyResult<Fields> {
     serde_json::from_slice(&text)
         .map_err(|source| Error::usage("fields", "cannot take these fields").with_source(source))
         .into_py_result(value.py())
+}
+
+/// The fields that a user gave to an artifact, and why some are null, as the hall takes them:
+/// reserved names are refused, secrets are taken out.
+pub(crate) fn given(
+    py: Python<'_>,
+    value: &Bound<'_, PyDict>,
+    reasons: &Bound<'_, PyDict>,
+    fill: impl FnOnce(&mut Fields) -> birthmark::error::Result<()> + Send,
+) -> PyResult<Fields> {
+    let mut given = fields(value)?;
+    birthmark::session::refuse_reserved(&given).into_py_result(py)?;
+    py.detach(|| fill(&mut given)).into_py_result(py)?;
+    for (name, reason) in &fields(reasons)? {
+        let reason = reason.as_str().unwrap_or_default();
+        birthmark_core::birthmark::note_unknown(&mut given, name, reason);
+    }
+    let mut value = Value::Object(given);
+    process::redactor().json(&mut value);
+    match value {
+        Value::Object(given) => Ok(given),
+        _ => Ok(Fields::new()),
+    }
 }
 
 /// Core fields as a Python dict, through `json.loads`, so that numbers are Python's.
@@ -51,21 +74,26 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The fields of one record, each as JSON text.
+/// The fields of one record, each as JSON text. Used again for every record.
 #[derive(Default)]
 pub(crate) struct RecordFields {
     texts: Vec<u8>,
+    /// Each name, and where its text ends. Only the first `len` are of this record.
     names: Vec<(String, usize)>,
+    len: usize,
     /// Why some of them are null.
     pub(crate) reasons: Vec<(String, String)>,
 }
+
+/// Fields of one record that are listed without an allocation.
+const FEW: usize = 8;
 
 impl RecordFields {
     /// Takes the keyword arguments of a `write`. What is NaN becomes null, with its reason; text is
     /// redacted.
     pub(crate) fn take(&mut self, given: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
         self.texts.clear();
-        self.names.clear();
+        self.len = 0;
         self.reasons.clear();
         let Some(given) = given else { return Ok(()) };
         let options = Options {
@@ -74,41 +102,75 @@ impl RecordFields {
             root: "field",
         };
         for (name, value) in given {
-            let name = name.cast_into::<PyString>()?.to_string();
+            let name = name.cast_into::<PyString>()?;
             let start = self.texts.len();
             let seen = encode::encode_value(&value, &options, &mut self.texts)?;
+            self.push(&name.to_cow()?);
             if seen.nan_count > 0 {
-                self.reasons
-                    .push((name.clone(), "it was NaN or infinite".to_owned()));
+                self.explain();
             }
             if matches!(self.texts.get(start), Some(b'"' | b'{' | b'[')) {
-                self.redact(&name, start);
+                self.redact(start);
             }
-            self.names.push((name, self.texts.len()));
         }
         Ok(())
     }
 
-    fn redact(&mut self, name: &str, start: usize) {
+    /// Takes the next name for the text at the end.
+    fn push(&mut self, name: &str) {
+        let end = self.texts.len();
+        match self.names.get_mut(self.len) {
+            Some((known, old)) => {
+                if known != name {
+                    name.clone_into(known);
+                }
+                *old = end;
+            }
+            None => self.names.push((name.to_owned(), end)),
+        }
+        self.len += 1;
+    }
+
+    /// The last field is null, or holds a null, since it was no number.
+    fn explain(&mut self) {
+        if let Some((name, _)) = self.names.get(self.len - 1) {
+            let reason = "it was NaN or infinite".to_owned();
+            self.reasons.push((name.clone(), reason));
+        }
+    }
+
+    /// Takes secrets out of the last field.
+    fn redact(&mut self, start: usize) {
+        let Some((name, end)) = self.names.get_mut(self.len - 1) else {
+            return;
+        };
         if let Ok(value) = serde_json::from_slice::<Value>(&self.texts[start..]) {
-            let mut named = Value::Object(Fields::from_iter([(name.to_owned(), value.clone())]));
-            Redactor::default().json(&mut named);
-            if named[name] != value {
+            let mut named = Value::Object(Fields::from_iter([(name.clone(), value.clone())]));
+            process::redactor().json(&mut named);
+            if named[name.as_str()] != value {
                 self.texts.truncate(start);
-                self.texts
-                    .extend_from_slice(named[name].to_string().as_bytes());
+                let text = named[name.as_str()].to_string();
+                self.texts.extend_from_slice(text.as_bytes());
+                *end = self.texts.len();
             }
         }
     }
 
-    /// Names and texts.
-    pub(crate) fn list(&self) -> Vec<(&str, &[u8])> {
+    /// Hands names and texts to `use_them`.
+    pub(crate) fn with_list<T>(&self, use_them: impl FnOnce(&[(&str, &[u8])]) -> T) -> T {
         let mut start = 0;
-        let mut list = Vec::with_capacity(self.names.len());
-        for (name, end) in &self.names {
-            list.push((name.as_str(), &self.texts[start..*end]));
+        let fields = self.names[..self.len].iter().map(|(name, end)| {
+            let text = &self.texts[start..*end];
             start = *end;
+            (name.as_str(), text)
+        });
+        if self.len > FEW {
+            return use_them(&fields.collect::<Vec<_>>());
         }
-        list
+        let mut few: [(&str, &[u8]); FEW] = [("", b""); FEW];
+        few.iter_mut()
+            .zip(fields)
+            .for_each(|(place, field)| *place = field);
+        use_them(&few[..self.len])
     }
 }

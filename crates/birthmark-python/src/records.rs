@@ -127,12 +127,13 @@ impl Records {
     /// Adds to what the journal will say of the writing.
     fn close(&self, py: Python<'_>, error: Option<String>) -> PyResult<()> {
         let count = self.nan_count();
-        if count > 0 {
-            self.inner.note("nan_count", count.into());
-        }
-        py.detach(|| self.inner.close(error.as_deref()))
-            .into_py_result(py)?;
-        Ok(())
+        py.detach(|| {
+            if count > 0 {
+                self.inner.note("nan_count", count.into());
+            }
+            self.inner.close(error.as_deref())
+        })
+        .into_py_result(py)
     }
 }
 
@@ -159,9 +160,17 @@ impl Records {
         let seen = encode::encode_record(record, &self.options, &mut buffers.record)?;
         buffers.fields.take(fields)?;
         buffers.saw(seen);
-        let (text, list) = (&buffers.record, buffers.fields.list());
-        py.detach(|| self.inner.append(text, &list, &buffers.fields.reasons))
-            .into_py_result(py)
+        let (text, reasons) = (&buffers.record, &buffers.fields.reasons);
+        buffers.fields.with_list(|list| {
+            // Other threads may run meanwhile only where the write can take long: getting
+            // the interpreter back from a busy thread costs milliseconds, a small write a
+            // thousandth of that.
+            let result = match self.inner.try_append(text, list, reasons) {
+                Some(result) => result,
+                None => py.detach(|| self.inner.append(text, list, reasons)),
+            };
+            result.into_py_result(py)
+        })
     }
 
     fn write_batches(
@@ -176,7 +185,17 @@ impl Records {
         let mut ends = vec![0];
         buffers.record.clear();
         for record in records {
-            let seen = encode::encode_record(&record?, &self.options, &mut buffers.record)?;
+            // What came before an error was paid for: it is written first.
+            let next = record.and_then(|record| {
+                encode::encode_record(&record, &self.options, &mut buffers.record)
+            });
+            let seen = match next {
+                Ok(seen) => seen,
+                Err(error) => {
+                    self.flush(py, buffers, &mut ends)?;
+                    return Err(error);
+                }
+            };
             buffers.saw(seen);
             ends.push(buffers.record.len());
             if buffers.record.len() >= BATCH_BYTES {
@@ -187,12 +206,17 @@ impl Records {
     }
 
     fn flush(&self, py: Python<'_>, buffers: &mut Buffers, ends: &mut Vec<usize>) -> PyResult<u64> {
+        if ends.len() < 2 {
+            return Ok(0);
+        }
         let texts: Vec<&[u8]> = ends
             .windows(2)
             .map(|ends| &buffers.record[ends[0]..ends[1]])
             .collect();
-        let list = buffers.fields.list();
-        py.detach(|| self.inner.append_all(&texts, &list))
+        let reasons = &buffers.fields.reasons;
+        buffers
+            .fields
+            .with_list(|list| py.detach(|| self.inner.append_all(&texts, list, reasons)))
             .into_py_result(py)?;
         let written = texts.len() as u64;
         buffers.record.clear();

@@ -1,11 +1,11 @@
 //! The class behind a report that is made item by item.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::convert::RecordFields;
 use crate::encode::{self, NanMode, Options};
 use crate::error::IntoPyResult;
 
@@ -14,6 +14,14 @@ use crate::error::IntoPyResult;
 pub(crate) struct Report {
     inner: birthmark::report::Report,
     ensure_ascii: bool,
+    nan: Mutex<NanSeen>,
+}
+
+/// What was NaN or infinite so far.
+#[derive(Default)]
+struct NanSeen {
+    count: usize,
+    paths: Vec<String>,
 }
 
 impl Report {
@@ -21,7 +29,12 @@ impl Report {
         Self {
             inner,
             ensure_ascii,
+            nan: Mutex::default(),
         }
+    }
+
+    fn nan(&self) -> MutexGuard<'_, NanSeen> {
+        self.nan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn spell(&self, value: &Bound<'_, PyAny>, root: &'static str) -> PyResult<Vec<u8>> {
@@ -31,7 +44,13 @@ impl Report {
             root,
         };
         let mut text = Vec::new();
-        encode::encode_record(value, &options, &mut text)?;
+        let seen = encode::encode_record(value, &options, &mut text)?;
+        if seen.nan_count > 0 {
+            let mut nan = self.nan();
+            nan.count += seen.nan_count;
+            nan.paths.extend(seen.nan_paths);
+            nan.paths.truncate(3);
+        }
         Ok(text)
     }
 }
@@ -56,19 +75,23 @@ impl Report {
         self.inner.count()
     }
 
+    /// Values that were NaN or infinite so far.
+    #[getter]
+    fn nan_count(&self) -> usize {
+        self.nan().count
+    }
+
+    /// Where the first of them stood.
+    #[getter]
+    fn nan_paths(&self) -> Vec<String> {
+        self.nan().paths.clone()
+    }
+
     /// Adds one item.
-    #[pyo3(signature = (item, /, **fields))]
-    fn add(
-        &self,
-        py: Python<'_>,
-        item: &Bound<'_, PyAny>,
-        fields: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()> {
+    #[pyo3(signature = (item, /))]
+    fn add(&self, py: Python<'_>, item: &Bound<'_, PyAny>) -> PyResult<()> {
         let text = self.spell(item, "item")?;
-        let mut own = RecordFields::default();
-        own.take(fields)?;
-        py.detach(|| self.inner.add(&text, &own.list()))
-            .into_py_result(py)
+        py.detach(|| self.inner.add(&text)).into_py_result(py)
     }
 
     /// The JSON texts of a key's values in the items that are there.

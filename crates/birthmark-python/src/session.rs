@@ -11,7 +11,6 @@ use birthmark_core::event::{OpenedBy, Outcome};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use serde_json::Value;
 
 use crate::convert;
 use crate::encode::{self, NanMode, Options};
@@ -28,7 +27,7 @@ pub(crate) struct Session {
 
 /// Begins a session, or joins the one that this process belongs to.
 #[pyfunction]
-#[pyo3(signature = (*, anchor, script, argv, interpreter, runtime, planned, given, on_dirty, talk))]
+#[pyo3(signature = (*, anchor, script, argv, interpreter, runtime, planned, given, reasons, on_dirty, talk))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
 pub(crate) fn begin(
     py: Python<'_>,
@@ -39,6 +38,7 @@ pub(crate) fn begin(
     runtime: &Bound<'_, PyDict>,
     planned: Vec<String>,
     given: &Bound<'_, PyDict>,
+    reasons: &Bound<'_, PyDict>,
     on_dirty: Option<&str>,
     talk: Option<Py<PyAny>>,
 ) -> PyResult<Session> {
@@ -49,6 +49,7 @@ pub(crate) fn begin(
     options.runtime = convert::fields(runtime)?;
     options.planned = planned;
     options.given = convert::fields(given)?;
+    options.reasons = convert::fields(reasons)?;
     options.on_dirty = on_dirty
         .map(birthmark::project::on_dirty)
         .transpose()
@@ -125,9 +126,12 @@ impl Session {
         py: Python<'py>,
         artifact_type: &str,
         given: &Bound<'py, PyDict>,
+        reasons: &Bound<'py, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let given = convert::fields(given)?;
-        let fields = py.detach(|| self.inner.birthmark(artifact_type, &given));
+        let given = self.filled(py, given, reasons)?;
+        let fields = py
+            .detach(|| self.inner.checked_birthmark(artifact_type, &given))
+            .into_py_result(py)?;
         convert::to_python(py, fields)
     }
 
@@ -137,7 +141,7 @@ impl Session {
     }
 
     /// Opens a JSONL artifact: the state behind `JsonlWriter`.
-    #[pyo3(signature = (path, *, mode, artifact_type, given, all_fields, ensure_ascii, nan))]
+    #[pyo3(signature = (path, *, mode, artifact_type, given, reasons, all_fields, ensure_ascii, nan))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
     fn open_records(
         &self,
@@ -146,6 +150,7 @@ impl Session {
         mode: &str,
         artifact_type: String,
         given: &Bound<'_, PyDict>,
+        reasons: &Bound<'_, PyDict>,
         all_fields: bool,
         ensure_ascii: bool,
         nan: &str,
@@ -153,7 +158,7 @@ impl Session {
         let options = RecordsOptions {
             mode: convert::mode(mode)?,
             artifact_type,
-            given: self.filled(py, given)?,
+            given: self.filled(py, given, reasons)?,
             all_fields,
         };
         let spelling = Options {
@@ -169,7 +174,7 @@ impl Session {
     }
 
     /// Begins a report that is made item by item.
-    #[pyo3(signature = (path, *, mode, artifact_type, given, ensure_ascii))]
+    #[pyo3(signature = (path, *, mode, artifact_type, given, reasons, ensure_ascii))]
     fn begin_report(
         &self,
         py: Python<'_>,
@@ -177,12 +182,13 @@ impl Session {
         mode: &str,
         artifact_type: String,
         given: &Bound<'_, PyDict>,
+        reasons: &Bound<'_, PyDict>,
         ensure_ascii: bool,
     ) -> PyResult<Report> {
         let options = ReportOptions {
             mode: convert::mode(mode)?,
             artifact_type,
-            given: self.filled(py, given)?,
+            given: self.filled(py, given, reasons)?,
         };
         let path = convert::absolute(&path);
         let inner = py
@@ -192,7 +198,7 @@ impl Session {
     }
 
     /// Writes a finished report.
-    #[pyo3(signature = (path, body, *, mode, artifact_type, given, ensure_ascii))]
+    #[pyo3(signature = (path, body, *, mode, artifact_type, given, reasons, ensure_ascii))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
     fn write_report(
         &self,
@@ -202,12 +208,13 @@ impl Session {
         mode: &str,
         artifact_type: String,
         given: &Bound<'_, PyDict>,
+        reasons: &Bound<'_, PyDict>,
         ensure_ascii: bool,
-    ) -> PyResult<usize> {
+    ) -> PyResult<(usize, Vec<String>)> {
         let options = ReportOptions {
             mode: convert::mode(mode)?,
             artifact_type,
-            given: self.filled(py, given)?,
+            given: self.filled(py, given, reasons)?,
         };
         let spelling = Options {
             ensure_ascii,
@@ -219,7 +226,7 @@ impl Session {
         let path = convert::absolute(&path);
         py.detach(|| self.inner.report(&path, &text, &options))
             .into_py_result(py)?;
-        Ok(seen.nan_count)
+        Ok((seen.nan_count, seen.nan_paths))
     }
 
     /// Adds a file or folder that is finished.
@@ -229,8 +236,9 @@ impl Session {
         path: PathBuf,
         artifact_type: &str,
         given: &Bound<'_, PyDict>,
+        reasons: &Bound<'_, PyDict>,
     ) -> PyResult<Option<PathBuf>> {
-        let given = self.filled(py, given)?;
+        let given = self.filled(py, given, reasons)?;
         let path = convert::absolute(&path);
         py.detach(|| self.inner.add(&path, artifact_type, &given))
             .into_py_result(py)
@@ -242,10 +250,12 @@ impl Session {
         py: Python<'py>,
         what: &str,
         role: Option<&str>,
+        more: &Bound<'py, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let more = convert::fields(more)?;
         let folder = convert::absolute(".".as_ref());
         let input = py
-            .detach(|| self.inner.use_input(what, role, &folder))
+            .detach(|| self.inner.use_input(what, role, &folder, more))
             .into_py_result(py)?;
         convert::to_python(py, input)
     }
@@ -258,7 +268,13 @@ impl Session {
     }
 
     /// Ends the run of this process, and the session if it was begun here.
-    fn end(&self, py: Python<'_>, outcome: &str, error: Option<String>) -> PyResult<()> {
+    fn end(
+        &self,
+        py: Python<'_>,
+        outcome: &str,
+        error: Option<String>,
+        exit_code: Option<i32>,
+    ) -> PyResult<()> {
         let outcome = match outcome {
             "completed" => Outcome::Completed,
             "failed" => Outcome::Failed,
@@ -267,6 +283,7 @@ impl Session {
         };
         let end = RunEnd {
             error,
+            exit_code,
             ..RunEnd::plain(outcome)
         };
         py.detach(|| self.inner.end(end)).into_py_result(py)
@@ -280,17 +297,12 @@ impl Session {
         &self,
         py: Python<'_>,
         given: &Bound<'_, PyDict>,
+        reasons: &Bound<'_, PyDict>,
     ) -> PyResult<birthmark_core::Fields> {
-        let mut fields = convert::fields(given)?;
         let folder = convert::absolute(".".as_ref());
         let project = self.inner.project();
-        py.detach(|| birthmark::dataset::fill(project, &mut fields, &folder))
-            .into_py_result(py)?;
-        let mut value = Value::Object(fields);
-        birthmark_capture::redact::Redactor::default().json(&mut value);
-        match value {
-            Value::Object(fields) => Ok(fields),
-            _ => Ok(birthmark_core::Fields::new()),
-        }
+        convert::given(py, given, reasons, |fields| {
+            birthmark::dataset::fill(project, fields, &folder)
+        })
     }
 }

@@ -4,7 +4,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use birthmark_core::birthmark::{self, Fields};
+use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{ArtifactRemoved, ArtifactSealed, ArtifactUsed};
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_core::{Finding, digest::Digest};
@@ -23,7 +23,7 @@ impl Session {
     /// which do nothing.
     pub fn add(&self, path: &Path, artifact_type: &str, given: &Fields) -> Result<Option<PathBuf>> {
         self.check_live()?;
-        birthmark::check_all(given)?;
+        crate::template::check_given(given)?;
         if self.rank() > 0 {
             return Ok(None);
         }
@@ -55,11 +55,18 @@ impl Session {
         Ok(Some(place))
     }
 
-    /// Records that something was read: a path, which is digested, or a name.
-    pub fn use_input(&self, what: &str, role: Option<&str>, folder: &Path) -> Result<Fields> {
+    /// Records that something was read: a path, which is digested, or a name, with whatever
+    /// `more` tells which it is.
+    pub fn use_input(
+        &self,
+        what: &str,
+        role: Option<&str>,
+        folder: &Path,
+        more: Fields,
+    ) -> Result<Fields> {
         self.check_live()?;
         let path = folder.join(what);
-        let input = if path.exists() {
+        let mut input = if path.exists() {
             dataset::input(self.project(), &path, role)
         } else {
             let mut entry = Fields::new();
@@ -69,6 +76,7 @@ impl Session {
             entry.insert("name".to_owned(), Value::from(what));
             entry
         };
+        input.extend(more);
         self.record(ArtifactUsed {
             input: input.clone(),
         })?;

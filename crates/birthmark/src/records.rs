@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
-use birthmark_core::birthmark::{self, Fields, Scope};
+use birthmark_core::birthmark::{Fields, Scope};
 use birthmark_core::event::{ArtifactOpened, ArtifactProgress, ArtifactSealed};
 use birthmark_core::json::{self, Placed};
+use birthmark_store::Durability;
 use birthmark_store::atomic::PathContext;
 use birthmark_store::line_sums::LineSums;
 use birthmark_store::records::{Count, Mode, RecordWriter};
@@ -21,6 +22,8 @@ use crate::template::{RecordField, Templates};
 const PROGRESS_BYTES: u64 = 64 << 20;
 /// … or after so long.
 const PROGRESS_TIME: Duration = Duration::from_secs(10);
+/// A record of at most so many bytes is handed to the operating system in no time.
+const SMALL_RECORD: usize = 64 << 10;
 /// The clock is asked once in so many records.
 const CLOCK_EVERY: u64 = 256;
 
@@ -180,20 +183,42 @@ impl Records {
         reasons: &[(String, String)],
     ) -> Result<()> {
         let mut state = self.state()?;
-        let state = &mut *state;
+        self.append_to(&mut state, record, fields, reasons)
+    }
+
+    /// As [`append`](Self::append) where it surely takes no time: the record is small, nobody
+    /// else is writing, and nothing has to be synced. `None`, with nothing done, elsewhere.
+    pub fn try_append(
+        &self,
+        record: &[u8],
+        fields: &[RecordField<'_>],
+        reasons: &[(String, String)],
+    ) -> Option<Result<()>> {
+        if record.len() > SMALL_RECORD || self.shared.session.durability() != Durability::Process {
+            return None;
+        }
+        let mut state = match self.shared.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(self.append_to(&mut state, record, fields, reasons))
+    }
+
+    fn append_to(
+        &self,
+        state: &mut State,
+        record: &[u8],
+        fields: &[RecordField<'_>],
+        reasons: &[(String, String)],
+    ) -> Result<()> {
         let Some(writer) = state.writer.as_mut() else {
             return Err(self.closed());
         };
         state.birthmark.clear();
-        if reasons.is_empty() {
-            state
-                .templates
-                .render(&mut state.birthmark, now(), fields)?;
-        } else {
-            state
-                .templates
-                .render_with_reasons(&mut state.birthmark, now(), fields, reasons)?;
-        }
+        state
+            .templates
+            .render(&mut state.birthmark, now(), fields, reasons)?;
         let placed = writer.append(record, Some(&state.birthmark))?;
         self.wrote(state, &[placed]);
         Ok(())
@@ -237,7 +262,12 @@ impl Records {
 
     /// Appends many records by one write: all of them or, after a failure, none. The fields
     /// are shared by all of them.
-    pub fn append_all(&self, records: &[&[u8]], fields: &[RecordField<'_>]) -> Result<()> {
+    pub fn append_all(
+        &self,
+        records: &[&[u8]],
+        fields: &[RecordField<'_>],
+        reasons: &[(String, String)],
+    ) -> Result<()> {
         let mut state = self.state()?;
         let state = &mut *state;
         let Some(writer) = state.writer.as_mut() else {
@@ -246,7 +276,7 @@ impl Records {
         let mut marks = Vec::new();
         let mut ends = vec![0];
         for _ in records {
-            state.templates.render(&mut marks, now(), fields)?;
+            state.templates.render(&mut marks, now(), fields, reasons)?;
             ends.push(marks.len());
         }
         let stamped = records
@@ -262,7 +292,9 @@ impl Records {
         let file = &self.shared.file;
         let how = match placed {
             Placed::Merged => "it is kept, ours is merged into it",
-            Placed::Kept => "no place is left for a birthmark; such a record is written without one",
+            Placed::Kept => {
+                "no place is left for a birthmark; such a record is written without one"
+            }
             _ => "it is kept, ours is under `birthmark`",
         };
         self.shared.session.say(&format!(

@@ -4,12 +4,13 @@
 //! Item by item, the items stand in `<name>.part.jsonl`, each with its birthmark. At
 //! the close they are put together under `results`, the report gets its name in one
 //! rename, and the part goes. While the report is not there, its part is gone on
-//! with, in any mode.
+//! with, in any mode. Where both are there, mode "w" goes on only with a part that is
+//! newer than the report: the items of a run that died writing it anew.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use birthmark_core::birthmark::{self, Fields};
 use birthmark_core::event::ArtifactSealed;
@@ -22,7 +23,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::session::{CloseWithSession, Session, lock, now};
-use crate::template::{RecordField, Templates};
+use crate::template::Templates;
 
 /// How a report is to be written.
 #[derive(Debug, Clone)]
@@ -46,6 +47,8 @@ struct Shared {
     path: PathBuf,
     part: PathBuf,
     options: ReportOptions,
+    /// Beside the state, so that asking for it never waits for a writing thread.
+    count: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -59,7 +62,7 @@ impl Session {
     /// Writes a finished report: `body` is a JSON object as the door spelled it.
     pub fn report(&self, path: &Path, body: &[u8], options: &ReportOptions) -> Result<()> {
         self.check_live()?;
-        birthmark::check_all(&options.given)?;
+        crate::template::check_given(&options.given)?;
         check_place(path, options.mode)?;
         seal(self, path, options, body)
     }
@@ -67,12 +70,13 @@ impl Session {
     /// Begins a report that is made item by item, or goes on with its part.
     pub fn begin_report(&self, path: &Path, options: ReportOptions) -> Result<Report> {
         self.check_live()?;
-        birthmark::check_all(&options.given)?;
+        crate::template::check_given(&options.given)?;
         check_place(path, options.mode)?;
         let mut part = path.as_os_str().to_owned();
         part.push(PART_SUFFIX);
         let part = PathBuf::from(part);
-        let (writer, continued) = RecordWriter::open(&part, Mode::GoOn, self.durability())?;
+        let mode = part_mode(path, &part, options.mode)?;
+        let (writer, continued) = RecordWriter::open(&part, mode, self.durability())?;
         if continued.records > 0 {
             let kept = crate::talk::count(continued.records, "item");
             let name = self.project().stored_path(&part);
@@ -89,6 +93,7 @@ impl Session {
             path: path.to_owned(),
             part,
             options,
+            count: AtomicU64::new(continued.records),
             state: Mutex::new(state),
         });
         let weak: std::sync::Weak<Shared> = Arc::downgrade(&shared);
@@ -107,6 +112,51 @@ fn check_place(path: &Path, mode: Mode) -> Result<()> {
     Ok(atomic::create_folder(atomic::folder_of(path))?)
 }
 
+/// How the part is opened: gone on with, unless the report is there and is to be made anew. In
+/// mode "a" the results of a report that is there become its part.
+fn part_mode(path: &Path, part: &Path, mode: Mode) -> Result<Mode> {
+    let Ok(report) = path.metadata() else {
+        return Ok(Mode::GoOn);
+    };
+    let begun = part.metadata().ok();
+    match (mode, begun) {
+        (Mode::GoOn, None) => take_up(path, part).map(|()| Mode::GoOn),
+        (Mode::Anew, Some(begun)) if begun.modified().ok() <= report.modified().ok() => {
+            Ok(Mode::Anew)
+        }
+        _ => Ok(Mode::GoOn),
+    }
+}
+
+/// Writes the results of a report as its part, all or nothing.
+fn take_up(path: &Path, part: &Path) -> Result<()> {
+    const LIMIT: u64 = 4 << 30;
+    let report = atomic::read_limited(path, LIMIT)?;
+    let report = json::without_bom(&report);
+    let results = json::get(report, &["results"]).unwrap_or(b"[]");
+    let mut lines = Vec::with_capacity(results.len());
+    for item in json::elements(results) {
+        push_on_one_line(&mut lines, item.of(results));
+        lines.push(b'\n');
+    }
+    Ok(atomic::replace(part, &lines, Durability::Process)?)
+}
+
+/// A JSON text without its line ends and indents: raw ones stand only between its tokens.
+fn push_on_one_line(out: &mut Vec<u8>, text: &[u8]) {
+    for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        let line = if number == 0 {
+            line
+        } else {
+            line.trim_ascii_start()
+        };
+        out.extend_from_slice(line.trim_ascii_end());
+        if line.ends_with(b",") {
+            out.push(b' ');
+        }
+    }
+}
+
 impl Report {
     /// The report's file.
     pub fn path(&self) -> &Path {
@@ -120,40 +170,42 @@ impl Report {
 
     /// Items so far.
     pub fn count(&self) -> u64 {
-        lock(&self.shared.state)
-            .writer
-            .as_ref()
-            .map_or(0, RecordWriter::records)
+        self.shared.count.load(Ordering::Relaxed)
     }
 
     /// Adds one item: a JSON object as the door spelled it. When this returns it
     /// survives the death of the process.
-    pub fn add(&self, item: &[u8], fields: &[RecordField<'_>]) -> Result<()> {
+    pub fn add(&self, item: &[u8]) -> Result<()> {
+        self.shared.session.check_owner()?;
         let mut state = lock(&self.shared.state);
         let state = &mut *state;
         let Some(writer) = state.writer.as_mut() else {
             let path = self.shared.path.display();
-            return Err(Error::usage(
-                "file-closed",
-                format!("report `{path}` is closed"),
-            ));
+            return Err(
+                Error::usage("file-closed", format!("report `{path}` is closed"))
+                    .with_hint("begin it again with mode=\"a\""),
+            );
         };
         state.birthmark.clear();
         state
             .templates
-            .render(&mut state.birthmark, now(), fields)?;
+            .render(&mut state.birthmark, now(), &[], &[])?;
         writer.append(item, Some(&state.birthmark))?;
+        self.shared.count.store(writer.records(), Ordering::Relaxed);
         Ok(())
     }
 
     /// Puts the report together: `head` is a JSON object with what stands beside the
-    /// results (the summary first). The part goes when the report is there.
+    /// results (the summary first). The part goes when the report is there; after a failure
+    /// it stays, and finishing may be tried again.
     pub fn finish(&self, head: &[u8]) -> Result<()> {
-        let mut state = lock(&self.shared.state);
-        let Some(writer) = state.writer.take() else {
+        if self.shared.session.is_fork() {
             return Ok(());
-        };
-        drop(writer);
+        }
+        let mut state = lock(&self.shared.state);
+        if state.writer.is_none() {
+            return Ok(());
+        }
         let body = self.assemble(head)?;
         seal(
             &self.shared.session,
@@ -161,6 +213,7 @@ impl Report {
             &self.shared.options,
             &body,
         )?;
+        state.writer = None;
         std::fs::remove_file(&self.shared.part).at("remove", &self.shared.part)?;
         Ok(())
     }
@@ -210,7 +263,12 @@ impl Report {
 
 impl Shared {
     fn leave(&self) {
-        if let Some(writer) = lock(&self.state).writer.take() {
+        if self.session.is_fork() {
+            return;
+        }
+        // Not said under the lock: who says something may wait for another thread.
+        let writer = lock(&self.state).writer.take();
+        if let Some(writer) = writer {
             let kept = crate::talk::count(writer.records(), "item");
             let name = self.session.project().stored_path(&self.part);
             self.session.say(&format!(
@@ -290,7 +348,6 @@ fn items_note(items: u64) -> Fields {
 }
 
 fn result_count(content: &[u8]) -> u64 {
-    let results = json::get(content, &["results"])
-        .and_then(|raw| serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(raw).ok());
-    results.map_or(0, |items| items.len() as u64)
+    let results = json::get(content, &["results"]).unwrap_or_default();
+    json::elements(results).count() as u64
 }

@@ -44,7 +44,7 @@ mod looker;
 mod shell;
 
 pub(crate) use begin::status_options;
-pub use begin::{Begin, begin};
+pub use begin::{Begin, begin, refuse_reserved};
 pub use shell::{end_from_shell, start_from_shell};
 
 /// How long a birthmark waits for the code to be known: the limit of the look, and a little.
@@ -71,6 +71,8 @@ struct Inner {
     script: Option<PathBuf>,
     anchor: PathBuf,
     talk: Option<Talk>,
+    /// Whether it says how it begins and ends: rank 0 does, and the one that started others.
+    speaks: bool,
     journal: Mutex<JournalWriter>,
     code: Mutex<Option<Arc<CodeSeen>>>,
     code_known: Condvar,
@@ -212,6 +214,12 @@ impl Session {
         birthmark::compose([&base], Scope::Whole)
     }
 
+    /// As [`birthmark`](Self::birthmark), with what was given checked.
+    pub fn checked_birthmark(&self, artifact_type: &str, given: &Fields) -> Result<Fields> {
+        crate::template::check_given(given)?;
+        Ok(self.birthmark(artifact_type, given))
+    }
+
     /// What a birthmark made here and now would hold.
     pub fn birthmark(&self, artifact_type: &str, given: &Fields) -> Fields {
         self.whole_birthmark(artifact_type, given, now())
@@ -233,6 +241,10 @@ impl Session {
         }
         let _ = write_manifest(&self.inner.project, self.id(), Durability::Process);
         *last = Some(Instant::now());
+    }
+
+    pub(crate) fn speaks(&self) -> bool {
+        self.inner.speaks
     }
 
     /// Says one line to the person, if there is one.

@@ -70,11 +70,17 @@ pub fn dirty_line(code: &CodeSeen) -> Option<String> {
 /// Artifacts named in one line.
 const NAMED_ARTIFACTS: usize = 3;
 
-/// The lines at the end.
-pub fn closing(session: &Session, run: &birthmark_core::RunId) -> Vec<String> {
+/// The lines at the end of a run: what it made, and `for_all` also what others made in its
+/// session since it began, its children among them.
+pub fn closing(session: &Session, run: &birthmark_core::RunId, for_all: bool) -> Vec<String> {
+    let start = session
+        .runs
+        .iter()
+        .find(|one| one.id == *run)
+        .map(|one| one.start);
     let made: Vec<&Artifact> = session
         .made()
-        .filter(|one| one.run.as_ref() == Some(run))
+        .filter(|one| one.run.as_ref() == Some(run) || (for_all && Some(one.time) >= start))
         .collect();
     let mut lines = Vec::new();
     if let Some(line) = made_line(&made) {
@@ -82,7 +88,10 @@ pub fn closing(session: &Session, run: &birthmark_core::RunId) -> Vec<String> {
     }
     let mut last = planned_phrase(session);
     // What people want to see first: the records, else what was made last.
-    let with_records = made.iter().filter(|one| one.records > Some(0)).max_by_key(|one| one.records);
+    let with_records = made
+        .iter()
+        .filter(|one| one.records > Some(0))
+        .max_by_key(|one| one.records);
     if let Some(artifact) = with_records.or(made.last()) {
         let next = format!("next: birthmark show {}", shell_word(&artifact.file));
         last = if last.is_empty() {

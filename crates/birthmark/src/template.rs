@@ -4,8 +4,6 @@
 //! So it is composed once with a mark at each varying place and cut there; a
 //! record then costs a few copies.
 
-use std::collections::HashMap;
-
 use birthmark_core::birthmark::{self, Fields, Kind, Scope};
 use birthmark_core::timestamp::Timestamp;
 use serde_json::Value;
@@ -21,7 +19,8 @@ pub struct Templates {
     /// All fields but the timestamp and those of single records.
     base: Fields,
     scope: Scope,
-    by_names: HashMap<Vec<String>, Template>,
+    /// By the names of the fields of a record, in their order; the one used last stands first.
+    by_names: Vec<(Vec<String>, Template)>,
 }
 
 /// A composed birthmark, cut at its varying places.
@@ -49,41 +48,48 @@ impl Templates {
         Self {
             base,
             scope,
-            by_names: HashMap::new(),
+            by_names: Vec::new(),
         }
     }
 
-    /// Writes the birthmark of a record made at `time` with `fields` of its own.
+    /// Writes the birthmark of a record made at `time` with `fields` of its own. `reasons` are
+    /// for those that are null because they could not be told.
     pub fn render(
         &mut self,
         out: &mut Vec<u8>,
         time: Timestamp,
         fields: &[RecordField<'_>],
+        reasons: &[(String, String)],
     ) -> Result<()> {
+        if !reasons.is_empty() {
+            return self.render_with_reasons(out, time, fields, reasons);
+        }
         for (name, value) in fields {
             check_text(name, value)?;
         }
         let known = self
             .by_names
-            .keys()
-            .find(|names| same_names(names, fields))
-            .cloned();
-        let names = match known {
-            Some(names) => names,
-            None => self.compose(fields)?,
-        };
-        if let Some(template) = self.by_names.get(&names) {
-            template.fill(out, time, fields);
+            .iter()
+            .position(|(names, _)| same_names(names, fields));
+        match known {
+            Some(0) => {}
+            Some(at) => self.by_names.swap(0, at),
+            None => {
+                let template = self.compose(fields)?;
+                self.by_names.truncate(MOST_TEMPLATES - 1);
+                let names = fields.iter().map(|(name, _)| (*name).to_owned()).collect();
+                self.by_names.insert(0, (names, template));
+            }
         }
-        if self.by_names.len() > MOST_TEMPLATES {
-            self.by_names.clear();
+        if let Some((_, template)) = self.by_names.first() {
+            template.fill(out, time, fields);
         }
         Ok(())
     }
 
-    /// As [`render`](Self::render) for a record some of whose fields could not be told: these
-    /// are null, each with its reason. Composed anew, since such records are rare.
-    pub fn render_with_reasons(
+    /// For a record some of whose fields could not be told: composed anew, since such records are
+    /// rare.
+    fn render_with_reasons(
         &self,
         out: &mut Vec<u8>,
         time: Timestamp,
@@ -99,32 +105,43 @@ impl Templates {
                 serde_json::from_slice(text).map_err(spelling)?,
             );
         }
+        check_reserved(fields)?;
         for (name, reason) in reasons {
             birthmark::note_unknown(&mut own, name, reason);
         }
-        let composed = birthmark::compose([&self.base, &own], self.scope);
+        let mut composed = birthmark::compose([&self.base, &own], self.scope);
+        keep_own(&mut composed, &own);
         out.extend(serde_json::to_vec(&composed).map_err(spelling)?);
         Ok(())
     }
 
-    fn compose(&mut self, fields: &[RecordField<'_>]) -> Result<Vec<String>> {
-        for (name, _) in fields {
-            if birthmark::is_reserved(name) {
-                return Err(birthmark::FieldError::Reserved((*name).to_owned()).into());
-            }
-        }
-        let names: Vec<String> = fields.iter().map(|(name, _)| (*name).to_owned()).collect();
+    fn compose(&self, fields: &[RecordField<'_>]) -> Result<Template> {
+        check_reserved(fields)?;
         let mut own = Fields::new();
         own.insert("timestamp".to_owned(), mark(Place::Timestamp));
-        for (position, name) in names.iter().enumerate() {
-            own.insert(name.clone(), mark(Place::Field(position)));
+        for (position, (name, _)) in fields.iter().enumerate() {
+            own.insert((*name).to_owned(), mark(Place::Field(position)));
         }
-        let scope = self.scope;
-        let composed = birthmark::compose([&self.base, &own], scope);
+        let mut composed = birthmark::compose([&self.base, &own], self.scope);
+        keep_own(&mut composed, &own);
         let text = serde_json::to_string(&composed).map_err(spelling)?;
-        self.by_names
-            .insert(names.clone(), Template::cut(&text, names.len()));
-        Ok(names)
+        Ok(Template::cut(&text, fields.len()))
+    }
+}
+
+/// What a record was given itself stands in it, also where its file leaves such fields out.
+fn keep_own(composed: &mut Fields, own: &Fields) {
+    for (name, value) in own {
+        if !composed.contains_key(name) {
+            composed.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+fn check_reserved(fields: &[RecordField<'_>]) -> Result<()> {
+    match fields.iter().find(|(name, _)| birthmark::is_reserved(name)) {
+        Some((name, _)) => Err(birthmark::FieldError::Reserved((*name).to_owned()).into()),
+        None => Ok(()),
     }
 }
 
@@ -195,6 +212,16 @@ impl Template {
     }
 }
 
+/// Checks the fields given to an artifact or session by a door that let no user say
+/// `unknown`: there it is Birthmark's own account of what could not be filled in.
+pub(crate) fn check_given(given: &Fields) -> Result<()> {
+    let own = given.iter().filter(|(name, _)| *name != "unknown");
+    for (name, value) in own {
+        birthmark::check(name, value)?;
+    }
+    Ok(())
+}
+
 /// Checks the type of a field by its JSON text, without parsing it.
 fn check_text(name: &str, text: &[u8]) -> Result<()> {
     let Some(rule) = birthmark::rule(name) else {
@@ -238,7 +265,7 @@ mod tests {
     fn render(templates: &mut Templates, fields: &[RecordField<'_>]) -> Value {
         let mut out = Vec::new();
         templates
-            .render(&mut out, Timestamp::from_micros(0), fields)
+            .render(&mut out, Timestamp::from_micros(0), fields, &[])
             .unwrap();
         serde_json::from_slice(&out).unwrap()
     }
@@ -253,6 +280,14 @@ mod tests {
         assert_eq!(render(&mut templates, &[]).get("seed"), None);
         let again = render(&mut templates, &[("seed", b"44"), ("mine", b"null")]);
         assert_eq!((&again["seed"], &again["mine"]), (&json!(44), &Value::Null));
+    }
+
+    #[test]
+    fn field_that_records_leave_out_stands_where_the_record_was_given_it() {
+        let mut templates = Templates::new(base(), Scope::Record);
+        assert_eq!(render(&mut templates, &[]).get("model_revision"), None);
+        let mark = render(&mut templates, &[("model_revision", b"\"r\"")]);
+        assert_eq!(mark["model_revision"], "r");
     }
 
     #[test]
@@ -276,7 +311,7 @@ mod tests {
             ("git_commit", b"\"x\""),
         ] {
             let error = templates
-                .render(&mut out, Timestamp::default(), &[field])
+                .render(&mut out, Timestamp::default(), &[field], &[])
                 .unwrap_err();
             assert_eq!(error.code(), "field", "{error}");
         }

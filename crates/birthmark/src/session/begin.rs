@@ -30,6 +30,9 @@ use crate::talk::{self, Talk};
 /// How long the beginning waits for the look at the code, so that its first line can tell.
 const FIRST_LOOK: Duration = Duration::from_millis(40);
 
+/// The variable that wins over a setting, and over the script, for once.
+const ON_DIRTY_VARIABLE: &str = "BIRTHMARK_ON_DIRTY";
+
 /// What a door knows when a session begins.
 pub struct Begin {
     /// The script, or the working folder of a shell or notebook: whose repository counts.
@@ -46,6 +49,8 @@ pub struct Begin {
     pub planned: Vec<String>,
     /// Provenance, params and own fields, inherited by every artifact.
     pub given: Fields,
+    /// Why some of them are null, by name.
+    pub reasons: Fields,
     /// Who opens it.
     pub opened_by: OpenedBy,
     /// What to do about uncommitted changes, when the caller says so himself.
@@ -65,6 +70,7 @@ impl Begin {
             runtime: Fields::new(),
             planned: Vec::new(),
             given: Fields::new(),
+            reasons: Fields::new(),
             opened_by,
             on_dirty: None,
             talk: None,
@@ -82,9 +88,9 @@ impl Begin {
 /// Begins a session, or joins the one that this process belongs to.
 pub fn begin(mut begin: Begin) -> Result<Session> {
     let started = Instant::now();
-    birthmark::check_all(&begin.given)?;
-    redact(&mut begin.given);
+    refuse_reserved(&begin.given)?;
     let project = Project::find(begin.folder())?;
+    take_given(&mut begin, &project)?;
     refuse_if_dirty(&begin, &project)?;
     let launch = machine::launch();
     let joining = join::decide(&project, launch.as_ref())?;
@@ -99,10 +105,31 @@ pub fn begin(mut begin: Begin) -> Result<Session> {
     )?;
     let (session, machine) = session;
     looker::start(&session, machine);
-    if rank == 0 && session.inner.talk.is_some() {
+    if session.speaks() {
         say_opening(&session);
     }
     Ok(session)
+}
+
+/// Refuses fields that only Birthmark may say.
+pub fn refuse_reserved(given: &Fields) -> Result<()> {
+    match given.keys().find(|name| birthmark::is_reserved(name)) {
+        Some(name) => Err(birthmark::FieldError::Reserved(name.clone()).into()),
+        None => Ok(()),
+    }
+}
+
+/// What was given, with what files can tell filled in, the reasons of its nulls beside it, and
+/// no secrets.
+fn take_given(begin: &mut Begin, project: &Project) -> Result<()> {
+    let folder = std::path::absolute(".").unwrap_or_default();
+    crate::dataset::fill(project, &mut begin.given, &folder)?;
+    for (name, reason) in &begin.reasons {
+        birthmark::note_unknown(&mut begin.given, name, reason.as_str().unwrap_or_default());
+    }
+    crate::template::check_given(&begin.given)?;
+    redact(&mut begin.given);
+    Ok(())
 }
 
 /// Secrets in what was given never reach the disk.
@@ -117,24 +144,28 @@ fn redact(given: &mut Fields) {
 /// Fails before anything is made, so that nothing is wasted.
 fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
     let setting = &project.config.on_dirty;
-    if begin.on_dirty.unwrap_or(setting.value) != OnDirty::Refuse {
+    let for_once = setting.from.as_deref() == Some(ON_DIRTY_VARIABLE);
+    let (wanted, from) = match begin.on_dirty {
+        Some(own) if !for_once => (own, "the session"),
+        _ => (
+            setting.value,
+            setting.from.as_deref().unwrap_or("the default"),
+        ),
+    };
+    if wanted != OnDirty::Refuse {
         return Ok(());
     }
-    let options = status_options(project);
-    let state = git::capture_status(&begin.anchor, &options);
-    let from = match (begin.on_dirty, &setting.from) {
-        (None, Some(from)) => from.clone(),
-        _ => "the session".to_owned(),
-    };
+    let state = git::capture_status(&begin.anchor, &status_options(project));
     let why = match &state.dirty {
         Finding::Found(false) => return Ok(()),
-        Finding::Found(true) => format!("the tree is dirty: {}", state.dirty_summary()),
+        Finding::Found(true) => format!("dirty: {}", state.dirty_summary()),
         Finding::Absent => "there is no work tree".to_owned(),
         Finding::Unknown(reason) => format!("whether the tree is dirty is unknown: {reason}"),
     };
-    let message = format!("refused: {from} says on_dirty = \"refuse\", and {why}");
-    let hint = "commit, or BIRTHMARK_ON_DIRTY=warn for once";
-    Err(Error::new(Kind::Refused, "dirty", message).with_hint(hint))
+    let message = format!(
+        "refused: {from} says on_dirty = \"refuse\"; commit, or {ON_DIRTY_VARIABLE}=warn for once"
+    );
+    Err(Error::new(Kind::Refused, "dirty", message).with_hint(why))
 }
 
 /// What the look at the tree counts as Birthmark's own.
@@ -142,7 +173,11 @@ pub(crate) fn status_options(project: &Project) -> StatusOptions {
     let generated = crate::generated::read(&project.layout);
     let mut artifacts = vec![project.layout.artifacts().to_owned()];
     artifacts.extend(generated.iter().filter(|path| path.is_dir()).cloned());
-    StatusOptions { artifacts, generated, ..StatusOptions::default() }
+    StatusOptions {
+        artifacts,
+        generated,
+        ..StatusOptions::default()
+    }
 }
 
 fn open(
@@ -154,6 +189,8 @@ fn open(
     started: Instant,
 ) -> Result<(Session, looker::Machine)> {
     let layout = &project.layout;
+    let parent_run = process::variable("BIRTHMARK_PARENT_RUN").map(RunId::from_text);
+    let is_child = parent_run.is_some();
     atomic::create_folder(&layout.store())?;
     if !layout.gitignore().exists() {
         atomic::create_new(&layout.gitignore(), b"*\n")?;
@@ -175,7 +212,7 @@ fn open(
             session_uuid: joining.uuid.clone(),
             run_id: Some(run.clone()),
             process: identity,
-            parent_run: process::variable("BIRTHMARK_PARENT_RUN").map(RunId::from_text),
+            parent_run,
         }
         .into(),
     )?;
@@ -204,6 +241,7 @@ fn open(
             started,
             script: begin.script,
             anchor: begin.anchor,
+            speaks: rank == 0 && begin.talk.is_some() && !(is_child && !joining.ours),
             talk: begin.talk,
             journal: Mutex::new(journal),
             code: Mutex::new(None),
@@ -219,7 +257,13 @@ fn open(
         session.plan(&begin.planned)?;
     }
     session.fold_manifest(true);
-    Ok((session, looker::Machine { interpreter: begin.interpreter, runtime: begin.runtime }))
+    Ok((
+        session,
+        looker::Machine {
+            interpreter: begin.interpreter,
+            runtime: begin.runtime,
+        },
+    ))
 }
 
 fn inherited(own: &Fields, of_session: Fields) -> Fields {

@@ -35,9 +35,11 @@ impl Session {
             self.record(SessionEnded { outcome })?;
         }
         write_manifest(self.project(), self.id(), self.durability())?;
-        if self.rank() == 0 && self.inner.talk.is_some() {
+        if self.speaks() {
             let folded = fold_session(self.project(), self.id())?;
-            talk::closing(&folded, self.run_id())
+            // What children made is told here: they themselves are silent.
+            let for_all = !self.is_joined() || self.inner.opened_by == OpenedBy::Run;
+            talk::closing(&folded, self.run_id(), for_all)
                 .iter()
                 .for_each(|line| self.say(line));
         }
