@@ -39,23 +39,8 @@ from .provenance_helper import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any, TypeVar, overload
-
-    F = TypeVar("F", bound=Callable[..., Any])
-
-    @overload
-    def session(planned: F, /) -> F: ...
-    @overload
-    def session(
-        planned: Iterable[str] = (),
-        *,
-        provenance: Any = None,
-        params: Any = None,
-        on_dirty: str | None = None,
-        **fields: Any,
-    ) -> Session: ...
-
+    from collections.abc import Iterable
+    from typing import Any
 
 __version__ = _native.version()
 
@@ -86,13 +71,13 @@ __all__ = [
 
 
 def session(
-    planned: Any = (),
+    planned: Iterable[str] = (),
     *,
     provenance: Any = None,
     params: Any = None,
     on_dirty: str | None = None,
     **fields: Any,
-) -> Any:
+) -> Session:
     """Return a session: a context manager, a decorator, or an object to start and end.
 
     Entered, it begins a session, or joins the one that this process belongs to: the one
@@ -120,7 +105,7 @@ def session(
         <birthmark session, not begun>
     """
     if callable(planned):
-        return Session()(planned)
+        raise TypeError("use it as `@bm.session()`, with brackets")
     return Session(planned, provenance=provenance, params=params, on_dirty=on_dirty, **fields)
 
 

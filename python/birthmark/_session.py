@@ -219,20 +219,20 @@ class Session:
             ... def main(): ...
         """
         code = getattr(function, "__code__", None)
-        if code is not None and code.co_flags & _COROUTINE:
+        is_coroutine = code is not None and code.co_flags & _COROUTINE
 
-            async def inside(*args: Any, **kwargs: Any) -> Any:
-                with self._again():
-                    return await function(*args, **kwargs)
-        else:
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with self._again():
+                return function(*args, **kwargs)
 
-            def inside(*args: Any, **kwargs: Any) -> Any:
-                with self._again():
-                    return function(*args, **kwargs)
+        async def inside_later(*args: Any, **kwargs: Any) -> Any:
+            with self._again():
+                return await function(*args, **kwargs)
 
         from functools import update_wrapper
 
-        return update_wrapper(inside, function)  # type: ignore[return-value]
+        wrapper = inside_later if is_coroutine else inside
+        return update_wrapper(wrapper, function)  # type: ignore[return-value]
 
     def _again(self) -> Session:
         """A session with the same arguments, not begun."""

@@ -70,7 +70,8 @@ def _todo(
             else:
                 yield item
 
-    total = max(len(items) - len(texts), 0) if hasattr(items, "__len__") else None
+    size = getattr(items, "__len__", None)
+    total = None if size is None else max(size() - len(texts), 0)
     return progress(left(), total, len(texts))
 
 
