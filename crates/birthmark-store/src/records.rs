@@ -21,9 +21,11 @@ use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use birthmark_core::digest::Digest;
 use birthmark_core::json::{self, OnExisting, Placed};
+use memchr::memmem::Finder;
 use rustix::fs::FlockOperation;
 
 use crate::atomic::{self, Durability, PathContext, PathError};
@@ -163,8 +165,8 @@ impl RecordWriter {
             path: path.to_owned(),
             owner: std::process::id(),
             records: 0,
-            as_it_lies: RunningDigest::default(),
-            content: RunningDigest::default(),
+            as_it_lies: RunningDigest::beside(),
+            content: RunningDigest::beside(),
             line_sums: LineSums::default(),
             line: Vec::new(),
             stuck: false,
@@ -408,13 +410,16 @@ impl Drop for RecordWriter {
     }
 }
 
+static METADATA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"metadata\""));
+static BIRTHMARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"birthmark\""));
+
 /// A record that surely has no `metadata` or `birthmark` of its own: the words stand
 /// nowhere in it, and none of its keys can be spelled with an escape.
 fn is_plain(record: &[u8]) -> bool {
     record.ends_with(b"}")
         && record.starts_with(b"{")
-        && memchr::memmem::find(record, b"\"metadata\"").is_none()
-        && memchr::memmem::find(record, b"\"birthmark\"").is_none()
+        && METADATA.find(record).is_none()
+        && BIRTHMARK.find(record).is_none()
 }
 
 /// Puts `, "metadata": …` before the last brace of a record as this house spells it.
