@@ -1,5 +1,6 @@
 """The world of the tests: nobody's git settings, no open session, a home of its own."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -79,3 +80,57 @@ def python(tmp_path):
         return done
 
     return run
+
+
+@pytest.fixture
+def committed(repo, git, python):
+    """Commit a script as its author would, and run it: the tree is clean when it begins."""
+
+    def run(source, *arguments, **options):
+        script = repo / "script.py"
+        if not script.exists() or script.read_text() != source:
+            script.write_text(source)
+            git("add", "script.py")
+            git("commit", "--quiet", "--message", "A script")
+        return python(source, *arguments, **options)
+
+    return run
+
+
+class Store:
+    """What stands on the disk of a project: manifests and journals, read as anybody can."""
+
+    def __init__(self, root):
+        self.artifacts = Path(root) / "artifacts"
+
+    def manifests(self):
+        """All manifests, oldest first."""
+        paths = sorted(self.artifacts.glob("session_manifest_*.json"))
+        return [json.loads(path.read_text()) for path in paths]
+
+    def manifest(self):
+        """The only manifest."""
+        (only,) = self.manifests()
+        return only
+
+    def journals(self):
+        """The lines of every journal, each a list of events, in the order of their names."""
+        paths = sorted(self.artifacts.glob(".birthmark/sessions/*/*.jsonl"))
+        return [records(path) for path in paths]
+
+    def events(self, kind):
+        """All events of a kind."""
+        return [line for journal in self.journals() for line in journal if line["event"] == kind]
+
+
+def records(path):
+    """The records of a JSONL file. Every line must be whole."""
+    text = Path(path).read_text()
+    assert text == "" or text.endswith("\n"), f"{path} ends in the middle of a line"
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def store(tmp_path):
+    """The store of the test's project."""
+    return Store(tmp_path)

@@ -193,9 +193,18 @@ fn changed(file: &ChangedFile) -> Value {
 
 /// The code at a script or folder, with no session.
 pub fn code_at(anchor: &Path, status: bool) -> CodeSeen {
-    let script = anchor.is_file().then_some(anchor);
+    code_of(anchor, anchor.is_file().then_some(anchor), status)
+}
+
+/// The code in the repository of `anchor`, for a script that may lie elsewhere.
+fn code_of(anchor: &Path, script: Option<&Path>, status: bool) -> CodeSeen {
     let state = if status {
-        let options = crate::project::Project::find(atomic::folder_of(anchor))
+        let folder = if anchor.is_dir() {
+            anchor
+        } else {
+            atomic::folder_of(anchor)
+        };
+        let options = crate::project::Project::find(folder)
             .map(|project| crate::session::status_options(&project))
             .unwrap_or_default();
         git::capture_status(anchor, &options)
@@ -213,12 +222,18 @@ pub fn capture(
     interpreter: Option<&Interpreter>,
     artifact_type: &str,
 ) -> Result<Fields> {
-    let code = code_at(script.unwrap_or(anchor), true);
+    let code = code_of(anchor, script, true);
     let mut context = Fields::new();
-    context.insert("timestamp".to_owned(), Value::from(crate::session::now().to_string()));
+    context.insert(
+        "timestamp".to_owned(),
+        Value::from(crate::session::now().to_string()),
+    );
     context.insert("artifact_type".to_owned(), Value::from(artifact_type));
     let mut captured = birthmark::compose([&code.fields, &context], Scope::Whole);
     captured.insert("code".to_owned(), Value::Object(code.details));
-    captured.insert("environment".to_owned(), Value::Object(machine::environment(interpreter)));
+    captured.insert(
+        "environment".to_owned(),
+        Value::Object(machine::environment(interpreter)),
+    );
     Ok(captured)
 }

@@ -30,6 +30,8 @@ struct Template {
     pieces: Vec<Vec<u8>>,
     /// What goes in between: a field by its position, or the timestamp.
     places: Vec<Place>,
+    /// Which type each field must have, by its position.
+    kinds: Vec<Option<Kind>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,9 +66,6 @@ impl Templates {
         if !reasons.is_empty() {
             return self.render_with_reasons(out, time, fields, reasons);
         }
-        for (name, value) in fields {
-            check_text(name, value)?;
-        }
         let known = self
             .by_names
             .iter()
@@ -82,6 +81,9 @@ impl Templates {
             }
         }
         if let Some((_, template)) = self.by_names.first() {
+            for ((name, text), kind) in fields.iter().zip(&template.kinds) {
+                check_text(name, text, *kind)?;
+            }
             template.fill(out, time, fields);
         }
         Ok(())
@@ -99,7 +101,7 @@ impl Templates {
         let mut own = Fields::new();
         own.insert("timestamp".to_owned(), Value::from(time.to_string()));
         for (name, text) in fields {
-            check_text(name, text)?;
+            check_text(name, text, kind_of(name))?;
             own.insert(
                 (*name).to_owned(),
                 serde_json::from_slice(text).map_err(spelling)?,
@@ -125,7 +127,8 @@ impl Templates {
         let mut composed = birthmark::compose([&self.base, &own], self.scope);
         keep_own(&mut composed, &own);
         let text = serde_json::to_string(&composed).map_err(spelling)?;
-        Ok(Template::cut(&text, fields.len()))
+        let kinds = fields.iter().map(|(name, _)| kind_of(name)).collect();
+        Ok(Template::cut(&text, kinds))
     }
 }
 
@@ -171,8 +174,8 @@ fn mark_text(place: Place) -> String {
 }
 
 impl Template {
-    fn cut(text: &str, fields: usize) -> Self {
-        let all = std::iter::once(Place::Timestamp).chain((0..fields).map(Place::Field));
+    fn cut(text: &str, kinds: Vec<Option<Kind>>) -> Self {
+        let all = std::iter::once(Place::Timestamp).chain((0..kinds.len()).map(Place::Field));
         let mut found: Vec<(usize, usize, Place)> = all
             .filter_map(|place| {
                 let spelled = Value::from(mark_text(place)).to_string();
@@ -183,6 +186,7 @@ impl Template {
         let mut template = Self {
             pieces: Vec::new(),
             places: Vec::new(),
+            kinds,
         };
         let mut from = 0;
         for (at, length, place) in found {
@@ -222,15 +226,19 @@ pub(crate) fn check_given(given: &Fields) -> Result<()> {
     Ok(())
 }
 
+fn kind_of(name: &str) -> Option<Kind> {
+    birthmark::rule(name).map(|rule| rule.kind)
+}
+
 /// Checks the type of a field by its JSON text, without parsing it.
-fn check_text(name: &str, text: &[u8]) -> Result<()> {
-    let Some(rule) = birthmark::rule(name) else {
+fn check_text(name: &str, text: &[u8], kind: Option<Kind>) -> Result<()> {
+    let Some(kind) = kind else {
         return Ok(());
     };
     let first = text.first().copied().unwrap_or(b' ');
     let number = first == b'-' || first.is_ascii_digit();
     let fits = text == b"null"
-        || match rule.kind {
+        || match kind {
             Kind::Text => first == b'"',
             Kind::Flag => text == b"true" || text == b"false",
             Kind::Integer => number && text.iter().all(|b| *b == b'-' || b.is_ascii_digit()),

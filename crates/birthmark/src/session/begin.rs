@@ -78,9 +78,10 @@ impl Begin {
     }
 
     fn folder(&self) -> &Path {
-        match &self.script {
-            Some(script) => atomic::folder_of(script),
-            None => &self.anchor,
+        if self.anchor.is_dir() {
+            &self.anchor
+        } else {
+            atomic::folder_of(&self.anchor)
         }
     }
 }
