@@ -24,6 +24,11 @@ def own_world(tmp_path_factory, monkeypatch):
     for who in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{who}_NAME", "Test")
         monkeypatch.setenv(f"GIT_{who}_EMAIL", "test@example.invalid")
+    yield
+    birthmark = sys.modules.get("birthmark")
+    left = None if birthmark is None else birthmark.current()
+    if left is not None:
+        left.end("failed", "the test left it open")
 
 
 @pytest.fixture

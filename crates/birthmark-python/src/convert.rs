@@ -52,7 +52,7 @@ pub(crate) fn given(
 }
 
 /// Core fields as a Python dict, through `json.loads`, so that numbers are Python's.
-pub(crate) fn to_python<'py>(py: Python<'py>, fields: Fields) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn to_python(py: Python<'_>, fields: Fields) -> PyResult<Bound<'_, PyAny>> {
     let text = Value::Object(fields).to_string();
     py.import("json")?.getattr("loads")?.call1((text,))
 }

@@ -67,11 +67,11 @@ pub(crate) fn capture<'py>(
 /// The code at a folder or script: the fields of a birthmark, with no session. With
 /// `status` false whether the tree is dirty is not looked at.
 #[pyfunction]
-pub(crate) fn code_fields<'py>(
-    py: Python<'py>,
+pub(crate) fn code_fields(
+    py: Python<'_>,
     anchor: PathBuf,
     status: bool,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> PyResult<Bound<'_, PyAny>> {
     let fields = py.detach(|| birthmark::looks::code_at(&anchor, status).fields);
     convert::to_python(py, fields)
 }
@@ -89,11 +89,11 @@ pub(crate) fn digest_file(py: Python<'_>, path: PathBuf) -> PyResult<String> {
 /// The birthmark of a file, folder or record.
 #[pyfunction]
 #[pyo3(signature = (path, line = None))]
-pub(crate) fn read<'py>(
-    py: Python<'py>,
+pub(crate) fn read(
+    py: Python<'_>,
     path: PathBuf,
     line: Option<u64>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
+) -> PyResult<Option<Bound<'_, PyAny>>> {
     let found = py
         .detach(|| birthmark::read::read(&path, line))
         .into_py_result(py)?;

@@ -145,7 +145,7 @@ impl Records {
     fn give_back(&self, mut buffers: Buffers) {
         let mut slot = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         buffers.nan_count += slot.nan_count;
-        buffers.nan_paths.extend(slot.nan_paths.drain(..));
+        buffers.nan_paths.append(&mut slot.nan_paths);
         *slot = buffers;
     }
 

@@ -175,6 +175,7 @@ impl Session {
 
     /// Begins a report that is made item by item.
     #[pyo3(signature = (path, *, mode, artifact_type, given, reasons, ensure_ascii))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
     fn begin_report(
         &self,
         py: Python<'_>,

@@ -62,7 +62,11 @@ impl Worker {
                 }
                 hasher
             });
-        Some(Self { pieces, spare, thread: thread.ok()? })
+        Some(Self {
+            pieces,
+            spare,
+            thread: thread.ok()?,
+        })
     }
 
     fn finish(self) -> Option<blake3::Hasher> {
@@ -74,7 +78,10 @@ impl Worker {
 impl RunningDigest {
     /// A digest that a thread beside computes as soon as the stream is long.
     pub fn beside() -> Self {
-        Self { beside: true, ..Self::default() }
+        Self {
+            beside: true,
+            ..Self::default()
+        }
     }
 
     /// Takes more bytes.
@@ -129,7 +136,10 @@ impl RunningDigest {
                 None => self.lose(),
             }
         }
-        Digest { algorithm: Algorithm::Blake3, bytes: *self.hasher.finalize().as_bytes() }
+        Digest {
+            algorithm: Algorithm::Blake3,
+            bytes: *self.hasher.finalize().as_bytes(),
+        }
     }
 }
 
@@ -153,7 +163,9 @@ mod tests {
 
     #[test]
     fn thread_beside_gives_the_same_digests_at_any_time() {
-        let bytes: Vec<u8> = (0..9_000_000_u32).map(|n| (n ^ n >> 7).to_le_bytes()[0]).collect();
+        let bytes: Vec<u8> = (0..9_000_000_u32)
+            .map(|n| (n ^ n >> 7).to_le_bytes()[0])
+            .collect();
         for (piece, asked_every) in [(1_300, 5_000_000), (200_000, 9_000_000), (3_000_000, 1)] {
             let (mut running, mut asked) = (RunningDigest::beside(), 0);
             for (number, part) in bytes.chunks(piece).enumerate() {

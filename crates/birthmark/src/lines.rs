@@ -42,7 +42,9 @@ pub(crate) struct Line<'a> {
 impl Line<'_> {
     /// Whether nothing but white space stands on it.
     pub(crate) fn is_blank(&self) -> bool {
-        self.record.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+        self.record
+            .iter()
+            .all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
     }
 
     /// Whether the line has its end.
@@ -70,7 +72,9 @@ pub(crate) fn read(file: &mut File, sink: &mut dyn Sink) -> io::Result<()> {
         let ended = got < BLOCK;
         let mut at = 0;
         let mut searched = had;
-        while let Some(end) = memchr::memchr(b'\n', &buffer[searched..]).map(|end| searched + end + 1) {
+        while let Some(end) =
+            memchr::memchr(b'\n', &buffer[searched..]).map(|end| searched + end + 1)
+        {
             if !skipping && !sink.line(line_of(&buffer[at..end], number, offset, false)) {
                 return Ok(());
             }
@@ -98,7 +102,11 @@ pub(crate) fn read(file: &mut File, sink: &mut dyn Sink) -> io::Result<()> {
 }
 
 fn line_of(whole: &[u8], number: u64, offset: u64, too_long: bool) -> Line<'_> {
-    let body = if offset == 0 { json::without_bom(whole) } else { whole };
+    let body = if offset == 0 {
+        json::without_bom(whole)
+    } else {
+        whole
+    };
     let (before, body) = whole.split_at(whole.len() - body.len());
     let ending = match body {
         [.., b'\r', b'\n'] => 2,
@@ -106,7 +114,13 @@ fn line_of(whole: &[u8], number: u64, offset: u64, too_long: bool) -> Line<'_> {
         _ => 0,
     };
     let (record, end) = body.split_at(body.len() - ending);
-    Line { number, offset, record, around: (before, end), too_long }
+    Line {
+        number,
+        offset,
+        record,
+        around: (before, end),
+        too_long,
+    }
 }
 
 /// Where one member of a birthmark lies in it.
@@ -212,13 +226,17 @@ impl Marks {
     /// The value of a member, by its place among the members.
     pub(crate) fn value(&self, member: usize) -> &[u8] {
         let place = self.values.get(member);
-        place.and_then(|place| self.raw.get(place.start..place.end)).unwrap_or_default()
+        place
+            .and_then(|place| self.raw.get(place.start..place.end))
+            .unwrap_or_default()
     }
 
     /// What the value of a member was in the record before, after a [`Step::Same`].
     pub(crate) fn before(&self, member: usize) -> &[u8] {
         let place = self.spare.get(member);
-        place.and_then(|place| self.old.get(place.start..place.end)).unwrap_or_default()
+        place
+            .and_then(|place| self.old.get(place.start..place.end))
+            .unwrap_or_default()
     }
 
     /// The value of a member, by its name; of equal names the last.
@@ -241,7 +259,9 @@ impl Marks {
     fn candidate<'a>(&self, record: &'a [u8], object: &Object) -> Option<&'a [u8]> {
         let found = match self.kind? {
             MarkKind::Beside => object.birthmark?,
-            MarkKind::Metadata | MarkKind::Foreign if object.birthmark.is_none() => object.metadata?,
+            MarkKind::Metadata | MarkKind::Foreign if object.birthmark.is_none() => {
+                object.metadata?
+            }
             _ => return None,
         };
         (found.times == 1).then(|| found.member.value.of(record))
@@ -262,8 +282,14 @@ impl Marks {
             let before = &self.raw[place.start..place.end];
             let rest = raw.get(new..).unwrap_or_default();
             let same = rest.starts_with(before)
-                && rest.get(before.len()).is_some_and(|after| is_delimiter(*after));
-            let length = if same { before.len() } else { simple_value(rest) };
+                && rest
+                    .get(before.len())
+                    .is_some_and(|after| is_delimiter(*after));
+            let length = if same {
+                before.len()
+            } else {
+                simple_value(rest)
+            };
             // What names the format, or could hide a shape, is never taken on sight.
             if length == 0 || (!same && self.names[member] == "birthmark") {
                 return false;
@@ -271,7 +297,10 @@ impl Marks {
             if !same {
                 self.changed.push(member);
             }
-            self.spare.push(Place { start: new, end: new + length });
+            self.spare.push(Place {
+                start: new,
+                end: new + length,
+            });
             new += length;
             old = place.end;
         }
@@ -297,7 +326,10 @@ impl Marks {
         for member in json::walk(raw) {
             let name = json::as_text_lossy(member.key.of(raw)).unwrap_or_default();
             self.names.push(name.into_owned());
-            self.values.push(Place { start: member.value.start, end: member.value.end });
+            self.values.push(Place {
+                start: member.value.start,
+                end: member.value.end,
+            });
         }
     }
 }
@@ -318,7 +350,10 @@ fn simple_value(bytes: &[u8]) -> usize {
 }
 
 fn plain_length(bytes: &[u8]) -> usize {
-    bytes.iter().position(|byte| is_delimiter(*byte)).unwrap_or(0)
+    bytes
+        .iter()
+        .position(|byte| is_delimiter(*byte))
+        .unwrap_or(0)
 }
 
 fn string_length(bytes: &[u8]) -> usize {
@@ -353,8 +388,7 @@ mod tests {
         marks.step(record.as_bytes(), &object)
     }
 
-    const FIRST: &str =
-        r#"{"a": 1, "metadata": {"git_commit": "c", "seed": 1, "note": "x", "birthmark": "birthmark/v1"}}"#;
+    const FIRST: &str = r#"{"a": 1, "metadata": {"git_commit": "c", "seed": 1, "note": "x", "birthmark": "birthmark/v1"}}"#;
 
     #[test]
     fn only_the_members_that_differ_are_told() {
@@ -362,7 +396,9 @@ mod tests {
         assert_eq!(step(&mut marks, FIRST), Step::Anew);
         assert_eq!(step(&mut marks, FIRST), Step::Same);
         assert!(marks.changed().is_empty());
-        let other = FIRST.replace("\"seed\": 1", "\"seed\": -12.5").replace("\"x\"", r#""a\"}, \\""#);
+        let other = FIRST
+            .replace("\"seed\": 1", "\"seed\": -12.5")
+            .replace("\"x\"", r#""a\"}, \\""#);
         assert_eq!(step(&mut marks, &other), Step::Same);
         assert_eq!(marks.changed(), [1, 2]);
         assert_eq!(marks.get("seed"), Some(b"-12.5".as_slice()));
@@ -385,7 +421,13 @@ mod tests {
         step(&mut marks, FIRST);
         let list = FIRST.replace("\"x\"", "[\"x\"]");
         assert_eq!(step(&mut marks, &list), Step::Anew);
-        assert_eq!(step(&mut marks, r#"{"metadata": {"git_commit": 1}, "birthmark": {}}"#), Step::Anew);
+        assert_eq!(
+            step(
+                &mut marks,
+                r#"{"metadata": {"git_commit": 1}, "birthmark": {}}"#
+            ),
+            Step::Anew
+        );
         assert_eq!(step(&mut marks, r#"{"b": 1}"#), Step::None);
     }
 
@@ -393,7 +435,10 @@ mod tests {
     fn longer_number_with_the_same_beginning_is_a_change() {
         let mut marks = Marks::default();
         step(&mut marks, FIRST);
-        assert_eq!(step(&mut marks, &FIRST.replace("\"seed\": 1", "\"seed\": 11")), Step::Same);
+        assert_eq!(
+            step(&mut marks, &FIRST.replace("\"seed\": 1", "\"seed\": 11")),
+            Step::Same
+        );
         assert_eq!(marks.changed(), [1]);
     }
 
@@ -415,7 +460,10 @@ mod tests {
         use std::io::{Seek, Write};
         let mut text = String::from("\u{feff}");
         for number in 0..40_000 {
-            text.push_str(&format!("{{\"n\": {number}}}{}", if number % 3 == 0 { "\r\n" } else { "\n" }));
+            text.push_str(&format!(
+                "{{\"n\": {number}}}{}",
+                if number % 3 == 0 { "\r\n" } else { "\n" }
+            ));
             if number % 1000 == 0 {
                 text.push_str(&"x".repeat(70_000));
                 text.push('\n');

@@ -27,14 +27,21 @@ pub fn interpreter(
     implementation: String,
     sys_path: Vec<PathBuf>,
 ) -> Interpreter {
-    Interpreter { version, implementation: Some(implementation), executable, sys_path }
+    Interpreter {
+        version,
+        implementation: Some(implementation),
+        executable,
+        sys_path,
+    }
 }
 
 /// Everything that can be seen of the machine, within a few seconds at most.
 pub fn see(interpreter: Option<&Interpreter>) -> Environment {
     Environment {
         host: host::host(),
-        python: interpreter.map(|python| python::python(python, LOOK_LIMIT)).into(),
+        python: interpreter
+            .map(|python| python::python(python, LOOK_LIMIT))
+            .into(),
         gpus: gpu::gpus(LOOK_LIMIT),
         launch: launcher::launch(),
         pod: launcher::pod(),
@@ -49,7 +56,11 @@ pub fn environment(interpreter: Option<&Interpreter>) -> Fields {
 
 /// The environment for a session: the list of all packages is kept once, as an object,
 /// and named by its digest.
-pub(crate) fn look(project: &Project, interpreter: Option<&Interpreter>, runtime: &Fields) -> Fields {
+pub(crate) fn look(
+    project: &Project,
+    interpreter: Option<&Interpreter>,
+    runtime: &Fields,
+) -> Fields {
     let seen = see(interpreter);
     let mut fields = seen.to_json();
     let packages = match &seen.python {
@@ -75,7 +86,9 @@ fn add_runtime(fields: &mut Fields, runtime: &Fields) {
     }
     fields.insert("torch_runtime".to_owned(), Value::Object(runtime.clone()));
     let first = runtime.get("gpus").and_then(|gpus| gpus.get(0));
-    let memory_gb = first.and_then(|gpu| gpu["memory_bytes"].as_f64()).map(|bytes| bytes / 1e9);
+    let memory_gb = first
+        .and_then(|gpu| gpu["memory_bytes"].as_f64())
+        .map(|bytes| bytes / 1e9);
     let said = [
         ("torch", runtime.get("torch").cloned()),
         ("cuda", runtime.get("cuda").cloned()),
@@ -139,8 +152,11 @@ pub(crate) fn process_facts() -> Fields {
     put(&mut facts, "cwd", seen.folder.map(Value::from));
     put(&mut facts, "user", seen.user.map(Value::from));
     put(&mut facts, "parent_pid", seen.parent_pid.map(Value::from));
-    put(&mut facts, "pid_started", seen.started_micros.map(|micros| {
-        Value::from(birthmark_core::Timestamp::from_micros(micros).to_string())
-    }));
+    put(
+        &mut facts,
+        "pid_started",
+        seen.started_micros
+            .map(|micros| Value::from(birthmark_core::Timestamp::from_micros(micros).to_string())),
+    );
     facts
 }

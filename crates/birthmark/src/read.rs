@@ -27,23 +27,32 @@ pub fn read(path: &Path, line: Option<u64>) -> Result<Option<Fields>> {
 }
 
 fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
-    let Some(format) = format_of(path).filter(|_| path.is_file()) else { return Ok(None) };
+    let Some(format) = format_of(path).filter(|_| path.is_file()) else {
+        return Ok(None);
+    };
     let mut file = std::fs::File::open(path).at("read", path)?;
     let mut found = Ok(None);
     let wanted = line.unwrap_or(1);
-    let result = format.read(Input { name: path, bytes: &mut file }, &mut |mark| match mark {
-        Ok(mark) if mark.line == wanted => {
-            found = Ok(mark.value().map(<[u8]>::to_vec));
-            false
-        }
-        Ok(_) => true,
-        Err(error) => {
-            found = Err(error);
-            false
-        }
-    });
-    let damaged =
-        |error: FormatError| Error::new(Kind::Damaged, "format", error.to_string()).with_source(error);
+    let result = format.read(
+        Input {
+            name: path,
+            bytes: &mut file,
+        },
+        &mut |mark| match mark {
+            Ok(mark) if mark.line == wanted => {
+                found = Ok(mark.value().map(<[u8]>::to_vec));
+                false
+            }
+            Ok(_) => true,
+            Err(error) => {
+                found = Err(error);
+                false
+            }
+        },
+    );
+    let damaged = |error: FormatError| {
+        Error::new(Kind::Damaged, "format", error.to_string()).with_source(error)
+    };
     result.map_err(damaged)?;
     found.map_err(damaged)
 }

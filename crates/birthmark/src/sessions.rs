@@ -152,15 +152,38 @@ impl Loaded {
     /// The start as it was written; the origin's helper writes times without an offset.
     pub fn start_text(&self) -> Option<String> {
         let start = self.session.start.map(|start| start.to_string());
-        start.or_else(|| self.fields.as_ref()?.get("session_start")?.as_str().map(str::to_owned))
+        start.or_else(|| {
+            self.fields
+                .as_ref()?
+                .get("session_start")?
+                .as_str()
+                .map(str::to_owned)
+        })
     }
 
     /// The host it ran on, where that is known.
     pub fn host(&self) -> Option<&str> {
-        let opener = self.session.opener.as_ref().map(|opener| opener.host.as_str());
-        let run = || self.session.runs.first().map(|run| run.process.host.as_str());
-        let told = || self.session.environment.get("hostname").and_then(Value::as_str);
-        opener.or_else(run).or_else(told).filter(|host| !host.is_empty())
+        let opener = self
+            .session
+            .opener
+            .as_ref()
+            .map(|opener| opener.host.as_str());
+        let run = || {
+            self.session
+                .runs
+                .first()
+                .map(|run| run.process.host.as_str())
+        };
+        let told = || {
+            self.session
+                .environment
+                .get("hostname")
+                .and_then(Value::as_str)
+        };
+        opener
+            .or_else(run)
+            .or_else(told)
+            .filter(|host| !host.is_empty())
     }
 }
 
@@ -205,7 +228,12 @@ impl Summary {
     /// The summary of a loaded session.
     pub fn of(loaded: &Loaded, now: Timestamp) -> Self {
         let session = &loaded.session;
-        let there = || session.artifacts.iter().filter(|artifact| artifact.removed.is_none());
+        let there = || {
+            session
+                .artifacts
+                .iter()
+                .filter(|artifact| artifact.removed.is_none())
+        };
         let (plans, _) = session.judge_plan();
         let code = |name: &str| session.code.get(name);
         Self {
@@ -216,8 +244,13 @@ impl Summary {
             artifacts: there().count(),
             records: there().filter_map(|artifact| artifact.records).sum(),
             planned: plans.len(),
-            made: plans.iter().filter(|plan| plan.outcome == PlanOutcome::Made).count(),
-            commit: code("git_commit").and_then(Value::as_str).map(str::to_owned),
+            made: plans
+                .iter()
+                .filter(|plan| plan.outcome == PlanOutcome::Made)
+                .count(),
+            commit: code("git_commit")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             dirty: code("git_dirty").and_then(Value::as_bool),
             host: loaded.host().map(str::to_owned),
             last_heard: session.last_heard,
@@ -253,7 +286,11 @@ impl Summary {
 /// artifacts, wherever they were before.
 pub fn project_of(path: &Path) -> Result<Project> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
+    let folder = if path.is_dir() {
+        path.as_path()
+    } else {
+        path.parent().unwrap_or(&path)
+    };
     let project = Project::find(folder)?;
     if folder.starts_with(project.layout.artifacts()) && has_sessions(&project.layout) {
         return Ok(project);
@@ -265,7 +302,10 @@ pub fn project_of(path: &Path) -> Result<Project> {
     match copied {
         Some(artifacts) if artifacts != project.layout.artifacts() => {
             let root = artifacts.parent().unwrap_or(artifacts);
-            Ok(Project { layout: Layout::new(root, artifacts), config: project.config })
+            Ok(Project {
+                layout: Layout::new(root, artifacts),
+                config: project.config,
+            })
         }
         _ => Ok(project),
     }
@@ -316,7 +356,9 @@ fn manifests(layout: &Layout) -> Result<Vec<SessionId>, PathError> {
         Err(error) => return Err(error).at("read", folder),
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    Ok(paths.filter_map(|path| Layout::session_of_manifest(&path)).collect())
+    Ok(paths
+        .filter_map(|path| Layout::session_of_manifest(&path))
+        .collect())
 }
 
 /// The ids of all sessions, newest first: those with journals and those with a manifest.
@@ -331,7 +373,9 @@ pub fn ids(project: &Project) -> Result<Vec<SessionId>> {
 /// All sessions, newest first.
 pub fn list(project: &Project, now: Timestamp) -> Result<Vec<Summary>> {
     let ids = ids(project)?;
-    ids.iter().map(|id| Ok(Summary::of(&load(project, id)?, now))).collect()
+    ids.iter()
+        .map(|id| Ok(Summary::of(&load(project, id)?, now)))
+        .collect()
 }
 
 /// Finds the session that a name means: an id, a unique prefix or suffix of one, or `last`.
@@ -344,15 +388,26 @@ pub fn resolve(project: &Project, name: &str) -> Result<SessionId> {
         return last(project, &ids);
     }
     let fits = |id: &&SessionId| id.as_str().starts_with(name) || id.as_str().ends_with(name);
-    let found: Vec<&SessionId> = ids.iter().filter(fits).filter(|_| !name.is_empty()).collect();
+    let found: Vec<&SessionId> = ids
+        .iter()
+        .filter(fits)
+        .filter(|_| !name.is_empty())
+        .collect();
     match found.as_slice() {
         [only] => Ok((*only).clone()),
         [] => Err(unknown_session(name, &ids)),
         several => Err(Error::usage(
             "session-ambiguous",
-            format!("`{}` names {} sessions", crate::text::short(name, 60), several.len()),
+            format!(
+                "`{}` names {} sessions",
+                crate::text::short(name, 60),
+                several.len()
+            ),
         )
-        .with_hint(format!("say more of one: {}", listed(several.iter().copied())))),
+        .with_hint(format!(
+            "say more of one: {}",
+            listed(several.iter().copied())
+        ))),
     }
 }
 
@@ -372,7 +427,12 @@ fn unknown_session(name: &str, ids: &[SessionId]) -> Error {
 fn listed<'a>(ids: impl Iterator<Item = &'a SessionId>) -> String {
     const MOST: usize = 6;
     let ids: Vec<&str> = ids.map(SessionId::as_str).collect();
-    let mut text = ids.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
+    let mut text = ids
+        .iter()
+        .take(MOST)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
     if ids.len() > MOST {
         text.push_str(&format!(", +{}", ids.len() - MOST));
     }
@@ -381,8 +441,10 @@ fn listed<'a>(ids: impl Iterator<Item = &'a SessionId>) -> String {
 
 /// How many edits lie between what was typed and the best part of an id as long as it.
 fn distance(name: &str, id: &str) -> usize {
-    let (name, id): (Vec<char>, Vec<char>) =
-        (name.chars().take(64).collect(), id.chars().take(64).collect());
+    let (name, id): (Vec<char>, Vec<char>) = (
+        name.chars().take(64).collect(),
+        id.chars().take(64).collect(),
+    );
     let head = &id[..name.len().min(id.len())];
     let tail = &id[id.len() - name.len().min(id.len())..];
     edits(&name, head).min(edits(&name, tail))
@@ -408,8 +470,10 @@ fn last(project: &Project, ids: &[SessionId]) -> Result<SessionId> {
         return Err(unknown_session("last", ids));
     };
     let second = |id: &SessionId| id.as_str().get(..15).map(str::to_owned);
-    let rivals: Vec<&SessionId> =
-        ids.iter().take_while(|id| second(id) == second(newest)).collect();
+    let rivals: Vec<&SessionId> = ids
+        .iter()
+        .take_while(|id| second(id) == second(newest))
+        .collect();
     if rivals.len() < 2 {
         return Ok(newest.clone());
     }
@@ -426,14 +490,22 @@ fn last(project: &Project, ids: &[SessionId]) -> Result<SessionId> {
 /// Reads a session: its journals, their fold, and what its manifest is.
 pub fn load(project: &Project, id: &SessionId) -> Result<Loaded> {
     let layout = &project.layout;
-    let Journals { lines, states, mut problems, is_folder } = read_journals(layout, id)?;
+    let Journals {
+        lines,
+        states,
+        mut problems,
+        is_folder,
+    } = read_journals(layout, id)?;
     let has_journals = !states.is_empty();
     let manifest_path = layout.manifest(id);
     if !has_journals && !is_folder && !manifest_path.exists() {
         return Err(unknown_session(id.as_str(), &ids(project)?));
     }
     let read = read_manifest(&manifest_path);
-    let heads = read.as_ref().ok().and_then(|found| session::manifest_heads(found.as_ref()?));
+    let heads = read
+        .as_ref()
+        .ok()
+        .and_then(|found| session::manifest_heads(found.as_ref()?));
     if is_folder && let Some(heads) = &heads {
         problems.extend(manifest::missing_lines(heads, &lines, &states));
     }
@@ -473,7 +545,9 @@ fn judge(
     let told = fields.get("session_id").and_then(Value::as_str);
     if told != Some(id.as_str()) {
         let told = crate::text::short(told.unwrap_or("nothing"), 60);
-        let what = vec![format!("session_id: {told}, not {id} as its file name says")];
+        let what = vec![format!(
+            "session_id: {told}, not {id} as its file name says"
+        )];
         return Ok(ManifestState::Edited { what });
     }
     if is_folder {
@@ -481,7 +555,9 @@ fn judge(
     }
     let ours = manifest::names_our_format(fields);
     if ours && session::manifest_heads(fields).is_none() {
-        return Ok(ManifestState::Edited { what: vec!["heads: they are missing".to_owned()] });
+        return Ok(ManifestState::Edited {
+            what: vec!["heads: they are missing".to_owned()],
+        });
     }
     match orphan(layout)? {
         Some(orphan) => Ok(ManifestState::Edited {
@@ -526,9 +602,12 @@ fn read_manifest(path: &Path) -> ManifestRead {
         serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
     match json::check_envelope(&bytes) {
         Ok(()) => Ok(Some(fields)),
-        Err(error) if matches!(error.kind, json::ScanErrorKind::DuplicateKey(_)) => {
-            Err((Some(fields), ManifestState::Edited { what: vec![error.to_string()] }))
-        }
+        Err(error) if matches!(error.kind, json::ScanErrorKind::DuplicateKey(_)) => Err((
+            Some(fields),
+            ManifestState::Edited {
+                what: vec![error.to_string()],
+            },
+        )),
         Err(error) => Err(unreadable(error.to_string())),
     }
 }
@@ -541,8 +620,12 @@ struct Journals {
 }
 
 fn read_journals(layout: &Layout, id: &SessionId) -> Result<Journals> {
-    let mut found =
-        Journals { lines: Vec::new(), states: Vec::new(), problems: Vec::new(), is_folder: false };
+    let mut found = Journals {
+        lines: Vec::new(),
+        states: Vec::new(),
+        problems: Vec::new(),
+        is_folder: false,
+    };
     let read = match journal::read_session(layout, id) {
         Ok(read) => read,
         Err(error) if error.is_not_found() => return Ok(found),
@@ -555,7 +638,10 @@ fn read_journals(layout: &Layout, id: &SessionId) -> Result<Journals> {
             Err(error) => {
                 let file = name_of(&error.path);
                 let text = format!("journal {file} cannot be read: {}", error.source);
-                let stem = error.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+                let stem = error
+                    .path
+                    .file_stem()
+                    .map(|stem| stem.to_string_lossy().into_owned());
                 found.states.push(JournalState {
                     writer: WriterId::from_text(stem.unwrap_or_default()),
                     path: error.path,
@@ -563,7 +649,12 @@ fn read_journals(layout: &Layout, id: &SessionId) -> Result<Journals> {
                     torn_bytes: 0,
                     damage: None,
                 });
-                found.problems.push(Problem { code: "journal-unreadable", file, line: None, text });
+                found.problems.push(Problem {
+                    code: "journal-unreadable",
+                    file,
+                    line: None,
+                    text,
+                });
             }
         }
     }
@@ -571,7 +662,10 @@ fn read_journals(layout: &Layout, id: &SessionId) -> Result<Journals> {
 }
 
 fn name_of(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let name = path
+        .file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy();
     crate::text::neutral(&name).into_owned()
 }
 
@@ -583,7 +677,12 @@ impl Journals {
             let text = format!("journal {file}, line {}: {}", damage.line, damage.reason);
             let line = Some(damage.line);
             let code = "journal-damaged";
-            self.problems.push(Problem { code, file: file.clone(), line, text });
+            self.problems.push(Problem {
+                code,
+                file: file.clone(),
+                line,
+                text,
+            });
         }
         let wrong = match journal.lines.first().map(|line| &line.event) {
             None => None,
@@ -595,7 +694,12 @@ impl Journals {
             Some(_) => Some(format!("journal {file} does not begin with its writer")),
         };
         if let Some(text) = wrong {
-            self.problems.push(Problem { code: "journal-foreign", file, line: Some(1), text });
+            self.problems.push(Problem {
+                code: "journal-foreign",
+                file,
+                line: Some(1),
+                text,
+            });
         }
         self.states.push(JournalState {
             path: layout.journal(id, &journal.writer),

@@ -136,17 +136,29 @@ impl Shown {
 
     /// A field: as the file has it, else as the journal recorded it, else as the session saw it.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        let recorded = self.recorded.as_ref().and_then(|recorded| recorded.birthmark.get(name));
-        let session = || self.session.as_ref().and_then(|session| session.code.get(name));
+        let recorded = self
+            .recorded
+            .as_ref()
+            .and_then(|recorded| recorded.birthmark.get(name));
+        let session = || {
+            self.session
+                .as_ref()
+                .and_then(|session| session.code.get(name))
+        };
         self.birthmark.get(name).or(recorded).or_else(session)
     }
 
     /// Everything as JSON, with the stored field names. `as_of` says what `git_pushed` means.
     pub fn to_json(&self) -> Value {
-        let varies: Fields = self.varies.iter().map(|v| (v.name.clone(), varying(v))).collect();
+        let varies: Fields = self
+            .varies
+            .iter()
+            .map(|v| (v.name.clone(), varying(v)))
+            .collect();
         let (bad, first_bad) = &self.bad_lines;
-        let first_bad =
-            first_bad.as_ref().map(|(line, why)| json!({ "line": line, "reason": why }));
+        let first_bad = first_bad
+            .as_ref()
+            .map(|(line, why)| json!({ "line": line, "reason": why }));
         json!({
             "kind": self.what.word(),
             "file": self.name,
@@ -228,7 +240,10 @@ fn beside_manifest(project: &Project, path: &Path) -> Project {
         return project.clone();
     }
     let root = folder.parent().unwrap_or(folder);
-    Project { layout: Layout::new(root, folder), config: project.config.clone() }
+    Project {
+        layout: Layout::new(root, folder),
+        config: project.config.clone(),
+    }
 }
 
 fn show_session_named(
@@ -239,15 +254,20 @@ fn show_session_named(
 ) -> Result<Shown> {
     let name = path.to_string_lossy();
     let no_file = || {
-        Error::usage("no-file", format!("no file or session `{}`", crate::text::neutral(&name)))
-            .with_hint("`birthmark session list` names the sessions")
+        Error::usage(
+            "no-file",
+            format!("no file or session `{}`", crate::text::neutral(&name)),
+        )
+        .with_hint("`birthmark session list` names the sessions")
     };
     if line.is_some() || name.contains('/') {
         return Err(no_file());
     }
     match sessions::resolve(project, &name) {
         Ok(id) => show_session(project, &id, now),
-        Err(error) if error.code() == "session-unknown" && looks_like_a_file(path) => Err(no_file()),
+        Err(error) if error.code() == "session-unknown" && looks_like_a_file(path) => {
+            Err(no_file())
+        }
         Err(error) => Err(error),
     }
 }
@@ -276,12 +296,19 @@ fn show_session(project: &Project, id: &SessionId, now: Timestamp) -> Result<Sho
     summary["torn_bytes"] = Value::from(loaded.torn_bytes());
     summary["skipped_events"] = json!(loaded.session.skipped);
     shown.summary = Some(summary);
-    shown.foreign = matches!(loaded.manifest, sessions::ManifestState::NotBound { foreign: true });
-    shown.birthmark = loaded.session.given.clone();
+    shown.foreign = matches!(
+        loaded.manifest,
+        sessions::ManifestState::NotBound { foreign: true }
+    );
+    shown.birthmark.clone_from(&loaded.session.given);
     let facts = SessionFacts::of(&loaded, now);
     gather(&mut shown, &facts.code);
     if !loaded.is_bound() {
-        note(&mut shown, "journals", "they are not here; this is what the manifest alone says");
+        note(
+            &mut shown,
+            "journals",
+            "they are not here; this is what the manifest alone says",
+        );
     }
     shown.session = Some(facts);
     Ok(shown)
@@ -304,7 +331,7 @@ fn cannot_read(error: FileError) -> Error {
 }
 
 fn is_records(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+    let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
     ending.is_some_and(|ending| ending == "jsonl" || ending == "ndjson")
 }
 
@@ -327,8 +354,16 @@ fn show_file(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
 /// A file that carries nothing: perhaps a journal tells of it all the same.
 fn unstamped(project: &Project, path: &Path, _now: Timestamp) -> Shown {
     let mut shown = Shown::new(What::Unstamped, project.stored_path(path));
-    shown.size = path.metadata().ok().filter(std::fs::Metadata::is_file).map(|found| found.len());
-    note(&mut shown, "birthmark", "the file carries none and no sidecar stands beside it");
+    shown.size = path
+        .metadata()
+        .ok()
+        .filter(std::fs::Metadata::is_file)
+        .map(|found| found.len());
+    note(
+        &mut shown,
+        "birthmark",
+        "the file carries none and no sidecar stands beside it",
+    );
     shown
 }
 
@@ -338,7 +373,11 @@ fn show_records(project: &Project, path: &Path, now: Timestamp) -> Result<Shown>
         Error::new(Kind::Io, "io", format!("cannot read `{}`", path.display())).with_source(source)
     })?;
     let stamped = found.records > found.unstamped;
-    let what = if stamped { What::Records } else { What::Unstamped };
+    let what = if stamped {
+        What::Records
+    } else {
+        What::Unstamped
+    };
     let mut shown = Shown::new(what, project.stored_path(path));
     shown.size = Some(size);
     shown.records = Some(found.records);
@@ -352,7 +391,11 @@ fn show_records(project: &Project, path: &Path, now: Timestamp) -> Result<Shown>
         note(&mut shown, "birthmark", "no record carries one");
     }
     if found.truncated {
-        note(&mut shown, "fields", "the records have more fields than are looked at");
+        note(
+            &mut shown,
+            "fields",
+            "the records have more fields than are looked at",
+        );
     }
     let id = newest_session(&shown);
     finish(project, &mut shown, id.as_deref(), now);
@@ -364,7 +407,10 @@ fn newest_session(shown: &Shown) -> Option<String> {
     if let Some(id) = shown.birthmark.get("session_id") {
         return id.as_str().map(str::to_owned);
     }
-    let varying = shown.varies.iter().find(|varying| varying.name == "session_id")?;
+    let varying = shown
+        .varies
+        .iter()
+        .find(|varying| varying.name == "session_id")?;
     let max = varying.max.as_ref().and_then(Value::as_str);
     max.map(str::to_owned)
 }
@@ -392,7 +438,10 @@ fn show_record(project: &Project, path: &Path, line: u64, now: Timestamp) -> Res
 }
 
 fn session_id(birthmark: &Fields) -> Option<String> {
-    birthmark.get("session_id").and_then(Value::as_str).map(str::to_owned)
+    birthmark
+        .get("session_id")
+        .and_then(Value::as_str)
+        .map(str::to_owned)
 }
 
 /// What a record or report carries.
@@ -409,7 +458,9 @@ fn carried(project: &Project, path: &Path, what: What, record: &[u8], place: Whe
         Where::Foreign(_) => (MarkKind::Foreign, 0),
         Where::Unclear(_) => (MarkKind::Unclear, 0),
         Where::Merged { .. } => {
-            let users = json::get(value, &["merged"]).and_then(json::as_u64).unwrap_or(0);
+            let users = json::get(value, &["merged"])
+                .and_then(json::as_u64)
+                .unwrap_or(0);
             (MarkKind::Merged, usize::try_from(users).unwrap_or(0))
         }
         _ => (MarkKind::Metadata, 0),
@@ -430,9 +481,13 @@ fn show_report(project: &Project, path: &Path, now: Timestamp) -> Result<Option<
         return Ok(None);
     }
     let (_, size) = open(path)?;
-    let Ok(bytes) = atomic::read_limited(path, REPORT_LIMIT as u64) else { return Ok(None) };
+    let Ok(bytes) = atomic::read_limited(path, REPORT_LIMIT as u64) else {
+        return Ok(None);
+    };
     let record = json::without_bom(&bytes);
-    let Ok(place) = json::find_birthmark(record) else { return Ok(None) };
+    let Ok(place) = json::find_birthmark(record) else {
+        return Ok(None);
+    };
     if place == Where::Absent {
         return Ok(None);
     }
@@ -449,8 +504,11 @@ fn show_folder(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> 
         return show_sidecar(project, path, &sidecar, now);
     }
     if path.join(birthmark_store::layout::STORE_NAME).is_dir() {
-        return Err(Error::usage("folder", format!("`{}` is an artifacts folder", path.display()))
-            .with_hint("`birthmark session list` names its sessions; show one, or a file"));
+        return Err(Error::usage(
+            "folder",
+            format!("`{}` is an artifacts folder", path.display()),
+        )
+        .with_hint("`birthmark session list` names its sessions; show one, or a file"));
     }
     Ok(unstamped(project, path, now))
 }
@@ -470,7 +528,11 @@ fn show_sidecar(
         }
     })?;
     use birthmark_store::format::sidecar::SidecarKind;
-    let what = if said.kind == SidecarKind::Folder { What::Folder } else { What::File };
+    let what = if said.kind == SidecarKind::Folder {
+        What::Folder
+    } else {
+        What::File
+    };
     let mut shown = Shown::new(what, project.stored_path(subject));
     shown.place = Some("sidecar");
     shown.size = Some(said.size);
@@ -485,7 +547,9 @@ fn show_sidecar(
     let id = session_id(&shown.birthmark);
     finish(project, &mut shown, id.as_deref(), now);
     if shown.recorded.is_none() {
-        shown.birthmark.insert("digest".to_owned(), Value::from(said.digest.to_string()));
+        shown
+            .birthmark
+            .insert("digest".to_owned(), Value::from(said.digest.to_string()));
     }
     Ok(shown)
 }
@@ -504,13 +568,21 @@ fn finish(project: &Project, shown: &mut Shown, id: Option<&str>, now: Timestamp
     }
     let own = shown.birthmark.clone();
     gather(shown, &own);
-    if let Some(recorded) = shown.recorded.as_ref().map(|recorded| recorded.birthmark.clone()) {
+    if let Some(recorded) = shown
+        .recorded
+        .as_ref()
+        .map(|recorded| recorded.birthmark.clone())
+    {
         gather(shown, &recorded);
     }
     if shown.what == What::Unstamped {
         return;
     }
-    for name in REQUIRED.iter().chain(if shown.foreign { &[] } else { &PROVENANCE_KEYS[..] }) {
+    for name in REQUIRED.iter().chain(if shown.foreign {
+        &[]
+    } else {
+        &PROVENANCE_KEYS[..]
+    }) {
         let varies = shown.varies.iter().any(|varying| varying.name == *name);
         match shown.get(name) {
             Some(Value::Null) if !varies => note(shown, name, "it is null without a reason"),

@@ -50,7 +50,10 @@ pub fn short(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.into_owned();
     }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+    text.chars()
+        .take(most.saturating_sub(1))
+        .chain(['…'])
+        .collect()
 }
 
 /// A JSON value as a screen shows it: strings without quotes, the rest as JSON.
@@ -112,7 +115,10 @@ mod tests {
         let hostile = "a\x1b]52;c;aGk=\x07\u{202e}b\u{9b}31m\nc\u{200b}";
         let shown = neutral(hostile);
         assert!(!shown.chars().any(acts), "{shown}");
-        assert_eq!(shown, "a\\x1b]52;c;aGk=\\x07\\u{202e}b\\u{9b}31m\\nc\\u{200b}");
+        assert_eq!(
+            shown,
+            "a\\x1b]52;c;aGk=\\x07\\u{202e}b\\u{9b}31m\\nc\\u{200b}"
+        );
         assert_eq!(neutral("Grüße 漢字"), "Grüße 漢字");
     }
 

@@ -40,8 +40,8 @@ use std::path::{Path, PathBuf};
 use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_core::{SessionId, Timestamp};
-use birthmark_store::layout::{Layout, STORE_NAME};
 use birthmark_store::digest;
+use birthmark_store::layout::{Layout, STORE_NAME};
 
 use crate::error::{Error, Result};
 use crate::project::{Project, plain};
@@ -71,23 +71,49 @@ pub struct Options {
 impl Options {
     /// The usual: read everything, judge what is stamped.
     pub fn at(now: Timestamp) -> Self {
-        Self { require_stamped: false, quick: false, deep: false, now }
+        Self {
+            require_stamped: false,
+            quick: false,
+            deep: false,
+            now,
+        }
     }
 }
 
 /// Folders that hold nothing of the user's making.
-const PASSED_BY: [&str; 6] = [STORE_NAME, ".git", ".hg", ".venv", "__pycache__", "node_modules"];
+const PASSED_BY: [&str; 6] = [
+    STORE_NAME,
+    ".git",
+    ".hg",
+    ".venv",
+    "__pycache__",
+    "node_modules",
+];
 
 /// Verifies files, folders, manifests and sessions (by id, prefix, or `last`).
 pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result<Report> {
     let claims = Claims::read(project)?;
-    let mut wanted = Wanted { project, claims: &claims, files: BTreeSet::new(), sessions: BTreeSet::new(), whole: false };
+    let mut wanted = Wanted {
+        project,
+        claims: &claims,
+        files: BTreeSet::new(),
+        sessions: BTreeSet::new(),
+        whole: false,
+    };
     for path in paths {
         wanted.add(path)?;
     }
-    let Wanted { files, sessions, whole, .. } = wanted;
+    let Wanted {
+        files,
+        sessions,
+        whole,
+        ..
+    } = wanted;
     let commits = Commits::open(project.root());
-    let mut judge = Judge { claims: &claims, commits };
+    let mut judge = Judge {
+        claims: &claims,
+        commits,
+    };
     let mut report = Report::default();
     for path in &files {
         let name = text::neutral(&project.stored_path(path)).into_owned();
@@ -99,19 +125,25 @@ pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result
     }
     for id in &sessions {
         if let Some(loaded) = claims.sessions.get(id) {
-            report.items.push(session::verify(&mut judge, loaded, options.now));
+            report
+                .items
+                .push(session::verify(&mut judge, loaded, options.now));
         }
     }
     if whole {
         for (id, why) in &claims.unreadable {
             let reason = Reason::failed("session-unreadable", text::neutral(why));
-            report.items.push(Item::new(id.as_str(), ItemKind::Session, "", vec![reason]));
+            report
+                .items
+                .push(Item::new(id.as_str(), ItemKind::Session, "", vec![reason]));
         }
     }
     if options.deep {
         report.items.extend(blobs(&project.layout));
     }
-    report.items.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    report
+        .items
+        .sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     report.not_proved = not_proved(&report, options);
     Ok(report)
 }
@@ -120,9 +152,10 @@ pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result
 fn missing(claims: &Claims, path: &Path, name: String) -> Item {
     let history = claims.of(path);
     let reason = match history {
-        Some(history) if history.counts.is_empty() => {
-            Reason::caveat("file-missing", "it was opened, and nothing of it was ever counted")
-        }
+        Some(history) if history.counts.is_empty() => Reason::caveat(
+            "file-missing",
+            "it was opened, and nothing of it was ever counted",
+        ),
         Some(history) => Reason::failed(
             "file-missing",
             format!("it is not there, but session {} lists it", history.by),
@@ -138,7 +171,11 @@ fn not_proved(report: &Report, options: &Options) -> Vec<String> {
         lines.push("the bytes (only sizes were compared)".to_owned());
     }
     let has = |code: &str| {
-        report.items.iter().filter(|item| item.reasons.iter().any(|r| r.code == code)).count()
+        report
+            .items
+            .iter()
+            .filter(|item| item.reasons.iter().any(|r| r.code == code))
+            .count()
     };
     let not_bound = has("not-bound");
     if not_bound > 0 {
@@ -153,15 +190,24 @@ fn not_proved(report: &Report, options: &Options) -> Vec<String> {
 fn blobs(layout: &Layout) -> Vec<Item> {
     let mut reasons = Vec::new();
     let mut count = 0;
-    let folders = fs::read_dir(layout.objects()).into_iter().flatten().filter_map(|entry| entry.ok());
+    let folders = fs::read_dir(layout.objects())
+        .into_iter()
+        .flatten()
+        .filter_map(std::result::Result::ok);
     for folder in folders {
-        for entry in fs::read_dir(folder.path()).into_iter().flatten().filter_map(|entry| entry.ok()) {
+        for entry in fs::read_dir(folder.path())
+            .into_iter()
+            .flatten()
+            .filter_map(std::result::Result::ok)
+        {
             let hex = format!(
                 "{}{}",
                 folder.file_name().to_string_lossy(),
                 entry.file_name().to_string_lossy()
             );
-            let Ok(named) = format!("blake3:{hex}").parse::<Digest>() else { continue };
+            let Ok(named) = format!("blake3:{hex}").parse::<Digest>() else {
+                continue;
+            };
             count += 1;
             let found = digest::digest_file_as(&entry.path(), Algorithm::Blake3, None);
             if found.map(|found| found.digest).ok() != Some(named) {
@@ -173,7 +219,12 @@ fn blobs(layout: &Layout) -> Vec<Item> {
     if count == 0 {
         return Vec::new();
     }
-    vec![Item::new("objects", ItemKind::Store, text::count(count, "object"), reasons)]
+    vec![Item::new(
+        "objects",
+        ItemKind::Store,
+        text::count(count, "object"),
+        reasons,
+    )]
 }
 
 /// What is to be judged, each thing once.
@@ -216,9 +267,18 @@ impl Wanted<'_> {
 
     fn add_session(&mut self, id: &SessionId) {
         self.sessions.insert(id.clone());
-        let Some(loaded) = self.claims.sessions.get(id) else { return };
-        for artifact in loaded.session.artifacts.iter().filter(|a| a.removed.is_none()) {
-            let bytes = artifact.sealed().and_then(|sealed| sealed.file_bytes.as_deref());
+        let Some(loaded) = self.claims.sessions.get(id) else {
+            return;
+        };
+        for artifact in loaded
+            .session
+            .artifacts
+            .iter()
+            .filter(|a| a.removed.is_none())
+        {
+            let bytes = artifact
+                .sealed()
+                .and_then(|sealed| sealed.file_bytes.as_deref());
             let path = sessions::locate(self.project, &artifact.file, bytes);
             self.files.insert(plain(&path));
         }
@@ -246,7 +306,11 @@ impl Wanted<'_> {
         if folder == self.project.layout.artifacts() {
             self.add_store();
         }
-        for entry in fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok()) {
+        for entry in fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .filter_map(std::result::Result::ok)
+        {
             let name = entry.file_name();
             let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
             if is_dir && PASSED_BY.iter().any(|passed| name.as_os_str() == *passed) {
@@ -260,7 +324,8 @@ impl Wanted<'_> {
                 && path.parent() == Some(folder)
                 && path.symlink_metadata().is_err()
         });
-        self.files.extend(gone.map(|(path, _)| path.clone()).collect::<Vec<_>>());
+        self.files
+            .extend(gone.map(|(path, _)| path.clone()).collect::<Vec<_>>());
     }
 
     /// The whole artifacts folder: every session, whether or not it has a manifest.

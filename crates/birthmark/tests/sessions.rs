@@ -1,6 +1,11 @@
 //! Which sessions there are, how they are named, and what is said of those that are not whole.
 
-#![expect(clippy::disallowed_methods, reason = "tests build their own world")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests build their own world, and a world that cannot be built must fail"
+)]
 
 mod world;
 
@@ -34,7 +39,14 @@ fn session_is_named_by_its_id_a_prefix_a_suffix_and_last() {
     let near = format!("{}x", &first.as_str()[..19]);
     let error = resolve(&near).unwrap_err();
     assert_eq!(error.code(), "session-unknown");
-    assert!(error.hint().unwrap().starts_with(&format!("the nearest: {first}")), "{:?}", error.hint());
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .starts_with(&format!("the nearest: {first}")),
+        "{:?}",
+        error.hint()
+    );
     assert_eq!(resolve("").unwrap_err().code(), "session-unknown");
 }
 
@@ -46,16 +58,30 @@ fn list_is_newest_first_and_sums_up_each() {
     let list = sessions::list(&world.project(), now()).unwrap();
     assert_eq!(list.len(), 2);
     let old = list.iter().find(|summary| summary.id == id).unwrap();
-    assert_eq!((old.status, old.artifacts, old.records), (Status::Completed, 4, 4));
+    assert_eq!(
+        (old.status, old.artifacts, old.records),
+        (Status::Completed, 4, 4)
+    );
     assert_eq!((old.planned, old.made, old.runs), (3, 3, 1));
     assert_eq!(old.commit.as_deref(), Some(world.repo.head().as_str()));
-    assert_eq!((old.manifest.clone(), old.damaged), (ManifestState::Current, false));
-    let new = list.iter().find(|summary| summary.id == *session.id()).unwrap();
+    assert_eq!(
+        (old.manifest.clone(), old.damaged),
+        (ManifestState::Current, false)
+    );
+    let new = list
+        .iter()
+        .find(|summary| summary.id == *session.id())
+        .unwrap();
     assert_eq!((new.status, new.planned, new.made), (Status::Running, 1, 0));
     assert!(list[0].start >= list[1].start || list[0].id > list[1].id);
     session.end(RunEnd::plain(Outcome::Failed)).unwrap();
     let list = sessions::list(&world.project(), now()).unwrap();
-    assert_eq!(list.iter().filter(|summary| summary.status == Status::Failed).count(), 1);
+    assert_eq!(
+        list.iter()
+            .filter(|summary| summary.status == Status::Failed)
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -73,7 +99,10 @@ fn manifest_alone_is_not_bound_and_tells_what_it_has() {
 }
 
 fn host() -> String {
-    fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned()
+    fs::read_to_string("/proc/sys/kernel/hostname")
+        .unwrap()
+        .trim()
+        .to_owned()
 }
 
 #[test]
@@ -89,7 +118,11 @@ fn session_without_a_manifest_and_an_unreadable_manifest_are_told_apart() {
     assert!(matches!(load(), ManifestState::Unreadable { .. }));
     let text = String::from_utf8(whole).unwrap();
     fs::write(&manifest, text.replacen('{', "{\"session_id\": \"x\",", 1)).unwrap();
-    assert!(matches!(load(), ManifestState::Edited { .. }), "{:?}", load());
+    assert!(
+        matches!(load(), ManifestState::Edited { .. }),
+        "{:?}",
+        load()
+    );
     fs::write(&manifest, "[]").unwrap();
     assert!(matches!(load(), ManifestState::Unreadable { .. }));
 }

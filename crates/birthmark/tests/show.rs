@@ -1,6 +1,11 @@
 //! What `show` tells of files, records, folders and sessions.
 
-#![expect(clippy::disallowed_methods, reason = "tests build their own world")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests build their own world, and a world that cannot be built must fail"
+)]
 
 mod world;
 
@@ -27,12 +32,23 @@ fn records_show_constants_apart_from_what_varies_and_the_sessions_facts() {
     let id = world.small();
     let before = birthmark_testing::repo::fingerprint(world.repo.path());
     let shown = shown(&world, "sft_a.jsonl");
-    assert_eq!(before, birthmark_testing::repo::fingerprint(world.repo.path()), "show wrote");
+    assert_eq!(
+        before,
+        birthmark_testing::repo::fingerprint(world.repo.path()),
+        "show wrote"
+    );
     assert_eq!(shown.what, What::Records);
     assert_eq!(shown.records, Some(4));
     assert_eq!(shown.birthmark["session_id"], id.as_str());
-    let seed = shown.varies.iter().find(|varying| varying.name == "seed").unwrap();
-    assert_eq!((seed.min.clone(), seed.max.clone()), (Some(42.into()), Some(45.into())));
+    let seed = shown
+        .varies
+        .iter()
+        .find(|varying| varying.name == "seed")
+        .unwrap();
+    assert_eq!(
+        (seed.min.clone(), seed.max.clone()),
+        (Some(42.into()), Some(45.into()))
+    );
     assert_eq!(seed.distinct, Some(4));
     let text = text(&shown);
     println!("{text}");
@@ -57,9 +73,15 @@ fn one_record_a_report_a_folder_a_sidecar_and_a_manifest_are_shown() {
     let id = world.small();
     let project = world.project();
     let record = show(&project, &world.path("sft_a.jsonl"), Some(3), now()).unwrap();
-    assert_eq!((record.what, record.birthmark["seed"].clone()), (What::Record, 44.into()));
+    assert_eq!(
+        (record.what, record.birthmark["seed"].clone()),
+        (What::Record, 44.into())
+    );
     let report = shown(&world, "evaluation_a.json");
-    assert_eq!((report.what, report.birthmark["eval_seed"].clone()), (What::Report, 42.into()));
+    assert_eq!(
+        (report.what, report.birthmark["eval_seed"].clone()),
+        (What::Report, 42.into())
+    );
     assert!(report.get("git_branch").is_some());
     let folder = shown(&world, "model");
     assert_eq!((folder.what, folder.size), (What::Folder, Some(48)));
@@ -81,9 +103,17 @@ fn json_has_the_stored_field_names_and_jq_agrees_with_it() {
     world.small();
     let path = world.path("sft_a.jsonl");
     let json = shown(&world, "sft_a.jsonl").to_json();
-    let output =
-        Command::new("jq").args(["-r", ".metadata.git_commit"]).arg(&path).output().unwrap();
-    let first = String::from_utf8(output.stdout).unwrap().lines().next().unwrap().to_owned();
+    let output = Command::new("jq")
+        .args(["-r", ".metadata.git_commit"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    let first = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
     assert_eq!(json["metadata"]["git_commit"], first.as_str());
     assert_eq!(json["git_pushed_as_of"], "the last fetch or push");
     assert_eq!(json["recorded"]["records"], 4);
@@ -118,7 +148,10 @@ fn unstamped_and_foreign_files_are_shown_as_such() {
     let theirs = shown(&world, "theirs.json");
     assert!(theirs.foreign);
     let said = text(&theirs);
-    assert!(said.contains("another helper") && said.contains("no time zone"), "{said}");
+    assert!(
+        said.contains("another helper") && said.contains("no time zone"),
+        "{said}"
+    );
     assert!(theirs.unknown.contains_key("session"));
 }
 
@@ -131,7 +164,10 @@ fn bad_and_unstamped_lines_are_counted_and_the_rest_is_shown() {
     text.push_str("{\"no\": \"birthmark\"}\nnot json\n\n{\"torn\": ");
     fs::write(&path, text).unwrap();
     let shown = shown(&world, "sft_a.jsonl");
-    assert_eq!((shown.records, shown.unstamped, shown.bad_lines.0), (Some(5), 1, 2));
+    assert_eq!(
+        (shown.records, shown.unstamped, shown.bad_lines.0),
+        (Some(5), 1, 2)
+    );
     assert_eq!(shown.bad_lines.1.as_ref().unwrap().0, 6);
 }
 
@@ -147,7 +183,12 @@ fn nothing_from_data_acts_on_the_terminal() {
         ),
     );
     let said = text(&shown(&world, "h.json"));
-    assert!(!said.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{said:?}");
+    assert!(
+        !said
+            .chars()
+            .any(|c| c.is_control() && c != '\n' || c == '\u{202e}'),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -159,7 +200,12 @@ fn numbers_of_any_size_keep_their_text() {
             r#"{{"metadata": {{"git_commit": "{commit}", "timestamp": "t", "artifact_type": "a", "seed": {seed}, "temperature": 0.70, "birthmark": "birthmark/v1"}}}}"#
         )
     };
-    let seeds = ["9007199254740993", "9007199254740992", "123456789012345678901234567890", "-1"];
+    let seeds = [
+        "9007199254740993",
+        "9007199254740992",
+        "123456789012345678901234567890",
+        "-1",
+    ];
     let text: String = seeds.iter().map(|seed| line(seed) + "\n").collect();
     world.repo.write("artifacts/n.jsonl", text);
     let json = shown(&world, "n.jsonl").to_json().to_string();

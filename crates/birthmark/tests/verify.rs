@@ -1,6 +1,11 @@
 //! What `verify` answers, against real sessions, real git and real damage.
 
-#![expect(clippy::disallowed_methods, reason = "tests build their own world")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests build their own world, and a world that cannot be built must fail"
+)]
 
 mod world;
 
@@ -18,7 +23,10 @@ use world::{World, files_below, now, told};
 /// The word of the item whose name ends so.
 fn word_of(report: &Report, end: &str) -> Word {
     let mut items = report.items.iter().filter(|item| item.name.ends_with(end));
-    items.next().unwrap_or_else(|| panic!("no {end} in\n{}", told(report))).word
+    items
+        .next()
+        .unwrap_or_else(|| panic!("no {end} in\n{}", told(report)))
+        .word
 }
 
 fn has(report: &Report, code: &str) -> bool {
@@ -53,8 +61,16 @@ fn intact_store_is_verified_and_says_what_was_not_proved() {
     let text = told(&report);
     assert_eq!(report.word(), Some(Word::Verified), "{text}");
     assert_eq!(report.exit_code(), 0);
-    assert!(text.trim_end().ends_with("not proved: who made them (nothing is signed)"), "{text}");
-    assert_eq!(before, birthmark_testing::repo::fingerprint(world.repo.path()), "verify wrote");
+    assert!(
+        text.trim_end()
+            .ends_with("not proved: who made them (nothing is signed)"),
+        "{text}"
+    );
+    assert_eq!(
+        before,
+        birthmark_testing::repo::fingerprint(world.repo.path()),
+        "verify wrote"
+    );
 }
 
 #[test]
@@ -62,18 +78,29 @@ fn every_flipped_byte_of_an_artifact_is_seen_and_its_file_is_named() {
     let world = World::new();
     world.small();
     for (path, whole) in files_below(&world.artifacts()) {
-        let inside = path.strip_prefix(world.artifacts()).unwrap().to_string_lossy().into_owned();
+        let inside = path
+            .strip_prefix(world.artifacts())
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         if inside.contains(".birthmark/") || inside.starts_with("session_manifest") {
             continue;
         }
-        let subject = inside.trim_end_matches(".birthmark.json").split('/').next().unwrap();
+        let subject = inside
+            .trim_end_matches(".birthmark.json")
+            .split('/')
+            .next()
+            .unwrap();
         for place in places(whole.len()) {
             let mut flipped = whole.clone();
             flipped[place] ^= 1 << (place % 8);
             fs::write(&path, &flipped).unwrap();
             let report = world.verify(&[world.path(subject)]);
             let text = told(&report);
-            assert!(word_of(&report, subject) >= Word::CannotTell, "{inside} at {place}\n{text}");
+            assert!(
+                word_of(&report, subject) >= Word::CannotTell,
+                "{inside} at {place}\n{text}"
+            );
             assert_ne!(report.exit_code(), 0, "{inside} at {place}\n{text}");
         }
         fs::write(&path, &whole).unwrap();
@@ -99,10 +126,19 @@ fn every_flipped_byte_of_journal_and_manifest_is_seen() {
                 loaded.manifest,
                 sessions::ManifestState::Current | sessions::ManifestState::Stale
             );
-            assert!(!sound || !loaded.problems.is_empty(), "{} at {place}", path.display());
+            assert!(
+                !sound || !loaded.problems.is_empty(),
+                "{} at {place}",
+                path.display()
+            );
             if place % 101 == 0 {
                 let report = world.verify_all();
-                assert_eq!(word_of(&report, id.as_str()), Word::Failed, "{}", told(&report));
+                assert_eq!(
+                    word_of(&report, id.as_str()),
+                    Word::Failed,
+                    "{}",
+                    told(&report)
+                );
             }
         }
         fs::write(&path, &whole).unwrap();
@@ -126,7 +162,12 @@ fn every_cut_of_every_file_is_seen_without_a_panic() {
             fs::write(&path, &whole[..length]).unwrap();
             let report = world.verify_all();
             let text = told(&report);
-            assert_eq!(report.exit_code(), 1, "{} cut at {length}\n{text}", path.display());
+            assert_eq!(
+                report.exit_code(),
+                1,
+                "{} cut at {length}\n{text}",
+                path.display()
+            );
         }
         fs::write(&path, &whole).unwrap();
     }
@@ -141,7 +182,11 @@ fn flipped_byte_in_a_birthmark_names_its_line() {
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let third = lines[2].replace("SmolLM2", "SmolLM3");
-    fs::write(&path, format!("{}\n{}\n{third}\n{}\n", lines[0], lines[1], lines[3])).unwrap();
+    fs::write(
+        &path,
+        format!("{}\n{}\n{third}\n{}\n", lines[0], lines[1], lines[3]),
+    )
+    .unwrap();
     let report = world.verify_all();
     let said = told(&report);
     assert_eq!(word_of(&report, "sft_a.jsonl"), Word::Failed);
@@ -197,7 +242,10 @@ fn record_moved_to_another_file_fails_both() {
     let said = told(&report);
     assert_eq!(word_of(&report, "a.jsonl"), Word::Failed, "{said}");
     assert_eq!(word_of(&report, "b.jsonl"), Word::Failed, "{said}");
-    assert!(said.contains("added at the end") && said.contains("after line 3"), "{said}");
+    assert!(
+        said.contains("added at the end") && said.contains("after line 3"),
+        "{said}"
+    );
     assert!(said.contains("it has 2 records, not 3"), "{said}");
 }
 
@@ -210,12 +258,23 @@ fn deleted_and_cut_journals_are_named() {
     let whole = fs::read(&journal).unwrap();
     fs::remove_file(&journal).unwrap();
     let report = world.verify_all();
-    assert!(has(&report, "journal-deleted") && told(&report).contains(&name), "{}", told(&report));
+    assert!(
+        has(&report, "journal-deleted") && told(&report).contains(&name),
+        "{}",
+        told(&report)
+    );
     assert_eq!(report.exit_code(), 1);
-    let end = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+    let end = whole[..whole.len() - 1]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .unwrap();
     fs::write(&journal, &whole[..=end]).unwrap();
     let report = world.verify_all();
-    assert!(has(&report, "journal-cut") && told(&report).contains(&name), "{}", told(&report));
+    assert!(
+        has(&report, "journal-cut") && told(&report).contains(&name),
+        "{}",
+        told(&report)
+    );
     assert_eq!(report.exit_code(), 1);
 }
 
@@ -235,7 +294,10 @@ fn stale_manifest_is_not_edited_and_an_edited_one_names_the_path() {
     fs::write(&manifest, &late).unwrap();
     replace_in(&manifest, "\"records\": 2", "\"records\": 3");
     let said = told(&world.verify_all());
-    assert!(said.contains("artifacts_generated[0].records: 3, not 2"), "{said}");
+    assert!(
+        said.contains("artifacts_generated[0].records: 3, not 2"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -272,7 +334,12 @@ fn missing_file_fails_and_a_removed_one_does_not() {
     fs::remove_file(world.path("b.jsonl")).unwrap();
     session.removed(&world.path("b.jsonl"), "rotation").unwrap();
     session.end(RunEnd::plain(Outcome::Completed)).unwrap();
-    assert_eq!(world.verify_all().exit_code(), 0, "{}", told(&world.verify_all()));
+    assert_eq!(
+        world.verify_all().exit_code(),
+        0,
+        "{}",
+        told(&world.verify_all())
+    );
     fs::remove_file(world.path("a.jsonl")).unwrap();
     let report = world.verify_all();
     assert!(has(&report, "file-missing"), "{}", told(&report));
@@ -297,7 +364,12 @@ fn open_file_is_held_to_its_last_count_and_the_rest_is_not_proved() {
     let out = second.records(&world.path("a.jsonl"), options).unwrap();
     out.append(b"{\"more\": 1}", &[], &[]).unwrap();
     let report = world.verify(&[world.path("a.jsonl")]);
-    assert_eq!(word_of(&report, "a.jsonl"), Word::Caveat, "{}", told(&report));
+    assert_eq!(
+        word_of(&report, "a.jsonl"),
+        Word::Caveat,
+        "{}",
+        told(&report)
+    );
     assert!(has(&report, "written-since"));
     // What the first session vouches for is still held.
     replace_in(&world.path("a.jsonl"), "\"r 1\"", "\"r X\"");
@@ -309,7 +381,10 @@ fn open_file_is_held_to_its_last_count_and_the_rest_is_not_proved() {
     let report = world.verify_all();
     let said = told(&report);
     assert_eq!(word_of(&report, "a.jsonl"), Word::Verified, "{said}");
-    assert!(said.contains("this one vouches for its first 3 records"), "{said}");
+    assert!(
+        said.contains("this one vouches for its first 3 records"),
+        "{said}"
+    );
     assert_eq!(report.exit_code(), 0, "{said}");
     // A change behind the first session's bytes lies between its count and the end.
     replace_in(&world.path("a.jsonl"), "\"more\": 1", "\"more\": 2");
@@ -336,12 +411,21 @@ fn file_that_was_written_anew_is_judged_by_the_last_session_alone() {
 fn unstamped_file_is_named_apart_and_fails_only_on_request() {
     let world = World::new();
     world.small();
-    world.repo.write("artifacts/old_eval_sept.json", "{\"accuracy\": 0.5}");
+    world
+        .repo
+        .write("artifacts/old_eval_sept.json", "{\"accuracy\": 0.5}");
     let report = world.verify_all();
     assert_eq!(word_of(&report, "old_eval_sept.json"), Word::Unstamped);
     assert_eq!(report.exit_code(), 0);
-    assert!(told(&report).contains("1 unstamped file was not judged"), "{}", told(&report));
-    let options = Options { require_stamped: true, ..Options::at(now()) };
+    assert!(
+        told(&report).contains("1 unstamped file was not judged"),
+        "{}",
+        told(&report)
+    );
+    let options = Options {
+        require_stamped: true,
+        ..Options::at(now())
+    };
     let strict = verify(&world.project(), &[world.artifacts()], &options).unwrap();
     assert_eq!(strict.exit_code(), 1);
 }
@@ -355,18 +439,26 @@ fn files_of_the_origins_helper_are_accepted_with_the_caveat_that_nothing_binds_t
             r#"{{"git_commit": "{commit}", "timestamp": "2026-11-22T12:00:00.123456", "loader_version": "v1", "model_name": "m", "quantization": "nf4", "template_disabled": true, "script_name": "g.py", "artifact_type": "training_data"}}"#
         )
     };
-    let lines: String =
-        (0..3).map(|n| format!("{{\"n\": {n}, \"metadata\": {}}}\n", mark(&commit))).collect();
-    let path = world.repo.write("artifacts/sft_training_data_1.jsonl", &lines);
+    let lines: String = (0..3)
+        .map(|n| format!("{{\"n\": {n}, \"metadata\": {}}}\n", mark(&commit)))
+        .collect();
+    let path = world
+        .repo
+        .write("artifacts/sft_training_data_1.jsonl", &lines);
     let manifest = format!(
         r#"{{"session_id": "20261122_120000", "session_start": "2026-11-22T12:00:00", "git_commit": "{commit}", "git_branch": "main", "git_dirty": false, "environment": {{"hostname": "pod"}}, "planned_artifacts": ["sft_training_data_*.jsonl (200 examples)"], "artifacts_generated": [{{"file": "artifacts/sft_training_data_1.jsonl", "type": "training_data", "timestamp": "2026-11-22T12:00:01"}}]}}"#
     );
-    world.repo.write("artifacts/session_manifest_20261122_120000.json", manifest);
+    world
+        .repo
+        .write("artifacts/session_manifest_20261122_120000.json", manifest);
     let report = world.verify_all();
     let said = told(&report);
     assert_eq!(word_of(&report, "1.jsonl"), Word::Caveat, "{said}");
     assert_eq!(word_of(&report, "20261122_120000"), Word::Caveat, "{said}");
-    assert!(has(&report, "not-bound") && report.exit_code() == 0, "{said}");
+    assert!(
+        has(&report, "not-bound") && report.exit_code() == 0,
+        "{said}"
+    );
     // A commit that is a tree, one that is nowhere, and one that is none.
     let tree = world.repo.git(["rev-parse", "HEAD^{tree}"]);
     for (id, word, code) in [
@@ -393,10 +485,18 @@ fn commit_that_is_not_pushed_or_on_no_branch_is_a_caveat() {
     world.repo.commit_all("not pushed");
     world.small();
     let report = world.verify_all();
-    assert!(has(&report, "not-pushed") && report.exit_code() == 0, "{}", told(&report));
+    assert!(
+        has(&report, "not-pushed") && report.exit_code() == 0,
+        "{}",
+        told(&report)
+    );
     world.repo.git(["reset", "-q", "--hard", "HEAD~1"]);
     let report = world.verify_all();
-    assert!(has(&report, "commit-unreachable") && report.exit_code() == 0, "{}", told(&report));
+    assert!(
+        has(&report, "commit-unreachable") && report.exit_code() == 0,
+        "{}",
+        told(&report)
+    );
 }
 
 #[test]
@@ -411,7 +511,11 @@ fn in_another_clone_the_commit_cannot_be_told() {
     let project = birthmark::Project::find(other.path()).unwrap();
     let report = verify(&project, &[copy], &Options::at(now())).unwrap();
     assert_eq!(report.exit_code(), 2, "{}", told(&report));
-    assert!(codes(&report).keys().all(|code| *code == "commit-not-here"), "{}", told(&report));
+    assert!(
+        codes(&report).keys().all(|code| *code == "commit-not-here"),
+        "{}",
+        told(&report)
+    );
 }
 
 fn copy_folder(from: &Path, to: &Path) {
@@ -434,7 +538,11 @@ fn store_that_was_merely_copied_is_verified_under_any_name() {
     let report = verify(&project, &[copy.clone()], &Options::at(now())).unwrap();
     // No clone is there: the commit cannot be followed, but nothing failed.
     assert_eq!(report.word(), Some(Word::CannotTell), "{}", told(&report));
-    assert!(codes(&report).keys().all(|code| *code == "commit-not-here"), "{}", told(&report));
+    assert!(
+        codes(&report).keys().all(|code| *code == "commit-not-here"),
+        "{}",
+        told(&report)
+    );
     // The manifest alone.
     let alone = away.path().join("alone");
     fs::create_dir_all(&alone).unwrap();
@@ -442,7 +550,11 @@ fn store_that_was_merely_copied_is_verified_under_any_name() {
     fs::copy(world.manifest(&id), &manifest).unwrap();
     let project = sessions::project_of(&manifest).unwrap();
     let report = verify(&project, &[manifest], &Options::at(now())).unwrap();
-    assert!(has(&report, "not-bound") && has(&report, "file-missing"), "{}", told(&report));
+    assert!(
+        has(&report, "not-bound") && has(&report, "file-missing"),
+        "{}",
+        told(&report)
+    );
 }
 
 #[test]
@@ -463,7 +575,11 @@ fn plan_that_was_not_met_fails_a_completed_session_and_is_a_caveat_of_a_failed_o
         world.records(&session, "a.jsonl", Mode::New, 2);
         session.end(RunEnd::plain(outcome)).unwrap();
         let report = world.verify_all();
-        assert!(has(&report, "plan-short") && has(&report, "plan-missing"), "{}", told(&report));
+        assert!(
+            has(&report, "plan-short") && has(&report, "plan-missing"),
+            "{}",
+            told(&report)
+        );
         assert_eq!(report.exit_code(), code, "{}", told(&report));
         // A file alone is not held to the plan.
         assert_eq!(world.verify(&[world.path("a.jsonl")]).exit_code(), 0);
@@ -477,7 +593,10 @@ fn folder_names_the_member_that_changed() {
     spoil(&world.path("model/sub/weights.bin"), |bytes| bytes[3] = 0);
     fs::write(world.path("model/extra"), "").unwrap();
     let said = told(&world.verify_all());
-    assert!(said.contains("added extra, changed sub/weights.bin"), "{said}");
+    assert!(
+        said.contains("added extra, changed sub/weights.bin"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -486,17 +605,28 @@ fn file_whose_birthmark_was_taken_off_fails_since_a_session_lists_it() {
     world.small();
     fs::remove_file(world.path("table.csv.birthmark.json")).unwrap();
     let report = world.verify_all();
-    assert!(has(&report, "birthmark-missing") && report.exit_code() == 1, "{}", told(&report));
+    assert!(
+        has(&report, "birthmark-missing") && report.exit_code() == 1,
+        "{}",
+        told(&report)
+    );
 }
 
 #[test]
 fn quick_compares_sizes_and_says_so() {
     let world = World::new();
     world.small();
-    let options = Options { quick: true, ..Options::at(now()) };
+    let options = Options {
+        quick: true,
+        ..Options::at(now())
+    };
     let report = verify(&world.project(), &[world.path("sft_a.jsonl")], &options).unwrap();
     assert_eq!(report.word(), Some(Word::Caveat));
-    assert!(told(&report).contains("not proved: the bytes"), "{}", told(&report));
+    assert!(
+        told(&report).contains("not proved: the bytes"),
+        "{}",
+        told(&report)
+    );
     spoil(&world.path("sft_a.jsonl"), |bytes| bytes.push(b'\n'));
     let report = verify(&world.project(), &[world.path("sft_a.jsonl")], &options).unwrap();
     assert_eq!(report.exit_code(), 1);
@@ -508,7 +638,12 @@ fn empty_folder_is_nothing_to_verify_and_no_file_is_misuse() {
     let folder = world.repo.path().join("empty");
     fs::create_dir_all(&folder).unwrap();
     assert_eq!(world.verify(&[folder]).exit_code(), 2);
-    let error = verify(&world.project(), &["nowhere.json".into()], &Options::at(now())).unwrap_err();
+    let error = verify(
+        &world.project(),
+        &["nowhere.json".into()],
+        &Options::at(now()),
+    )
+    .unwrap_err();
     assert_eq!(error.code(), "no-file");
 }
 
@@ -518,5 +653,8 @@ fn hostile_names_reach_the_screen_escaped() {
     world.small();
     fs::write(world.path("\u{1b}[31mred\u{202e}.json"), "{}").unwrap();
     let text = told(&world.verify_all());
-    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
+    assert!(
+        !text.contains('\u{1b}') && !text.contains('\u{202e}'),
+        "{text}"
+    );
 }

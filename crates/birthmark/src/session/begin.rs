@@ -105,7 +105,7 @@ pub fn begin(mut begin: Begin) -> Result<Session> {
         started,
     )?;
     let (session, machine) = session;
-    looker::start(&session, machine);
+    looker::start(&session, &machine);
     if session.speaks() {
         say_opening(&session);
     }
@@ -242,7 +242,7 @@ fn open(
             started,
             script: begin.script,
             anchor: begin.anchor,
-            speaks: rank == 0 && begin.talk.is_some() && !(is_child && !joining.ours),
+            speaks: rank == 0 && begin.talk.is_some() && (joining.ours || !is_child),
             talk: begin.talk,
             journal: Mutex::new(journal),
             code: Mutex::new(None),

@@ -39,9 +39,9 @@ impl Session {
             let folded = fold_session(self.project(), self.id())?;
             // What children made is told here: they themselves are silent.
             let for_all = !self.is_joined() || self.inner.opened_by == OpenedBy::Run;
-            talk::closing(&folded, self.run_id(), for_all)
-                .iter()
-                .for_each(|line| self.say(line));
+            for line in talk::closing(&folded, self.run_id(), for_all) {
+                self.say(&line);
+            }
         }
         Ok(())
     }

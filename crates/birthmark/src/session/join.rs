@@ -4,8 +4,8 @@
 //! its launch agree on; the one that `birthmark session start` opened for this
 //! project on this machine; else one of its own.
 
-use birthmark_core::environment::Launch;
 use birthmark_capture::process;
+use birthmark_core::environment::Launch;
 use birthmark_core::session::Status;
 use birthmark_core::{Fields, SessionId, Timestamp};
 use birthmark_store::{Layout, atomic, journal, launches};

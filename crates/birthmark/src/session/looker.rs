@@ -27,14 +27,14 @@ pub(super) struct Machine {
 }
 
 /// Starts the looks. Without a thread to be had they are made at once.
-pub(super) fn start(session: &Session, machine: Machine) {
+pub(super) fn start(session: &Session, machine: &Machine) {
     let (own, looks) = (session.clone(), machine.clone());
     let thread = std::thread::Builder::new()
         .name("birthmark-look".to_owned())
         .spawn(move || look(&own, &looks));
     match thread {
         Ok(thread) => *lock(&session.inner.looker) = Some(thread),
-        Err(_) => look(session, &machine),
+        Err(_) => look(session, machine),
     }
 }
 
@@ -54,7 +54,11 @@ fn look(session: &Session, machine: &Machine) {
     // next one: capture never harms the run.
     let _ = session.record(observed);
     publish(session, code);
-    let environment = machine::look(session.project(), machine.interpreter.as_ref(), &machine.runtime);
+    let environment = machine::look(
+        session.project(),
+        machine.interpreter.as_ref(),
+        &machine.runtime,
+    );
     let _ = session.record(EnvironmentObserved { environment });
     session.fold_manifest(true);
 }

@@ -8,13 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use birthmark_core::event::{
-    ArtifactOpened, ArtifactSealed, Outcome, ProcessIdentity, RunEnded,
-};
+use birthmark_core::event::{ArtifactOpened, ArtifactSealed, Outcome, ProcessIdentity, RunEnded};
 use birthmark_core::schema::MANIFEST_FORMAT;
-use birthmark_core::session::{
-    self, Artifact, ArtifactState, Head, Journal, Run, Session,
-};
+use birthmark_core::session::{self, Artifact, ArtifactState, Head, Journal, Run, Session};
 use birthmark_core::{Fields, RunId, SessionId, Timestamp, WriterId};
 use serde_json::Value;
 
@@ -43,27 +39,32 @@ pub(super) fn missing_lines(
             }
             continue;
         };
-        let damaged = states.iter().any(|state| state.writer == *writer && state.damage.is_some());
+        let damaged = states
+            .iter()
+            .any(|state| state.writer == *writer && state.damage.is_some());
         let have = journal.lines.len() as u64;
         if have <= head.seq && !damaged {
             let text = format!(
                 "journal {name} ends after line {have}, but the manifest was folded from {} lines",
                 head.seq.saturating_add(1)
             );
-            problems.push(Problem { code: "journal-cut", file: name, line: Some(have + 1), text });
+            problems.push(Problem {
+                code: "journal-cut",
+                file: name,
+                line: Some(have + 1),
+                text,
+            });
         }
     }
     problems
 }
 
 /// What a manifest is, beside journals of its own session.
-pub(super) fn judge_bound(
-    manifest: &Fields,
-    journals: &[Journal],
-    short: bool,
-) -> ManifestState {
+pub(super) fn judge_bound(manifest: &Fields, journals: &[Journal], short: bool) -> ManifestState {
     let Some(heads) = session::manifest_heads(manifest) else {
-        return ManifestState::Edited { what: vec!["heads: they are missing".to_owned()] };
+        return ManifestState::Edited {
+            what: vec!["heads: they are missing".to_owned()],
+        };
     };
     let mut what = Vec::new();
     for (writer, head) in &heads {
@@ -72,7 +73,10 @@ pub(super) fn judge_bound(
             .find(|journal| journal.writer == *writer)
             .and_then(|journal| journal.lines.iter().find(|line| line.seq == head.seq));
         if line.is_some_and(|line| line.sum != head.sum) {
-            what.push(format!("heads.{writer}.sum: not that of line {}", head.seq + 1));
+            what.push(format!(
+                "heads.{writer}.sum: not that of line {}",
+                head.seq + 1
+            ));
         }
     }
     if short && what.is_empty() {
@@ -80,7 +84,12 @@ pub(super) fn judge_bound(
     }
     let folded = session::manifest(&session::fold_up_to(journals, &heads));
     if what.is_empty() {
-        differences("", &Value::Object(folded), &Value::Object(manifest.clone()), &mut what);
+        differences(
+            "",
+            &Value::Object(folded),
+            &Value::Object(manifest.clone()),
+            &mut what,
+        );
     }
     if !what.is_empty() {
         return ManifestState::Edited { what };
@@ -89,13 +98,20 @@ pub(super) fn judge_bound(
         let last = journal.lines.last().map(|line| line.seq);
         heads.get(&journal.writer).map(|head| head.seq) < last
     });
-    if newer { ManifestState::Stale } else { ManifestState::Current }
+    if newer {
+        ManifestState::Stale
+    } else {
+        ManifestState::Current
+    }
 }
 
 /// Whether a manifest says that it is ours.
 pub(super) fn names_our_format(manifest: &Fields) -> bool {
     let family = MANIFEST_FORMAT.trim_end_matches(|c: char| c.is_ascii_digit());
-    manifest.get("birthmark").and_then(Value::as_str).is_some_and(|name| name.starts_with(family))
+    manifest
+        .get("birthmark")
+        .and_then(Value::as_str)
+        .is_some_and(|name| name.starts_with(family))
 }
 
 /// Names every place where `found` is not `wanted`, by its path.
@@ -119,7 +135,11 @@ pub(crate) fn differences(path: &str, wanted: &Value, found: &Value, out: &mut V
                 differences(&format!("{path}[{place}]"), value, other, out);
             }
             if wanted.len() != found.len() {
-                out.push(format!("{path}: {} entries, not {}", found.len(), wanted.len()));
+                out.push(format!(
+                    "{path}: {} entries, not {}",
+                    found.len(),
+                    wanted.len()
+                ));
             }
         }
         _ => out.push(format!("{path}: {}, not {}", brief(found), brief(wanted))),
@@ -129,7 +149,11 @@ pub(crate) fn differences(path: &str, wanted: &Value, found: &Value, out: &mut V
 
 fn joined(path: &str, key: &str) -> String {
     let key = crate::text::short(key, 60);
-    if path.is_empty() { key } else { format!("{path}.{key}") }
+    if path.is_empty() {
+        key
+    } else {
+        format!("{path}.{key}")
+    }
 }
 
 fn brief(value: &Value) -> String {
@@ -157,8 +181,9 @@ pub(super) fn session_of(manifest: &Fields, id: &SessionId) -> Session {
             code.insert(name.to_owned(), value.clone());
         }
     }
-    let outcome: Option<Outcome> =
-        manifest.get("outcome").and_then(|value| serde_json::from_value(value.clone()).ok());
+    let outcome: Option<Outcome> = manifest
+        .get("outcome")
+        .and_then(|value| serde_json::from_value(value.clone()).ok());
     let runs: Vec<Run> = list("runs").iter().filter_map(run_of).collect();
     let start = time(manifest, "session_start");
     let end = time(manifest, "session_end");
@@ -174,12 +199,23 @@ pub(super) fn session_of(manifest: &Fields, id: &SessionId) -> Session {
         code,
         code_details: object("code"),
         environment: object("environment"),
-        artifacts: list("artifacts_generated").iter().filter_map(artifact_of).collect(),
+        artifacts: list("artifacts_generated")
+            .iter()
+            .filter_map(artifact_of)
+            .collect(),
         used: list("used")
             .into_iter()
-            .filter_map(|used| if let Value::Object(used) = used { Some(used) } else { None })
+            .filter_map(|used| {
+                if let Value::Object(used) = used {
+                    Some(used)
+                } else {
+                    None
+                }
+            })
             .collect(),
-        last_heard: end.max(start).max(runs.iter().map(|run| run.last_heard).max()),
+        last_heard: end
+            .max(start)
+            .max(runs.iter().map(|run| run.last_heard).max()),
         end: end.zip(outcome),
         runs,
         ..Session::default()
@@ -201,7 +237,10 @@ fn run_of(value: &Value) -> Option<Run> {
     let end = time(fields, "end").zip(ended);
     let strings = |name: &str| -> Vec<String> {
         let list = fields.get(name).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
+        list.into_iter()
+            .flatten()
+            .filter_map(|one| one.as_str().map(str::to_owned))
+            .collect()
     };
     Some(Run {
         id: RunId::from_text(text(fields, "run_id").unwrap_or_default()),
@@ -214,7 +253,11 @@ fn run_of(value: &Value) -> Option<Run> {
         },
         script_name: text(fields, "script_name"),
         argv: strings("argv"),
-        rank: fields.get("rank").and_then(Value::as_u64).and_then(|n| n.try_into().ok()).unwrap_or(0),
+        rank: fields
+            .get("rank")
+            .and_then(Value::as_u64)
+            .and_then(|n| n.try_into().ok())
+            .unwrap_or(0),
         start,
         last_heard: end.as_ref().map_or(start, |(time, _)| *time),
         end,
@@ -229,7 +272,11 @@ fn artifact_of(value: &Value) -> Option<Artifact> {
     let when = time(fields, "timestamp").unwrap_or_default();
     let number = |name: &str| fields.get(name).and_then(Value::as_u64);
     let state = text(fields, "state");
-    let (size, records, digest) = (number("size").unwrap_or(0), number("records"), text(fields, "digest"));
+    let (size, records, digest) = (
+        number("size").unwrap_or(0),
+        number("records"),
+        text(fields, "digest"),
+    );
     let mut birthmark = Fields::new();
     if let Some(inputs) = fields.get("inputs") {
         birthmark.insert("inputs".to_owned(), inputs.clone());
@@ -285,14 +332,21 @@ mod tests {
         differences("", &wanted, &found, &mut out);
         assert_eq!(
             out,
-            ["a.b[1]: 3, not 2", "a.b: 3 entries, not 2", "d: it is missing", "e: it was added"]
+            [
+                "a.b[1]: 3, not 2",
+                "a.b: 3 entries, not 2",
+                "d: it is missing",
+                "e: it was added"
+            ]
         );
     }
 
     #[test]
     fn numbers_differ_by_their_text() {
-        let (a, b): (Value, Value) =
-            (serde_json::from_str("1.0").unwrap(), serde_json::from_str("1.00").unwrap());
+        let (a, b): (Value, Value) = (
+            serde_json::from_str("1.0").unwrap(),
+            serde_json::from_str("1.00").unwrap(),
+        );
         let mut out = Vec::new();
         differences("n", &a, &b, &mut out);
         assert_eq!(out, ["n: 1.00, not 1.0"]);

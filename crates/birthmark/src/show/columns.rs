@@ -64,7 +64,7 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Takes the birthmark of one record.
-    pub fn take(&mut self, marks: &Marks, step: Step) {
+    pub(super) fn take(&mut self, marks: &Marks, step: Step) {
         match step {
             Step::None => return,
             Step::Same => {
@@ -112,7 +112,11 @@ impl Columns {
             self.truncated = true;
             return None;
         }
-        let limit = if matches!(name, "session_id" | "git_commit" | "run_id") { MANY } else { FEW };
+        let limit = if matches!(name, "session_id" | "git_commit" | "run_id") {
+            MANY
+        } else {
+            FEW
+        };
         self.columns.push(Column {
             name: name.to_owned(),
             current: None,
@@ -128,7 +132,7 @@ impl Columns {
     }
 
     /// The fields that are the same in all records, and those that vary.
-    pub fn finish(mut self) -> (Fields, Vec<Varying>) {
+    pub(super) fn finish(mut self) -> (Fields, Vec<Varying>) {
         let (mut same, mut varies) = (Fields::new(), Vec::new());
         for column in &mut self.columns {
             column.set(None, self.marked);
@@ -196,12 +200,19 @@ impl Column {
 
     fn varying(&mut self) -> Varying {
         let (min, max) = self.range.ends();
-        let mut values = if self.more { Vec::new() } else { std::mem::take(&mut self.distinct) };
-        values.sort_by(|a, b| b.1.cmp(&a.1));
+        let mut values = if self.more {
+            Vec::new()
+        } else {
+            std::mem::take(&mut self.distinct)
+        };
+        values.sort_by_key(|value| std::cmp::Reverse(value.1));
         Varying {
             name: self.name.clone(),
             distinct: (!self.more).then_some(values.len() as u64),
-            values: values.iter().map(|(value, count)| (parse(value), *count)).collect(),
+            values: values
+                .iter()
+                .map(|(value, count)| (parse(value), *count))
+                .collect(),
             min,
             max,
             records: self.records,

@@ -72,7 +72,11 @@ impl SessionFacts {
     pub fn of(loaded: &Loaded, now: Timestamp) -> Self {
         let session = &loaded.session;
         let mut scripts: Vec<String> = Vec::new();
-        for script in session.runs.iter().filter_map(|run| run.script_name.clone()) {
+        for script in session
+            .runs
+            .iter()
+            .filter_map(|run| run.script_name.clone())
+        {
             if !scripts.contains(&script) {
                 scripts.push(script);
             }
@@ -82,11 +86,16 @@ impl SessionFacts {
             .iter()
             .filter(|run| {
                 use birthmark_core::event::Outcome::Completed;
-                run.end.as_ref().is_none_or(|(_, ended)| ended.outcome != Completed)
+                run.end
+                    .as_ref()
+                    .is_none_or(|(_, ended)| ended.outcome != Completed)
             })
             .count();
-        let mut problems: Vec<String> =
-            loaded.problems.iter().map(|problem| problem.text.clone()).collect();
+        let mut problems: Vec<String> = loaded
+            .problems
+            .iter()
+            .map(|problem| problem.text.clone())
+            .collect();
         if let sessions::ManifestState::Edited { what } = &loaded.manifest {
             problems.push(format!("manifest edited: {}", what.join("; ")));
         }
@@ -103,7 +112,11 @@ impl SessionFacts {
             scripts,
             runs: (session.runs.len(), not_completed),
             used: session.used.clone(),
-            drift: session.runs.iter().flat_map(|run| run.drift.clone()).collect(),
+            drift: session
+                .runs
+                .iter()
+                .flat_map(|run| run.drift.clone())
+                .collect(),
             manifest: loaded.manifest.word(),
             problems,
         }
@@ -149,7 +162,9 @@ impl Recorded {
             digest: artifact.digest.clone(),
             content_digest: sealed.and_then(|sealed| sealed.content_digest.clone()),
             birthmark: artifact.birthmark().clone(),
-            notes: sealed.map(|sealed| sealed.notes.clone()).unwrap_or_default(),
+            notes: sealed
+                .map(|sealed| sealed.notes.clone())
+                .unwrap_or_default(),
         }
     }
 
@@ -194,11 +209,18 @@ pub(super) fn join(
                     .filter(|artifact| artifact.file.rsplit('/').next() == Some(name));
                 same.next().filter(|_| same.next().is_none())
             });
-            (Ok(SessionFacts::of(&loaded, now)), artifact.map(Recorded::of))
+            (
+                Ok(SessionFacts::of(&loaded, now)),
+                artifact.map(Recorded::of),
+            )
         }
-        Err(error) if error.code() == "session-unknown" => {
-            (Err(format!("session {} is not here", crate::text::short(id, 60))), None)
-        }
+        Err(error) if error.code() == "session-unknown" => (
+            Err(format!(
+                "session {} is not here",
+                crate::text::short(id, 60)
+            )),
+            None,
+        ),
         Err(error) => (Err(error.whole()), None),
     }
 }

@@ -41,7 +41,9 @@ struct Reading {
 pub(super) fn read_all(file: &mut File) -> io::Result<Found> {
     let mut reading = Reading::default();
     lines::read(file, &mut reading)?;
-    let Reading { mut found, columns, .. } = reading;
+    let Reading {
+        mut found, columns, ..
+    } = reading;
     found.truncated = columns.truncated;
     (found.same, found.varies) = columns.finish();
     Ok(found)
@@ -78,7 +80,11 @@ impl Sink for Reading {
 
 impl Reading {
     fn look(&mut self, line: &Line<'_>) {
-        let scanned = if line.too_long { None } else { Some(json::scan_object(line.record)) };
+        let scanned = if line.too_long {
+            None
+        } else {
+            Some(json::scan_object(line.record))
+        };
         let object = match scanned {
             Some(Ok(object)) => object,
             other => {
@@ -102,7 +108,11 @@ impl Reading {
         }
         let kind = self.marks.kind();
         self.found.foreign += u64::from(kind == Some(MarkKind::Foreign));
-        if self.found.kind.is_none_or(|known| known == MarkKind::Foreign) {
+        if self
+            .found
+            .kind
+            .is_none_or(|known| known == MarkKind::Foreign)
+        {
             self.found.kind = kind;
         }
     }
@@ -118,7 +128,12 @@ pub(super) struct OneLine {
 
 /// Reads up to one line.
 pub(super) fn read_one(file: &mut File, wanted: u64) -> io::Result<OneLine> {
-    let mut one = OneLine { wanted, last: 0, record: None, too_long: false };
+    let mut one = OneLine {
+        wanted,
+        last: 0,
+        record: None,
+        too_long: false,
+    };
     lines::read(file, &mut one)?;
     Ok(one)
 }

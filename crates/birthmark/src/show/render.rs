@@ -53,7 +53,10 @@ impl Page {
 
 /// The lines, without colour; times in `zone`, at most about `width` characters wide.
 pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> String {
-    let mut page = Page { text: String::new(), width };
+    let mut page = Page {
+        text: String::new(),
+        width,
+    };
     page.text.push_str(&headline(shown, now, zone));
     page.text.push_str("\n\n");
     if shown.what == What::Session {
@@ -63,7 +66,10 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         page.put("model", &model(shown));
         page.put("template", &template(shown));
         page.put("params", &params(shown));
-        page.put("varies", &shown.varies.iter().filter_map(varies).collect::<Vec<_>>());
+        page.put(
+            "varies",
+            &shown.varies.iter().filter_map(varies).collect::<Vec<_>>(),
+        );
         page.put("models", &models(shown));
         page.put("dataset", &dataset(shown));
         page.put("from", &inputs(shown));
@@ -74,20 +80,38 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         for problem in &session.problems {
             page.put("problem", &[text::neutral(problem).into_owned()]);
         }
-        page.put("drift", &session.drift.iter().map(|line| short(line, 100)).collect::<Vec<_>>());
+        page.put(
+            "drift",
+            &session
+                .drift
+                .iter()
+                .map(|line| short(line, 100))
+                .collect::<Vec<_>>(),
+        );
     }
     if shown.foreign {
-        page.put("made by", &["another helper: no field `birthmark` names our format".to_owned()]);
+        page.put(
+            "made by",
+            &["another helper: no field `birthmark` names our format".to_owned()],
+        );
     }
     if !shown.declared.is_empty() {
-        let names: Vec<String> = shown.declared.iter().map(|name| short(name, LONGEST)).collect();
-        page.put("declared", &[format!("{} (asserted, not observed)", names.join(", "))]);
+        let names: Vec<String> = shown
+            .declared
+            .iter()
+            .map(|name| short(name, LONGEST))
+            .collect();
+        page.put(
+            "declared",
+            &[format!("{} (asserted, not observed)", names.join(", "))],
+        );
     }
     page.put("unknown", &unknown(shown));
     match shown.what {
         What::Records => {
             let name = text::neutral(&shown.name).into_owned();
-            page.text.push_str(&format!("\none record: birthmark show {name}:1\n"));
+            page.text
+                .push_str(&format!("\none record: birthmark show {name}:1\n"));
         }
         What::Unstamped => {
             page.text.push_str("\ntry: birthmark stamp FILE\n");
@@ -116,7 +140,10 @@ fn headline(shown: &Shown, now: Timestamp, zone: &TimeZone) -> String {
     if shown.what == What::Records {
         parts.extend(shown.records.map(|records| text::count(records, "record")));
         if shown.unstamped > 0 {
-            parts.push(format!("{} of them unstamped", text::grouped(shown.unstamped)));
+            parts.push(format!(
+                "{} of them unstamped",
+                text::grouped(shown.unstamped)
+            ));
         }
         if let (bad @ 1.., Some((line, why))) = (shown.bad_lines.0, &shown.bad_lines.1) {
             let lines = text::count(bad, "bad line");
@@ -131,8 +158,14 @@ fn headline(shown: &Shown, now: Timestamp, zone: &TimeZone) -> String {
 }
 
 fn when(shown: &Shown, now: Timestamp, zone: &TimeZone) -> Option<String> {
-    let varying = shown.varies.iter().find(|varying| varying.name == "timestamp");
-    let own = shown.birthmark.get("timestamp").or(varying.and_then(|found| found.max.as_ref()));
+    let varying = shown
+        .varies
+        .iter()
+        .find(|varying| varying.name == "timestamp");
+    let own = shown
+        .birthmark
+        .get("timestamp")
+        .or(varying.and_then(|found| found.max.as_ref()));
     let text = match own.and_then(Value::as_str) {
         Some(text) => text.to_owned(),
         None => shown.session.as_ref()?.start.clone()?,
@@ -145,24 +178,40 @@ fn when(shown: &Shown, now: Timestamp, zone: &TimeZone) -> Option<String> {
 }
 
 fn word(shown: &Shown, name: &str) -> Option<String> {
-    shown.get(name).filter(|value| !value.is_null()).map(|value| short(&plain(value), LONGEST))
+    shown
+        .get(name)
+        .filter(|value| !value.is_null())
+        .map(|value| short(&plain(value), LONGEST))
 }
 
 fn code(shown: &Shown) -> Vec<String> {
-    let commit = match shown.varies.iter().find(|varying| varying.name == "git_commit") {
+    let commit = match shown
+        .varies
+        .iter()
+        .find(|varying| varying.name == "git_commit")
+    {
         Some(varying) => {
-            let count = varying.distinct.map_or("many".to_owned(), |count| count.to_string());
+            let count = varying
+                .distinct
+                .map_or("many".to_owned(), |count| count.to_string());
             format!("{count} commits")
         }
-        None => word(shown, "git_commit")
-            .map_or_else(|| "commit unknown".to_owned(), |hex| hex.chars().take(7).collect()),
+        None => word(shown, "git_commit").map_or_else(
+            || "commit unknown".to_owned(),
+            |hex| hex.chars().take(7).collect(),
+        ),
     };
     let mut state = Vec::new();
     if let Some(branch) = word(shown, "git_branch") {
         state.push(format!("{commit} {branch}"));
     } else {
-        let detached = shown.get("git_branch").is_some() && !shown.unknown.contains_key("git_branch");
-        state.push(if detached { format!("{commit} detached") } else { commit });
+        let detached =
+            shown.get("git_branch").is_some() && !shown.unknown.contains_key("git_branch");
+        state.push(if detached {
+            format!("{commit} detached")
+        } else {
+            commit
+        });
     }
     state.push(dirty(shown));
     if let Some(pushed) = shown.get("git_pushed") {
@@ -179,7 +228,11 @@ fn code(shown: &Shown) -> Vec<String> {
 }
 
 fn dirty(shown: &Shown) -> String {
-    if shown.varies.iter().any(|varying| varying.name == "git_dirty") {
+    if shown
+        .varies
+        .iter()
+        .any(|varying| varying.name == "git_dirty")
+    {
         return "clean in part".to_owned();
     }
     match shown.get("git_dirty") {
@@ -193,10 +246,17 @@ fn dirty(shown: &Shown) -> String {
 }
 
 fn model(shown: &Shown) -> Vec<String> {
-    let mut parts: Vec<String> =
-        ["model_name", "quantization"].iter().filter_map(|name| word(shown, name)).collect();
+    let mut parts: Vec<String> = ["model_name", "quantization"]
+        .iter()
+        .filter_map(|name| word(shown, name))
+        .collect();
     parts.extend(word(shown, "model_revision").map(|revision| revision.chars().take(12).collect()));
-    parts.extend(shown.get("model_digest").and_then(Value::as_str).map(short_digest));
+    parts.extend(
+        shown
+            .get("model_digest")
+            .and_then(Value::as_str)
+            .map(short_digest),
+    );
     parts.extend(word(shown, "loader_version").map(|loader| format!("loader {loader}")));
     parts
 }
@@ -243,7 +303,11 @@ fn params(shown: &Shown) -> Vec<String> {
             continue;
         }
         seen.push(name);
-        parts.push(format!("{} {}", short(name, LONGEST), short(&plain(value), LONGEST)));
+        parts.push(format!(
+            "{} {}",
+            short(name, LONGEST),
+            short(&plain(value), LONGEST)
+        ));
     }
     parts
 }
@@ -275,11 +339,14 @@ fn varies(varying: &Varying) -> Option<String> {
 /// The time of day of a timestamp, as stored (UTC).
 fn clock(value: &Value) -> String {
     let text = plain(value);
-    text.get(11..19).map_or_else(|| short(&text, 40), str::to_owned)
+    text.get(11..19)
+        .map_or_else(|| short(&text, 40), str::to_owned)
 }
 
 fn object_parts(value: &Value) -> Vec<String> {
-    let Value::Object(fields) = value else { return vec![short(&plain(value), LONGEST)] };
+    let Value::Object(fields) = value else {
+        return vec![short(&plain(value), LONGEST)];
+    };
     let part = |(name, value): (&String, &Value)| {
         let value = match value {
             Value::Null => "not evaluated".to_owned(),
@@ -298,7 +365,9 @@ fn dataset(shown: &Shown) -> Vec<String> {
     let Some(dataset) = shown.get("dataset").filter(|dataset| !dataset.is_null()) else {
         return Vec::new();
     };
-    let Value::Object(fields) = dataset else { return object_parts(dataset) };
+    let Value::Object(fields) = dataset else {
+        return object_parts(dataset);
+    };
     let text = |name: &str| fields.get(name).filter(|value| !value.is_null()).map(plain);
     let mut parts = Vec::new();
     parts.extend(text("name").map(|name| short(&name, LONGEST)));
@@ -310,10 +379,21 @@ fn dataset(shown: &Shown) -> Vec<String> {
 }
 
 fn inputs(shown: &Shown) -> Vec<String> {
-    let listed = shown.get("inputs").and_then(Value::as_array).cloned().unwrap_or_default();
-    let used = shown.session.as_ref().map(|session| session.used.clone()).unwrap_or_default();
-    let fallback: Vec<Value> =
-        if listed.is_empty() { used.into_iter().map(Value::Object).collect() } else { listed };
+    let listed = shown
+        .get("inputs")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let used = shown
+        .session
+        .as_ref()
+        .map(|session| session.used.clone())
+        .unwrap_or_default();
+    let fallback: Vec<Value> = if listed.is_empty() {
+        used.into_iter().map(Value::Object).collect()
+    } else {
+        listed
+    };
     fallback.iter().map(input).collect()
 }
 
@@ -321,7 +401,11 @@ fn input(input: &Value) -> String {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
     let mut parts = Vec::new();
     parts.extend(text("role").map(|role| format!("{}:", short(role, 30))));
-    parts.extend(text("file").or_else(|| text("name")).map(|name| short(name, LONGEST)));
+    parts.extend(
+        text("file")
+            .or_else(|| text("name"))
+            .map(|name| short(name, LONGEST)),
+    );
     parts.extend(text("digest").map(short_digest));
     let version = text("version_sha").or_else(|| text("model_revision"));
     parts.extend(version.map(|sha| short(&sha.chars().take(7).collect::<String>(), 7)));
@@ -329,9 +413,16 @@ fn input(input: &Value) -> String {
 }
 
 fn digests(shown: &Shown) -> Vec<String> {
-    let recorded = shown.recorded.as_ref().and_then(|recorded| recorded.digest.as_deref());
+    let recorded = shown
+        .recorded
+        .as_ref()
+        .and_then(|recorded| recorded.digest.as_deref());
     let own = shown.birthmark.get("digest").and_then(Value::as_str);
-    recorded.or(own).map(|digest| format!("{} as recorded", short_digest(digest))).into_iter().collect()
+    recorded
+        .or(own)
+        .map(|digest| format!("{} as recorded", short_digest(digest)))
+        .into_iter()
+        .collect()
 }
 
 fn session(shown: &Shown, now: Timestamp) -> Vec<String> {
@@ -349,8 +440,14 @@ fn session(shown: &Shown, now: Timestamp) -> Vec<String> {
         text.push_str(&format!(" ({})", short(&plain(gpu), LONGEST)));
     }
     text.push_str(&format!(", {}", status(session, now)));
-    if let Some(varying) = shown.varies.iter().find(|varying| varying.name == "session_id") {
-        let count = varying.distinct.map_or("many".to_owned(), |count| count.to_string());
+    if let Some(varying) = shown
+        .varies
+        .iter()
+        .find(|varying| varying.name == "session_id")
+    {
+        let count = varying
+            .distinct
+            .map_or("many".to_owned(), |count| count.to_string());
         text.push_str(&format!("; the last of {count}"));
     }
     vec![text]
@@ -365,31 +462,67 @@ fn status(session: &super::SessionFacts, now: Timestamp) -> String {
 }
 
 fn session_lines(page: &mut Page, shown: &Shown) {
-    let (Some(facts), Some(summary)) = (&shown.session, &shown.summary) else { return };
-    page.put("status", &[facts.status.word().to_owned(), format!("manifest {}", facts.manifest)]);
+    let (Some(facts), Some(summary)) = (&shown.session, &shown.summary) else {
+        return;
+    };
+    page.put(
+        "status",
+        &[
+            facts.status.word().to_owned(),
+            format!("manifest {}", facts.manifest),
+        ],
+    );
     page.put("code", &code(shown));
     let mut host: Vec<String> = facts.host.iter().map(|host| short(host, LONGEST)).collect();
     for name in ["gpu", "python", "torch", "transformers"] {
         let found = facts.environment.get(name).filter(|value| !value.is_null());
-        let label = if name == "gpu" { String::new() } else { format!("{name} ") };
+        let label = if name == "gpu" {
+            String::new()
+        } else {
+            format!("{name} ")
+        };
         host.extend(found.map(|value| format!("{label}{}", short(&plain(value), 40))));
     }
     page.put("on", &host);
-    page.put("scripts", &facts.scripts.iter().map(|name| short(name, LONGEST)).collect::<Vec<_>>());
-    let list = |name: &str| summary.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    page.put(
+        "scripts",
+        &facts
+            .scripts
+            .iter()
+            .map(|name| short(name, LONGEST))
+            .collect::<Vec<_>>(),
+    );
+    let list = |name: &str| {
+        summary
+            .get(name)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
     for plan in list("planned_artifacts") {
         let outcome = match &plan["outcome"] {
-            Value::Object(short) => short
-                .get("short")
-                .map_or_else(|| "short".to_owned(), |short| format!("made {} of {}", short["made"], short["wanted"])),
+            Value::Object(short) => short.get("short").map_or_else(
+                || "short".to_owned(),
+                |short| format!("made {} of {}", short["made"], short["wanted"]),
+            ),
             word => plain(word),
         };
-        page.put("planned", &[format!("{}: {outcome}", short(&plain(&plan["plan"]), LONGEST))]);
+        page.put(
+            "planned",
+            &[format!(
+                "{}: {outcome}",
+                short(&plain(&plan["plan"]), LONGEST)
+            )],
+        );
     }
     for artifact in list("artifacts_generated") {
         let mut parts = vec![short(&plain(&artifact["file"]), 100)];
         parts.push(short(&plain(&artifact["type"]), 40));
-        parts.extend(artifact["records"].as_u64().map(|records| text::count(records, "record")));
+        parts.extend(
+            artifact["records"]
+                .as_u64()
+                .map(|records| text::count(records, "record")),
+        );
         if artifact["state"] != "sealed" {
             parts.push(plain(&artifact["state"]));
         }

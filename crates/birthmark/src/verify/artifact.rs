@@ -25,12 +25,7 @@ use crate::text;
 const MOST_MEMBERS: usize = 5;
 
 /// Judges one file or folder.
-pub(super) fn verify(
-    judge: &mut Judge<'_>,
-    path: &Path,
-    name: &str,
-    options: &Options,
-) -> Item {
+pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &Options) -> Item {
     let history = judge.claims.of(path).cloned();
     let (evidence, reasons) = match look(judge, path, history.as_ref(), options) {
         Ok(looked) => looked,
@@ -82,7 +77,7 @@ fn look(
 }
 
 fn is_records(path: &Path, history: Option<&History>) -> bool {
-    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+    let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
     history.is_some_and(|history| history.format == "jsonl")
         || ending.is_some_and(|ending| ending == "jsonl" || ending == "ndjson")
 }
@@ -90,7 +85,10 @@ fn is_records(path: &Path, history: Option<&History>) -> bool {
 /// Sizes alone.
 fn look_quickly(path: &Path, history: Option<&History>) -> Option<Looked> {
     let count = history?.newest()?;
-    let found = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let found = path
+        .symlink_metadata()
+        .ok()
+        .filter(std::fs::Metadata::is_file)?;
     if history?.last == Last::Sealed && count.size.is_some_and(|size| size != found.len()) {
         let text = format!(
             "it has {}, not {} as recorded",
@@ -132,21 +130,35 @@ fn jsonl(
     options: &Options,
 ) -> Result<Looked, FileError> {
     let (mut file, before) = open_still(path)?;
-    let mut sizes: Vec<u64> =
-        history.iter().flat_map(|history| &history.counts).filter_map(|count| count.size).collect();
+    let mut sizes: Vec<u64> = history
+        .iter()
+        .flat_map(|history| &history.counts)
+        .filter_map(|count| count.size)
+        .collect();
     sizes.sort_unstable();
     sizes.dedup();
     let marks = sizes
         .into_iter()
-        .map(|size| Mark { size, digest: None, records: 0, lines: 0 })
+        .map(|size| Mark {
+            size,
+            digest: None,
+            records: 0,
+            lines: 0,
+        })
         .collect();
     let found = records::scan(&mut file, marks, judge).map_err(|source| {
-        FileError::Path(atomic::PathError { action: "read", path: path.to_owned(), source })
+        FileError::Path(atomic::PathError {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        })
     })?;
     let (_, after) = open_still(path)?;
     let open = history.is_some_and(|history| history.last == Last::Open);
     if before != after && !open {
-        return Err(FileError::ChangedWhileRead { path: path.to_owned() });
+        return Err(FileError::ChangedWhileRead {
+            path: path.to_owned(),
+        });
     }
     let evidence = evidence_of(&found);
     if found.stamped == 0 && (history.is_none() || found.records > 0) {
@@ -154,8 +166,13 @@ fn jsonl(
     }
     let mut reasons = found.reasons.clone();
     let judged_bytes = history.map(|history| against_counts(history, &found, &judge.claims.layout));
-    let changed = judged_bytes.iter().flatten().any(|reason| reason.word == Word::Failed);
-    let since = history.filter(|_| open).and_then(|history| history.newest()?.size);
+    let changed = judged_bytes
+        .iter()
+        .flatten()
+        .any(|reason| reason.word == Word::Failed);
+    let since = history
+        .filter(|_| open)
+        .and_then(|history| history.newest()?.size);
     bad_lines(&found, since, open, &mut reasons);
     match judged_bytes {
         Some(judged) => reasons.extend(judged),
@@ -209,7 +226,11 @@ fn bad_lines(found: &Scanned, since: Option<u64>, open: bool, reasons: &mut Vec<
         reasons.push(Reason::caveat("torn-tail", text).at(line));
     }
     let torn = found.torn.map(|(_, line)| line).filter(|_| open);
-    let named = found.bad.first.iter().filter(|(line, _)| Some(*line) != torn);
+    let named = found
+        .bad
+        .first
+        .iter()
+        .filter(|(line, _)| Some(*line) != torn);
     for (line, why) in named.take(if bad > 0 { records::MOST_PLACES } else { 0 }) {
         let text = format!("line {line} is no record: {}", text::neutral(why));
         let reason = if found.too_long && why.starts_with("it is longer") {
@@ -221,15 +242,30 @@ fn bad_lines(found: &Scanned, since: Option<u64>, open: bool, reasons: &mut Vec<
     }
     let unnamed = bad.saturating_sub(records::MOST_PLACES as u64);
     if unnamed > 0 {
-        let text = format!("and {} more that are no records", text::count(unnamed, "line"));
+        let text = format!(
+            "and {} more that are no records",
+            text::count(unnamed, "line")
+        );
         reasons.push(Reason::failed("not-a-record", text));
     }
     if let Some((line, _)) = found.unstamped.first.first() {
-        let lines: Vec<String> =
-            found.unstamped.first.iter().map(|(line, _)| line.to_string()).collect();
+        let lines: Vec<String> = found
+            .unstamped
+            .first
+            .iter()
+            .map(|(line, _)| line.to_string())
+            .collect();
         let more = found.unstamped.count - found.unstamped.first.len() as u64;
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let word = if found.unstamped.count == 1 { "line" } else { "lines" };
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let word = if found.unstamped.count == 1 {
+            "line"
+        } else {
+            "lines"
+        };
         let text = format!("{word} {}{more} without a birthmark", lines.join(", "));
         let mut reason = Reason::failed("record-unstamped", text).at(*line);
         reason.records = found.unstamped.count;
@@ -249,8 +285,12 @@ fn hints(found: &Scanned, reasons: &mut Vec<Reason>) {
 
 /// Holds every count of a file's history against the bytes up to it.
 fn against_counts(history: &History, found: &Scanned, layout: &Layout) -> Vec<Reason> {
-    let mark_of =
-        |count: &Count| found.marks.iter().find(|mark| Some(mark.size) == count.size);
+    let mark_of = |count: &Count| {
+        found
+            .marks
+            .iter()
+            .find(|mark| Some(mark.size) == count.size)
+    };
     let holds = |count: &Count| {
         let taken = mark_of(count).and_then(|mark| mark.digest.as_deref());
         count.digest.as_deref().map(|digest| Some(digest) == taken)
@@ -260,23 +300,38 @@ fn against_counts(history: &History, found: &Scanned, layout: &Layout) -> Vec<Re
         return open_reasons(history, None, found);
     };
     // The newest count that does not hold decides; earlier ones say where.
-    let broken = history.counts.iter().rev().find(|count| holds(count) == Some(false));
-    let good = history.counts.iter().filter(|count| holds(count) == Some(true));
+    let broken = history
+        .counts
+        .iter()
+        .rev()
+        .find(|count| holds(count) == Some(false));
+    let good = history
+        .counts
+        .iter()
+        .filter(|count| holds(count) == Some(true));
     if let Some(broken) = broken {
-        let good = good.filter(|count| count.size <= broken.size).max_by_key(|count| count.size);
+        let good = good
+            .filter(|count| count.size <= broken.size)
+            .max_by_key(|count| count.size);
         let changed = changed_lines(broken, found, layout);
         let good = good.map(|count| (count, mark_of(count)));
         reasons.push(changed.unwrap_or_else(|| bracket(broken, good, found)));
         if let Some(records) = newest.records.filter(|records| *records != found.records)
             && history.last == Last::Sealed
         {
-            let text = format!("it has {}, not {records}", text::count(found.records, "record"));
+            let text = format!(
+                "it has {}, not {records}",
+                text::count(found.records, "record")
+            );
             reasons.push(Reason::failed("record-count", text));
         }
         return reasons;
     }
     if newest.digest.is_none() && newest.size.is_some() {
-        reasons.push(Reason::cannot_tell("digest-pending", "its digest was never recorded"));
+        reasons.push(Reason::cannot_tell(
+            "digest-pending",
+            "its digest was never recorded",
+        ));
     }
     if history.last == Last::Sealed {
         reasons.extend(sealed_reasons(newest, found));
@@ -290,14 +345,21 @@ fn against_counts(history: &History, found: &Scanned, layout: &Layout) -> Vec<Re
 }
 
 fn unbound() -> Reason {
-    Reason::caveat("not-bound", "only a manifest lists it, and no journal here speaks of that")
+    Reason::caveat(
+        "not-bound",
+        "only a manifest lists it, and no journal here speaks of that",
+    )
 }
 
 fn sealed_reasons(newest: &Count, found: &Scanned) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if let Some(size) = newest.size.filter(|size| *size != found.size) {
         let text = if found.size > size {
-            let after = found.marks.iter().find(|mark| mark.size == size).map_or(0, |m| m.lines);
+            let after = found
+                .marks
+                .iter()
+                .find(|mark| mark.size == size)
+                .map_or(0, |m| m.lines);
             format!(
                 "{} added at the end since {}, after line {after}",
                 text::bytes(found.size - size),
@@ -305,12 +367,19 @@ fn sealed_reasons(newest: &Count, found: &Scanned) -> Vec<Reason> {
             )
         } else {
             let now = text::bytes(found.size);
-            format!("cut since {}: {now} of {}", moment(newest.time), text::bytes(size))
+            format!(
+                "cut since {}: {now} of {}",
+                moment(newest.time),
+                text::bytes(size)
+            )
         };
         return vec![Reason::failed("bytes-changed", text)];
     }
     if let Some(records) = newest.records.filter(|records| *records != found.records) {
-        let text = format!("it has {}, not {records}", text::count(found.records, "record"));
+        let text = format!(
+            "it has {}, not {records}",
+            text::count(found.records, "record")
+        );
         reasons.push(Reason::failed("record-count", text));
     }
     let content = newest.content_digest.as_deref();
@@ -327,7 +396,10 @@ fn open_reasons(history: &History, newest: Option<&Count>, found: &Scanned) -> V
     }
     let counted = newest.and_then(|newest| newest.size).unwrap_or(0);
     let text = match found.size.saturating_sub(counted) {
-        0 => format!("it was never closed; its {} are as counted", text::bytes(found.size)),
+        0 => format!(
+            "it was never closed; its {} are as counted",
+            text::bytes(found.size)
+        ),
         since => format!(
             "it was never closed: {} were written since the last count and are not proved",
             text::bytes(since)
@@ -342,10 +414,16 @@ fn changed_lines(broken: &Count, found: &Scanned, layout: &Layout) -> Option<Rea
     if broken.records != Some(found.records) {
         return None;
     }
-    let changed = found.line_sums.changed_since(kept, layout, NAMED_LINES + 1)?;
+    let changed = found
+        .line_sums
+        .changed_since(kept, layout, NAMED_LINES + 1)?;
     let first = changed.first()?.0;
     let name = |&(from, to): &(u64, u64)| {
-        if from == to { from.to_string() } else { format!("{from} to {to}") }
+        if from == to {
+            from.to_string()
+        } else {
+            format!("{from} to {to}")
+        }
     };
     let mut names: Vec<String> = changed.iter().take(NAMED_LINES).map(name).collect();
     if changed.len() > NAMED_LINES {
@@ -362,14 +440,12 @@ fn changed_lines(broken: &Count, found: &Scanned, layout: &Layout) -> Option<Rea
 const NAMED_LINES: usize = 3;
 
 /// Where the first change lies: behind what still holds, before what does not.
-fn bracket(
-    broken: &Count,
-    good: Option<(&Count, Option<&Mark>)>,
-    found: &Scanned,
-) -> Reason {
+fn bracket(broken: &Count, good: Option<(&Count, Option<&Mark>)>, found: &Scanned) -> Reason {
     let since = moment(broken.time);
     let size = broken.size.unwrap_or(0);
-    let from = good.and_then(|(count, _)| count.records.map(|records| records + 1)).unwrap_or(1);
+    let from = good
+        .and_then(|(count, _)| count.records.map(|records| records + 1))
+        .unwrap_or(1);
     let upto = broken.records.filter(|records| *records > 0);
     let range = match upto {
         Some(last) if last > from => format!("between records {from} and {last}"),
@@ -381,7 +457,10 @@ fn bracket(
     };
     let text = if found.size < size {
         let now = text::bytes(found.size);
-        format!("bytes changed since {since}: cut to {now} of {}", text::bytes(size))
+        format!(
+            "bytes changed since {since}: cut to {now} of {}",
+            text::bytes(size)
+        )
     } else {
         format!("bytes changed since {since}: {range}")
     };
@@ -396,12 +475,16 @@ fn moment(time: Timestamp) -> String {
 
 /// No session lists the file: perhaps it was moved or copied.
 fn not_listed(judge: &Judge<'_>, named: &Named, digest: &str) -> Option<Reason> {
-    let known = named.sessions.iter().find(|id| judge.claims.sessions.contains_key(*id))?;
+    let known = named
+        .sessions
+        .iter()
+        .find(|id| judge.claims.sessions.contains_key(*id))?;
     if let Some(file) = judge.claims.with_digest(digest) {
         let text = format!("it was recorded as {}", text::neutral(file));
         return Some(Reason::caveat("moved", text));
     }
-    let text = format!("session {known} does not list it: its bytes cannot be held against anything");
+    let text =
+        format!("session {known} does not list it: its bytes cannot be held against anything");
     Some(Reason::cannot_tell("not-listed", text))
 }
 
@@ -409,7 +492,10 @@ fn not_listed(judge: &Judge<'_>, named: &Named, digest: &str) -> Option<Reason> 
 fn against_whole(history: &History, size: u64, digest: &str) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let Some(newest) = history.newest() else {
-        return vec![Reason::caveat("written-since", "it was never closed: nothing of it is proved")];
+        return vec![Reason::caveat(
+            "written-since",
+            "it was never closed: nothing of it is proved",
+        )];
     };
     match &newest.digest {
         Some(recorded) if recorded != digest => {
@@ -425,7 +511,10 @@ fn against_whole(history: &History, size: u64, digest: &str) -> Vec<Reason> {
             reasons.push(Reason::failed("bytes-changed", text));
         }
         None if newest.size.is_some() => {
-            reasons.push(Reason::cannot_tell("digest-pending", "its digest was never recorded"));
+            reasons.push(Reason::cannot_tell(
+                "digest-pending",
+                "its digest was never recorded",
+            ));
         }
         _ => {}
     }
@@ -456,14 +545,29 @@ fn report(
         Ok(place) if place.member().is_some() => place,
         Ok(_) if listed => {
             let mut reasons = vec![Reason::failed("birthmark-missing", "it has no birthmark")];
-            reasons.extend(history.map(|h| against_whole(h, state.size, &digest)).into_iter().flatten());
+            reasons.extend(
+                history
+                    .map(|h| against_whole(h, state.size, &digest))
+                    .into_iter()
+                    .flatten(),
+            );
             return Ok(Some((evidence, reasons)));
         }
         Err(error) if listed => {
-            let line = record.iter().take(error.offset).filter(|byte| **byte == b'\n').count() as u64 + 1;
+            let line = record
+                .iter()
+                .take(error.offset)
+                .filter(|byte| **byte == b'\n')
+                .count() as u64
+                + 1;
             let text = format!("line {line} is no JSON any more: {error}");
             let mut reasons = vec![Reason::failed("not-a-report", text).at(line)];
-            reasons.extend(history.map(|h| against_whole(h, state.size, &digest)).into_iter().flatten());
+            reasons.extend(
+                history
+                    .map(|h| against_whole(h, state.size, &digest))
+                    .into_iter()
+                    .flatten(),
+            );
             return Ok(Some((evidence, reasons)));
         }
         _ => return Ok(None),
@@ -475,9 +579,15 @@ fn report(
     match history {
         Some(history) => {
             reasons.extend(against_whole(history, state.size, &digest));
-            let content = history.newest().and_then(|newest| newest.content_digest.clone());
-            let intact = history.newest().and_then(|newest| newest.digest.as_ref()) == Some(&digest);
-            let mut bare = bytes.get(..bytes.len() - record.len()).unwrap_or_default().to_vec();
+            let content = history
+                .newest()
+                .and_then(|newest| newest.content_digest.clone());
+            let intact =
+                history.newest().and_then(|newest| newest.digest.as_ref()) == Some(&digest);
+            let mut bare = bytes
+                .get(..bytes.len() - record.len())
+                .unwrap_or_default()
+                .to_vec();
             if let (Some(content), true, Ok(_)) =
                 (content, intact, json::unstamp_record(&mut bare, record))
                 && content != digest_bytes(&bare).to_string()
@@ -514,12 +624,19 @@ fn whole_mark(
 
 /// Names what differs between a birthmark and the one that the journal recorded.
 fn recorded_mark(history: &History, raw: &[u8], path: &str, reasons: &mut Vec<Reason>) {
-    let Ok(found) = serde_json::from_slice::<Fields>(raw) else { return };
+    let Ok(found) = serde_json::from_slice::<Fields>(raw) else {
+        return;
+    };
     if history.birthmark.len() < 3 || !history.bound {
         return;
     }
     let mut what = Vec::new();
-    differences(path, &Value::Object(history.birthmark.clone()), &Value::Object(found), &mut what);
+    differences(
+        path,
+        &Value::Object(history.birthmark.clone()),
+        &Value::Object(found),
+        &mut what,
+    );
     reasons.extend(
         what.into_iter()
             .map(|what| Reason::failed("birthmark-edited", format!("birthmark edited: {what}"))),
@@ -538,13 +655,19 @@ fn sidecar(
     if let Some(said) = said
         && said.digest != found.digest
     {
-        reasons.push(Reason::failed("bytes-changed", "its bytes are not those of its sidecar"));
+        reasons.push(Reason::failed(
+            "bytes-changed",
+            "its bytes are not those of its sidecar",
+        ));
     }
     match history {
         Some(history) => reasons.extend(against_whole(history, found.state.size, &digest)),
         None => reasons.extend(not_listed(judge, &named, &digest)),
     }
-    Ok((format!("{}, with sidecar", text::bytes(found.state.size)), reasons))
+    Ok((
+        format!("{}, with sidecar", text::bytes(found.state.size)),
+        reasons,
+    ))
 }
 
 fn read_sidecar(
@@ -558,11 +681,18 @@ fn read_sidecar(
         Ok(said) => said,
         Err(error) => {
             let text = text::neutral(&error.to_string()).into_owned();
-            return (named, vec![Reason::failed("sidecar-unreadable", text)], None);
+            return (
+                named,
+                vec![Reason::failed("sidecar-unreadable", text)],
+                None,
+            );
         }
     };
     if path.file_name() != Some(said.file.as_os_str()) {
-        let text = format!("its sidecar is of `{}`", text::neutral(&said.file.to_string_lossy()));
+        let text = format!(
+            "its sidecar is of `{}`",
+            text::neutral(&said.file.to_string_lossy())
+        );
         reasons.push(Reason::failed("sidecar-edited", text));
     }
     let ours = json::is_birthmark(&said.birthmark);
@@ -577,14 +707,23 @@ fn read_sidecar(
             }
         };
         let digest = newest.and_then(|newest| newest.digest.clone());
-        differs("digest", digest.is_some_and(|digest| digest != said.digest.to_string()));
+        differs(
+            "digest",
+            digest.is_some_and(|digest| digest != said.digest.to_string()),
+        );
         let size = newest.and_then(|newest| newest.size);
         differs("size", size.is_some_and(|size| size != said.size));
         let records = newest.and_then(|newest| newest.records);
-        differs("records", history.bound && history.last == Last::Sealed && records != said.records);
+        differs(
+            "records",
+            history.bound && history.last == Last::Sealed && records != said.records,
+        );
         let content = newest.and_then(|newest| newest.content_digest.clone());
         let told = said.content_digest.unwrap_or(said.digest).to_string();
-        differs("content_digest", content.is_some_and(|content| content != told));
+        differs(
+            "content_digest",
+            content.is_some_and(|content| content != told),
+        );
     }
     (named, reasons, Some(said))
 }
@@ -596,11 +735,24 @@ fn folder(
 ) -> Result<Looked, FileError> {
     let tree = digest_tree(path, None)?;
     let digest = tree.digest.to_string();
-    let files = tree.members.iter().filter(|m| matches!(m.kind, MemberKind::File { .. })).count();
-    let evidence = format!("{}, {}", text::count(files as u64, "file"), text::bytes(tree.size));
+    let files = tree
+        .members
+        .iter()
+        .filter(|m| matches!(m.kind, MemberKind::File { .. }))
+        .count();
+    let evidence = format!(
+        "{}, {}",
+        text::count(files as u64, "file"),
+        text::bytes(tree.size)
+    );
     if Layout::sidecar(path).symlink_metadata().is_err() {
         let mut reasons = vec![Reason::failed("birthmark-missing", "its sidecar is gone")];
-        reasons.extend(history.map(|h| against_whole(h, tree.size, &digest)).into_iter().flatten());
+        reasons.extend(
+            history
+                .map(|h| against_whole(h, tree.size, &digest))
+                .into_iter()
+                .flatten(),
+        );
         return Ok((evidence, reasons));
     }
     let (named, mut reasons, said) = read_sidecar(judge, path, history);
@@ -648,8 +800,11 @@ fn changed_members(
             None => changes.push(format!("missing {}", shown(path))),
         }
     }
-    let told: std::collections::HashSet<&Path> =
-        said.members.iter().map(|(path, ..)| path.as_path()).collect();
+    let told: std::collections::HashSet<&Path> = said
+        .members
+        .iter()
+        .map(|(path, ..)| path.as_path())
+        .collect();
     let added = now.keys().filter(|path| !told.contains(*path));
     changes.extend(added.map(|path| format!("added {}", shown(path))));
     changes.sort();

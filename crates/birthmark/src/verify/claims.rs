@@ -136,7 +136,11 @@ impl Claims {
             }
         }
         for (name, history) in by_name {
-            for digest in history.counts.iter().filter_map(|count| count.digest.clone()) {
+            for digest in history
+                .counts
+                .iter()
+                .filter_map(|count| count.digest.clone())
+            {
                 self.by_digest.insert(digest, name.to_owned());
             }
             let path = sessions::locate(project, name, bytes.get(name).copied());
@@ -184,7 +188,12 @@ fn commits_of(loaded: &Loaded) -> BTreeSet<String> {
             Event::ArtifactOpened(opened) => &opened.birthmark,
             _ => continue,
         };
-        seen.extend(fields.get("git_commit").and_then(Value::as_str).map(str::to_owned));
+        seen.extend(
+            fields
+                .get("git_commit")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+        );
     }
     seen
 }
@@ -201,18 +210,30 @@ fn entries_of<'a>(loaded: &'a Loaded, out: &mut Vec<Entry<'a>>) {
             latest = latest.max(line.time);
             let (file, file_bytes, told) = match &line.event {
                 Event::ArtifactOpened(opened) => (&opened.file, None, Told::Opened(opened)),
-                Event::ArtifactProgress(count) => {
-                    (&count.file, None, Told::Count(count.size, count.records, &count.digest))
-                }
-                Event::ArtifactSealed(sealed) => {
-                    (&sealed.file, sealed.file_bytes.as_deref(), Told::Sealed(sealed))
-                }
+                Event::ArtifactProgress(count) => (
+                    &count.file,
+                    None,
+                    Told::Count(count.size, count.records, &count.digest),
+                ),
+                Event::ArtifactSealed(sealed) => (
+                    &sealed.file,
+                    sealed.file_bytes.as_deref(),
+                    Told::Sealed(sealed),
+                ),
                 Event::ArtifactRemoved(removed) => (&removed.file, None, Told::Removed),
                 _ => continue,
             };
             let session = &loaded.id;
             let place = out.len();
-            out.push(Entry { time: latest, session, place, bound: true, file, file_bytes, told });
+            out.push(Entry {
+                time: latest,
+                session,
+                place,
+                bound: true,
+                file,
+                file_bytes,
+                told,
+            });
         }
     }
 }
@@ -228,11 +249,23 @@ fn told_by_manifest<'a>(loaded: &'a Loaded, out: &mut Vec<Entry<'a>>) {
         };
         let mut put = |told| {
             let place = out.len();
-            out.push(Entry { time, session, place, bound: false, file, file_bytes, told });
+            out.push(Entry {
+                time,
+                session,
+                place,
+                bound: false,
+                file,
+                file_bytes,
+                told,
+            });
         };
         put(told);
         if let (None, Some(digest)) = (sealed, &artifact.digest) {
-            put(Told::Count(artifact.size, artifact.records.unwrap_or(0), digest));
+            put(Told::Count(
+                artifact.size,
+                artifact.records.unwrap_or(0),
+                digest,
+            ));
         }
         if artifact.removed.is_some() {
             put(Told::Removed);
@@ -277,7 +310,7 @@ impl History {
                     self.wipe(entry.session);
                 }
                 self.format.clone_from(&opened.format);
-                self.birthmark = opened.birthmark.clone();
+                self.birthmark.clone_from(&opened.birthmark);
                 self.last = Last::Open;
             }
             Told::Count(size, records, digest) => self.counts.push(Count {
@@ -295,7 +328,7 @@ impl History {
                     self.wipe(entry.session);
                 }
                 self.format.clone_from(&sealed.format);
-                self.birthmark = sealed.birthmark.clone();
+                self.birthmark.clone_from(&sealed.birthmark);
                 self.last = Last::Sealed;
                 self.counts.push(of_sealed(entry, sealed));
             }
@@ -306,7 +339,8 @@ impl History {
     fn wipe(&mut self, by: &SessionId) {
         self.counts.clear();
         let others = std::mem::take(&mut self.sessions);
-        self.overwritten.extend(others.into_iter().filter(|other| other != by));
+        self.overwritten
+            .extend(others.into_iter().filter(|other| other != by));
         self.sessions.insert(by.clone());
     }
 

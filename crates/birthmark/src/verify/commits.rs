@@ -19,7 +19,9 @@ pub(super) struct Commits {
 /// Whether a text is a full object id as git writes it: 40 or 64 lower-case hex digits.
 pub(super) fn is_full_id(text: &str) -> bool {
     matches!(text.len(), 40 | 64)
-        && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Distinct commits beyond this number are forgotten again, so that memory stays flat.
@@ -143,5 +145,8 @@ fn kind_name(kind: ObjectKind) -> &'static str {
 }
 
 fn no_clone(short: &str, why: &str) -> Reason {
-    Reason::cannot_tell("commit-not-here", format!("commit {short} cannot be looked up: {why}"))
+    Reason::cannot_tell(
+        "commit-not-here",
+        format!("commit {short} cannot be looked up: {why}"),
+    )
 }

@@ -60,7 +60,10 @@ impl Judge<'_> {
                 }
                 reasons.extend(self.commits.judge(commit));
             } else {
-                let text = format!("git_commit `{}` is no full commit id", text::short(commit, 70));
+                let text = format!(
+                    "git_commit `{}` is no full commit id",
+                    text::short(commit, 70)
+                );
                 reasons.push(Reason::failed("commit-malformed", text));
             }
         }
@@ -94,14 +97,18 @@ impl Judge<'_> {
                 "dirty-unknown",
                 "whether the tree was dirty was not recorded",
             )),
-            Some(_) => reasons
-                .push(Reason::failed("field-wrong", "git_dirty is neither true, false nor null")),
+            Some(_) => reasons.push(Reason::failed(
+                "field-wrong",
+                "git_dirty is neither true, false nor null",
+            )),
         }
         let Some(snapshot) = snapshot else { return };
         match json::as_text(snapshot) {
             Some(hex) if is_full_id(&hex) => reasons.extend(self.commits.judge_snapshot(&hex)),
-            _ => reasons
-                .push(Reason::failed("commit-malformed", "git_snapshot is no full commit id")),
+            _ => reasons.push(Reason::failed(
+                "commit-malformed",
+                "git_snapshot is no full commit id",
+            )),
         }
     }
 
@@ -118,7 +125,10 @@ impl Judge<'_> {
         };
         let text = json::as_text_lossy(raw).unwrap_or_default();
         if !SessionId::is_well_formed(&text) {
-            reasons.push(Reason::failed("field-wrong", "session_id is no session's name"));
+            reasons.push(Reason::failed(
+                "field-wrong",
+                "session_id is no session's name",
+            ));
             return;
         }
         let id = SessionId::from_text(text.into_owned());
@@ -141,12 +151,16 @@ impl Judge<'_> {
 /// A required field: there, or null with its reason.
 fn required(get: &Get<'_>, name: &str) -> Option<Reason> {
     match get(name) {
-        None => Some(Reason::failed("field-missing", format!("{name} is missing"))),
+        None => Some(Reason::failed(
+            "field-missing",
+            format!("{name} is missing"),
+        )),
         Some(b"null") => Some(match reason_of(get, name) {
             Some(why) => Reason::caveat("field-unknown", format!("{name} is unknown: {why}")),
-            None => {
-                Reason::failed("null-without-reason", format!("{name} is null without a reason"))
-            }
+            None => Reason::failed(
+                "null-without-reason",
+                format!("{name} is null without a reason"),
+            ),
         }),
         Some(raw) if raw.starts_with(b"\"") && raw.len() > 2 => None,
         Some(_) => Some(Reason::failed("field-wrong", format!("{name} is no text"))),
@@ -160,7 +174,9 @@ fn reason_of(get: &Get<'_>, name: &str) -> Option<String> {
 }
 
 fn declared(get: &Get<'_>, reasons: &mut Vec<Reason>) {
-    let Some(raw) = get("declared").filter(|raw| !json::is_null(raw)) else { return };
+    let Some(raw) = get("declared").filter(|raw| !json::is_null(raw)) else {
+        return;
+    };
     match serde_json::from_slice::<Vec<String>>(raw) {
         Ok(names) if names.is_empty() => {}
         Ok(names) => {
@@ -168,14 +184,20 @@ fn declared(get: &Get<'_>, reasons: &mut Vec<Reason>) {
             let text = format!("declared, not observed: {}", names.join(", "));
             reasons.push(Reason::caveat("declared", text));
         }
-        Err(_) => reasons.push(Reason::failed("field-wrong", "declared is no list of names")),
+        Err(_) => reasons.push(Reason::failed(
+            "field-wrong",
+            "declared is no list of names",
+        )),
     }
 }
 
 fn format_name(get: &Get<'_>, reasons: &mut Vec<Reason>) {
     let name = get("birthmark").and_then(json::as_text).unwrap_or_default();
     if name != BIRTHMARK_FORMAT {
-        let text = format!("its format `{}` is not known to this version", text::short(&name, 40));
+        let text = format!(
+            "its format `{}` is not known to this version",
+            text::short(&name, 40)
+        );
         reasons.push(Reason::cannot_tell("format-unknown", text));
     }
 }
@@ -186,14 +208,20 @@ pub(super) fn timestamp(raw: &[u8], ours: bool) -> Option<Reason> {
     if ours {
         return (!is_canonical(raw)).then(|| {
             let shown = text::short(&String::from_utf8_lossy(raw), 60);
-            Reason::failed("timestamp-malformed", format!("timestamp {shown} is malformed"))
+            Reason::failed(
+                "timestamp-malformed",
+                format!("timestamp {shown} is malformed"),
+            )
         });
     }
     let text = json::as_text_lossy(raw)?;
     if text.parse::<Timestamp>().is_ok() {
         return None;
     }
-    if format!("{}Z", text.replacen(' ', "T", 1)).parse::<Timestamp>().is_ok() {
+    if format!("{}Z", text.replacen(' ', "T", 1))
+        .parse::<Timestamp>()
+        .is_ok()
+    {
         return Some(Reason::caveat(
             "timestamp-naive",
             "its timestamp has no offset: which moment it means is not known",
@@ -206,13 +234,24 @@ pub(super) fn timestamp(raw: &[u8], ours: bool) -> Option<Reason> {
 /// `"2026-11-22T12:00:00.000000+00:00"`, quotes included, of a day that exists.
 fn is_canonical(raw: &[u8]) -> bool {
     const FORM: &[u8; TEXT_LEN] = b"0000-00-00T00:00:00.000000+00:00";
-    let Some(text) = raw.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else {
+    let Some(text) = raw
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""))
+    else {
         return false;
     };
     let fits = text.len() == TEXT_LEN
-        && text.iter().zip(FORM).enumerate().all(|(place, (byte, form))| {
-            if *form == b'0' && place < 26 { byte.is_ascii_digit() } else { byte == form }
-        });
+        && text
+            .iter()
+            .zip(FORM)
+            .enumerate()
+            .all(|(place, (byte, form))| {
+                if *form == b'0' && place < 26 {
+                    byte.is_ascii_digit()
+                } else {
+                    byte == form
+                }
+            });
     let two = |at: usize| (text[at] - b'0') * 10 + (text[at + 1] - b'0');
     if !fits {
         return false;
@@ -223,10 +262,12 @@ fn is_canonical(raw: &[u8]) -> bool {
         && two(11) < 24
         && two(14) < 60
         && two(17) < 60;
-    plain || std::str::from_utf8(text).is_ok_and(|text| {
-        // The last days of a month, and the leap second, are left to a calendar.
-        text.parse::<Timestamp>().is_ok_and(|time| time.to_string() == text)
-    })
+    plain
+        || std::str::from_utf8(text).is_ok_and(|text| {
+            // The last days of a month, and the leap second, are left to a calendar.
+            text.parse::<Timestamp>()
+                .is_ok_and(|time| time.to_string() == text)
+        })
 }
 
 #[cfg(test)]
@@ -253,7 +294,10 @@ mod tests {
     #[test]
     fn naive_time_of_another_helper_is_a_caveat() {
         let code = |text: &str| timestamp(text.as_bytes(), false).map(|reason| reason.code);
-        assert_eq!(code("\"2026-11-22T12:00:00.123456\""), Some("timestamp-naive"));
+        assert_eq!(
+            code("\"2026-11-22T12:00:00.123456\""),
+            Some("timestamp-naive")
+        );
         assert_eq!(code("\"2026-11-22T12:00:00+01:00\""), None);
         assert_eq!(code("\"yesterday\""), Some("timestamp-malformed"));
     }

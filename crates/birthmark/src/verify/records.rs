@@ -121,7 +121,10 @@ pub(super) fn scan(
 ) -> io::Result<Scanned> {
     let mut pass = Pass {
         judge,
-        found: Scanned { marks, ..Scanned::default() },
+        found: Scanned {
+            marks,
+            ..Scanned::default()
+        },
         whole: RunningDigest::default(),
         content: RunningDigest::default(),
         bare: Vec::new(),
@@ -147,8 +150,9 @@ impl Sink for Pass<'_, '_> {
     fn bytes(&mut self, mut bytes: &[u8]) {
         while let Some(mark) = self.found.marks.get(self.next) {
             let until = mark.size.saturating_sub(self.whole.length());
-            let Some((head, tail)) =
-                usize::try_from(until).ok().and_then(|until| bytes.split_at_checked(until))
+            let Some((head, tail)) = usize::try_from(until)
+                .ok()
+                .and_then(|until| bytes.split_at_checked(until))
             else {
                 break;
             };
@@ -160,9 +164,11 @@ impl Sink for Pass<'_, '_> {
     }
 
     fn line(&mut self, line: Line<'_>) -> bool {
-        let end = line.offset
-            + (line.around.0.len() + line.record.len() + line.around.1.len()) as u64;
-        self.found.line_sums.add(&[line.around.0, line.record, line.around.1]);
+        let end =
+            line.offset + (line.around.0.len() + line.record.len() + line.around.1.len()) as u64;
+        self.found
+            .line_sums
+            .add(&[line.around.0, line.record, line.around.1]);
         self.look(&line);
         while let Some(mark) = self.found.marks.get_mut(self.next_lines) {
             if end < mark.size {
@@ -196,7 +202,9 @@ impl Pass<'_, '_> {
     fn look(&mut self, line: &Line<'_>) {
         if line.too_long {
             self.found.too_long = true;
-            self.found.bad.add(line.number, || "it is longer than 256 MB".to_owned());
+            self.found
+                .bad
+                .add(line.number, || "it is longer than 256 MB".to_owned());
             self.found.records += 1;
             return;
         }
@@ -211,7 +219,9 @@ impl Pass<'_, '_> {
                 if !line.has_end() {
                     self.found.torn = Some((line.offset, line.number));
                 }
-                self.found.bad.add(line.number, || lines::fault_of(line, &error));
+                self.found
+                    .bad
+                    .add(line.number, || lines::fault_of(line, &error));
                 self.keep(line, line.record);
                 return;
             }
@@ -219,7 +229,9 @@ impl Pass<'_, '_> {
         let step = self.birthmark.step(line.record, &object);
         match step {
             Step::None => {
-                self.found.unstamped.add(line.number, || "it has no birthmark".to_owned());
+                self.found
+                    .unstamped
+                    .add(line.number, || "it has no birthmark".to_owned());
                 self.keep(line, line.record);
                 return;
             }
@@ -241,7 +253,8 @@ impl Pass<'_, '_> {
         let mut bare = std::mem::take(&mut self.bare);
         bare.clear();
         match (self.birthmark.kind(), object.metadata, object.birthmark) {
-            (Some(MarkKind::Metadata), Some(found), _) | (Some(MarkKind::Beside), _, Some(found)) => {
+            (Some(MarkKind::Metadata), Some(found), _)
+            | (Some(MarkKind::Beside), _, Some(found)) => {
                 json::remove_member(&mut bare, line.record, &found.member);
             }
             (Some(MarkKind::Merged), ..) => {
@@ -258,7 +271,10 @@ impl Pass<'_, '_> {
 
     fn shape_anew(&mut self, line: u64) {
         let names = self.birthmark.names();
-        self.looked_at = names.iter().map(|name| LOOKED_AT.contains(&name.as_str())).collect();
+        self.looked_at = names
+            .iter()
+            .map(|name| LOOKED_AT.contains(&name.as_str()))
+            .collect();
         self.timestamp = names.iter().rposition(|name| name == "timestamp");
         if self.birthmark.kind() == Some(MarkKind::Metadata)
             && let Err(error) = json::check_envelope(self.birthmark.raw())
@@ -273,7 +289,10 @@ impl Pass<'_, '_> {
     fn same_shape(&mut self, line: u64) {
         self.found.foreign += u64::from(self.birthmark.kind() == Some(MarkKind::Foreign));
         let changed = self.birthmark.changed();
-        if changed.iter().any(|member| self.looked_at.get(*member) == Some(&true)) {
+        if changed
+            .iter()
+            .any(|member| self.looked_at.get(*member) == Some(&true))
+        {
             self.note_swings(line);
             self.judge_now(line);
             return;
@@ -293,7 +312,9 @@ impl Pass<'_, '_> {
                 continue;
             }
             let value = self.birthmark.value(member);
-            let Some(name) = self.birthmark.names().get(member) else { continue };
+            let Some(name) = self.birthmark.names().get(member) else {
+                continue;
+            };
             let before = self.birthmark.before(member);
             if !self.swings.contains_key(name) {
                 if self.swings.len() >= MOST_SWINGS {
@@ -301,7 +322,9 @@ impl Pass<'_, '_> {
                 }
                 self.swings.insert(name.clone(), Swing::default());
             }
-            let Some(swing) = self.swings.get_mut(name) else { continue };
+            let Some(swing) = self.swings.get_mut(name) else {
+                continue;
+            };
             if swing.line + 1 == line && swing.before == value {
                 swing.returns += 1;
                 if swing.lines.len() < MOST_PLACES {
@@ -316,7 +339,8 @@ impl Pass<'_, '_> {
 
     fn judge_now(&mut self, line: u64) {
         self.key.clear();
-        self.key.push(u8::from(self.birthmark.kind() == Some(MarkKind::Foreign)));
+        self.key
+            .push(u8::from(self.birthmark.kind() == Some(MarkKind::Foreign)));
         for name in LOOKED_AT {
             if let Some(raw) = self.birthmark.get(name) {
                 self.key.extend_from_slice(raw);
@@ -325,7 +349,8 @@ impl Pass<'_, '_> {
         }
         // The timestamp and the type are required: that they are there is part of the judgement.
         let timestamp = self.birthmark.get("timestamp");
-        self.key.push(timestamp.map_or(b'-', |raw| raw.first().copied().unwrap_or(b'-')));
+        self.key
+            .push(timestamp.map_or(b'-', |raw| raw.first().copied().unwrap_or(b'-')));
         if let Some(group) = self.judged.get(&self.key) {
             self.current = Some(*group);
             if let Some(group) = self.groups.get_mut(*group) {
@@ -338,11 +363,16 @@ impl Pass<'_, '_> {
         }
         let ours = self.birthmark.kind().is_some_and(MarkKind::is_ours);
         let birthmark = &self.birthmark;
-        let reasons =
-            self.judge.judge(&|name| birthmark.get(name), ours, &mut self.found.named);
+        let reasons = self
+            .judge
+            .judge(&|name| birthmark.get(name), ours, &mut self.found.named);
         self.current = Some(self.groups.len());
         self.judged.insert(self.key.clone(), self.groups.len());
-        self.groups.push(Judged { reasons, first: line, records: 1 });
+        self.groups.push(Judged {
+            reasons,
+            first: line,
+            records: 1,
+        });
     }
 
     fn check_time(&mut self, line: u64, step: Step) {
@@ -360,7 +390,9 @@ impl Pass<'_, '_> {
             return;
         }
         if raw < self.newest.as_slice() {
-            self.found.unordered.add(line, || "its timestamp is older than the one above".to_owned());
+            self.found.unordered.add(line, || {
+                "its timestamp is older than the one above".to_owned()
+            });
         }
         self.newest.clear();
         self.newest.extend_from_slice(raw);
@@ -373,13 +405,19 @@ impl Pass<'_, '_> {
             known.line = known.line.min(reason.line);
         } else if self.sums.len() < MOST_REASONS {
             self.sums.push(Reason { records, ..reason });
-        } else if let Some(known) =
-            self.sums.iter_mut().find(|known| known.code == "more-reasons" && known.word == reason.word)
+        } else if let Some(known) = self
+            .sums
+            .iter_mut()
+            .find(|known| known.code == "more-reasons" && known.word == reason.word)
         {
             known.records += records;
         } else {
             let more = Reason::new(reason.word, "more-reasons", "and more of the kind");
-            self.sums.push(Reason { records, line: reason.line, ..more });
+            self.sums.push(Reason {
+                records,
+                line: reason.line,
+                ..more
+            });
         }
     }
 
@@ -408,7 +446,9 @@ impl Pass<'_, '_> {
             if swing.returns <= MOST_PLACES as u64 {
                 for line in swing.lines {
                     let name = crate::text::short(&name, 40);
-                    found.odd.add(line, || format!("its {name} differs from those above and below"));
+                    found.odd.add(line, || {
+                        format!("its {name} differs from those above and below")
+                    });
                 }
             }
         }

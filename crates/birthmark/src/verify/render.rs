@@ -24,7 +24,12 @@ pub fn render(report: &Report) -> String {
         .filter(|item| !quiet || !matches!(item.word, Word::Verified | Word::Unstamped))
         .collect();
     let caveats = quiet && report.count(Word::Failed) + report.count(Word::CannotTell) == 0;
-    let width = shown.iter().map(|item| name(item).chars().count()).max().unwrap_or(0).min(WIDEST);
+    let width = shown
+        .iter()
+        .map(|item| name(item).chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(WIDEST);
     for item in &shown {
         line(&mut out, item, width);
     }
@@ -65,15 +70,25 @@ fn line(out: &mut String, item: &Item, width: usize) {
     out.push_str(format!("{word:<WORD$}{name:<width$}  {first}").trim_end());
     out.push('\n');
     for reason in reasons {
-        out.push_str(&format!("{:WORD$}{:width$}  {}\n", "", "", sentence(reason)));
+        out.push_str(&format!(
+            "{:WORD$}{:width$}  {}\n",
+            "",
+            "",
+            sentence(reason)
+        ));
     }
 }
 
 fn sentence(reason: &Reason) -> String {
     let text = text::neutral(&reason.text).into_owned();
     match (reason.line, reason.records) {
-        (Some(line), 2..) => format!("{text} ({}, first at line {line})", text::count(reason.records, "record")),
-        (Some(line), _) if !text.contains(&format!("line {line}")) => format!("{text} (line {line})"),
+        (Some(line), 2..) => format!(
+            "{text} ({}, first at line {line})",
+            text::count(reason.records, "record")
+        ),
+        (Some(line), _) if !text.contains(&format!("line {line}")) => {
+            format!("{text} (line {line})")
+        }
         _ => text,
     }
 }

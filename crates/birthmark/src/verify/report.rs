@@ -50,7 +50,13 @@ pub struct Reason {
 impl Reason {
     /// A reason about the whole of a thing.
     pub fn new(word: Word, code: &'static str, text: impl Into<String>) -> Self {
-        Self { code, word, text: text.into(), line: None, records: 0 }
+        Self {
+            code,
+            word,
+            text: text.into(),
+            line: None,
+            records: 0,
+        }
     }
 
     /// Something is wrong.
@@ -122,7 +128,13 @@ impl Item {
     ) -> Self {
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.word));
         let word = reasons.first().map_or(Word::Verified, |worst| worst.word);
-        Self { name: name.into(), kind, word, evidence: evidence.into(), reasons }
+        Self {
+            name: name.into(),
+            kind,
+            word,
+            evidence: evidence.into(),
+            reasons,
+        }
     }
 
     /// The item as JSON.
@@ -161,7 +173,11 @@ impl Report {
     /// The worst word of all; none when there was nothing to judge.
     pub fn word(&self) -> Option<Word> {
         let judged = self.items.iter().map(|item| item.word);
-        judged.clone().filter(|word| *word != Word::Unstamped).max().or(judged.max())
+        judged
+            .clone()
+            .filter(|word| *word != Word::Unstamped)
+            .max()
+            .or(judged.max())
     }
 
     /// 1 when something failed; 2 when something could not be told, or there was nothing
@@ -183,14 +199,20 @@ impl Report {
         let unstamped = match self.count(Word::Unstamped) {
             0 => String::new(),
             1 => " 1 unstamped file was not judged.".to_owned(),
-            more => format!(" {} unstamped files were not judged.", text::grouped(more as u64)),
+            more => format!(
+                " {} unstamped files were not judged.",
+                text::grouped(more as u64)
+            ),
         };
         let things = text::grouped(judged as u64);
         let head = match word {
             Word::Unstamped => return unstamped.trim_start().to_owned(),
             Word::Verified => format!("verified: {things} of {things}."),
             Word::Caveat => {
-                format!("as recorded: {things} of {things}, {} with a caveat.", self.count(word))
+                format!(
+                    "as recorded: {things} of {things}, {} with a caveat.",
+                    self.count(word)
+                )
             }
             bad => {
                 let mut head = format!("{}: {} of {things}.", bad.word(), self.count(bad));

@@ -21,21 +21,36 @@ pub(super) fn verify(judge: &mut Judge<'_>, loaded: &Loaded, now: Timestamp) -> 
     let mut reasons = Vec::new();
     for problem in &loaded.problems {
         let reason = Reason::failed(problem.code, text::neutral(&problem.text));
-        reasons.push(Reason { line: problem.line, ..reason });
+        reasons.push(Reason {
+            line: problem.line,
+            ..reason
+        });
     }
     manifest(loaded, status, &mut reasons);
     code(judge, loaded, &mut reasons);
     plan(loaded, status, &mut reasons);
     notes(loaded, status, &mut reasons);
     continued(judge.claims, loaded, &mut reasons);
-    Item::new(loaded.id.as_str(), ItemKind::Session, evidence(loaded, status), reasons)
+    Item::new(
+        loaded.id.as_str(),
+        ItemKind::Session,
+        evidence(loaded, status),
+        reasons,
+    )
 }
 
 fn evidence(loaded: &Loaded, status: Status) -> String {
     let session = &loaded.session;
-    let there = session.artifacts.iter().filter(|artifact| artifact.removed.is_none()).count();
+    let there = session
+        .artifacts
+        .iter()
+        .filter(|artifact| artifact.removed.is_none())
+        .count();
     let (plans, unplanned) = session.judge_plan();
-    let made = plans.iter().filter(|plan| plan.outcome == PlanOutcome::Made).count();
+    let made = plans
+        .iter()
+        .filter(|plan| plan.outcome == PlanOutcome::Made)
+        .count();
     let mut parts = vec![status.word().to_owned()];
     parts.push(text::count(there as u64, "artifact"));
     if !plans.is_empty() {
@@ -52,7 +67,11 @@ fn evidence(loaded: &Loaded, status: Status) -> String {
 }
 
 fn manifest(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
-    let name = loaded.manifest_path.file_name().unwrap_or_default().to_string_lossy();
+    let name = loaded
+        .manifest_path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
     let name = text::neutral(&name);
     let ended = loaded.session.end.is_some();
     reasons.extend(match &loaded.manifest {
@@ -83,9 +102,10 @@ fn manifest(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
             "not-bound",
             format!("{name} is here without its journals: what it says is not proved"),
         )),
-        ManifestState::Missing if ended => {
-            Some(Reason::failed("manifest-missing", format!("{name} is gone")))
-        }
+        ManifestState::Missing if ended => Some(Reason::failed(
+            "manifest-missing",
+            format!("{name} is gone"),
+        )),
         ManifestState::Missing => Some(Reason::caveat(
             "manifest-missing",
             format!("{name} was not written yet; `birthmark salvage` writes it"),
@@ -109,7 +129,9 @@ fn code(judge: &mut Judge<'_>, loaded: &Loaded, reasons: &mut Vec<Reason>) {
             reasons.push(Reason::failed("commit-malformed", text));
         }
         _ => {
-            let why = code.get("unknown").and_then(|unknown| unknown.get("git_commit"));
+            let why = code
+                .get("unknown")
+                .and_then(|unknown| unknown.get("git_commit"));
             let why = why.and_then(Value::as_str);
             match why {
                 Some(why) => reasons.push(Reason::caveat(
@@ -120,8 +142,10 @@ fn code(judge: &mut Judge<'_>, loaded: &Loaded, reasons: &mut Vec<Reason>) {
                     "null-without-reason",
                     "git_commit is null without a reason",
                 )),
-                None => reasons
-                    .push(Reason::caveat("field-unknown", "no commit was recorded for the session")),
+                None => reasons.push(Reason::caveat(
+                    "field-unknown",
+                    "no commit was recorded for the session",
+                )),
             }
         }
     }
@@ -142,8 +166,15 @@ fn code(judge: &mut Judge<'_>, loaded: &Loaded, reasons: &mut Vec<Reason>) {
 /// A session that says it completed is held to its plan; one that was cut short says so itself.
 fn plan(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
     let completed = status == Status::Completed
-        || loaded.session.end.is_some_and(|(_, outcome)| outcome == Outcome::Completed);
-    let word = if completed { Word::Failed } else { Word::Caveat };
+        || loaded
+            .session
+            .end
+            .is_some_and(|(_, outcome)| outcome == Outcome::Completed);
+    let word = if completed {
+        Word::Failed
+    } else {
+        Word::Caveat
+    };
     for plan in loaded.session.judge_plan().0 {
         let name = text::short(&plan.text, 80);
         match plan.outcome {
@@ -154,7 +185,11 @@ fn plan(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
                 format!("planned `{name}`: made {made} of {wanted}"),
             )),
             PlanOutcome::Missing => {
-                reasons.push(Reason::new(word, "plan-missing", format!("planned `{name}`: missing")));
+                reasons.push(Reason::new(
+                    word,
+                    "plan-missing",
+                    format!("planned `{name}`: missing"),
+                ));
             }
         }
     }
@@ -177,7 +212,10 @@ fn notes(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
     }
     let skipped: u64 = loaded.session.skipped.values().sum();
     if skipped > 0 {
-        let text = format!("{} of a later version were not judged", text::count(skipped, "event"));
+        let text = format!(
+            "{} of a later version were not judged",
+            text::count(skipped, "event")
+        );
         reasons.push(Reason::caveat("later-version", text));
     }
 }
@@ -191,13 +229,24 @@ fn continued(claims: &Claims, loaded: &Loaded, reasons: &mut Vec<Reason>) {
         if history.overwritten.contains(&loaded.id) && !history.sessions.contains(&loaded.id) {
             texts.push(format!("{file} was written anew by session {by}"));
         } else if history.sessions.contains(&loaded.id) && *by != loaded.id {
-            let mine = history.counts.iter().filter(|count| count.session == loaded.id);
+            let mine = history
+                .counts
+                .iter()
+                .filter(|count| count.session == loaded.id);
             let records = mine.filter_map(|count| count.records).max();
-            let upto = records
-                .map_or_else(|| "nothing of it".to_owned(), |n| format!("its first {}", text::count(n, "record")));
-            texts.push(format!("{file} was gone on with by session {by}; this one vouches for {upto}"));
+            let upto = records.map_or_else(
+                || "nothing of it".to_owned(),
+                |n| format!("its first {}", text::count(n, "record")),
+            );
+            texts.push(format!(
+                "{file} was gone on with by session {by}; this one vouches for {upto}"
+            ));
         }
     }
     texts.sort();
-    reasons.extend(texts.into_iter().map(|text| Reason::caveat("later-session", text)));
+    reasons.extend(
+        texts
+            .into_iter()
+            .map(|text| Reason::caveat("later-session", text)),
+    );
 }

@@ -50,7 +50,15 @@ impl World {
         let remote = TestRepo::bare_clone_of(&repo);
         let address = format!("file://{}", remote.path().display());
         repo.git(["remote", "add", "origin", &address]);
-        repo.git(["-c", "protocol.file.allow=always", "push", "-q", "-u", "origin", "main"]);
+        repo.git([
+            "-c",
+            "protocol.file.allow=always",
+            "push",
+            "-q",
+            "-u",
+            "origin",
+            "main",
+        ]);
         Self { repo, remote }
     }
 
@@ -85,7 +93,8 @@ impl World {
         for number in 0..count {
             let record = format!(r#"{{"prompt": "p {number}", "response": "r {number}"}}"#);
             let seed = (42 + number).to_string();
-            out.append(record.as_bytes(), &[("seed", seed.as_bytes())], &[]).unwrap();
+            out.append(record.as_bytes(), &[("seed", seed.as_bytes())], &[])
+                .unwrap();
         }
         out.close(None).unwrap();
     }
@@ -102,7 +111,11 @@ impl World {
 
     /// One completed session with records, a report, a folder and a file.
     pub(crate) fn small(&self) -> SessionId {
-        let session = self.begin(&["sft_*.jsonl (4 examples)", "evaluation_*.json", "model checkpoint"]);
+        let session = self.begin(&[
+            "sft_*.jsonl (4 examples)",
+            "evaluation_*.json",
+            "model checkpoint",
+        ]);
         self.records(&session, "sft_a.jsonl", Mode::New, 4);
         self.report(&session, "evaluation_a.json");
         let model = self.path("model");
@@ -111,7 +124,9 @@ impl World {
         fs::write(model.join("sub/weights.bin"), [7_u8; 40]).unwrap();
         session.add(&model, "model", &Fields::new()).unwrap();
         fs::write(self.path("table.csv"), "a,b\n1,2\n").unwrap();
-        session.add(&self.path("table.csv"), "table", &Fields::new()).unwrap();
+        session
+            .add(&self.path("table.csv"), "table", &Fields::new())
+            .unwrap();
         session.end(RunEnd::plain(Outcome::Completed)).unwrap();
         session.id().clone()
     }
@@ -127,8 +142,10 @@ impl World {
     /// The journals of a session.
     pub(crate) fn journals(&self, id: &SessionId) -> Vec<PathBuf> {
         let folder = self.project().layout.session(id);
-        let mut paths: Vec<PathBuf> =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         paths.sort();
         paths
     }
