@@ -317,7 +317,7 @@ fn manifest_cannot_escape_by_another_name_or_without_its_heads() {
     fs::remove_file(&manifest).unwrap();
     let other = world.path("session_manifest_20250101_000000.json");
     fs::write(&other, value.to_string()).unwrap();
-    let report = world.verify(&[other.clone()]);
+    let report = world.verify(std::slice::from_ref(&other));
     assert!(has(&report, "manifest-edited"), "{}", told(&report));
     // And the session that lost its manifest fails by itself.
     assert!(has(&world.verify_all(), "manifest-missing"));
@@ -439,9 +439,9 @@ fn files_of_the_origins_helper_are_accepted_with_the_caveat_that_nothing_binds_t
             r#"{{"git_commit": "{commit}", "timestamp": "2026-11-22T12:00:00.123456", "loader_version": "v1", "model_name": "m", "quantization": "nf4", "template_disabled": true, "script_name": "g.py", "artifact_type": "training_data"}}"#
         )
     };
-    let lines: String = (0..3)
+    let lines = [0, 1, 2]
         .map(|n| format!("{{\"n\": {n}, \"metadata\": {}}}\n", mark(&commit)))
-        .collect();
+        .concat();
     let path = world
         .repo
         .write("artifacts/sft_training_data_1.jsonl", &lines);
@@ -468,12 +468,15 @@ fn files_of_the_origins_helper_are_accepted_with_the_caveat_that_nothing_binds_t
         (&commit[..12], Word::Failed, "commit-malformed"),
     ] {
         fs::write(&path, lines.replacen(&commit, id, 1)).unwrap();
-        let report = world.verify(&[path.clone()]);
+        let report = world.verify(std::slice::from_ref(&path));
         assert_eq!(word_of(&report, "1.jsonl"), word, "{}", told(&report));
         assert!(has(&report, code), "{}", told(&report));
     }
     fs::write(&path, lines.replacen(&format!("\"{commit}\""), "null", 1)).unwrap();
-    assert!(has(&world.verify(&[path.clone()]), "null-without-reason"));
+    assert!(has(
+        &world.verify(std::slice::from_ref(&path)),
+        "null-without-reason"
+    ));
     fs::write(&path, lines.replacen("\"artifact_type\"", "\"kind\"", 1)).unwrap();
     assert!(has(&world.verify(&[path]), "field-missing"));
 }
@@ -535,7 +538,7 @@ fn store_that_was_merely_copied_is_verified_under_any_name() {
     copy_folder(&world.artifacts(), &copy);
     let project = sessions::project_of(&copy.join("sft_a.jsonl")).unwrap();
     assert_eq!(project.layout.artifacts(), copy);
-    let report = verify(&project, &[copy.clone()], &Options::at(now())).unwrap();
+    let report = verify(&project, std::slice::from_ref(&copy), &Options::at(now())).unwrap();
     // No clone is there: the commit cannot be followed, but nothing failed.
     assert_eq!(report.word(), Some(Word::CannotTell), "{}", told(&report));
     assert!(
