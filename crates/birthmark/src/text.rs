@@ -70,17 +70,19 @@ pub fn bytes(count: u64) -> String {
     if count < 1_000 {
         return format!("{count} B");
     }
-    let mut unit = 0;
-    let mut tenths = u128::from(count) / 100;
-    while tenths >= 9_995 && unit + 1 < UNITS.len() {
-        tenths /= 1_000;
+    let count = u128::from(count);
+    let (mut unit, mut size) = (0, 1_000_u128);
+    // 999.5 of one unit and more is rounded to 1.0 of the next.
+    while count >= size * 1_000 - size / 2 && unit + 1 < UNITS.len() {
         unit += 1;
+        size *= 1_000;
     }
     let name = UNITS.get(unit).copied().unwrap_or("PB");
+    let tenths = (count * 10 + size / 2) / size;
     if tenths < 100 {
         format!("{}.{} {name}", tenths / 10, tenths % 10)
     } else {
-        format!("{} {name}", (tenths + 5) / 10)
+        format!("{} {name}", (count + size / 2) / size)
     }
 }
 
@@ -126,7 +128,8 @@ mod tests {
     fn sizes_and_counts_are_short() {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(61_234), "61 kB");
-        assert_eq!(bytes(1_250), "1.2 kB");
+        assert_eq!(bytes(1_240), "1.2 kB");
+        assert_eq!(bytes(9_960), "10 kB");
         assert_eq!(bytes(999_999), "1.0 MB");
         assert_eq!(bytes(4_200_000_000), "4.2 GB");
         assert_eq!(count(1, "record"), "1 record");
