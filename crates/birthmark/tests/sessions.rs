@@ -36,7 +36,8 @@ fn session_is_named_by_its_id_a_prefix_a_suffix_and_last() {
     let error = resolve("20").unwrap_err();
     assert_eq!(error.code(), "session-ambiguous");
     assert!(error.hint().unwrap().contains(first.as_str()));
-    let near = format!("{}x", &first.as_str()[..19]);
+    // `u` is no letter of an id.
+    let near = format!("{}u", &first.as_str()[..19]);
     let error = resolve(&near).unwrap_err();
     assert_eq!(error.code(), "session-unknown");
     assert!(

@@ -386,10 +386,10 @@ fn open_file_is_held_to_its_last_count_and_the_rest_is_not_proved() {
         "{said}"
     );
     assert_eq!(report.exit_code(), 0, "{said}");
-    // A change behind the first session's bytes lies between its count and the end.
+    // The line that changed is named, behind the bytes of the first session too.
     replace_in(&world.path("a.jsonl"), "\"more\": 1", "\"more\": 2");
     let said = told(&world.verify_all());
-    assert!(said.contains("in record 4"), "{said}");
+    assert!(said.contains("line 4"), "{said}");
 }
 
 #[test]
