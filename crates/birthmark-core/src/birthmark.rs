@@ -319,7 +319,9 @@ fn take(from: &mut Fields, into: &mut Fields, name: &str) {
 /// Drops reasons for fields that have a value or are not there, and empty lists of them.
 fn keep_spoken_of(all: &mut Fields) {
     if let Some(Value::Object(mut reasons)) = all.remove("unknown") {
-        reasons.retain(|name, _| name.contains('.') || all.get(name).is_some_and(Value::is_null));
+        // A list or object may hold nulls of its own, whose reason stands under its name.
+        let tells = |value: &Value| value.is_null() || value.is_array() || value.is_object();
+        reasons.retain(|name, _| name.contains('.') || all.get(name).is_some_and(tells));
         if !reasons.is_empty() {
             all.insert("unknown".to_owned(), Value::Object(reasons));
         }
