@@ -42,6 +42,7 @@ test: $(VENV)/.wheel $(VENV)/.test ## Run all tests: Rust, then Python against t
 	exit $$((rust | python))
 
 bench: $(VENV)/.wheel $(VENV)/.bench ## Measure against what users would otherwise use (prints ratios)
+	@test -f benches/run.py || { echo "make bench: there is no benchmark program yet (see SHORTCOMINGS.md)" >&2; exit 1; }
 	$(IN_VENV) benches/run.py
 
 demo: $(VENV)/.wheel $(VENV)/.demo ## A minute in the life of an artifact, on a real language model
