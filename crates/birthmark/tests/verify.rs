@@ -10,7 +10,7 @@
 mod world;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use birthmark::session::RunEnd;
 use birthmark::sessions;
@@ -660,4 +660,140 @@ fn hostile_names_reach_the_screen_escaped() {
         !text.contains('\u{1b}') && !text.contains('\u{202e}'),
         "{text}"
     );
+}
+
+/// A session whose process died: it opened a file, counted it twice, and never sealed it.
+fn died_while_writing(world: &World) -> PathBuf {
+    use birthmark_core::event::{
+        ArtifactOpened, ArtifactProgress, ProcessIdentity, SessionStarted,
+    };
+    use birthmark_core::event::{Event, OpenedBy, WriterOpened};
+    use birthmark_core::{Fields, RunId, SessionId, Timestamp, WriterId};
+    use birthmark_store::{Durability, digest::digest_bytes, journal::JournalWriter};
+    let id = SessionId::from_text("20261122_120000_8000000000001");
+    let commit = world.repo.head();
+    let line = |n: u64| {
+        format!(
+            r#"{{"n": {n}, "metadata": {{"git_commit":"{commit}","timestamp":"2026-11-22T12:00:0{n}.000000+00:00","artifact_type":"t","git_dirty":false,"session_id":"{id}","birthmark":"birthmark/v1"}}}}{}"#,
+            "\n"
+        )
+    };
+    let lines: Vec<String> = (1..=6).map(line).collect();
+    let layout = world.project().layout;
+    let at = Timestamp::from_micros;
+    let path = layout.journal(&id, &WriterId::from_text("pod-1-a"));
+    let mut journal = JournalWriter::create(&path, Durability::Process).unwrap();
+    let mut say = |time, event: Event| journal.append(at(time), &event).map(drop).unwrap();
+    let process = ProcessIdentity {
+        host: "pod".to_owned(),
+        boot_id: Some("another boot".to_owned()),
+        pid: 1,
+        pid_start: Some(1),
+        pid_namespace: None,
+    };
+    say(
+        1,
+        Event::from(WriterOpened {
+            format: "birthmark/journal/v1".to_owned(),
+            program: "0".to_owned(),
+            session_id: id.clone(),
+            session_uuid: None,
+            run_id: Some(RunId::from_text("8000000000001")),
+            process,
+            parent_run: None,
+        }),
+    );
+    say(
+        2,
+        Event::from(SessionStarted {
+            session_start: at(2),
+            opened_by: OpenedBy::Script,
+            planned_artifacts: Vec::new(),
+            given: Fields::new(),
+        }),
+    );
+    let file = "artifacts/a.jsonl".to_owned();
+    say(
+        3,
+        Event::from(ArtifactOpened {
+            file: file.clone(),
+            artifact_type: "t".to_owned(),
+            format: "jsonl".to_owned(),
+            birthmark: Fields::new(),
+            continued_bytes: 0,
+            continued_records: 0,
+        }),
+    );
+    for count in [2, 5] {
+        let bytes = lines[..count].concat();
+        say(
+            i64::try_from(count).unwrap() + 3,
+            Event::from(ArtifactProgress {
+                file: file.clone(),
+                size: bytes.len() as u64,
+                records: count as u64,
+                digest: digest_bytes(bytes.as_bytes()).to_string(),
+            }),
+        );
+    }
+    // Cut within the last line, as a kill does.
+    let whole = lines.concat();
+    world.repo.write(&file, &whole[..whole.len() - 20])
+}
+
+#[test]
+fn killed_session_is_held_to_its_counts_which_bracket_the_first_change() {
+    let world = World::new();
+    let path = died_while_writing(&world);
+    let report = world.verify_all();
+    assert_eq!(
+        word_of(&report, "a.jsonl"),
+        Word::Caveat,
+        "{}",
+        told(&report)
+    );
+    assert!(
+        has(&report, "written-since") && has(&report, "torn-tail"),
+        "{}",
+        told(&report)
+    );
+    replace_in(&path, "\"n\": 4", "\"n\": 9");
+    let report = world.verify_all();
+    assert!(
+        told(&report).contains("between records 3 and 5"),
+        "{}",
+        told(&report)
+    );
+    assert_eq!(report.exit_code(), 1);
+    replace_in(&path, "\"n\": 2", "\"n\": 8");
+    assert!(told(&world.verify_all()).contains("between records 1 and 5"));
+    // What was written after the last count is not held against anything.
+    replace_in(&path, "\"n\": 9", "\"n\": 4");
+    replace_in(&path, "\"n\": 8", "\"n\": 2");
+    replace_in(&path, "\"n\": 6", "\"n\": 7");
+    assert_eq!(world.verify_all().exit_code(), 0);
+}
+
+#[test]
+fn what_holds_for_many_alike_is_said_once() {
+    let world = World::new();
+    let mut lines = String::new();
+    for number in 0..6 {
+        world.repo.write("train.py", format!("lr = {number}\n"));
+        let commit = world.repo.commit_all("another");
+        lines.push_str(&format!(
+            "{{\"metadata\": {{\"git_commit\": \"{}\", \"timestamp\": \"2026-11-22T12:00:00Z\", \"artifact_type\": \"t\"}}}}\n",
+            commit.trim()
+        ));
+    }
+    for name in ["a", "b", "c"] {
+        world.repo.write(format!("artifacts/{name}.jsonl"), &lines);
+    }
+    let text = told(&world.verify_all());
+    assert_eq!(
+        text.matches("caveat of 3: not bound to a session").count(),
+        1,
+        "{text}"
+    );
+    assert_eq!(text.matches("and 3 more: not-pushed").count(), 3, "{text}");
 }
