@@ -19,8 +19,6 @@ use crate::lines::{self, Line, MarkKind, Marks, Sink, Step};
 
 /// Distinct judgements that are kept before they are summed up.
 const MOST_JUDGED: usize = 4_096;
-/// Bytes that are handed to the digest at once.
-const HASHED_AT_ONCE: usize = 64 << 10;
 /// Distinct reasons that are named for one file.
 const MOST_REASONS: usize = 200;
 /// Fields whose movements are followed.
@@ -89,8 +87,6 @@ struct Pass<'a, 'b> {
     found: Scanned,
     whole: RunningDigest,
     content: RunningDigest,
-    /// Bytes handed over so far.
-    fed: u64,
     bare: Vec<u8>,
     /// The next of `found.marks` whose digest is to be taken.
     next: usize,
@@ -129,9 +125,8 @@ pub(super) fn scan(
             marks,
             ..Scanned::default()
         },
-        whole: RunningDigest::beside(),
-        content: RunningDigest::beside(),
-        fed: 0,
+        whole: RunningDigest::default(),
+        content: RunningDigest::default(),
         bare: Vec::new(),
         next: 0,
         next_lines: 0,
@@ -148,17 +143,11 @@ pub(super) fn scan(
     };
     pass.take_due();
     lines::read(file, &mut pass)?;
-    let fed = pass.fed;
-    let found = pass.finish();
-    if found.size != fed {
-        return Err(io::Error::other("the thread that hashes it died"));
-    }
-    Ok(found)
+    Ok(pass.finish())
 }
 
 impl Sink for Pass<'_, '_> {
     fn bytes(&mut self, mut bytes: &[u8]) {
-        self.fed += bytes.len() as u64;
         while let Some(mark) = self.found.marks.get(self.next) {
             let until = mark.size.saturating_sub(self.whole.length());
             let Some((head, tail)) = usize::try_from(until)
@@ -167,11 +156,11 @@ impl Sink for Pass<'_, '_> {
             else {
                 break;
             };
-            self.hash(head);
+            self.whole.update(head);
             bytes = tail;
             self.take_due();
         }
-        self.hash(bytes);
+        self.whole.update(bytes);
     }
 
     fn line(&mut self, line: Line<'_>) -> bool {
@@ -199,13 +188,6 @@ impl Sink for Pass<'_, '_> {
 }
 
 impl Pass<'_, '_> {
-    /// In pieces that the thread beside takes over.
-    fn hash(&mut self, bytes: &[u8]) {
-        bytes
-            .chunks(HASHED_AT_ONCE)
-            .for_each(|piece| self.whole.update(piece));
-    }
-
     /// Takes the digests that are due at this very byte.
     fn take_due(&mut self) {
         while let Some(mark) = self.found.marks.get_mut(self.next) {

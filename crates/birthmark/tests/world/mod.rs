@@ -1,13 +1,7 @@
 //! A real project for tests: a git repository with a remote, sessions by the hall's own
 //! writers, and ways to spoil what they left.
 
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::allow_attributes,
-    reason = "each test program uses a part of it, and a world that cannot be built must stop it"
-)]
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
