@@ -26,6 +26,7 @@
 //!   order of the older ones.
 //! * Whoever can rewrite the whole file can forge all of it: nothing is signed.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -270,6 +271,19 @@ pub fn read_session(
     }
     paths.sort();
     Ok(paths.iter().map(|path| read(path)).collect())
+}
+
+/// The names and sizes of a session's journals: the same as long as nothing was recorded.
+pub fn extent(layout: &Layout, id: &SessionId) -> Result<Vec<(OsString, u64)>, PathError> {
+    let folder = layout.session(id);
+    let mut extent = Vec::new();
+    for entry in fs::read_dir(&folder).at("read", &folder)? {
+        let entry = entry.at("read", &folder)?;
+        let size = entry.metadata().at("read", &entry.path())?.len();
+        extent.push((entry.file_name(), size));
+    }
+    extent.sort();
+    Ok(extent)
 }
 
 /// The ids of all sessions with journals, oldest first.

@@ -66,6 +66,7 @@ struct Inner {
     rank: u32,
     opened_by: OpenedBy,
     joined: bool,
+    of_launch: bool,
     owner: u32,
     started: Instant,
     script: Option<PathBuf>,
@@ -270,12 +271,30 @@ pub(crate) fn fold_session(project: &Project, id: &SessionId) -> Result<core_ses
     Ok(core_session::fold(&journals))
 }
 
+/// Folds again at most, while others record beside.
+const MOST_FOLDS: usize = 20;
+
 /// Folds a session into its manifest.
+///
+/// Several processes may do so at once, and one that read the journals earlier may write later.
+/// So each looks again after it wrote: if something was recorded meanwhile, whoever recorded it
+/// may have been overwritten, and it folds once more.
 pub(crate) fn write_manifest(
     project: &Project,
     id: &SessionId,
     durability: Durability,
 ) -> Result<()> {
+    for _ in 0..MOST_FOLDS {
+        let before = journal::extent(&project.layout, id)?;
+        write_fold(project, id, durability)?;
+        if journal::extent(&project.layout, id)? == before {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn write_fold(project: &Project, id: &SessionId, durability: Durability) -> Result<()> {
     let manifest = core_session::manifest(&fold_session(project, id)?);
     let mut text = serde_json::to_vec_pretty(&manifest).map_err(|source| {
         crate::Error::usage("spelling", "cannot spell the manifest as JSON").with_source(source)

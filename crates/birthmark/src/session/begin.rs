@@ -238,6 +238,7 @@ fn open(
             rank,
             opened_by: begin.opened_by,
             joined: !joining.ours,
+            of_launch: joining.of_launch,
             owner: std::process::id(),
             started,
             script: begin.script,
@@ -329,7 +330,9 @@ fn say_opening(session: &Session) {
 }
 
 fn say_code(session: &Session, code: &CodeSeen) {
-    for line in talk::opening(session.id().short(), session.is_joined(), code) {
+    // Which rank came first and began the session is nobody's business.
+    let joined = session.is_joined() && !session.inner.of_launch;
+    for line in talk::opening(session.id().short(), joined, code) {
         session.say(&line);
     }
 }

@@ -37,8 +37,9 @@ impl Session {
         write_manifest(self.project(), self.id(), self.durability())?;
         if self.speaks() {
             let folded = fold_session(self.project(), self.id())?;
-            // What children made is told here: they themselves are silent.
-            let for_all = !self.is_joined() || self.inner.opened_by == OpenedBy::Run;
+            // What children and other ranks made is told here: they themselves are silent.
+            let for_all =
+                !self.is_joined() || self.inner.of_launch || self.inner.opened_by == OpenedBy::Run;
             for line in talk::closing(&folded, self.run_id(), for_all) {
                 self.say(&line);
             }

@@ -24,6 +24,8 @@ pub(super) struct Joining {
     pub(super) start: Timestamp,
     /// Whether this process must begin it.
     pub(super) ours: bool,
+    /// Whether it is shared by the ranks of one launch.
+    pub(super) of_launch: bool,
     /// What was given to it.
     pub(super) given: Fields,
 }
@@ -46,6 +48,7 @@ pub(super) fn decide(project: &Project, launch: Option<&Launch>) -> Result<Joini
         uuid: Some(uuid),
         start,
         ours: true,
+        of_launch: false,
         given: Fields::new(),
     })
 }
@@ -73,6 +76,7 @@ fn joined(project: &Project, id: SessionId) -> Result<Joining> {
         uuid: session.uuid,
         start: now(),
         ours: false,
+        of_launch: false,
         given: session.given,
     })
 }
@@ -88,6 +92,7 @@ fn of_launch(project: &Project, key: &str, rank: u32) -> Result<Joining> {
         uuid,
         start,
         ours: agreed.ours,
+        of_launch: true,
         given: Fields::new(),
     })
 }
