@@ -257,6 +257,7 @@ impl Records {
                 records: count.records,
                 digest: count.digest.to_string(),
             });
+            self.shared.session.fold_manifest(false);
         }
     }
 
