@@ -139,14 +139,12 @@ class Session:
         if self._native is None:
             return
         native = self._native
+        native.end(outcome, error, exit_code)
+        # Reached only when it is over: after a failure it is tried once more at the exit.
         atexit.unregister(self._at_exit)
-        try:
-            native.end(outcome, error, exit_code)
-        finally:
-            if native.is_over:
-                self._restore()
-                if _current is self:
-                    _current = None
+        self._restore()
+        if _current is self:
+            _current = None
 
     def _at_exit(self) -> None:
         error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)

@@ -103,3 +103,17 @@ def test_stubs_name_what_the_module_has():
             assert set(members) == own, name
             for member, inner in members.items():
                 assert ast.get_docstring(inner), f"{name}.{member}"
+
+
+def test_examples_in_the_docstrings_are_true(tmp_path, monkeypatch):
+    import doctest
+    import importlib
+
+    monkeypatch.chdir(tmp_path)
+    tried = 0
+    for name in ("birthmark", "birthmark._session", "birthmark._provenance", "birthmark._params"):
+        outcome = doctest.testmod(importlib.import_module(name))
+        assert outcome.failed == 0, name
+        tried += outcome.attempted
+    assert tried >= 4
+    assert list(tmp_path.iterdir()) == []

@@ -663,3 +663,30 @@ def test_child_of_a_killed_session_is_left_alone(committed, store):
     again = committed(HELD)
     assert again.stdout.strip() != done.stdout.strip()
     assert len(store.manifests()) == 2
+
+
+def test_progress_is_drawn_on_a_terminal_after_a_second(committed, repo):
+    import pty
+
+    source = """
+import birthmark as bm, time
+with bm.session() as s, s.jsonl("artifacts/a.jsonl", mode="a") as out:
+    for item in out.todo([{"id": n} for n in range(16)]):
+        time.sleep(0.12)
+        out.write(item)
+"""
+    committed("pass")
+    (repo / "script.py").write_text(source)
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen([sys.executable, "script.py"], stderr=theirs)
+    os.close(theirs)
+    said = b""
+    try:
+        while chunk := os.read(ours, 1024):
+            said += chunk
+    except OSError:
+        pass  # how the end of a terminal looks
+    assert done.wait() == 0
+    drawn = re.findall(rb"birthmark: (\d+) of 16, \d+ s left, [\d.]+/s", said)
+    assert drawn and all(8 <= int(count) <= 15 for count in drawn), said
+    assert b"\x1b[K" in said.rpartition(b"/s")[2], "the line is not taken away again"

@@ -498,6 +498,9 @@ def test_full_disk_under_the_store_loses_no_record_and_is_made_up_for(repo, tmp_
         with pytest.raises(bm.StoreError):
             out.close()
         assert len(records("out.jsonl")) == 300
+        with pytest.raises(bm.StoreError):
+            s.end()
+        assert s.is_open and bm.current() is s
         os.remove(small / "pad")
         out.close()
         (sealed,) = store.events("artifact_sealed")

@@ -16,11 +16,20 @@ use crate::talk;
 
 impl Session {
     /// Ends the run of this process, and the session if it was begun here. Doing it twice,
-    /// or in a forked child, does nothing.
+    /// or in a forked child, does nothing. After a failure it is not over, and may be
+    /// ended again.
     pub fn end(&self, end: RunEnd) -> Result<()> {
         if self.is_fork() || self.inner.ended.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
+        let ended = self.end_now(end);
+        if ended.is_err() {
+            self.inner.ended.store(false, Ordering::Release);
+        }
+        ended
+    }
+
+    fn end_now(&self, end: RunEnd) -> Result<()> {
         let outcome = end.outcome;
         self.close_files();
         if let Some(looker) = lock(&self.inner.looker).take() {
@@ -49,9 +58,11 @@ impl Session {
 
     fn close_files(&self) {
         let files = std::mem::take(&mut *lock(&self.inner.open_files));
-        for file in files.iter().filter_map(std::sync::Weak::upgrade) {
-            if let Err(error) = file.close_with_session() {
+        for file in files {
+            if let Some(Err(error)) = file.upgrade().map(|file| file.close_with_session()) {
                 self.say(&format!("birthmark: {}", error.whole()));
+                // Tried once more if the session is ended once more.
+                lock(&self.inner.open_files).push(file);
             }
         }
     }
