@@ -8,6 +8,7 @@ SHELL := bash
 
 PYTHON ?= python3
 VENV ?= .venv
+BENCH ?= target/bench-venv
 IN_VENV := $(VENV)/bin/python
 PIP := $(IN_VENV) -m pip --disable-pip-version-check --quiet
 LOGS := $(VENV)/logs
@@ -41,9 +42,8 @@ test: $(VENV)/.wheel $(VENV)/.test ## Run all tests: Rust, then Python against t
 	echo "== pytest"; tail -n 1 $(LOGS)/pytest.log; \
 	exit $$((rust | python))
 
-bench: $(VENV)/.wheel $(VENV)/.bench ## Measure against what users would otherwise use (prints ratios)
-	@test -f benches/run.py || { echo "make bench: there is no benchmark program yet (see SHORTCOMINGS.md)" >&2; exit 1; }
-	$(IN_VENV) benches/run.py
+bench: $(BENCH)/.wheel $(BENCH)/.rivals ## Measure against what users would otherwise use (prints ratios)
+	$(BENCH)/bin/python benches/run.py --results benches/RESULTS.md
 
 demo: $(VENV)/.wheel $(VENV)/.demo ## A minute in the life of an artifact, on a real language model
 	@$(call need,jq, (the demo reads its files with it, to show that one can))
@@ -96,8 +96,20 @@ $(VENV)/.test: $(VENV)/.venv pyproject.toml
 	$(PIP) install 'pytest>=8' numpy 'pydantic>=2' msgspec
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.venv pyproject.toml
-	$(PIP) install orjson msgspec numpy
+# The benchmark has an environment of its own: the wheel as users install it, and the rivals.
+$(BENCH)/.wheel: $(SOURCES)
+	@$(call need,git,)
+	@$(need_cargo)
+	@$(call need,$(PYTHON), (3.10 or later))
+	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install 'maturin>=1.9.4,<2'
+	@echo "building the wheel: some minutes the first time"
+	PATH="$(abspath $(BENCH))/bin:$$PATH" $(BENCH)/bin/python -m pip --disable-pip-version-check --quiet \
+		install --no-deps --no-build-isolation --force-reinstall .
+	@touch $@
+
+$(BENCH)/.rivals: $(BENCH)/.wheel pyproject.toml
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install orjson
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.venv pyproject.toml

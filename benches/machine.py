@@ -1,0 +1,50 @@
+"""On what machine it was measured: without that a result means nothing."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+
+def facts(data: Path) -> dict[str, str]:
+    """CPU, cores, memory, kernel, Python, file system and date; what is not known is "unknown"."""
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "CPU": _cpu(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{_memory_gib():.1f} GiB",
+        "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+        "git": _said("git", "--version").removeprefix("git version "),
+        "file system": _file_system(data),
+        "load at the start": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    named = dict(line.split(":", 1) for line in lines if ":" in line)
+    names = {key.strip(): value.strip() for key, value in named.items()}
+    hashing = "with" if "sha_ni" in names.get("flags", "").split() else "without"
+    return f"{names.get('model name', 'unknown')}, {hashing} SHA instructions"
+
+
+def _memory_gib() -> float:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+
+
+def _said(*command: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _file_system(folder: Path) -> str:
+    return _said("stat", "--file-system", "--format=%T", str(folder))

@@ -1,0 +1,101 @@
+"""The benchmark: what Birthmark costs, in ratios to what users would otherwise use.
+
+    make bench                          measure everything (some minutes), and write RESULTS.md
+    python benches/run.py --quick       that everything runs, in seconds; its figures mean nothing
+
+Purpose: to measure the bars that the project set itself, and to say of each whether it is passed.
+
+Invariants: rivals and we run in turns, several rounds; ratios are shown with their minimum, median
+and maximum; nothing is asserted about time, so the exit status is 0 whatever the figures are.
+
+Limits: Linux only (it reads ``/proc``); a busy machine widens the spread, and the load is noted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import capture
+import machine
+import writing
+from report import Section, as_markdown, as_text, counted
+
+HERE = Path(__file__).resolve().parent
+PARTS = {
+    "writing": writing.speed,
+    "records": writing.growth,
+    "capture": capture.small,
+    "large": capture.large,
+    "commands": capture.commands,
+    "sessions": capture.stored,
+}
+
+
+def main() -> None:
+    """Measure, print, and write down."""
+    wanted = _arguments()
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="birthmark-bench-") as scratch:
+        data = Path(scratch) if wanted.quick else wanted.data
+        data.mkdir(parents=True, exist_ok=True)
+        facts = machine.facts(data)
+        sections = _measure(wanted.only or list(PARTS), data.resolve(), wanted.quick)
+    facts["load at the end"] = " ".join(f"{load:.2f}" for load in os.getloadavg())
+    facts["took"] = f"{time.monotonic() - begin:.0f} s"
+    print(counted(sections))
+    print(", ".join(f"{name} {value}" for name, value in facts.items()))
+    if wanted.quick:
+        print("a quick run: it shows that everything runs, and its figures mean nothing")
+    if wanted.results is not None:
+        _write_down(wanted.results, facts, sections)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="only show that everything runs")
+    parser.add_argument("--only", action="append", choices=list(PARTS), help="measure this part (repeatable)")
+    parser.add_argument("--results", type=Path, help="write the results to this Markdown file")
+    parser.add_argument(
+        "--data", type=Path, default=HERE.parent / "target" / "bench-data",
+        help="where repositories are made, once",
+    )  # fmt: skip
+    wanted = parser.parse_args()
+    if wanted.results is not None and (wanted.quick or wanted.only):
+        parser.error("results are written of whole runs: leave --quick and --only out")
+    return wanted
+
+
+def _measure(parts: list[str], data: Path, quick: bool) -> list[Section]:
+    sections = []
+    for part in parts:
+        print(f"measuring: {part} ...", file=sys.stderr, flush=True)
+        for section in PARTS[part](data, quick):
+            print(as_text(section), flush=True)
+            sections.append(section)
+    return sections
+
+
+def _write_down(path: Path, facts: dict[str, str], sections: list[Section]) -> None:
+    lines = [
+        "# Results of the benchmark",
+        "",
+        "Made by `make bench`; do not edit. Ratios were taken side by side in one run, in turns; absolute",
+        "figures hold for this machine in this hour only. A bar is judged by the median.",
+        "",
+        f"**{counted(sections)}.**",
+        "",
+        *(f"* {name}: {value}" for name, value in facts.items()),
+        "",
+    ]
+    for section in sections:
+        lines.extend(as_markdown(section))
+    path.write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
