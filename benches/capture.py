@@ -190,7 +190,8 @@ def stored(data: Path, quick: bool) -> list[Section]:
     section = Section(
         "Start, by how many sessions are stored",
         [
-            f"{rounds} rounds in turns. Each stored session made one file outside the artifacts folder. "
+            f"{rounds} rounds in turns. Each stored session made one file outside the artifacts folder, "
+            "gone by now as checkpoints go by rotation. "
             "Bar: at most 20 % more than with none.",
         ],
     )

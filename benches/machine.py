@@ -6,6 +6,7 @@ import datetime
 import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
 
 
@@ -20,8 +21,22 @@ def facts(data: Path) -> dict[str, str]:
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "git": _said("git", "--version").removeprefix("git version "),
         "file system": _file_system(data),
+        "measured": _measured(),
         "load at the start": " ".join(f"{load:.2f}" for load in os.getloadavg()),
     }
+
+
+def busy() -> bool:
+    """Whether others keep this machine so busy that wall times are theirs as much as ours."""
+    return os.getloadavg()[0] > len(os.sched_getaffinity(0)) / 2
+
+
+def _measured() -> str:
+    """The commit that the installed wheel was built from, as ``make bench`` wrote it down then."""
+    try:
+        return "commit " + (Path(sys.prefix) / "measured-commit").read_text().strip()
+    except OSError:
+        return "a wheel of an unknown commit"
 
 
 def _cpu() -> str:

@@ -43,9 +43,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="birthmark-bench-") as scratch:
         data = Path(scratch) if wanted.quick else wanted.data
         data.mkdir(parents=True, exist_ok=True)
-        facts = machine.facts(data)
+        facts, busy = machine.facts(data), machine.busy()
         sections = _measure(wanted.only or list(PARTS), data.resolve(), wanted.quick)
     facts["load at the end"] = " ".join(f"{load:.2f}" for load in os.getloadavg())
+    if busy:
+        facts["beware"] = "others kept the machine busy: trust the ratios by CPU before those by wall time"
     facts["took"] = f"{time.monotonic() - begin:.0f} s"
     print(counted(sections))
     print(", ".join(f"{name} {value}" for name, value in facts.items()))

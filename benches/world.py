@@ -110,7 +110,7 @@ def repository(folder: Path, files: int) -> Path:
 def full_store(root: Path, sessions: int) -> None:
     """Fill the store of the project ``root`` up to ``sessions`` ended ones, each whole by its sums.
 
-    Each made one file, outside the artifacts folder, as checkpoints are. One real session
+    Each made one file, outside the artifacts folder, as checkpoints are, which is no longer there. One real session
     must be there to copy.
     """
     store = root / "artifacts" / ".birthmark"

@@ -79,8 +79,6 @@ def growth(data: Path, quick: bool) -> list[Section]:
 
     ways = {f"{count} {ours}": way(count, ours) for count in counts for ours in (True, False)}
     taken = each_in_turns(ways, rounds)
-    middle = spread(taken[f"{counts[1]} True"], "wall").median
-    limit = spread(taken[f"{counts[1]} False"], "wall").median
     cost = Section(
         "Writing records: what one costs, by how many there are",
         [
@@ -95,17 +93,19 @@ def growth(data: Path, quick: bool) -> list[Section]:
     )
     for count in counts:
         ours, limits = taken[f"{count} True"], taken[f"{count} False"]
-        cost.rows.append(_flat(f"{count:,} records", ours, middle))
-        cost.rows.append(Row(f"{count:,} by the limit", _percent(spread(limits, "wall", 1 / limit)), "%"))
+        cost.rows.append(_curve(f"{count:,} records", ours, taken[f"{counts[1]} True"], 120.0))
+        cost.rows.append(_curve(f"{count:,} by the limit", limits, taken[f"{counts[1]} False"], None))
         grown = spread([Spent(0, 0, 1, spent.told) for spent in ours], "grown", 1 / 2**20)
         memory.rows.append(Row(f"{count:,} records", grown, "MiB", MEMORY_BAR_MIB, at_most=True))
     return [cost, memory]
 
 
-def _flat(name: str, taken: list[Spent], middle: float) -> Row:
-    by_wall = _percent(spread(taken, "wall", 1 / middle))
-    row = Row(name, by_wall, "%", 120.0, at_most=True)
-    return row
+def _curve(name: str, taken: list[Spent], middle: list[Spent], bar: float | None) -> Row:
+    """What a record costs, of the median of what one costs at the middle of the curve."""
+    by_wall, by_cpu = (
+        _percent(spread(taken, clock, 1 / spread(middle, clock).median)) for clock in ("wall", "cpu")
+    )
+    return Row(name, by_wall, "%", bar, at_most=True, cpu=by_cpu)
 
 
 def _percent(share: Spread) -> Spread:
