@@ -106,7 +106,8 @@ $(BENCH)/.wheel: $(SOURCES)
 	@echo "building the wheel: some minutes the first time"
 	PATH="$(abspath $(BENCH))/bin:$$PATH" $(BENCH)/bin/python -m pip --disable-pip-version-check --quiet \
 		install --no-deps --no-build-isolation --force-reinstall .
-	@git describe --always --dirty --abbrev=12 --exclude '*' >$(BENCH)/measured-commit
+	@{ git rev-parse HEAD; git diff --quiet HEAD -- crates python build_backend Cargo.toml Cargo.lock pyproject.toml \
+		|| echo with uncommitted changes; } | paste -sd ' ' >$(BENCH)/measured-commit
 	@touch $@
 
 $(BENCH)/.rivals: $(BENCH)/.wheel pyproject.toml

@@ -119,7 +119,8 @@ def large(data: Path, quick: bool) -> list[Section]:
     )
     add = section.rows.append
     add(Row("start: the caller waits", _told(taken["start"], "start"), "ms", WAIT_BAR_MS, at_most=True))
-    add(Row("end of a run that outlasts the looks: the caller waits", _told(taken["long"], "end"), "ms", WAIT_BAR_MS, at_most=True))
+    end = "end of a run that outlasts the looks: the caller waits"
+    add(Row(end, _told(taken["long"], "end"), "ms", WAIT_BAR_MS, at_most=True))
     add(Row("start: work, in `git status`", _in_statuses(taken, "start"), "x", WORK_BAR, at_most=True))
     add(Row("start and end: work, in `git status`", _in_statuses(taken, "long"), "x", WORK_BAR, at_most=True))
     looks = [Spent(one.told["looks"], 0) for one in taken["start"]]
@@ -202,7 +203,8 @@ def stored(data: Path, quick: bool) -> list[Section]:
         work = less(taken, f"start {count}", f"import {count}", "cpu")
         section.rows.append(Row(f"{count:,} sessions: work", work, "ms"))
         if count:
-            waits = [(Spent(a.told["start"], a.cpu), Spent(b.told["start"], b.cpu)) for a, b in zip(now, none, strict=True)]
+            both = zip(now, none, strict=True)
+            waits = [(Spent(a.told["start"], a.cpu), Spent(b.told["start"], b.cpu)) for a, b in both]
             row = Row(f"{count:,} sessions: of none", ratio(waits, "wall"), "x", 1.2, True, ratio(waits, "cpu"))
             section.rows.append(row)
     return [section]

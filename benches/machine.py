@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -22,13 +23,31 @@ def facts(data: Path) -> dict[str, str]:
         "git": _said("git", "--version").removeprefix("git version "),
         "file system": _file_system(data),
         "measured": _measured(),
-        "load at the start": " ".join(f"{load:.2f}" for load in os.getloadavg()),
     }
 
 
-def busy() -> bool:
-    """Whether others keep this machine so busy that wall times are theirs as much as ours."""
-    return os.getloadavg()[0] > len(os.sched_getaffinity(0)) / 2
+class Others:
+    """What share of all cores others took since this was made.
+
+    The load average cannot tell: it counts us too, and lags by minutes. Where others fill a core,
+    work that we do on a thread beside runs on the core of the caller, and wall time is CPU time.
+    """
+
+    def __init__(self) -> None:
+        self._all, self._idle, self._own = _ticks()
+
+    def share(self) -> float:
+        """From 0 to 1; time that the host took from a virtual machine counts as others'."""
+        whole, idle, own = (now - then for now, then in zip(_ticks(), (self._all, self._idle, self._own), strict=True))
+        return max(0.0, (whole - idle - own) / whole) if whole > 0 else 0.0
+
+
+def _ticks() -> tuple[float, float, float]:
+    """Seconds of all cores, of those idle ones, and of this process with its children."""
+    line = Path("/proc/stat").read_text().splitlines()[0]
+    cores = [int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in line.split()[1:9]]
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(cores), cores[3] + cores[4], sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _measured() -> str:

@@ -8,7 +8,8 @@ Purpose: to measure the bars that the project set itself, and to say of each whe
 Invariants: rivals and we run in turns, several rounds; ratios are shown with their minimum, median
 and maximum; nothing is asserted about time, so the exit status is 0 whatever the figures are.
 
-Limits: Linux only (it reads ``/proc``); a busy machine widens the spread, and the load is noted.
+Limits: Linux only (it reads ``/proc``); a busy machine widens the spread and takes the core of what
+runs beside; the share that others took is noted with each table.
 """
 
 from __future__ import annotations
@@ -43,11 +44,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="birthmark-bench-") as scratch:
         data = Path(scratch) if wanted.quick else wanted.data
         data.mkdir(parents=True, exist_ok=True)
-        facts, busy = machine.facts(data), machine.busy()
+        facts, others = machine.facts(data), machine.Others()
         sections = _measure(wanted.only or list(PARTS), data.resolve(), wanted.quick)
-    facts["load at the end"] = " ".join(f"{load:.2f}" for load in os.getloadavg())
-    if busy:
-        facts["beware"] = "others kept the machine busy: trust the ratios by CPU before those by wall time"
+    facts["others meanwhile"] = f"{others.share():.0%} of all cores"
     facts["took"] = f"{time.monotonic() - begin:.0f} s"
     print(counted(sections))
     print(", ".join(f"{name} {value}" for name, value in facts.items()))
@@ -76,10 +75,21 @@ def _measure(parts: list[str], data: Path, quick: bool) -> list[Section]:
     sections = []
     for part in parts:
         print(f"measuring: {part} ...", file=sys.stderr, flush=True)
-        for section in PARTS[part](data, quick):
+        others = machine.Others()
+        made = PARTS[part](data, quick)
+        share = others.share()
+        for section in made:
+            section.notes.append(f"Meanwhile others took {share:.0%} of all cores{_so(share)}.")
             print(as_text(section), flush=True)
             sections.append(section)
     return sections
+
+
+def _so(share: float) -> str:
+    """What follows for wall times when a whole core is others'."""
+    if share < 0.5 / len(os.sched_getaffinity(0)):
+        return ""
+    return ": what runs beside the caller had hardly a core of its own, and wall times are too long"
 
 
 def _write_down(path: Path, facts: dict[str, str], sections: list[Section]) -> None:
