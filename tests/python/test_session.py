@@ -690,3 +690,19 @@ with bm.session() as s, s.jsonl("artifacts/a.jsonl", mode="a") as out:
     drawn = re.findall(rb"birthmark: (\d+) of 16, \d+ s left, [\d.]+/s", said)
     assert drawn and all(8 <= int(count) <= 15 for count in drawn), said
     assert b"\x1b[K" in said.rpartition(b"/s")[2], "the line is not taken away again"
+
+
+def test_variables_set_while_a_session_begins_crash_nothing(committed):
+    """The C library lets a reader of the environment crash when another thread sets a variable."""
+    source = """
+import os
+import birthmark as bm
+for n in range(12):
+    with bm.session():
+        for k in range(1500):
+            os.environ[f"OWN_{n}_{k}"] = "x" * (k % 200)
+        for k in range(1500):
+            del os.environ[f"OWN_{n}_{k}"]
+print("alive")
+"""
+    assert committed(source, env={"BIRTHMARK_QUIET": "1"}).stdout == "alive\n"

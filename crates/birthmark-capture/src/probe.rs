@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 
 use birthmark_core::Finding;
 
+use crate::process::environ;
+
 /// What a program may take before it is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -117,7 +119,7 @@ pub fn find_program(program: &str) -> Finding<PathBuf> {
     let here = std::env::current_dir()
         .and_then(|dir| dir.canonicalize())
         .ok();
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = environ::value("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .filter(|dir| dir.is_absolute())
         .filter(|dir| here.is_none() || dir.canonicalize().ok() != here)
@@ -171,11 +173,10 @@ pub fn run_limited_in<A: AsRef<OsStr>>(
         .stderr(Stdio::piped());
     // A group of its own, so that all that it starts can be stopped with it.
     command.process_group(0);
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"GIT_") {
-            command.env_remove(name);
-        }
-    }
+    // Given whole, so that the environment itself is not read here: see `process::environ`.
+    command.env_clear();
+    let inherited = environ::all().into_iter();
+    command.envs(inherited.filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"GIT_")));
     command.env("LC_ALL", "C");
     if let Some(folder) = folder {
         command.current_dir(folder);

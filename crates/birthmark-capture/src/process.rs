@@ -9,6 +9,7 @@
 //! * The user's name is looked up in `/etc/passwd` alone; from a directory service
 //!   only the variable `USER` is known.
 
+pub(crate) mod environ;
 mod proc;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use birthmark_core::environment::Process;
 
 use crate::redact::Redactor;
 
+pub use environ::remember as remember_environment;
 pub(crate) use proc::{Stat, ancestor_without, read_head, read_word};
 
 /// Variables that are kept, by name. Those of [`PREFIXES`] are kept as well.
@@ -62,7 +64,7 @@ const VALUE_MAX: usize = 4096;
 /// An environment variable, with replacement characters where it is not UTF-8. It is
 /// handed out as it is: what is written of it must pass the [`redactor`].
 pub fn variable(name: &str) -> Option<String> {
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+    environ::value(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// The variables of the allowlist that are set, redacted.
@@ -174,7 +176,7 @@ fn no_proc<T>() -> Finding<T> {
 
 fn every_variable() -> impl Iterator<Item = (String, String)> {
     // A value that is not UTF-8 is compared in its lossy form: still no secret leaks.
-    std::env::vars_os().map(|(name, value)| {
+    environ::all().into_iter().map(|(name, value)| {
         (
             name.to_string_lossy().into_owned(),
             value.to_string_lossy().into_owned(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use birthmark::machine::Interpreter;
+use birthmark_capture::process;
 use birthmark_core::Finding;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -50,6 +51,7 @@ pub(crate) fn capture<'py>(
     interpreter: Python3,
     artifact_type: &str,
 ) -> PyResult<Bound<'py, PyAny>> {
+    process::remember_environment();
     let interpreter = interpreter.into();
     let captured = py
         .detach(|| {
@@ -72,6 +74,7 @@ pub(crate) fn code_fields(
     anchor: PathBuf,
     status: bool,
 ) -> PyResult<Bound<'_, PyAny>> {
+    process::remember_environment();
     let fields = py.detach(|| birthmark::looks::code_at(&anchor, status).fields);
     convert::to_python(py, fields)
 }

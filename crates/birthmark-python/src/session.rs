@@ -7,6 +7,7 @@ use birthmark::records::RecordsOptions;
 use birthmark::report::ReportOptions;
 use birthmark::session::{Begin, RunEnd};
 use birthmark::talk::Talk;
+use birthmark_capture::process;
 use birthmark_core::event::{OpenedBy, Outcome};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -42,6 +43,8 @@ pub(crate) fn begin(
     on_dirty: Option<&str>,
     talk: Option<Py<PyAny>>,
 ) -> PyResult<Session> {
+    // With the interpreter held nobody sets a variable; the looks beside the run may not ask.
+    process::remember_environment();
     let mut options = Begin::at(anchor, OpenedBy::Script);
     options.script = script;
     options.argv = argv;

@@ -49,7 +49,7 @@ const NOT_OBEYED: [&str; 17] = [
 pub(super) fn git_environment() -> Vec<String> {
     let set = NOT_OBEYED
         .iter()
-        .filter(|name| std::env::var_os(name).is_some());
+        .filter(|name| crate::process::environ::value(name).is_some());
     set.map(|name| (*name).to_owned()).collect()
 }
 

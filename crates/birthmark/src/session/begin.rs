@@ -106,8 +106,10 @@ pub fn begin(mut begin: Begin) -> Result<Session> {
     )?;
     let (session, machine) = session;
     looker::start(&session, &machine);
+    // Also in silence: what follows may set variables, and git's own library reads some.
+    let code = session.code_within(FIRST_LOOK);
     if session.speaks() {
-        say_opening(&session);
+        say_opening(&session, code.as_deref());
     }
     Ok(session)
 }
@@ -308,9 +310,9 @@ pub(super) fn new_id() -> Result<(SessionId, String, birthmark_core::Timestamp)>
 }
 
 /// The first lines; when the look at the code takes longer, the looker says them.
-fn say_opening(session: &Session) {
-    if let Some(code) = session.code_within(FIRST_LOOK) {
-        say_code(session, &code);
+fn say_opening(session: &Session, code: Option<&CodeSeen>) {
+    if let Some(code) = code {
+        say_code(session, code);
     } else {
         session.say(&format!(
             "birthmark: session {} · looking at the code",
