@@ -110,8 +110,8 @@ class Store:
 
     def manifests(self):
         """All manifests, oldest first."""
-        paths = sorted(self.artifacts.glob("session_manifest_*.json"))
-        return [json.loads(path.read_text()) for path in paths]
+        found = [json.loads(path.read_text()) for path in self.artifacts.glob("session_manifest_*.json")]
+        return sorted(found, key=lambda manifest: manifest["session_start"])
 
     def manifest(self):
         """The only manifest."""
@@ -119,9 +119,9 @@ class Store:
         return only
 
     def journals(self):
-        """The lines of every journal, each a list of events, in the order of their names."""
-        paths = sorted(self.artifacts.glob(".birthmark/sessions/*/*.jsonl"))
-        return [records(path) for path in paths]
+        """The lines of every journal, each a list of events, oldest first."""
+        paths = self.artifacts.glob(".birthmark/sessions/*/*.jsonl")
+        return sorted((records(path) for path in paths), key=lambda lines: lines[0]["time"])
 
     def events(self, kind):
         """All events of a kind."""
