@@ -23,6 +23,7 @@ pub mod json;
 pub mod plan;
 pub mod schema;
 pub mod session;
+pub mod stats;
 pub mod timestamp;
 
 pub use birthmark::Fields;
