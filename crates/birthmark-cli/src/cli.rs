@@ -147,7 +147,7 @@ fn front_page(ui: &mut Ui) -> Answer {
     ui.people(&format!(
         "Birthmark {}: where every artifact came from.
 
-  birthmark run -- python train.py   run it; keep the code and what it made
+  birthmark run -- python train.py   run it in a session: which code, how it ended
   birthmark show FILE                who, when, which code, which model
   birthmark verify [PATH]            is it still what was recorded?
 

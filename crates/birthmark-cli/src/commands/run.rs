@@ -8,7 +8,7 @@ use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
 use crate::ui::Ui;
 
-/// Run a command; keep the code it ran from and what it made
+/// Run a command in a session: which code ran, and how it ended
 ///
 /// A session begins before the command and ends with it. Scripts under it that use
 /// birthmark join the session. The command has the terminal to itself, and its exit
