@@ -81,9 +81,7 @@ fn permutation_of_few_is_that_of_scipy() {
 
 #[test]
 fn permutation_of_many_agrees_with_the_exact_one() {
-    let values: Vec<f64> = (0..EXACT_TO)
-        .map(|n| real((n * 37) % 11) - 3.5)
-        .collect();
+    let values: Vec<f64> = (0..EXACT_TO).map(|n| real((n * 37) % 11) - 3.5).collect();
     let (exact, method) = permutation(&values, 7);
     assert_eq!(method, Method::Exact);
     let least = values.iter().sum::<f64>().abs() - 1e-9;
