@@ -35,6 +35,7 @@
 
 mod error;
 mod locate;
+pub mod number;
 mod read;
 mod scan;
 mod splice;

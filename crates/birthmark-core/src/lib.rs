@@ -21,6 +21,7 @@ pub mod finding;
 pub mod id;
 pub mod json;
 pub mod plan;
+pub mod policy;
 pub mod schema;
 pub mod session;
 pub mod stats;
