@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    completions, declare, doctor, init, man, run, session, show, stamp, unstamp, verify,
+    completions, declare, doctor, init, man, policy, run, session, show, stamp, unstamp, verify,
 };
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -55,6 +55,7 @@ enum Command {
     Session(session::SessionArgs),
     Stamp(stamp::StampArgs),
     Unstamp(unstamp::UnstampArgs),
+    Policy(policy::PolicyArgs),
     Declare(declare::DeclareArgs),
     Doctor(doctor::DoctorArgs),
     Init(init::InitArgs),
@@ -135,6 +136,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Session(args)) => session::run(ui, args),
         Some(Command::Stamp(args)) => stamp::run(ui, &args),
         Some(Command::Unstamp(args)) => unstamp::run(ui, &args),
+        Some(Command::Policy(args)) => policy::run(ui, &args),
         Some(Command::Declare(args)) => declare::run(ui, &args),
         Some(Command::Doctor(args)) => doctor::run(ui, &args),
         Some(Command::Init(args)) => init::run(ui, &args),

@@ -6,6 +6,7 @@ pub mod declare;
 pub mod doctor;
 pub mod init;
 pub mod man;
+pub mod policy;
 pub mod run;
 pub mod session;
 pub mod show;

@@ -135,7 +135,9 @@ impl Condition {
     fn collect<'a>(&'a self, names: &mut Vec<&'a str>) {
         match self {
             Self::All(parts) | Self::Any(parts) => {
-                parts.iter().for_each(|part| part.collect(names));
+                for part in parts {
+                    part.collect(names);
+                }
             }
             Self::Not(part) => part.collect(names),
             Self::Test(test) => names.push(test.top_field()),

@@ -3,8 +3,12 @@
 //! The file is never needed. What is not known is refused by name and line:
 //! a misspelled setting that is silently ignored is worse than none.
 
+mod policy;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+pub use policy::{Enforce, PlacedRule, Policy};
 
 use crate::atomic::{self, Durability, PathError};
 
@@ -49,6 +53,8 @@ pub struct Config {
     pub on_dirty: Setting<OnDirty>,
     /// `durability`: `"process"` or `"power"`.
     pub durability: Setting<Durability>,
+    /// `[policy]`: what the birthmarks of this project must say.
+    pub policy: Policy,
 }
 
 /// Why the settings cannot be used.
@@ -126,12 +132,13 @@ impl Config {
                         from,
                     };
                 }
+                ("policy", _) => config.policy = policy::read(text, key, value)?,
                 ("artifacts", _) => return Err(refuse("a folder")),
                 ("on_dirty", _) => return Err(refuse(ON_DIRTY_WORDS)),
                 ("durability", _) => return Err(refuse("\"process\" or \"power\"")),
                 (name, _) => {
                     let reason = format!(
-                        "unknown setting `{name}`; there are `artifacts`, `on_dirty`, `durability`"
+                        "unknown setting `{name}`; there are `artifacts`, `on_dirty`, `durability`, `[policy]`"
                     );
                     return Err((key.span(), reason));
                 }

@@ -28,6 +28,8 @@ impl Session {
             return Ok(None);
         }
         check_addable(path)?;
+        let file = self.project().stored_path(path);
+        self.obey_policy(&file, artifact_type, given, false)?;
         let time = now();
         let birthmark = self.whole_birthmark(artifact_type, given, time);
         let mark = serde_json::to_vec(&birthmark).map_err(|source| {
@@ -36,7 +38,6 @@ impl Session {
         let sidecar = describe(path, mark)?;
         let place = Layout::sidecar(path);
         atomic::replace(&place, &sidecar.render(), Durability::Power)?;
-        let file = self.project().stored_path(path);
         self.record(ArtifactSealed {
             file: file.clone(),
             file_bytes: file_bytes(path),

@@ -25,6 +25,14 @@ const SETTINGS: &str = r#"# Birthmark's settings for this project. Every line is
 # What must survive: "process" (the death of the process) or "power" (also a power
 # cut: every record is synced, which is slower).
 #durability = "process"
+
+# What birthmarks must say, by artifact type ("*" for all), beyond the required minimum.
+# `birthmark verify` judges it always; enforce = "refuse" also keeps a writer from opening.
+# `birthmark policy --help` has the rules.
+#[policy]
+#enforce = "warn"
+#"*" = ["git_dirty = false or git_snapshot set"]
+#training_data = ["template_disabled = true", "seed required"]
 "#;
 
 /// Writes `birthmark.toml` to the project's root; refused when it is there.

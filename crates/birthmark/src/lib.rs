@@ -11,6 +11,7 @@
 //! | asks which sessions there are | [`sessions`] |
 //! | asks of a file: who, when, which code, which model | [`show`] |
 //! | asks: is it still what was recorded | [`verify`] |
+//! | says what must be recorded | [`policy`] |
 
 pub mod add;
 pub mod dataset;
@@ -22,6 +23,7 @@ pub mod init;
 mod lines;
 pub mod looks;
 pub mod machine;
+pub mod policy;
 pub mod project;
 pub mod read;
 pub mod records;

@@ -70,6 +70,8 @@ struct State {
     told_bytes: u64,
     told_at: Instant,
     warned_of_clash: bool,
+    /// Whether a record was held against the policy, or there is none.
+    judged: bool,
     notes: Fields,
 }
 
@@ -79,6 +81,8 @@ impl Session {
     pub fn records(&self, path: &Path, options: RecordsOptions) -> Result<Records> {
         self.check_live()?;
         crate::template::check_given(&options.given)?;
+        let file = self.project().stored_path(path);
+        self.obey_policy(&file, &options.artifact_type, &options.given, true)?;
         let (writer, continued) = RecordWriter::open(path, options.mode, self.durability())?;
         let scope = if options.all_fields {
             Scope::Whole
@@ -86,7 +90,6 @@ impl Session {
             Scope::Record
         };
         let base = self.base_fields(&options.artifact_type, &options.given);
-        let file = self.project().stored_path(path);
         self.record(ArtifactOpened {
             file: file.clone(),
             artifact_type: options.artifact_type.clone(),
@@ -113,6 +116,7 @@ impl Session {
             birthmark: Vec::new(),
             told_at: Instant::now(),
             warned_of_clash: false,
+            judged: !self.has_policy(),
             notes,
         };
         let shared = Arc::new(Shared {
@@ -220,8 +224,23 @@ impl Records {
             .templates
             .render(&mut state.birthmark, now(), fields, reasons)?;
         let placed = writer.append(record, Some(&state.birthmark))?;
+        if !state.judged {
+            self.judge_first(state);
+        }
         self.wrote(state, &[placed]);
         Ok(())
+    }
+
+    /// Holds the first record against the policy, once it is written.
+    fn judge_first(&self, state: &mut State) {
+        state.judged = true;
+        let shared = &self.shared;
+        let whole = shared
+            .session
+            .birthmark(&shared.artifact_type, &shared.given);
+        shared
+            .session
+            .judge_first_record(&shared.file, &state.birthmark, &whole);
     }
 
     /// The state, for writing. A forked child is refused before it waits for a lock that a
@@ -285,6 +304,11 @@ impl Records {
             .zip(ends.windows(2))
             .map(|(record, ends)| (*record, Some(&marks[ends[0]..ends[1]])));
         let placed = writer.append_all(stamped)?;
+        if !state.judged && !records.is_empty() {
+            state.birthmark.clear();
+            state.birthmark.extend_from_slice(&marks[..ends[1]]);
+            self.judge_first(state);
+        }
         self.wrote(state, &placed);
         Ok(())
     }

@@ -63,6 +63,12 @@ impl Session {
     pub fn report(&self, path: &Path, body: &[u8], options: &ReportOptions) -> Result<()> {
         self.check_live()?;
         crate::template::check_given(&options.given)?;
+        self.obey_policy(
+            &self.project().stored_path(path),
+            &options.artifact_type,
+            &options.given,
+            false,
+        )?;
         check_place(path, options.mode)?;
         seal(self, path, options, body)
     }
@@ -71,6 +77,12 @@ impl Session {
     pub fn begin_report(&self, path: &Path, options: ReportOptions) -> Result<Report> {
         self.check_live()?;
         crate::template::check_given(&options.given)?;
+        self.obey_policy(
+            &self.project().stored_path(path),
+            &options.artifact_type,
+            &options.given,
+            false,
+        )?;
         check_place(path, options.mode)?;
         let mut part = path.as_os_str().to_owned();
         part.push(PART_SUFFIX);

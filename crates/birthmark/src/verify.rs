@@ -110,10 +110,7 @@ pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result
         ..
     } = wanted;
     let commits = Commits::open(project.root());
-    let mut judge = Judge {
-        claims: &claims,
-        commits,
-    };
+    let mut judge = Judge::new(&claims, commits, &project.config.policy);
     let mut report = Report::default();
     for path in &files {
         let name = text::neutral(&project.stored_path(path)).into_owned();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use birthmark::verify::{self, Options};
+use birthmark::verify::{self, Options, Report};
 use birthmark::{Project, sessions};
 
 use crate::exit::ExitStatus;
@@ -54,11 +54,16 @@ pub fn run(ui: &mut Ui, args: &VerifyArgs) -> Answer {
     } else {
         ui.people(&verify::render(&report))?;
     }
-    Ok(match report.exit_code() {
+    Ok(status(&report))
+}
+
+/// The exit status that a report means.
+pub(super) fn status(report: &Report) -> ExitStatus {
+    match report.exit_code() {
         0 => ExitStatus::Yes,
         1 => ExitStatus::No,
         _ => ExitStatus::CannotTell,
-    })
+    }
 }
 
 /// What to check, and the project whose sessions speak of it.

@@ -18,6 +18,7 @@ mod bad_input;
 mod declare;
 mod doctor;
 mod front;
+mod policy;
 mod reference;
 mod run;
 mod session;

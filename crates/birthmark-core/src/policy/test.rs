@@ -102,9 +102,8 @@ impl Test {
             (Operator::Required, None) => {
                 Outcome::Broken(format!("{} is null without a reason", self.field))
             }
-            (Operator::Set, _) => Outcome::Broken(format!("{} is null", self.field)),
+            (Operator::Set, _) | (_, None) => Outcome::Broken(format!("{} is null", self.field)),
             (_, Some(why)) => Outcome::CannotTell(format!("{} is unknown: {why}", self.field)),
-            (_, None) => Outcome::Broken(format!("{} is null", self.field)),
         }
     }
 

@@ -27,6 +27,7 @@ const MOST_MEMBERS: usize = 5;
 /// Judges one file or folder.
 pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &Options) -> Item {
     let history = judge.claims.of(path).cloned();
+    judge.turn_to(history.as_ref().map(|history| &history.birthmark));
     let (evidence, reasons) = match look(judge, path, history.as_ref(), options) {
         Ok(looked) => looked,
         Err(error) => (String::new(), vec![unreadable(&error)]),

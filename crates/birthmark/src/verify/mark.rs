@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use birthmark_core::birthmark::REQUIRED;
+use birthmark_core::birthmark::{Fields, REQUIRED};
 use birthmark_core::json;
+use birthmark_core::policy::Outcome;
 use birthmark_core::schema::BIRTHMARK_FORMAT;
 use birthmark_core::timestamp::TEXT_LEN;
 use birthmark_core::{SessionId, Timestamp};
+use birthmark_store::config::Policy;
 
 use super::claims::Claims;
 use super::commits::{Commits, is_full_id};
@@ -14,7 +16,7 @@ use super::report::Reason;
 use crate::text;
 
 /// The fields that a judgement looks at; all others may change without changing it.
-pub(super) const LOOKED_AT: [&str; 9] = [
+const LOOKED_AT: [&str; 9] = [
     "git_commit",
     "artifact_type",
     "git_dirty",
@@ -30,6 +32,12 @@ pub(super) const LOOKED_AT: [&str; 9] = [
 pub(super) struct Judge<'a> {
     pub claims: &'a Claims,
     pub commits: Commits,
+    policy: &'a Policy,
+    /// The fields that the policy looks at.
+    policy_fields: Vec<String>,
+    /// The whole birthmark of the file at hand, as the journal has it: for fields that its
+    /// records leave out.
+    whole: Vec<u8>,
 }
 
 /// What birthmarks of one file name.
@@ -45,7 +53,48 @@ const MOST_NAMED: usize = 10_000;
 /// The value of a field, as raw JSON.
 pub(super) type Get<'a> = dyn Fn(&str) -> Option<&'a [u8]> + 'a;
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    /// A judge over what sessions claim, commits, and what the project demands.
+    pub(super) fn new(claims: &'a Claims, commits: Commits, policy: &'a Policy) -> Self {
+        let fields = policy.fields();
+        Self {
+            claims,
+            commits,
+            policy,
+            policy_fields: fields.into_iter().map(str::to_owned).collect(),
+            whole: Vec::new(),
+        }
+    }
+
+    /// Turns to a file, of which the journal has this birthmark.
+    pub(super) fn turn_to(&mut self, whole: Option<&Fields>) {
+        self.whole = whole
+            .filter(|_| !self.policy.rules.is_empty())
+            .and_then(|whole| serde_json::to_vec(whole).ok())
+            .unwrap_or_default();
+    }
+
+    /// The fields that a judgement looks at; all others may change without changing it.
+    pub(super) fn looked_at(&self) -> impl Iterator<Item = &str> {
+        let own = self.policy_fields.iter().map(String::as_str);
+        LOOKED_AT.into_iter().chain(own)
+    }
+
+    fn obeys(&self, get: &Get<'_>, reasons: &mut Vec<Reason>) {
+        if self.policy.rules.is_empty() {
+            return;
+        }
+        let look = |name: &str| get(name).or_else(|| json::get(&self.whole, &[name]));
+        for finding in crate::policy::findings(self.policy, &look, false) {
+            let text = finding.text();
+            reasons.push(match finding.outcome {
+                Outcome::Broken(_) => Reason::failed("policy-broken", text),
+                Outcome::CannotTell(_) => Reason::cannot_tell("policy-cannot-tell", text),
+                Outcome::Noted(_) | Outcome::Holds => Reason::caveat("policy-noted", text),
+            });
+        }
+    }
+
     /// The reasons that follow from a birthmark, all but those of its timestamp's form.
     pub(super) fn judge(&mut self, get: &Get<'_>, ours: bool, named: &mut Named) -> Vec<Reason> {
         let mut reasons = Vec::new();
@@ -73,6 +122,7 @@ impl Judge<'_> {
             format_name(get, &mut reasons);
         }
         self.session(get, commit.as_deref(), named, &mut reasons);
+        self.obeys(get, &mut reasons);
         reasons
     }
 

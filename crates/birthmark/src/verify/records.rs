@@ -13,7 +13,7 @@ use birthmark_core::json::{self, Where};
 use birthmark_store::line_sums::LineSums;
 use birthmark_store::running::RunningDigest;
 
-use super::mark::{self, Judge, LOOKED_AT, Named};
+use super::mark::{self, Judge, Named};
 use super::report::{Reason, Word};
 use crate::lines::{self, Line, MarkKind, Marks, Sink, Step};
 
@@ -273,7 +273,7 @@ impl Pass<'_, '_> {
         let names = self.birthmark.names();
         self.looked_at = names
             .iter()
-            .map(|name| LOOKED_AT.contains(&name.as_str()))
+            .map(|name| self.judge.looked_at().any(|looked| looked == name))
             .collect();
         self.timestamp = names.iter().rposition(|name| name == "timestamp");
         if self.birthmark.kind() == Some(MarkKind::Metadata)
@@ -341,7 +341,7 @@ impl Pass<'_, '_> {
         self.key.clear();
         self.key
             .push(u8::from(self.birthmark.kind() == Some(MarkKind::Foreign)));
-        for name in LOOKED_AT {
+        for name in self.judge.looked_at() {
             if let Some(raw) = self.birthmark.get(name) {
                 self.key.extend_from_slice(raw);
             }

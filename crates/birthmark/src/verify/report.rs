@@ -165,6 +165,19 @@ pub struct Report {
 }
 
 impl Report {
+    /// Keeps the reasons that are `wanted`; what is left decides each word.
+    pub fn keep(&mut self, wanted: impl Fn(&Reason) -> bool) {
+        for item in &mut self.items {
+            let kept = item.reasons.drain(..).filter(|reason| wanted(reason));
+            *item = Item::new(
+                std::mem::take(&mut item.name),
+                item.kind,
+                std::mem::take(&mut item.evidence),
+                kept.collect(),
+            );
+        }
+    }
+
     /// How many things have this word.
     pub fn count(&self, word: Word) -> usize {
         self.items.iter().filter(|item| item.word == word).count()
