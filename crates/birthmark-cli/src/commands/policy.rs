@@ -10,17 +10,20 @@ use crate::failure::{Answer, Failure};
 use crate::table;
 use crate::ui::Ui;
 
+const EXAMPLE: &str = "In birthmark.toml:
+
+  [policy]
+  enforce = \"refuse\"    # or \"warn\": what a writer does when it is opened
+  training_data = [\"template_disabled = true\", \"seed required\"]
+  evaluation = [\"dataset.digest required\", \"temperature = 0..1 if do_sample = true\"]
+  \"*\" = [\"git_dirty = false or git_snapshot set\"]";
+
 /// What birthmarks must say here, and whether they do
 ///
 /// The required minimum holds everywhere: git_commit, timestamp and artifact_type are there,
-/// or null with a reason. A project's own rules stand in birthmark.toml, by artifact type:
-///
-///     [policy]
-///     enforce = "refuse"    # or "warn": what a writer does when it is opened
-///     training_data = ["template_disabled = true", "seed required"]
-///     "*" = ["git_dirty = false or git_snapshot set"]
+/// or null with a reason. A project's own rules stand in birthmark.toml, by artifact type.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = EXAMPLE)]
 pub struct PolicyArgs {
     #[command(subcommand)]
     action: Action,
