@@ -41,6 +41,15 @@ pub struct Redactor {
     known: Vec<(String, &'static str)>,
 }
 
+/// A secret that stands in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// The bytes that are secret.
+    pub range: std::ops::Range<usize>,
+    /// The rule that sees it, as it would stand in `[redacted:<rule>]`.
+    pub rule: &'static str,
+}
+
 impl Redactor {
     /// A redactor that knows shapes and names.
     pub const fn new() -> Self {
@@ -101,6 +110,26 @@ impl Redactor {
             }
         }
         out
+    }
+
+    /// Where secrets stand in `text`, in order, each with the rule that sees it. What was
+    /// redacted already is none.
+    pub fn find(&self, text: &str) -> Vec<Secret> {
+        let found = scan::scan(text);
+        let mut secrets: Vec<Secret> = found
+            .into_iter()
+            .map(|scan::Found { range, id }| Secret { range, rule: id })
+            .collect();
+        for (value, rule) in &self.known {
+            let places = text.match_indices(value.as_str());
+            secrets.extend(places.map(|(at, value)| Secret {
+                range: at..at + value.len(),
+                rule,
+            }));
+        }
+        secrets.sort_by_key(|secret| (secret.range.start, std::cmp::Reverse(secret.range.end)));
+        secrets.dedup_by(|later, earlier| later.range.start < earlier.range.end);
+        secrets
     }
 
     /// `value`, which stands under `name` (a variable, flag, header or param): replaced

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    completions, declare, doctor, init, man, policy, run, session, show, stamp, unstamp, verify,
+    completions, declare, doctor, init, man, policy, run, scan, session, show, stamp, unstamp,
+    verify,
 };
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -56,6 +57,7 @@ enum Command {
     Stamp(stamp::StampArgs),
     Unstamp(unstamp::UnstampArgs),
     Policy(policy::PolicyArgs),
+    Scan(scan::ScanArgs),
     Declare(declare::DeclareArgs),
     Doctor(doctor::DoctorArgs),
     Init(init::InitArgs),
@@ -137,6 +139,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Stamp(args)) => stamp::run(ui, &args),
         Some(Command::Unstamp(args)) => unstamp::run(ui, &args),
         Some(Command::Policy(args)) => policy::run(ui, &args),
+        Some(Command::Scan(args)) => scan::run(ui, &args),
         Some(Command::Declare(args)) => declare::run(ui, &args),
         Some(Command::Doctor(args)) => doctor::run(ui, &args),
         Some(Command::Init(args)) => init::run(ui, &args),

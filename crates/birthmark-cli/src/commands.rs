@@ -8,6 +8,7 @@ pub mod init;
 pub mod man;
 pub mod policy;
 pub mod run;
+pub mod scan;
 pub mod session;
 pub mod show;
 pub mod stamp;

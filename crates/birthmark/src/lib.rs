@@ -12,6 +12,7 @@
 //! | asks of a file: who, when, which code, which model | [`show`] |
 //! | asks: is it still what was recorded | [`verify`] |
 //! | says what must be recorded | [`policy`] |
+//! | asks: does a secret stand in what I made | [`scan`] |
 
 pub mod add;
 pub mod dataset;
@@ -29,6 +30,7 @@ pub mod read;
 pub mod records;
 pub mod report;
 pub mod run;
+pub mod scan;
 pub mod session;
 pub mod sessions;
 pub mod show;

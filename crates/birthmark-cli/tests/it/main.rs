@@ -21,6 +21,7 @@ mod front;
 mod policy;
 mod reference;
 mod run;
+mod scan;
 mod session;
 mod show;
 mod stamp;
