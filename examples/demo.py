@@ -307,9 +307,12 @@ def farewell(shell: Shell, seconds: float) -> None:
     made = ", ".join(f"{n} {suffix}" for suffix, n in sorted(files.items()))
     part(f"Done in {seconds:.0f} s. In {shell.project / 'artifacts'}: {made}")
     where = os.path.relpath(shell.project)
+    activate = Path(sys.executable).parent / "activate"
+    activated = shutil.which("birthmark") is not None or not activate.exists()
+    first = "" if activated else f"source {os.path.relpath(activate)}\n  "
     print(f"""
 try:
-  cd {where}
+  {first}cd {where}
   birthmark show {DATA}:1
   birthmark show --json artifacts/evaluation_instruction_following.json
   birthmark session list""")

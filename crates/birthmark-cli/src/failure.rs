@@ -65,7 +65,8 @@ impl Failure {
         let first = lines.next().unwrap_or_default();
         let mut message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
         let mut hint = None;
-        for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
+        let told = |line: &&str| !line.is_empty() && !line.starts_with("For more information");
+        for line in lines.map(str::trim).filter(told) {
             match line.strip_prefix("tip: ") {
                 Some(tip) => hint = hint.or_else(|| Some(tip.to_owned())),
                 None => message = format!("{message} {line}"),

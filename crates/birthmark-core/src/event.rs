@@ -105,8 +105,11 @@ pub struct EnvironmentObserved {
 /// An artifact is being written, from here on under its final name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArtifactOpened {
-    /// Path relative to the project's root, with `/`.
+    /// Path relative to the project's root, with `/`; escaped when not UTF-8.
     pub file: String,
+    /// The path's own bytes in base64, when it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_bytes: Option<String>,
     /// The artifact's type.
     #[serde(rename = "type")]
     pub artifact_type: String,
@@ -138,7 +141,7 @@ pub struct ArtifactProgress {
 pub struct ArtifactSealed {
     /// Path relative to the project's root, with `/`; escaped when not UTF-8.
     pub file: String,
-    /// The name's own bytes in base64, when it is not UTF-8.
+    /// The path's own bytes in base64, when it is not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_bytes: Option<String>,
     /// The artifact's type.

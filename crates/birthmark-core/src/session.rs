@@ -107,6 +107,14 @@ impl Artifact {
         }
     }
 
+    /// The path's own bytes in base64, where `file` is no UTF-8.
+    pub fn file_bytes(&self) -> Option<&str> {
+        match &self.state {
+            ArtifactState::Open(opened) => opened.file_bytes.as_deref(),
+            ArtifactState::Sealed(sealed) => sealed.file_bytes.as_deref(),
+        }
+    }
+
     /// What was sealed, if it was.
     pub fn sealed(&self) -> Option<&ArtifactSealed> {
         match &self.state {
@@ -518,12 +526,12 @@ fn artifact_entry(artifact: &Artifact) -> Value {
             "content_digest".to_owned(),
             Value::from(sealed.content_digest.clone()),
         );
-        if let Some(bytes) = &sealed.file_bytes {
-            entry.insert("file_bytes".to_owned(), Value::from(bytes.clone()));
-        }
         if let Some(inputs) = sealed.birthmark.get("inputs") {
             entry.insert("inputs".to_owned(), inputs.clone());
         }
+    }
+    if let Some(bytes) = artifact.file_bytes() {
+        entry.insert("file_bytes".to_owned(), Value::from(bytes));
     }
     entry.insert(
         "run_id".to_owned(),

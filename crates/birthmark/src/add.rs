@@ -1,7 +1,6 @@
 //! Artifacts that were written without a writer of ours: any file, any folder. They are
 //! digested, get a sidecar, and stand in the journal.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use birthmark_core::birthmark::Fields;
@@ -28,7 +27,7 @@ impl Session {
             return Ok(None);
         }
         check_addable(path)?;
-        let file = self.project().stored_path(path);
+        let (file, file_bytes) = self.project().stored_name(path);
         self.obey_policy(&file, artifact_type, given, false)?;
         let time = now();
         let birthmark = self.whole_birthmark(artifact_type, given, time);
@@ -39,8 +38,8 @@ impl Session {
         let place = Layout::sidecar(path);
         atomic::replace(&place, &sidecar.render(), Durability::Power)?;
         self.record(ArtifactSealed {
-            file: file.clone(),
-            file_bytes: file_bytes(path),
+            file,
+            file_bytes,
             artifact_type: artifact_type.to_owned(),
             format: if path.is_dir() { "folder" } else { "file" }.to_owned(),
             timestamp: time,
@@ -51,7 +50,7 @@ impl Session {
             birthmark,
             notes: Fields::new(),
         })?;
-        crate::generated::note(&self.project().layout, &file);
+        crate::generated::note(&self.project().layout, path);
         self.fold_manifest(false);
         Ok(Some(place))
     }
@@ -153,50 +152,4 @@ fn check_addable(path: &Path) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// The bytes of a file's name in base64, when they are not UTF-8.
-pub(crate) fn file_bytes(path: &Path) -> Option<String> {
-    let bytes = path.as_os_str().as_bytes();
-    match std::str::from_utf8(bytes) {
-        Ok(_) => None,
-        Err(_) => Some(base64(bytes)),
-    }
-}
-
-/// Standard base64 with padding (RFC 4648, section 4).
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = chunk
-            .iter()
-            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
-        let bits = bits << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let letter = ALPHABET[usize::try_from(bits >> (18 - 6 * place) & 63).unwrap_or(0)];
-            text.push(if place > chunk.len() {
-                '='
-            } else {
-                char::from(letter)
-            });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn base64_is_that_of_the_standard() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-        ] {
-            assert_eq!(super::base64(bytes.as_bytes()), text);
-        }
-    }
 }

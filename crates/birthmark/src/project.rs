@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use birthmark_capture::git::Repository;
 use birthmark_capture::process;
-use birthmark_core::Finding;
+use birthmark_core::{Finding, base64};
 use birthmark_store::Layout;
 use birthmark_store::config::{CONFIG_NAME, Config, OnDirty, Setting, parse_on_dirty};
 
@@ -59,6 +59,24 @@ impl Project {
 
     /// How `path` is stored: relative to the root, with `/`; absolute when it lies outside.
     pub fn stored_path(&self, path: &Path) -> String {
+        self.stored_name(path).0
+    }
+
+    /// The same, and in base64 the bytes of a name that is not UTF-8: its text is then
+    /// escaped, and several names may have the same.
+    pub fn stored_name(&self, path: &Path) -> (String, Option<String>) {
+        let stored = self.from_root(path);
+        match stored.to_str() {
+            Some(text) => (text.to_owned(), None),
+            None => {
+                let bytes = std::os::unix::ffi::OsStrExt::as_bytes(stored.as_os_str());
+                (escape(bytes), Some(base64::encode(bytes)))
+            }
+        }
+    }
+
+    /// The path from the root to `path`; `.` for the root itself.
+    fn from_root(&self, path: &Path) -> PathBuf {
         let path = plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
         let inside = path
             .strip_prefix(self.root())
@@ -72,9 +90,9 @@ impl Project {
             });
         let stored = inside.unwrap_or(path);
         if stored.as_os_str().is_empty() {
-            ".".to_owned()
+            PathBuf::from(".")
         } else {
-            escape(&stored)
+            stored
         }
     }
 
@@ -161,10 +179,18 @@ pub fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-/// A path as text: what is not UTF-8 is escaped as `\xNN`.
-fn escape(path: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt;
-    birthmark_capture::git::display_path(path.as_os_str().as_bytes())
+/// A name as text: bytes that are not UTF-8 are written `\xNN`, all else stays.
+fn escape(name: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -182,6 +208,26 @@ mod tests {
         assert_eq!(project.root(), dir.path());
         assert_eq!(project.layout.artifacts(), dir.path().join("out"));
         assert_eq!(project.stored_path(&deep.join("../x.json")), "a/x.json");
+    }
+
+    #[test]
+    fn names_of_any_bytes_are_stored_so_that_they_can_be_found_again() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = tempfile::tempdir().unwrap();
+        let project = Project::find(dir.path()).unwrap();
+        for name in ["a\u{1b}[31m\n.jsonl", "\u{202e}x", "\\x1b", "漢字"] {
+            let stored = project.stored_name(&dir.path().join(name));
+            assert_eq!(stored, (name.to_owned(), None), "kept as it is");
+        }
+        let bytes = b"b\xff\n";
+        let path = dir.path().join(std::ffi::OsStr::from_bytes(bytes));
+        let (text, kept) = project.stored_name(&path);
+        assert_eq!(text, "b\\xff\n");
+        assert_eq!(
+            base64::decode(&kept.unwrap()).unwrap(),
+            bytes,
+            "from the root"
+        );
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Session {
     pub fn records(&self, path: &Path, options: RecordsOptions) -> Result<Records> {
         self.check_live()?;
         crate::template::check_given(&options.given)?;
-        let file = self.project().stored_path(path);
+        let (file, file_bytes) = self.project().stored_name(path);
         self.obey_policy(&file, &options.artifact_type, &options.given, true)?;
         let (writer, continued) = RecordWriter::open(path, options.mode, self.durability())?;
         let scope = if options.all_fields {
@@ -92,13 +92,14 @@ impl Session {
         let base = self.base_fields(&options.artifact_type, &options.given);
         self.record(ArtifactOpened {
             file: file.clone(),
+            file_bytes,
             artifact_type: options.artifact_type.clone(),
             format: "jsonl".to_owned(),
             birthmark: self.whole_birthmark(&options.artifact_type, &options.given, now()),
             continued_bytes: continued.bytes,
             continued_records: continued.records,
         })?;
-        crate::generated::note(&self.project().layout, &file);
+        crate::generated::note(&self.project().layout, path);
         let mut notes = Fields::new();
         if let Some((bytes, aside)) = &continued.torn {
             notes.insert("torn_bytes".to_owned(), Value::from(*bytes));
@@ -377,9 +378,10 @@ impl Shared {
         let time = now();
         let kept = line_sums.keep(&self.session.project().layout)?;
         notes.insert("line_sums".to_owned(), kept);
+        let (file, file_bytes) = self.session.project().stored_name(&self.path);
         self.session.record(ArtifactSealed {
-            file: self.file.clone(),
-            file_bytes: crate::add::file_bytes(&self.path),
+            file,
+            file_bytes,
             artifact_type: self.artifact_type.clone(),
             format: "jsonl".to_owned(),
             timestamp: time,

@@ -320,10 +320,10 @@ fn seal(session: &Session, path: &Path, options: &ReportOptions, body: &[u8]) ->
     })?;
     let count = count_of(&stamped, &content, result_count(&content));
     atomic::replace_with(path, Durability::Power, |file| file.write_all(&stamped))?;
-    let file = session.project().stored_path(path);
+    let (file, file_bytes) = session.project().stored_name(path);
     session.record(ArtifactSealed {
-        file: file.clone(),
-        file_bytes: crate::add::file_bytes(path),
+        file,
+        file_bytes,
         artifact_type: options.artifact_type.clone(),
         format: "report".to_owned(),
         timestamp: time,
@@ -334,7 +334,7 @@ fn seal(session: &Session, path: &Path, options: &ReportOptions, body: &[u8]) ->
         birthmark,
         notes: items_note(count.records),
     })?;
-    crate::generated::note(&session.project().layout, &file);
+    crate::generated::note(&session.project().layout, path);
     session.fold_manifest(false);
     Ok(())
 }

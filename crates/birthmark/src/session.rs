@@ -251,7 +251,7 @@ impl Session {
     /// Says one line to the person, if there is one.
     pub(crate) fn say(&self, line: &str) {
         if let Some(talk) = &self.inner.talk {
-            talk(line);
+            talk(&crate::text::neutral(line));
         }
     }
 

@@ -253,20 +253,21 @@ fn show_session_named(
     now: Timestamp,
 ) -> Result<Shown> {
     let name = path.to_string_lossy();
-    let no_file = || {
+    let no_file = |hint: Option<&str>| {
         Error::usage(
             "no-file",
             format!("no file or session `{}`", crate::text::neutral(&name)),
         )
-        .with_hint("`birthmark session list` names the sessions")
+        .with_hint(hint.unwrap_or("`birthmark session list` names the sessions"))
     };
     if line.is_some() || name.contains('/') {
-        return Err(no_file());
+        return Err(no_file(None));
     }
     match sessions::resolve(project, &name) {
         Ok(id) => show_session(project, &id, now),
-        Err(error) if error.code() == "session-unknown" && looks_like_a_file(path) => {
-            Err(no_file())
+        Err(error) if error.code() == "session-unknown" => {
+            let hint = error.hint().filter(|_| !looks_like_a_file(path));
+            Err(no_file(hint))
         }
         Err(error) => Err(error),
     }

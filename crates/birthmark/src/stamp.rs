@@ -135,7 +135,7 @@ pub fn stamp(project: &Project, file: &Path, options: &StampOptions) -> Result<S
         if let Ok(stamped) = &result {
             // After the end, or the end would see a change in what counts as untracked.
             let path = recorded_path(&options, stamped);
-            crate::generated::note(&project.layout, &project.stored_path(path));
+            crate::generated::note(&project.layout, path);
         }
     }
     result
@@ -237,9 +237,10 @@ fn record(session: &Session, options: &StampOptions, stamped: &Stamped) -> Resul
     let described = add::describe(path, Vec::new())?;
     let mut notes = Fields::new();
     notes.insert("stamped".to_owned(), Value::from(true));
+    let (file, file_bytes) = session.project().stored_name(path);
     session.record(ArtifactSealed {
-        file: session.project().stored_path(path),
-        file_bytes: add::file_bytes(path),
+        file,
+        file_bytes,
         artifact_type: options.artifact_type.clone(),
         format: stored_format(path, options).to_owned(),
         timestamp: session::now(),

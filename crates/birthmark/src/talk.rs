@@ -184,7 +184,26 @@ pub fn shell_word(path: &str) -> String {
     if !path.is_empty() && !path.starts_with('-') && path.chars().all(plain) {
         return path.to_owned();
     }
+    if path.chars().any(crate::text::acts) {
+        return spelled_out(path);
+    }
     format!("'{}'", path.replace('\'', r"'\''"))
+}
+
+/// A word that would act on a terminal, with every unusual byte spelled out: `$'a\x1b'`.
+fn spelled_out(path: &str) -> String {
+    use std::fmt::Write as _;
+    let mut word = "$'".to_owned();
+    for byte in path.bytes() {
+        if (byte.is_ascii_graphic() && !b"'\\".contains(&byte)) || byte == b' ' {
+            word.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(word, "\\x{byte:02x}");
+        }
+    }
+    word.push('\'');
+    word
 }
 
 #[cfg(test)]
@@ -196,5 +215,13 @@ mod tests {
         assert_eq!(shell_word("artifacts/a.jsonl"), "artifacts/a.jsonl");
         assert_eq!(shell_word("a b's"), r"'a b'\''s'");
         assert_eq!(shell_word("-x"), "'-x'");
+        let hostile = "a'\u{1b}[31m\n\u{202e}b";
+        let word = shell_word(hostile);
+        assert!(!word.chars().any(crate::text::acts), "{word}");
+        #[expect(clippy::disallowed_methods, reason = "the shell is the oracle")]
+        let echo = std::process::Command::new("bash")
+            .args(["-c", &format!("printf %s {word}")])
+            .output();
+        assert_eq!(echo.unwrap().stdout, hostile.as_bytes());
     }
 }

@@ -36,7 +36,7 @@ pub fn neutral(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-fn acts(each: char) -> bool {
+pub(crate) fn acts(each: char) -> bool {
     each.is_control()
         || matches!(each,
             '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -273,10 +273,7 @@ impl Wanted<'_> {
             .iter()
             .filter(|a| a.removed.is_none())
         {
-            let bytes = artifact
-                .sealed()
-                .and_then(|sealed| sealed.file_bytes.as_deref());
-            let path = sessions::locate(self.project, &artifact.file, bytes);
+            let path = sessions::locate(self.project, &artifact.file, artifact.file_bytes());
             self.files.insert(plain(&path));
         }
     }

@@ -12,6 +12,7 @@ mod world;
 use std::fs;
 use std::path::Path;
 
+use birthmark::records::RecordsOptions;
 use birthmark::session::RunEnd;
 use birthmark::sessions;
 use birthmark::verify::{Options, Report, Word, codes, verify};
@@ -648,6 +649,57 @@ fn empty_folder_is_nothing_to_verify_and_no_file_is_misuse() {
     )
     .unwrap_err();
     assert_eq!(error.code(), "no-file");
+}
+
+#[test]
+fn names_of_any_bytes_are_found_again() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::new();
+    let session = world.begin(&[]);
+    let names: [&[u8]; 4] = [
+        b"a\x1b[31m\n.jsonl",
+        b"-x b.jsonl",
+        "\u{202e}c.jsonl".as_bytes(),
+        b"d\xff\\.jsonl",
+    ];
+    for name in names {
+        let name = std::ffi::OsStr::from_bytes(name);
+        let options = RecordsOptions {
+            mode: Mode::New,
+            artifact_type: "training_data".to_owned(),
+            given: birthmark_core::birthmark::Fields::new(),
+            all_fields: false,
+        };
+        let out = session.records(&world.artifacts().join(name), options);
+        let out = out.unwrap();
+        out.append(b"{\"a\": 1}", &[], &[]).unwrap();
+        out.close(None).unwrap();
+        let outside = world.repo.path().join(name).with_extension("csv");
+        fs::write(&outside, "1,2").unwrap();
+        let fields = birthmark_core::birthmark::Fields::new();
+        session.add(&outside, "table", &fields).unwrap();
+    }
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let report = world.verify_all();
+    assert_eq!(report.word(), Some(Word::Verified), "{}", told(&report));
+    assert_eq!(report.count(Word::Verified), 9, "{}", told(&report));
+    let next = world.begin(&[]);
+    next.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let list = birthmark::sessions::list(&world.project(), now()).unwrap();
+    assert_eq!(
+        list[0].to_json()["git_dirty"],
+        false,
+        "what was made is no dirt"
+    );
+    // The store is found again under another name of its folder.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let moved = elsewhere.path().join("moved");
+    copy_folder(world.repo.path(), &moved);
+    let project = birthmark::project::Project::find(&moved).unwrap();
+    let report =
+        birthmark::verify::verify(&project, &[moved.join("artifacts")], &Options::at(now()));
+    let report = report.unwrap();
+    assert_eq!(report.word(), Some(Word::Verified), "{}", told(&report));
 }
 
 #[test]

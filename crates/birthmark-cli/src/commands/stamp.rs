@@ -145,7 +145,7 @@ fn all_fields(args: &StampArgs) -> Result<Fields, Failure> {
 }
 
 fn line(stamped: &Stamped) -> String {
-    let wrote = stamped.wrote.display();
+    let wrote = birthmark::text::neutral(&stamped.wrote.to_string_lossy()).into_owned();
     if stamped.kept {
         return format!("kept     {wrote}");
     }

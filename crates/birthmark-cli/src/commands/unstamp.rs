@@ -39,10 +39,9 @@ pub fn run(ui: &mut Ui, args: &UnstampArgs) -> Answer {
         ui.json(&done.to_json())?;
     } else {
         let removed = birthmark::text::count(done.removed, "birthmark");
-        ui.people(&format!(
-            "unstamped {}: {removed} taken out",
-            done.wrote.display()
-        ))?;
+        let wrote = done.wrote.to_string_lossy();
+        let wrote = birthmark::text::neutral(&wrote);
+        ui.people(&format!("unstamped {wrote}: {removed} taken out"))?;
     }
     if done.foreign > 0 {
         let foreign = birthmark::text::count(done.foreign, "birthmark");

@@ -52,7 +52,7 @@ pub fn run(ui: &mut Ui, args: &VerifyArgs) -> Answer {
     if args.json {
         ui.json(&report.to_json())?;
     } else {
-        ui.people(&verify::render(&report))?;
+        ui.people(&verify::render(&report, ui.width()))?;
     }
     Ok(status(&report))
 }

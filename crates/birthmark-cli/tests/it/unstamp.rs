@@ -60,6 +60,19 @@ fn replaced_birthmark_cannot_be_brought_back_and_is_refused() {
 }
 
 #[test]
+fn file_that_is_not_there_is_said_to_be_missing() {
+    let world = World::new();
+    let said = world.birthmark(["unstamp", "nofile", "--out", "x.json"]);
+    assert!(said.contains("exit status: 2"), "{said}");
+    assert!(said.contains("it is not there"), "{said}");
+    let said = world.birthmark(["show", "nofile"]);
+    assert!(
+        said.contains("error: no file or session `nofile`"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_has_no_birthmark_within_is_left_alone() {
     let world = World::new();
     world.repo.write("a.jsonl", "{\"a\": 1}\n");

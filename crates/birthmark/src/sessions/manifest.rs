@@ -285,6 +285,7 @@ fn artifact_of(value: &Value) -> Option<Artifact> {
     let told = if state.as_deref() == Some("open") {
         ArtifactState::Open(ArtifactOpened {
             file: file.clone(),
+            file_bytes: text(fields, "file_bytes"),
             artifact_type,
             format,
             birthmark,

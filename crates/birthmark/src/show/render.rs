@@ -109,12 +109,14 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
     page.put("unknown", &unknown(shown));
     match shown.what {
         What::Records => {
-            let name = text::neutral(&shown.name).into_owned();
+            let target = crate::talk::shell_word(&format!("{}:1", shown.name));
             page.text
-                .push_str(&format!("\none record: birthmark show {name}:1\n"));
+                .push_str(&format!("\none record: birthmark show {target}\n"));
         }
         What::Unstamped => {
-            page.text.push_str("\ntry: birthmark stamp FILE\n");
+            let name = crate::talk::shell_word(&shown.name);
+            page.text
+                .push_str(&format!("\ntry: birthmark stamp --type TYPE {name}\n"));
         }
         _ => {}
     }

@@ -76,6 +76,12 @@ pub fn unstamp(project: &Project, file: &Path, target: &Target) -> Result<Unstam
         )
         .with_hint("remove the file, and the birthmark is gone"));
     }
+    if !file.exists() {
+        return Err(Error::usage(
+            "no-file",
+            format!("cannot unstamp `{name}`: it is not there"),
+        ));
+    }
     let Some(format) = format::format_of(file).filter(|_| !file.is_dir()) else {
         return Err(no_birthmark(file));
     };

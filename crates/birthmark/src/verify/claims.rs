@@ -209,7 +209,11 @@ fn entries_of<'a>(loaded: &'a Loaded, out: &mut Vec<Entry<'a>>) {
         for line in &journal.lines {
             latest = latest.max(line.time);
             let (file, file_bytes, told) = match &line.event {
-                Event::ArtifactOpened(opened) => (&opened.file, None, Told::Opened(opened)),
+                Event::ArtifactOpened(opened) => (
+                    &opened.file,
+                    opened.file_bytes.as_deref(),
+                    Told::Opened(opened),
+                ),
                 Event::ArtifactProgress(count) => (
                     &count.file,
                     None,
@@ -242,7 +246,7 @@ fn told_by_manifest<'a>(loaded: &'a Loaded, out: &mut Vec<Entry<'a>>) {
     for artifact in &loaded.session.artifacts {
         let (time, session, file) = (artifact.time, &loaded.id, artifact.file.as_str());
         let sealed = artifact.sealed();
-        let file_bytes = sealed.and_then(|sealed| sealed.file_bytes.as_deref());
+        let file_bytes = artifact.file_bytes();
         let told = match &artifact.state {
             birthmark_core::session::ArtifactState::Open(opened) => Told::Opened(opened),
             birthmark_core::session::ArtifactState::Sealed(sealed) => Told::Sealed(sealed),

@@ -2,6 +2,7 @@
 //!
 //! A thing a line, in the order of their names, failures in capitals so that they stand
 //! out without colour. Of many files only those that are not simply verified are shown.
+//! A caveat of several things is said once, below the list, and marked where it holds.
 //! Then the totals, and always last what was not proved.
 
 use super::report::{Item, ItemKind, Reason, Report, Word};
@@ -9,73 +10,146 @@ use crate::text;
 
 /// From more things than these on, those that are verified are not listed.
 const MANY: usize = 20;
-/// Longest name that is padded to a column.
-const WIDEST: usize = 48;
 /// Width of the column of words.
 const WORD: usize = 12;
+/// What is said beside a name gets at least this much, or goes below it.
+const BESIDE: usize = 16;
+/// Length of a session's short name, which is a prefix of its id.
+const SHORT_ID: usize = 20;
 
-/// The lines, without colour.
-pub fn render(report: &Report) -> String {
-    let mut out = String::new();
+/// The lines, without colour, for a screen of this many columns.
+pub fn render(report: &Report, columns: usize) -> String {
     let quiet = report.items.len() > MANY;
     let shown: Vec<&Item> = report
         .items
         .iter()
         .filter(|item| !quiet || !matches!(item.word, Word::Verified | Word::Unstamped))
         .collect();
-    let caveats = quiet && report.count(Word::Failed) + report.count(Word::CannotTell) == 0;
-    let width = shown
-        .iter()
-        .map(|item| name(item).chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(WIDEST);
+    let notes = notes(&shown);
+    let mut page = Page {
+        width: name_column(&shown, columns),
+        columns,
+        notes: &notes,
+        out: String::new(),
+    };
     for item in &shown {
-        line(&mut out, item, width);
+        page.item(item);
     }
-    if caveats && shown.is_empty() && !report.items.is_empty() {
-        out.push_str(&format!("all {} as recorded\n", report.items.len()));
+    if shown.is_empty() && report.word() == Some(Word::Verified) {
+        page.out
+            .push_str(&format!("all {} as recorded\n", report.items.len()));
     }
-    out.push('\n');
-    out.push_str(&report.totals());
-    out.push('\n');
-    out.push_str(&format!("not proved: {}\n", report.not_proved.join("; ")));
-    out
+    for (number, note) in notes.iter().enumerate() {
+        let mark = format!("{:<WORD$}", format!("  [{}]", number + 1));
+        page.wrapped(&mark, note);
+    }
+    page.out.push('\n');
+    page.wrapped("", &report.totals());
+    page.wrapped("", &format!("not proved: {}", report.not_proved.join("; ")));
+    page.out
+}
+
+/// The caveats that hold for several things, in the order of the things.
+fn notes(shown: &[&Item]) -> Vec<String> {
+    let all: Vec<String> = shown
+        .iter()
+        .flat_map(|item| &item.reasons)
+        .filter(|reason| reason.word == Word::Caveat)
+        .map(sentence)
+        .collect();
+    let mut notes: Vec<String> = Vec::new();
+    for (place, one) in all.iter().enumerate() {
+        if !notes.contains(one) && all.iter().skip(place + 1).any(|other| other == one) {
+            notes.push(one.clone());
+        }
+    }
+    notes
+}
+
+/// The column of names: as wide as the longest of those that leave room beside them.
+fn name_column(shown: &[&Item], columns: usize) -> usize {
+    let most = columns.saturating_sub(WORD + 2 + BESIDE);
+    let widths = shown.iter().map(|item| name(item).chars().count());
+    widths.filter(|width| *width <= most).max().unwrap_or(0)
 }
 
 fn name(item: &Item) -> String {
-    let name = text::neutral(&item.name);
     match item.kind {
-        ItemKind::Session => format!("session {name}"),
-        _ => name.into_owned(),
+        ItemKind::Session => {
+            let short = item.name.get(..SHORT_ID).unwrap_or(&item.name);
+            format!("session {}", text::neutral(short))
+        }
+        _ => text::neutral(&item.name).into_owned(),
     }
 }
 
-fn line(out: &mut String, item: &Item, width: usize) {
-    let word = match item.word {
-        Word::Failed => "FAILED",
-        other => other.word(),
-    };
-    let name = name(item);
-    let mut reasons = item.reasons.iter();
-    // The worst reason says more than the evidence, unless all is well.
-    let first = match item.word {
-        Word::Verified => item.evidence.clone(),
-        Word::Caveat => {
-            let why = reasons.next().map(sentence).unwrap_or_default();
-            format!("{}; {why}", item.evidence)
+struct Page<'a> {
+    width: usize,
+    columns: usize,
+    notes: &'a [String],
+    out: String,
+}
+
+impl Page<'_> {
+    fn item(&mut self, item: &Item) {
+        let word = match item.word {
+            Word::Failed => "FAILED",
+            other => other.word(),
+        };
+        let (mut marks, mut own) = (String::new(), Vec::new());
+        for sentence in item.reasons.iter().map(sentence) {
+            match self.notes.iter().position(|note| *note == sentence) {
+                Some(number) => marks.push_str(&format!(" [{}]", number + 1)),
+                None => own.push(sentence),
+            }
         }
-        _ => reasons.next().map(sentence).unwrap_or_default(),
-    };
-    out.push_str(format!("{word:<WORD$}{name:<width$}  {first}").trim_end());
-    out.push('\n');
-    for reason in reasons {
-        out.push_str(&format!(
-            "{:WORD$}{:width$}  {}\n",
-            "",
-            "",
-            sentence(reason)
-        ));
+        // The worst reason says more than the evidence, unless it is as recorded.
+        let first = match item.word {
+            Word::Verified | Word::Caveat => item.evidence.clone(),
+            _ if own.is_empty() => String::new(),
+            _ => own.remove(0),
+        };
+        self.line(word, &name(item), &format!("{first}{marks}"));
+        for sentence in own {
+            self.wrapped(&" ".repeat(WORD), &sentence);
+        }
+    }
+
+    /// A word, a name and what is said of it: beside it if it fits there, else below.
+    fn line(&mut self, word: &str, name: &str, first: &str) {
+        let width = self.width.max(name.chars().count());
+        let beside = format!("{word:<WORD$}{name:<width$}  {first}");
+        if beside.chars().count() <= self.columns || first.is_empty() {
+            self.out.push_str(beside.trim_end());
+            self.out.push('\n');
+        } else {
+            self.out.push_str(&format!("{word:<WORD$}{name}\n"));
+            self.wrapped(&" ".repeat(WORD), first);
+        }
+    }
+
+    /// A sentence under a head, broken between words, its lines under one another.
+    fn wrapped(&mut self, head: &str, sentence: &str) {
+        let indent = head.chars().count();
+        let mut line = head.to_owned();
+        let mut used = indent;
+        for word in sentence.split(' ') {
+            let length = word.chars().count();
+            if used > indent && used + 1 + length > self.columns {
+                self.out.push_str(line.trim_end());
+                self.out.push('\n');
+                line = " ".repeat(indent);
+                used = indent;
+            }
+            if used > indent {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += length;
+        }
+        self.out.push_str(line.trim_end());
+        self.out.push('\n');
     }
 }
 
@@ -90,5 +164,57 @@ fn sentence(reason: &Reason) -> String {
             format!("{text} (line {line})")
         }
         _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(things: usize) -> Report {
+        let pushed = || Reason::caveat("not-pushed", "commit 5f970c2 is not pushed");
+        let mut items: Vec<Item> = (0..things)
+            .map(|n| {
+                let name = format!("artifacts/evaluation_of_a_long_name_{n}.json");
+                Item::new(name, ItemKind::Artifact, "12 kB, 1 commit", vec![pushed()])
+            })
+            .collect();
+        let why = "bytes changed since 2026-11-25 23:58 UTC, in the middle of a word: line 7";
+        let changed = Reason::failed("bytes", why).at(7);
+        items.push(Item::new(
+            "artifacts/sft.jsonl",
+            ItemKind::Artifact,
+            "12 records",
+            vec![changed, pushed()],
+        ));
+        Report {
+            items,
+            not_proved: vec!["who made them (nothing is signed)".to_owned()],
+        }
+    }
+
+    #[test]
+    fn what_holds_for_several_is_said_once_and_marked_where_it_holds() {
+        let said = render(&report(3), 80);
+        assert_eq!(said.matches("is not pushed").count(), 1, "{said}");
+        assert_eq!(
+            said.matches(" [1]").count(),
+            5,
+            "four things and the note: {said}"
+        );
+        assert!(said.ends_with("not proved: who made them (nothing is signed)\n"));
+        let alone = render(&report(0), 80);
+        assert!(!alone.contains("[1]"), "one thing has no notes: {alone}");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_screen_but_for_a_name() {
+        for columns in [40, 80, 120] {
+            for line in render(&report(30), columns).lines() {
+                let name = line.split("  ").nth(3).unwrap_or_default().len();
+                let fits = line.chars().count() <= columns.max(WORD + name);
+                assert!(fits, "{columns}: {line}");
+            }
+        }
     }
 }

@@ -67,19 +67,13 @@ fn evidence(loaded: &Loaded, status: Status) -> String {
 }
 
 fn manifest(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
-    let name = loaded
-        .manifest_path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy();
-    let name = text::neutral(&name);
     let ended = loaded.session.end.is_some();
     reasons.extend(match &loaded.manifest {
         ManifestState::Current => None,
         ManifestState::Stale if matches!(status, Status::Running | Status::Open) => None,
         ManifestState::Stale => Some(Reason::caveat(
             "manifest-stale",
-            format!("{name} is an older fold: the journals say more"),
+            "its manifest is an older fold: the journals say more",
         )),
         ManifestState::Edited { what } => {
             let mut shown: Vec<&str> = what.iter().take(MOST_NAMED).map(String::as_str).collect();
@@ -87,31 +81,30 @@ fn manifest(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
             if what.len() > MOST_NAMED {
                 shown.push(&more);
             }
-            let text = format!("{name} was edited: {}", shown.join("; "));
+            let text = format!("its manifest was edited: {}", shown.join("; "));
             Some(Reason::failed("manifest-edited", text))
         }
         ManifestState::Unfounded => Some(Reason::failed(
             "manifest-unfounded",
-            format!("{name} cannot be held against the journals that are left"),
+            "its manifest cannot be held against the journals that are left",
         )),
         ManifestState::NotBound { foreign: true } => Some(Reason::caveat(
             "not-bound",
-            format!("{name} was made by another helper: no journal speaks of it"),
+            "its manifest was made by another helper: no journal speaks of it",
         )),
         ManifestState::NotBound { foreign: false } => Some(Reason::caveat(
             "not-bound",
-            format!("{name} is here without its journals: what it says is not proved"),
+            "its manifest is here without its journals: what it says is not proved",
         )),
-        ManifestState::Missing if ended => Some(Reason::failed(
-            "manifest-missing",
-            format!("{name} is gone"),
-        )),
+        ManifestState::Missing if ended => {
+            Some(Reason::failed("manifest-missing", "its manifest is gone"))
+        }
         ManifestState::Missing => Some(Reason::caveat(
             "manifest-missing",
-            format!("{name} was not written yet; `birthmark salvage` writes it"),
+            "its manifest was not written yet",
         )),
         ManifestState::Unreadable { why } => {
-            let text = format!("{name} cannot be read: {}", text::neutral(why));
+            let text = format!("its manifest cannot be read: {}", text::neutral(why));
             Some(Reason::failed("manifest-unreadable", text))
         }
     });
@@ -182,7 +175,11 @@ fn plan(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
             PlanOutcome::Short { made, wanted } => reasons.push(Reason::new(
                 word,
                 "plan-short",
-                format!("planned `{name}`: made {made} of {wanted}"),
+                if completed {
+                    format!("planned `{name}`: made {made} of {wanted}")
+                } else {
+                    format!("planned `{name}`: {made} of {wanted} at its last count")
+                },
             )),
             PlanOutcome::Missing => {
                 reasons.push(Reason::new(
@@ -227,7 +224,7 @@ fn continued(claims: &Claims, loaded: &Loaded, reasons: &mut Vec<Reason>) {
         let file = text::short(&history.stored, 80);
         let by = &history.by;
         if history.overwritten.contains(&loaded.id) && !history.sessions.contains(&loaded.id) {
-            texts.push(format!("{file} was written anew by session {by}"));
+            texts.push(format!("{file} was written anew by session {}", by.short()));
         } else if history.sessions.contains(&loaded.id) && *by != loaded.id {
             let mine = history
                 .counts
@@ -238,8 +235,9 @@ fn continued(claims: &Claims, loaded: &Loaded, reasons: &mut Vec<Reason>) {
                 || "nothing of it".to_owned(),
                 |n| format!("its first {}", text::count(n, "record")),
             );
+            let by = by.short();
             texts.push(format!(
-                "{file} was gone on with by session {by}; this one vouches for {upto}"
+                "session {by} went on with {file}; this one vouches for {upto}"
             ));
         }
     }

@@ -179,5 +179,5 @@ pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 /// All reasons of a report, one a line, for messages.
 pub(crate) fn told(report: &Report) -> String {
-    birthmark::verify::render(report)
+    birthmark::verify::render(report, 240)
 }
