@@ -76,7 +76,7 @@ fn check(ui: &mut Ui, args: &CheckArgs) -> Answer {
     if args.json {
         ui.json(&report.to_json())?;
     } else {
-        ui.people(&verify::render(&report))?;
+        ui.people(&verify::render(&report, ui.width()))?;
     }
     Ok(super::verify::status(&report))
 }
