@@ -65,18 +65,16 @@ impl Project {
     /// The same, and in base64 the bytes of a name that is not UTF-8: its text is then
     /// escaped, and several names may have the same.
     pub fn stored_name(&self, path: &Path) -> (String, Option<String>) {
-        let stored = self.from_root(path);
-        match stored.to_str() {
-            Some(text) => (text.to_owned(), None),
-            None => {
-                let bytes = std::os::unix::ffi::OsStrExt::as_bytes(stored.as_os_str());
-                (escape(bytes), Some(base64::encode(bytes)))
-            }
+        let stored = self.within(path);
+        if let Some(text) = stored.to_str() {
+            return (text.to_owned(), None);
         }
+        let bytes = std::os::unix::ffi::OsStrExt::as_bytes(stored.as_os_str());
+        (escape(bytes), Some(base64::encode(bytes)))
     }
 
     /// The path from the root to `path`; `.` for the root itself.
-    fn from_root(&self, path: &Path) -> PathBuf {
+    fn within(&self, path: &Path) -> PathBuf {
         let path = plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
         let inside = path
             .strip_prefix(self.root())
