@@ -93,7 +93,7 @@ $(VENV)/.wheel: $(VENV)/.maturin $(SOURCES)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.venv pyproject.toml
-	$(PIP) install 'pytest>=8' numpy 'pydantic>=2' msgspec
+	$(PIP) install 'pytest>=8' numpy 'pydantic>=2' msgspec safetensors pyarrow
 	@touch $@
 
 # The benchmark has an environment of its own: the wheel as users install it, and the rivals.

@@ -11,36 +11,69 @@
 //!   an older birthmark was replaced (see [`Stamped::content_digest`]).
 //! * `content_digest` is the digest of what `unstamp` writes.
 
+pub mod codec;
 pub mod directory;
 pub mod json;
 pub mod jsonl;
+mod keyvalue;
+mod kind;
 mod lines;
 mod pipeline;
+pub mod safetensors;
 pub mod sidecar;
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use birthmark_core::digest::Digest;
 pub use birthmark_core::json::{OnExisting, Placed};
 use birthmark_core::json::{ScanError, StampError, Where};
+pub use kind::FileKind;
 
 /// A stream to read, and what to call it in errors.
 pub struct Input<'a> {
     /// The file's path, as the user knows it.
     pub name: &'a Path,
     /// The bytes.
-    pub bytes: &'a mut dyn Read,
+    pub bytes: &'a mut dyn Source,
 }
+
+/// Bytes to read from the start. Those of a file can also be read anywhere, which
+/// formats with their key at the end ask for.
+pub trait Source: Read {
+    /// The file; none where the bytes come through a pipe or stand in memory.
+    fn file(&self) -> Option<&File> {
+        None
+    }
+}
+
+impl Source for File {
+    fn file(&self) -> Option<&File> {
+        Some(self)
+    }
+}
+
+impl<S: Source> Source for io::BufReader<S> {
+    fn file(&self) -> Option<&File> {
+        self.get_ref().file()
+    }
+}
+
+impl Source for &[u8] {}
+impl Source for io::Stdin {}
+impl Source for io::StdinLock<'_> {}
+impl Source for Box<dyn Read + '_> {}
 
 /// One birthmark, where it was found.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark<'a> {
     /// The line of a JSONL file, from 1; 1 for a report.
     pub line: u64,
-    /// Where in the file the record begins, in bytes.
+    /// Where in the file (of packed text: in the text) the record begins, in bytes.
     pub offset: u64,
-    /// The record, without its line end.
+    /// The record, without its line end. Of a file with key-values an object that is
+    /// made of the one key: `{"metadata": …}`.
     pub record: &'a [u8],
     /// Where in the record the birthmark stands, if it has one.
     pub place: Where,
@@ -142,7 +175,7 @@ pub struct Unstamped {
     pub foreign: u64,
     /// Bytes written.
     pub size: u64,
-    /// Of the bytes written: the content digest of what was read.
+    /// Of the bytes written, before they were packed: the content digest of what was read.
     pub digest: Digest,
 }
 
@@ -174,19 +207,10 @@ pub trait ArtifactFormat {
 /// Takes records as they are read; false ends the reading.
 pub type Each<'a> = dyn FnMut(Result<Mark<'_>, FormatError>) -> bool + 'a;
 
-/// The format of a file, by its name: `.jsonl` (and `.ndjson`) or `.json`.
-/// None where birthmarks stand beside the file, in a sidecar.
+/// The format of a file, by its name: see [`FileKind`]. None where birthmarks stand beside
+/// the file, in a sidecar.
 pub fn format_of(path: &Path) -> Option<&'static dyn ArtifactFormat> {
-    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
-    match ending.as_str() {
-        "jsonl" | "ndjson" => Some(&jsonl::Jsonl {
-            limit: jsonl::LINE_LIMIT,
-        }),
-        "json" => Some(&json::Report {
-            limit: json::REPORT_LIMIT,
-        }),
-        _ => None,
-    }
+    FileKind::of(path).map(FileKind::format)
 }
 
 /// Why a file could not be read, stamped or unstamped.
@@ -245,6 +269,28 @@ pub enum FormatError {
         /// The limit.
         limit: usize,
     },
+    /// The file is not what its name says, or is damaged.
+    #[error("`{name}`: {what}")]
+    Damaged {
+        /// The file.
+        name: PathBuf,
+        /// What is wrong, and where.
+        what: String,
+    },
+    /// The file cannot take a birthmark, though it is sound.
+    #[error("`{name}` cannot take a birthmark: {what}")]
+    NoPlace {
+        /// The file.
+        name: PathBuf,
+        /// Why not.
+        what: String,
+    },
+    /// The file has a birthmark already, and room for one.
+    #[error("`{name}` has a birthmark already")]
+    AlreadyStamped {
+        /// The file.
+        name: PathBuf,
+    },
     /// A thread of ours ended without an answer.
     #[error("cannot go on with `{name}`: a thread died")]
     ThreadDied {
@@ -262,6 +308,13 @@ impl FormatError {
             }
             Self::Record { source, .. } => source.hint().map(str::to_owned),
             Self::TooLong { .. } => Some("is it JSONL, one record a line?".to_owned()),
+            Self::Damaged { .. } => {
+                Some("leave out --in-place and --out: a sidecar needs no sound file".to_owned())
+            }
+            Self::NoPlace { .. } => {
+                Some("leave out --in-place and --out: it then goes into a sidecar".to_owned())
+            }
+            Self::AlreadyStamped { .. } => Some("say `--on-existing keep` or `replace`".to_owned()),
             _ => None,
         }
     }

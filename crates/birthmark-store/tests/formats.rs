@@ -213,7 +213,15 @@ fn reading_ends_when_no_more_is_wanted() {
 #[test]
 fn a_line_longer_than_the_limit_is_an_error_and_not_a_full_memory() {
     let text = [b"{}\n{\"a\": \"".as_slice(), &vec![b'a'; 2 << 20], b"\"}\n"].concat();
-    let error = stamp(&Jsonl { limit: 1 << 20 }, &text, OnExisting::Error).unwrap_err();
+    let error = stamp(
+        &Jsonl {
+            limit: 1 << 20,
+            ..Jsonl::default()
+        },
+        &text,
+        OnExisting::Error,
+    )
+    .unwrap_err();
     assert!(
         matches!(error, FormatError::TooLong { line: 2, .. }),
         "{error}"

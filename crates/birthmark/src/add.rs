@@ -7,8 +7,8 @@ use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{ArtifactRemoved, ArtifactSealed, ArtifactUsed};
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_core::{Finding, digest::Digest};
-use birthmark_store::format::directory;
 use birthmark_store::format::sidecar::{Sidecar, SidecarKind};
+use birthmark_store::format::{FileKind, directory};
 use birthmark_store::{Durability, Layout, atomic, digest};
 use serde_json::Value;
 
@@ -119,10 +119,8 @@ pub(crate) fn describe(path: &Path, birthmark: Vec<u8>) -> Result<Sidecar> {
 }
 
 fn records(path: &Path) -> Option<u64> {
-    let jsonl = path
-        .extension()
-        .is_some_and(|ending| ending == "jsonl" || ending == "ndjson");
-    match jsonl.then(|| dataset::records_in(path))? {
+    let has_records = FileKind::of(path).is_some_and(FileKind::has_records);
+    match has_records.then(|| dataset::records_in(path))? {
         Finding::Found(records) => Some(records),
         _ => None,
     }

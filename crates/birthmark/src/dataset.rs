@@ -11,7 +11,8 @@ use birthmark_core::birthmark::{Fields, note_unknown};
 use birthmark_core::{Finding, json};
 use birthmark_store::atomic;
 use birthmark_store::digest::{self, FileError};
-use birthmark_store::format::{Input, directory, format_of};
+use birthmark_store::format::codec::Codec;
+use birthmark_store::format::{FileKind, Input, directory, format_of};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -208,18 +209,14 @@ pub(crate) fn records_in(path: &Path) -> Finding<u64> {
     if path.is_dir() {
         return Finding::unknown("it is a folder");
     }
-    let ending = path
-        .extension()
-        .and_then(|ending| ending.to_str())
-        .unwrap_or_default();
-    match ending.to_ascii_lowercase().as_str() {
-        "jsonl" | "ndjson" => count_lines(path),
-        "json" => count_members(path),
+    match FileKind::of(path) {
+        Some(FileKind::Records(codec)) => count_lines(path, codec),
+        Some(FileKind::Report) => count_members(path),
         _ => Finding::unknown("its records cannot be counted"),
     }
 }
 
-fn count_lines(path: &Path) -> Finding<u64> {
+fn count_lines(path: &Path, codec: Codec) -> Finding<u64> {
     use std::io::{BufRead, BufReader};
     let Ok(file) = std::fs::File::open(path) else {
         return Finding::unknown("it cannot be read");
@@ -227,7 +224,11 @@ fn count_lines(path: &Path) -> Finding<u64> {
     if file.metadata().is_ok_and(|found| found.len() > COUNT_LIMIT) {
         return Finding::unknown("it is too large to be counted");
     }
-    let mut reader = BufReader::with_capacity(1 << 20, file);
+    let text = match codec.unpack(Box::new(file)) {
+        Ok(text) => text,
+        Err(error) => return Finding::unknown(error.to_string()),
+    };
+    let mut reader = BufReader::with_capacity(1 << 20, text);
     let (mut line, mut count) = (Vec::new(), 0);
     loop {
         line.clear();

@@ -15,7 +15,6 @@
 //!
 //! * A line longer than [`LINE_LIMIT`] is not looked into.
 
-use std::fs::File;
 use std::io::{self, Read};
 
 use birthmark_core::json::{self, Object, ScanError, Where};
@@ -62,12 +61,12 @@ pub(crate) trait Sink {
 }
 
 /// Reads a file to its end, or until the sink has enough.
-pub(crate) fn read(file: &mut File, sink: &mut dyn Sink) -> io::Result<()> {
+pub(crate) fn read(file: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(2 * BLOCK);
     let (mut number, mut offset, mut skipping) = (1, 0, false);
     loop {
         let had = buffer.len();
-        let got = file.by_ref().take(BLOCK as u64).read_to_end(&mut buffer)?;
+        let got = Read::take(&mut *file, BLOCK as u64).read_to_end(&mut buffer)?;
         sink.bytes(buffer.get(had..).unwrap_or_default());
         let ended = got < BLOCK;
         let mut at = 0;

@@ -27,8 +27,10 @@ use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::atomic;
 use birthmark_store::digest::{FileError, open_still};
+use birthmark_store::format::codec::Codec;
 use birthmark_store::format::json::REPORT_LIMIT;
 use birthmark_store::format::sidecar::Sidecar;
+use birthmark_store::format::{FileKind, Input};
 use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
 
@@ -331,16 +333,28 @@ fn cannot_read(error: FileError) -> Error {
     }
 }
 
-fn is_records(path: &Path) -> bool {
-    let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-    ending.is_some_and(|ending| ending == "jsonl" || ending == "ndjson")
+/// The text of a file of records, unpacked, and the size of the file as it lies.
+fn open_text(path: &Path) -> Result<(Box<dyn std::io::Read>, u64)> {
+    let (file, size) = open(path)?;
+    let text = Codec::of(path).unpack(Box::new(file));
+    Ok((text.map_err(|source| unread(path, source))?, size))
+}
+
+fn unread(path: &Path, source: std::io::Error) -> Error {
+    let text = format!("cannot read `{}`: {source}", path.display());
+    Error::new(Kind::Io, "io", text)
 }
 
 fn show_file(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
     let sidecar = Layout::sidecar(path);
-    if is_records(path) {
+    let kind = FileKind::of(path);
+    if kind.is_some_and(FileKind::has_records) {
         let shown = show_records(project, path, now)?;
         if shown.what != What::Unstamped || !sidecar.is_file() {
+            return Ok(shown);
+        }
+    } else if let Some(kind) = kind.filter(|kind| kind.has_key()) {
+        if let Some(shown) = show_within(project, path, kind, now)? {
             return Ok(shown);
         }
     } else if let Some(shown) = show_report(project, path, now)? {
@@ -369,10 +383,8 @@ fn unstamped(project: &Project, path: &Path, _now: Timestamp) -> Shown {
 }
 
 fn show_records(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
-    let (mut file, size) = open(path)?;
-    let found = records::read_all(&mut file).map_err(|source| {
-        Error::new(Kind::Io, "io", format!("cannot read `{}`", path.display())).with_source(source)
-    })?;
+    let (mut text, size) = open_text(path)?;
+    let found = records::read_all(&mut *text).map_err(|source| unread(path, source))?;
     let stamped = found.records > found.unstamped;
     let what = if stamped {
         What::Records
@@ -417,10 +429,8 @@ fn newest_session(shown: &Shown) -> Option<String> {
 }
 
 fn show_record(project: &Project, path: &Path, line: u64, now: Timestamp) -> Result<Shown> {
-    let (mut file, size) = open(path)?;
-    let one = records::read_one(&mut file, line).map_err(|source| {
-        Error::new(Kind::Io, "io", format!("cannot read `{}`", path.display())).with_source(source)
-    })?;
+    let (mut text, size) = open_text(path)?;
+    let one = records::read_one(&mut *text, line).map_err(|source| unread(path, source))?;
     let Some(record) = one.record.filter(|_| !one.too_long && line > 0) else {
         let message = format!("`{}` has no line {line} that can be shown", path.display());
         return Err(Error::usage("no-line", message)
@@ -474,6 +484,38 @@ fn carried(project: &Project, path: &Path, what: What, record: &[u8], place: Whe
         }
     }
     shown
+}
+
+/// A file with a key for its birthmark; none where the key is not there.
+fn show_within(
+    project: &Project,
+    path: &Path,
+    kind: FileKind,
+    now: Timestamp,
+) -> Result<Option<Shown>> {
+    let (mut file, size) = open(path)?;
+    let mut shown = None;
+    let input = Input {
+        name: path,
+        bytes: &mut file,
+    };
+    kind.format().read(input, &mut |mark| {
+        if let Ok(mark) = mark
+            && mark.value().is_some()
+        {
+            shown = Some(carried(project, path, What::File, mark.record, mark.place));
+        }
+        false
+    })?;
+    let Some(mut shown) = shown else {
+        return Ok(None);
+    };
+    shown.place = Some(kind.word());
+    shown.birthmark.remove("joins");
+    shown.size = Some(size);
+    let id = session_id(&shown.birthmark);
+    finish(project, &mut shown, id.as_deref(), now);
+    Ok(Some(shown))
 }
 
 fn show_report(project: &Project, path: &Path, now: Timestamp) -> Result<Option<Shown>> {

@@ -24,10 +24,10 @@ use birthmark_core::event::{ArtifactSealed, OpenedBy, Outcome};
 use birthmark_core::session::Status;
 use birthmark_core::{Fields, SessionId};
 use birthmark_store::atomic;
-use birthmark_store::format::{OnExisting, Places};
+use birthmark_store::format::{FileKind, OnExisting, Places};
 use serde_json::{Value, json};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::session::{self, Begin, RunEnd, Session};
 use crate::{add, dataset, sessions};
@@ -218,17 +218,23 @@ pub fn open_here(project: &Project) -> Option<SessionId> {
 
 /// How the artifact carries its birthmark, in the words of the journal.
 fn stored_format(path: &Path, options: &StampOptions) -> &'static str {
-    match (&options.target, is_records(path)) {
+    match (&options.target, FileKind::of(path)) {
         (Target::Sidecar, _) if path.is_dir() => "folder",
-        (Target::Sidecar, _) => "file",
-        (_, true) => "jsonl",
-        (_, false) => "report",
+        (Target::Sidecar, _) | (_, None) => "file",
+        (_, Some(kind)) => kind.word(),
     }
 }
 
-fn is_records(path: &Path) -> bool {
-    let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-    ending.is_some_and(|ending| ending == "jsonl" || ending == "ndjson")
+/// The kind of a file that carries birthmarks within, or the refusal.
+fn kind_of(file: &Path) -> Result<FileKind> {
+    FileKind::of(file).ok_or_else(|| {
+        let name = file.display();
+        Error::usage(
+            "no-format",
+            format!("`{name}` cannot carry a birthmark within"),
+        )
+        .with_hint("leave out --in-place and --out: the birthmark then goes into a sidecar")
+    })
 }
 
 /// Tells the joined session of what was stamped.

@@ -27,7 +27,9 @@
 mod artifact;
 mod claims;
 mod commits;
+mod keyed;
 mod mark;
+mod packed;
 mod records;
 pub mod render;
 pub mod report;

@@ -13,8 +13,9 @@ use crate::ui::Ui;
 
 /// Give a birthmark to a file or folder that is there already
 ///
-/// It goes beside the file, into FILE.birthmark.json; into each record of a JSONL file
-/// or a JSON report with --in-place or --out. Since nobody watched the file being made,
+/// It goes beside the file, into FILE.birthmark.json; with --in-place or --out into the
+/// file: each record of .jsonl, .jsonl.gz and .jsonl.zst, the top of a .json report, the
+/// header of .safetensors, whose tensors keep every byte. Since nobody watched the file being made,
 /// the birthmark says which of its fields were only declared. A session that is open is
 /// joined; none is opened.
 #[derive(Debug, clap::Args)]
@@ -43,11 +44,11 @@ pub struct StampArgs {
     #[arg(long, value_name = "FILE")]
     model_provenance: Option<PathBuf>,
 
-    /// Write into the file itself (JSON, JSONL)
+    /// Write into the file itself
     #[arg(long, conflicts_with = "out")]
     in_place: bool,
 
-    /// Write a stamped copy (JSON, JSONL)
+    /// Write a stamped copy
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 

@@ -28,6 +28,52 @@ fn stamped_and_unstamped_is_the_original_byte_for_byte() {
 }
 
 #[test]
+fn packed_text_comes_back_as_its_new_name_says() {
+    let world = World::new();
+    world.repo.write("a.jsonl", RECORDS);
+    for packed in ["a.jsonl.gz", "a.jsonl.zst"] {
+        let picture = world.birthmark(["stamp", "a.jsonl", "--type", "t", "--out", packed]);
+        assert!(picture.starts_with("exit status: 0"), "{picture}");
+        assert!(!world.read(packed).starts_with(b"{"), "{packed}");
+        let shown = world.birthmark(["show", packed, "--json"]);
+        assert!(shown.contains("\"records\": 4"), "{shown}");
+        let line = world.birthmark(["show", &format!("{packed}:4"), "--json"]);
+        assert!(line.contains("birthmark/v1"), "{line}");
+        for (out, text) in [("b.jsonl", RECORDS), ("b", RECORDS), ("b.jsonl.gz", "")] {
+            let picture = world.birthmark(["unstamp", packed, "--out", out]);
+            assert!(picture.starts_with("exit status: 0"), "{picture}");
+            assert!(text.is_empty() || world.read(out) == text.as_bytes());
+            std::fs::remove_file(world.at(out)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn weights_come_back_byte_for_byte() {
+    let world = World::new();
+    let header =
+        r#"{"__metadata__":{"format":"pt"},"w":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}} "#;
+    let mut text = String::from_utf8((header.len() as u64).to_le_bytes().to_vec()).unwrap();
+    text.push_str(header);
+    text.push_str("abc");
+    stamped(&world, "m.safetensors", &text, &[]);
+    assert!(world.read("m.safetensors").ends_with(b"abc"));
+    let shown = world.birthmark(["show", "m.safetensors", "--json"]);
+    assert!(shown.contains(&world.repo.head()), "{shown}");
+    let verdict = world.birthmark(["verify", "m.safetensors"]);
+    assert!(verdict.contains("not bound to a session"), "{verdict}");
+    world.birthmark(["unstamp", "m.safetensors", "--in-place"]);
+    assert_eq!(world.read("m.safetensors"), text.as_bytes());
+    world
+        .repo
+        .write("bad.safetensors", "\u{1}\0\0\0\0\0\0\u{7f}{}");
+    world.snapshot(
+        "stamp_weights_of_a_false_length",
+        ["stamp", "bad.safetensors", "--type", "model", "--in-place"],
+    );
+}
+
+#[test]
 fn metadata_of_ones_own_comes_back_whole() {
     let world = World::new();
     let text = "{\"metadata\": {\"mine\": 1}, \"x\": 2}\n{\"metadata\": \"text\"}\n{\"metadata\": {\"seed\": 1}}\n";

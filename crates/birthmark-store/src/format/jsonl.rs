@@ -4,16 +4,21 @@
 //! memory that does not grow with it. All that is no record stays as it is: a
 //! byte order mark, empty lines, `\r\n`, a last line without its end.
 //!
+//! Packed by gzip or Zstandard, the text is unpacked, worked on and packed again as
+//! it goes by. Its content digest is that of the text, however it is packed.
+//!
 //! # Limitations
 //!
-//! * A line is held in memory, and may be [`LINE_LIMIT`] bytes long.
+//! * A line is held in memory, and may be [`LINE_LIMIT`] bytes long, in packed text
+//!   [`PACKED_LINE_LIMIT`].
 
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use birthmark_core::digest::Digest;
 use birthmark_core::json::{self, ScanError, Span, StampError, Where};
 
+use super::codec::{Codec, Packer, Piece};
 use super::lines::{Block, BlockError, Blocks, Line, lines};
 use super::pipeline::{self, PipelineError};
 use super::{
@@ -25,16 +30,24 @@ use crate::running::RunningDigest;
 /// The longest line that is read, in bytes: 1 GiB.
 pub const LINE_LIMIT: usize = 1 << 30;
 
+/// The longest line of packed text that is read, in bytes: 64 MiB. Nobody sees from
+/// the outside how long a packed line is.
+pub const PACKED_LINE_LIMIT: usize = 64 << 20;
+
 /// Files of one JSON object a line.
 #[derive(Debug, Clone, Copy)]
 pub struct Jsonl {
     /// The longest line that is read, in bytes.
     pub limit: usize,
+    /// How what is read is packed.
+    pub reads: Codec,
+    /// How what is written is to be packed.
+    pub writes: Codec,
 }
 
 impl Default for Jsonl {
     fn default() -> Self {
-        Self { limit: LINE_LIMIT }
+        Self::packed(Codec::Plain, Codec::Plain)
     }
 }
 
@@ -42,10 +55,43 @@ impl Default for Jsonl {
 #[derive(Default)]
 struct Made<T> {
     bytes: Vec<u8>,
+    piece: Piece,
     counts: T,
 }
 
+/// Of all that was written.
+struct Written {
+    /// Bytes as they were written, packed or not.
+    size: u64,
+    digest: Digest,
+    /// Of the text.
+    text: Digest,
+}
+
 impl Jsonl {
+    /// Files packed so, to be written packed so.
+    pub const fn packed(reads: Codec, writes: Codec) -> Self {
+        let limit = match reads {
+            Codec::Plain => LINE_LIMIT,
+            Codec::Gzip | Codec::Zstd => PACKED_LINE_LIMIT,
+        };
+        Self {
+            limit,
+            reads,
+            writes,
+        }
+    }
+
+    /// The text of a file.
+    fn text<'a>(self, input: &'a mut Input<'_>) -> Result<Box<dyn Read + 'a>, FormatError> {
+        let name = input.name;
+        let unpacked = self.reads.unpack(Box::new(&mut *input.bytes));
+        unpacked.map_err(|source| FormatError::Read {
+            name: name.to_owned(),
+            source,
+        })
+    }
+
     /// Copies line by line: `change` writes what becomes of a record, and `see`
     /// gets each block as it was, with what was counted in it, in order.
     fn copy<T: Default + Copy + Send>(
@@ -54,9 +100,12 @@ impl Jsonl {
         output: &mut dyn Write,
         change: impl Fn(&Line<'_>, &mut Vec<u8>, &mut T) -> Result<(), StampError> + Sync,
         mut see: impl FnMut(&Block, T),
-    ) -> Result<(u64, Digest), FormatError> {
+    ) -> Result<Written, FormatError> {
         let name = input.name;
-        let mut running = RunningDigest::default();
+        let failed = |source| FormatError::Write {
+            name: name.to_owned(),
+            source,
+        };
         let work = |block: &Block, mut made: Made<T>| {
             made.bytes.clear();
             made.counts = T::default();
@@ -71,21 +120,24 @@ impl Jsonl {
                 }
                 made.bytes.extend_from_slice(line.end);
             }
-            Ok(made)
+            let packed = self.writes.pack(&made.bytes, &mut made.piece);
+            packed.map(|()| made).map_err(failed)
         };
+        let mut packer = Packer::new(self.writes, output).map_err(failed)?;
+        let mut text = (self.writes != Codec::Plain).then(RunningDigest::default);
         let take = |block: &Block, made: &Made<T>| {
             see(block, made.counts);
-            running.update(&made.bytes);
-            output
-                .write_all(&made.bytes)
-                .map_err(|source| FormatError::Write {
-                    name: name.to_owned(),
-                    source,
-                })
+            if let Some(text) = &mut text {
+                text.update(&made.bytes);
+            }
+            packer.put(&made.bytes, &made.piece).map_err(failed)
         };
-        let mut blocks = Blocks::new(input.bytes, self.limit);
+        let mut bytes = self.text(input)?;
+        let mut blocks = Blocks::new(&mut *bytes, self.limit);
         pipeline::run(&mut blocks, work, take).map_err(|error| self.explain(name, error))?;
-        Ok((running.length(), running.digest()))
+        let (size, digest) = packer.finish().map_err(failed)?;
+        let text = text.map_or(digest, |mut text| text.digest());
+        Ok(Written { size, digest, text })
     }
 
     fn explain(self, name: &Path, error: PipelineError<FormatError>) -> FormatError {
@@ -169,9 +221,10 @@ struct Cuts {
 }
 
 impl ArtifactFormat for Jsonl {
-    fn read(&self, input: Input<'_>, each: &mut Each<'_>) -> Result<u64, FormatError> {
+    fn read(&self, mut input: Input<'_>, each: &mut Each<'_>) -> Result<u64, FormatError> {
         let (name, mut count) = (input.name, 0);
-        let mut blocks = Blocks::new(input.bytes, self.limit);
+        let mut bytes = self.text(&mut input)?;
+        let mut blocks = Blocks::new(&mut *bytes, self.limit);
         let work = |block: &Block, mut looked: Vec<Looked>| {
             looked.clear();
             looked.extend(look(block));
@@ -202,7 +255,7 @@ impl ArtifactFormat for Jsonl {
     ) -> Result<Stamped, FormatError> {
         let mut places = Places::default();
         let mut before = RunningDigest::default();
-        let (size, digest) = self.copy(
+        let Written { size, digest, .. } = self.copy(
             &mut input,
             output,
             |line, out, counts: &mut Places| {
@@ -232,7 +285,7 @@ impl ArtifactFormat for Jsonl {
         output: &mut dyn Write,
     ) -> Result<Unstamped, FormatError> {
         let mut sum = Cuts::default();
-        let (size, digest) = self.copy(
+        let Written { size, text, .. } = self.copy(
             &mut input,
             output,
             |line, out, counts: &mut Cuts| {
@@ -258,7 +311,15 @@ impl ArtifactFormat for Jsonl {
             removed,
             foreign,
             size,
-            digest,
+            digest: text,
         })
+    }
+
+    fn content_digest(&self, input: Input<'_>) -> Result<Unstamped, FormatError> {
+        let to_text = Self {
+            writes: Codec::Plain,
+            ..*self
+        };
+        to_text.unstamp(input, &mut io::sink())
     }
 }

@@ -4,8 +4,7 @@
 //! birthmark of the same shape as the one before, only that end is looked at. So a
 //! line whose *record* is broken may not be noticed here; `verify` notices it.
 
-use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 
 use birthmark_core::json;
 
@@ -38,7 +37,7 @@ struct Reading {
 }
 
 /// Reads a whole file.
-pub(super) fn read_all(file: &mut File) -> io::Result<Found> {
+pub(super) fn read_all(file: &mut dyn Read) -> io::Result<Found> {
     let mut reading = Reading::default();
     lines::read(file, &mut reading)?;
     let Reading {
@@ -127,7 +126,7 @@ pub(super) struct OneLine {
 }
 
 /// Reads up to one line.
-pub(super) fn read_one(file: &mut File, wanted: u64) -> io::Result<OneLine> {
+pub(super) fn read_one(file: &mut dyn Read, wanted: u64) -> io::Result<OneLine> {
     let mut one = OneLine {
         wanted,
         last: 0,

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use birthmark_core::schema::SIDECAR_SUFFIX;
-use birthmark_store::format;
+use birthmark_store::format::FileKind;
 
-use super::{StampOptions, Target, is_records, marks};
+use super::{StampOptions, Target, kind_of, marks};
 use crate::error::{Error, Result};
 use crate::project::Project;
 
@@ -31,37 +31,38 @@ pub(super) fn unfit(file: &Path, options: &StampOptions) -> Result<()> {
     if options.target == Target::Sidecar {
         return Ok(());
     }
-    if file.is_dir() || format::format_of(file).is_none() {
+    if file.is_dir() {
         return Err(Error::usage(
             "no-format",
-            format!("`{name}` cannot carry a birthmark within"),
+            format!("`{name}` is a folder: it cannot carry a birthmark within"),
         )
         .with_hint("leave out --in-place and --out: the birthmark then goes into a sidecar"));
     }
+    let kind = kind_of(file)?;
     match &options.target {
         Target::Out(out) if birthmark_store::records::same_file(out, file) => Err(Error::usage(
             "same-file",
             format!("`{}` is the file itself", out.display()),
         )
         .with_hint("say --in-place to stamp the file itself")),
-        Target::Out(out)
-            if format::format_of(out).is_none() || is_records(out) != is_records(file) =>
-        {
-            let (out, ending) = (
-                out.display(),
-                if is_records(file) { "jsonl" } else { "json" },
-            );
-            Err(Error::usage(
-                "no-format",
-                format!("nobody would look into `{out}` for a birthmark"),
-            )
-            .with_hint(format!("let its name end with .{ending}")))
+        Target::Out(out) if FileKind::of(out).is_none_or(|to| kind.into(to).is_none()) => {
+            Err(other_kind(kind, out))
         }
         Target::Out(out) if out.exists() && !options.force => {
             Err(exists(out).with_hint("say --force to overwrite it"))
         }
         _ => Ok(()),
     }
+}
+
+/// A copy whose name says that it is something else.
+pub(super) fn other_kind(kind: FileKind, out: &Path) -> Error {
+    let out = out.display();
+    Error::usage(
+        "no-format",
+        format!("nobody would look into `{out}` for a birthmark"),
+    )
+    .with_hint(format!("let its name end with .{}", kind.ending()))
 }
 
 pub(super) fn exists(out: &Path) -> Error {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use birthmark_core::json;
 use birthmark_core::schema::SIDECAR_SUFFIX;
-use birthmark_store::format::{self, Input};
+use birthmark_store::format::{self, FileKind, Input};
 use birthmark_store::{Layout, digest};
 use serde_json::{Value, json};
 
@@ -82,15 +82,17 @@ pub fn unstamp(project: &Project, file: &Path, target: &Target) -> Result<Unstam
             format!("cannot unstamp `{name}`: it is not there"),
         ));
     }
-    let Some(format) = format::format_of(file).filter(|_| !file.is_dir()) else {
+    let Some(kind) = FileKind::of(file).filter(|_| !file.is_dir()) else {
         return Err(no_birthmark(file));
     };
+    let into = kind.out_of(FileKind::of(out));
+    let format = kind.format();
     refuse_replaced(format, file)?;
     let born = marks::birth_of(project, file)?;
     if !has_one(format, file)? {
         return Err(no_birthmark(file));
     }
-    let done = rewrite(format, file, out, |format, input, output| {
+    let done = rewrite(&*into, file, out, |format, input, output| {
         format.unstamp(input, output)
     })?;
     let stored = project.stored_path(out);

@@ -6,10 +6,10 @@ use std::path::Path;
 use birthmark_core::Fields;
 use birthmark_core::birthmark::{self, Scope};
 use birthmark_store::digest::{self, FileState};
-use birthmark_store::format::{self, ArtifactFormat, FormatError, Input, OnExisting};
+use birthmark_store::format::{ArtifactFormat, FormatError, Input, OnExisting};
 use birthmark_store::{Durability, Layout, atomic};
 
-use super::{StampOptions, Stamped, is_records, marks};
+use super::{StampOptions, Stamped, kind_of, marks, refuse};
 use crate::add;
 use crate::error::{Error, Kind, Result};
 
@@ -52,20 +52,17 @@ pub(super) fn within(
     options: &StampOptions,
     stamped: &mut Stamped,
 ) -> Result<()> {
-    let Some(format) = format::format_of(file) else {
-        return Err(Error::usage(
-            "no-format",
-            format!("`{}` has no format", file.display()),
-        ));
-    };
-    let scope = if is_records(file) {
+    let kind = kind_of(file)?;
+    let to = kind_of(out)?;
+    let format = kind.into(to).ok_or_else(|| refuse::other_kind(kind, out))?;
+    let scope = if kind.has_records() {
         Scope::Record
     } else {
         Scope::Whole
     };
     let mark = birthmark::compose([&stamped.birthmark], scope);
     let marks = marks::Marks::new(&mark, options.on_existing)?;
-    let written = rewrite(format, file, out, |format, input, output| {
+    let written = rewrite(&*format, file, out, |format, input, output| {
         format.stamp(input, output, &marks, options.on_existing)
     })?;
     stamped.places = written.places;

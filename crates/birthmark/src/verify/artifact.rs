@@ -7,17 +7,19 @@ use birthmark_core::birthmark::Fields;
 use birthmark_core::json;
 use birthmark_store::atomic;
 use birthmark_store::digest::{FileError, digest_bytes, digest_file, open_still};
+use birthmark_store::format::FileKind;
+use birthmark_store::format::codec::Codec;
 use birthmark_store::format::directory::{MemberKind, digest_tree};
 use birthmark_store::format::json::REPORT_LIMIT;
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::layout::Layout;
 use serde_json::Value;
 
-use super::Options;
 use super::claims::{Count, History, Last};
 use super::mark::{self, Judge, Named};
 use super::records::{self, Mark, Places, Scanned};
 use super::report::{Item, ItemKind, Reason, Word};
+use super::{Options, keyed, packed};
 use crate::sessions::differences;
 use crate::text;
 
@@ -35,7 +37,7 @@ pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &O
     Item::new(name, ItemKind::Artifact, evidence, reasons)
 }
 
-type Looked = (String, Vec<Reason>);
+pub(super) type Looked = (String, Vec<Reason>);
 
 fn unreadable(error: &FileError) -> Reason {
     let text = std::error::Error::source(error)
@@ -65,8 +67,20 @@ fn look(
     }
     let beside = history.is_some_and(|history| matches!(&*history.format, "file" | "folder"));
     let has_sidecar = Layout::sidecar(path).symlink_metadata().is_ok();
+    let kind = FileKind::of(path);
+    if let Some(FileKind::Records(codec)) = kind
+        && codec != Codec::Plain
+        && !(beside && has_sidecar)
+    {
+        return packed::verify(judge, path, history, options, codec);
+    }
     if is_records(path, history) && !(beside && has_sidecar) {
         return jsonl(judge, path, history, options);
+    }
+    if let Some(kind) = kind.filter(|kind| kind.has_key() && !beside)
+        && let Some(looked) = keyed::verify(judge, path, history, kind)?
+    {
+        return Ok(looked);
     }
     if !beside && let Some(looked) = report(judge, path, history)? {
         return Ok(looked);
@@ -113,7 +127,7 @@ fn bare(path: &Path, history: Option<&History>, options: &Options) -> Result<Loo
     Ok((text::bytes(state.size), reasons))
 }
 
-fn no_birthmark(history: Option<&History>, options: &Options) -> Reason {
+pub(super) fn no_birthmark(history: Option<&History>, options: &Options) -> Reason {
     match history {
         Some(history) => Reason::failed(
             "birthmark-missing",
@@ -207,7 +221,7 @@ fn unmarked(
     (evidence, reasons)
 }
 
-fn evidence_of(found: &Scanned) -> String {
+pub(super) fn evidence_of(found: &Scanned) -> String {
     let records = text::count(found.records, "record");
     match found.named.commits.len() {
         0 => records,
@@ -217,7 +231,12 @@ fn evidence_of(found: &Scanned) -> String {
 
 /// Lines that are no records, and records without a birthmark. Of a file that is still
 /// being written the last line may be half there.
-fn bad_lines(found: &Scanned, since: Option<u64>, open: bool, reasons: &mut Vec<Reason>) {
+pub(super) fn bad_lines(
+    found: &Scanned,
+    since: Option<u64>,
+    open: bool,
+    reasons: &mut Vec<Reason>,
+) {
     let mut bad = found.bad.count;
     if let (Some((offset, line)), true) = (found.torn, open)
         && since.is_none_or(|since| offset >= since)
@@ -275,7 +294,7 @@ fn bad_lines(found: &Scanned, since: Option<u64>, open: bool, reasons: &mut Vec<
 }
 
 /// What may tell where a changed file was changed.
-fn hints(found: &Scanned, reasons: &mut Vec<Reason>) {
+pub(super) fn hints(found: &Scanned, reasons: &mut Vec<Reason>) {
     for Places { first, .. } in [&found.odd, &found.unordered] {
         for (line, why) in first {
             let text = format!("look at line {line}: {why}");
@@ -475,7 +494,7 @@ fn moment(time: Timestamp) -> String {
 }
 
 /// No session lists the file: perhaps it was moved or copied.
-fn not_listed(judge: &Judge<'_>, named: &Named, digest: &str) -> Option<Reason> {
+pub(super) fn not_listed(judge: &Judge<'_>, named: &Named, digest: &str) -> Option<Reason> {
     let known = named
         .sessions
         .iter()
@@ -490,7 +509,7 @@ fn not_listed(judge: &Judge<'_>, named: &Named, digest: &str) -> Option<Reason> 
 }
 
 /// Holds the last word on a whole file against it.
-fn against_whole(history: &History, size: u64, digest: &str) -> Vec<Reason> {
+pub(super) fn against_whole(history: &History, size: u64, digest: &str) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let Some(newest) = history.newest() else {
         return vec![Reason::caveat(
@@ -607,7 +626,7 @@ fn report(
 }
 
 /// A birthmark that stands once.
-fn whole_mark(
+pub(super) fn whole_mark(
     judge: &mut Judge<'_>,
     raw: &[u8],
     ours: bool,
@@ -624,7 +643,7 @@ fn whole_mark(
 }
 
 /// Names what differs between a birthmark and the one that the journal recorded.
-fn recorded_mark(history: &History, raw: &[u8], path: &str, reasons: &mut Vec<Reason>) {
+pub(super) fn recorded_mark(history: &History, raw: &[u8], path: &str, reasons: &mut Vec<Reason>) {
     let Ok(found) = serde_json::from_slice::<Fields>(raw) else {
         return;
     };
@@ -645,7 +664,7 @@ fn recorded_mark(history: &History, raw: &[u8], path: &str, reasons: &mut Vec<Re
 }
 
 /// A file with a sidecar.
-fn sidecar(
+pub(super) fn sidecar(
     judge: &mut Judge<'_>,
     path: &Path,
     history: Option<&History>,

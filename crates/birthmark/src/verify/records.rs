@@ -6,8 +6,7 @@
 //! that differ from those above and below, timestamps out of order.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 
 use birthmark_core::json::{self, Where};
 use birthmark_store::line_sums::LineSums;
@@ -115,7 +114,7 @@ struct Swing {
 
 /// Reads a file once. `marks` are the sizes at which a digest is to be taken, in order.
 pub(super) fn scan(
-    file: &mut File,
+    file: &mut dyn Read,
     marks: Vec<Mark>,
     judge: &mut Judge<'_>,
 ) -> io::Result<Scanned> {

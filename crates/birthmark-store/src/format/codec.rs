@@ -1,0 +1,275 @@
+//! Packed text: gzip and Zstandard around the lines of a JSONL file.
+//!
+//! What is written is one gzip member or one Zstandard frame, whatever its size,
+//! since some readers stop, without a word, after the first. Gzip is packed in
+//! pieces by all processors, each piece a run of deflate blocks that ends on a
+//! whole byte; Zstandard has threads of its own.
+//!
+//! # Invariants
+//!
+//! * Reading holds at most one window in memory, and ends with an error where the
+//!   text grows out of proportion to what was packed: see [`Codec::most_ratio`].
+//! * A stream that is cut short is an error, never a short file.
+//!
+//! # Limitations
+//!
+//! * Zstandard streams with a window of more than 128 MiB (`--long=28` and more)
+//!   are refused, as by most programs.
+
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::rc::Rc;
+
+use birthmark_core::digest::Digest;
+use flate2::read::MultiGzDecoder;
+use flate2::{Compress, Compression, FlushCompress, Status};
+use zstd::stream::{read, write};
+
+use crate::running::RunningDigest;
+
+/// Text that is smaller than this may have any ratio, in bytes.
+const SMALL: u64 = 64 << 20;
+/// A gzip header without name and time, so that the same text gives the same bytes.
+const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+/// The last, empty deflate block.
+const GZIP_LAST: [u8; 2] = [3, 0];
+/// More threads than this wait for the thread that feeds them.
+const MOST_THREADS: usize = 8;
+
+/// How a file's text is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Codec {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+impl Codec {
+    /// The codec of a file, by the end of its name.
+    pub fn of(path: &Path) -> Self {
+        let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+        match ending.as_ref().and_then(|ending| ending.to_str()) {
+            Some("gz") => Self::Gzip,
+            Some("zst" | "zstd") => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+
+    /// Text may be this many times larger than its packed form, and no more. Records
+    /// that share a birthmark pack well: some hundred times by either.
+    pub const fn most_ratio(self) -> u64 {
+        match self {
+            Self::Plain => 1,
+            Self::Gzip => 1_000,
+            Self::Zstd => 10_000,
+        }
+    }
+
+    /// The text of `input`.
+    pub fn unpack<'a>(self, input: Box<dyn Read + 'a>) -> io::Result<Box<dyn Read + 'a>> {
+        if self == Self::Plain {
+            return Ok(input);
+        }
+        let packed = Rc::new(Cell::new(0));
+        let counted = Counted {
+            input,
+            count: Rc::clone(&packed),
+        };
+        let text: Box<dyn Read + 'a> = if self == Self::Gzip {
+            Box::new(MultiGzDecoder::new(counted))
+        } else {
+            Box::new(read::Decoder::new(counted)?)
+        };
+        Ok(Box::new(Guarded {
+            text,
+            packed,
+            unpacked: 0,
+            most: self.most_ratio(),
+        }))
+    }
+
+    /// What a worker makes of some text before it is written.
+    pub(super) fn pack(self, text: &[u8], piece: &mut Piece) -> io::Result<()> {
+        piece.packed.clear();
+        if self != Self::Gzip {
+            return Ok(());
+        }
+        piece.sum = crc32fast::Hasher::new();
+        piece.sum.update(text);
+        deflate(text, &mut piece.packed)
+    }
+}
+
+struct Counted<'a> {
+    input: Box<dyn Read + 'a>,
+    count: Rc<Cell<u64>>,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.input.read(buffer)?;
+        self.count.set(self.count.get() + got as u64);
+        Ok(got)
+    }
+}
+
+struct Guarded<'a> {
+    text: Box<dyn Read + 'a>,
+    packed: Rc<Cell<u64>>,
+    unpacked: u64,
+    most: u64,
+}
+
+impl Read for Guarded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.text.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                io::Error::new(error.kind(), "the packed text is cut short")
+            }
+            _ => error,
+        })?;
+        self.unpacked += got as u64;
+        if self.unpacked > SMALL && self.unpacked / self.most > self.packed.get() {
+            return Err(io::Error::other(format!(
+                "it unpacks to more than {} times its size, as only a bomb does",
+                self.most
+            )));
+        }
+        Ok(got)
+    }
+}
+
+/// A run of deflate blocks, none of them the last, that ends on a whole byte.
+fn deflate(text: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+    let mut compress = Compress::new(Compression::default(), false);
+    out.reserve(text.len() / 3 + 64);
+    loop {
+        let done = usize::try_from(compress.total_in()).unwrap_or(usize::MAX);
+        let rest = text.get(done..).unwrap_or_default();
+        let status = compress.compress_vec(rest, out, FlushCompress::Sync)?;
+        let all_in = compress.total_in() == text.len() as u64;
+        if status == Status::StreamEnd || (all_in && out.len() < out.capacity()) {
+            return Ok(());
+        }
+        out.reserve(64 << 10);
+    }
+}
+
+/// Some packed text, and what is to be known of it.
+#[derive(Default)]
+pub(super) struct Piece {
+    packed: Vec<u8>,
+    sum: crc32fast::Hasher,
+}
+
+/// Takes text in order and writes it packed.
+pub(super) enum Packer<'a> {
+    Plain(Tee<'a>),
+    Gzip {
+        tee: Tee<'a>,
+        sum: crc32fast::Hasher,
+        length: u64,
+    },
+    Zstd(write::Encoder<'static, Tee<'a>>),
+}
+
+impl<'a> Packer<'a> {
+    pub(super) fn new(codec: Codec, output: &'a mut dyn Write) -> io::Result<Self> {
+        let mut tee = Tee {
+            output,
+            running: RunningDigest::default(),
+        };
+        Ok(match codec {
+            Codec::Plain => Self::Plain(tee),
+            Codec::Gzip => {
+                tee.write_all(&GZIP_HEADER)?;
+                Self::Gzip {
+                    tee,
+                    sum: crc32fast::Hasher::new(),
+                    length: 0,
+                }
+            }
+            Codec::Zstd => {
+                let mut encoder = write::Encoder::new(tee, zstd::DEFAULT_COMPRESSION_LEVEL)?;
+                encoder.include_checksum(true)?;
+                let threads = std::thread::available_parallelism()
+                    .map_or(1, usize::from)
+                    .min(MOST_THREADS);
+                // A machine that gives no threads packs by itself.
+                let _ = encoder.multithread(u32::try_from(threads).unwrap_or(1));
+                Self::Zstd(encoder)
+            }
+        })
+    }
+
+    /// Writes `text`, of which [`Codec::pack`] made `piece`.
+    pub(super) fn put(&mut self, text: &[u8], piece: &Piece) -> io::Result<()> {
+        match self {
+            Self::Plain(tee) => tee.write_all(text),
+            Self::Gzip { tee, sum, length } => {
+                sum.combine(&piece.sum);
+                *length += text.len() as u64;
+                tee.write_all(&piece.packed)
+            }
+            Self::Zstd(encoder) => encoder.write_all(text),
+        }
+    }
+
+    /// Ends the stream: how many bytes were written, and their digest.
+    pub(super) fn finish(self) -> io::Result<(u64, Digest)> {
+        let mut tee = match self {
+            Self::Plain(tee) => tee,
+            Self::Gzip {
+                mut tee,
+                sum,
+                length,
+            } => {
+                tee.write_all(&GZIP_LAST)?;
+                tee.write_all(&sum.finalize().to_le_bytes())?;
+                // The format keeps the length modulo 2^32.
+                let short = u32::try_from(length & u64::from(u32::MAX)).unwrap_or_default();
+                tee.write_all(&short.to_le_bytes())?;
+                tee
+            }
+            Self::Zstd(encoder) => encoder.finish()?,
+        };
+        Ok((tee.running.length(), tee.running.digest()))
+    }
+}
+
+/// Writes, and digests what it writes.
+pub(super) struct Tee<'a> {
+    output: &'a mut dyn Write,
+    running: RunningDigest,
+}
+
+impl<'a> Tee<'a> {
+    pub(super) fn new(output: &'a mut dyn Write) -> Self {
+        Self {
+            output,
+            running: RunningDigest::default(),
+        }
+    }
+
+    pub(super) fn finish(mut self) -> (u64, Digest) {
+        (self.running.length(), self.running.digest())
+    }
+}
+
+impl Write for Tee<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(bytes)?;
+        self.running
+            .update(bytes.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}

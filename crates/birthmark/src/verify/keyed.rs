@@ -1,0 +1,96 @@
+//! Is a file that carries its birthmark under a key (weights, a table) still what was
+//! recorded of it?
+
+use std::path::Path;
+
+use birthmark_store::digest::{FileError, digest_file, open_still};
+use birthmark_store::format::{FileKind, FormatError, Input};
+
+use super::artifact::{Looked, against_whole, not_listed, recorded_mark, whole_mark};
+use super::claims::History;
+use super::mark::{Judge, Named};
+use super::report::Reason;
+use crate::text;
+
+/// Judges the file; none where it carries nothing.
+pub(super) fn verify(
+    judge: &mut Judge<'_>,
+    path: &Path,
+    history: Option<&History>,
+    kind: FileKind,
+) -> Result<Option<Looked>, FileError> {
+    let lies = digest_file(path)?;
+    let digest = lies.digest.to_string();
+    let whole = history.map(|history| against_whole(history, lies.state.size, &digest));
+    let evidence = text::bytes(lies.state.size);
+    let mark = match read(path, kind)? {
+        Ok(Some(mark)) => mark,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            let why = match &error {
+                FormatError::Damaged { what, .. } => what.clone(),
+                other => other.to_string(),
+            };
+            let why = text::neutral(&why);
+            let mut reasons = whole.unwrap_or_default();
+            let text = format!("it is no {} that can be read: {why}", kind.ending());
+            reasons.push(if history.is_some() {
+                Reason::failed("damaged", text)
+            } else {
+                Reason::cannot_tell("damaged", text)
+            });
+            return Ok(Some((evidence, reasons)));
+        }
+    };
+    let mut named = Named::default();
+    let mut reasons = Vec::new();
+    whole_mark(judge, &mark, true, &mut named, &mut reasons);
+    match (history, whole) {
+        (Some(history), Some(whole)) => {
+            reasons.extend(whole);
+            let newest = history.newest();
+            let intact = newest.and_then(|newest| newest.digest.as_ref()) == Some(&digest);
+            if intact {
+                let recorded = newest.and_then(|newest| newest.content_digest.as_ref());
+                reasons.extend(content(path, kind, recorded.map(String::as_str)));
+            } else {
+                recorded_mark(history, &mark, "birthmark", &mut reasons);
+            }
+        }
+        _ => reasons.extend(not_listed(judge, &named, &digest)),
+    }
+    let commits = text::count(named.commits.len() as u64, "commit");
+    Ok(Some((format!("{evidence}, {commits}"), reasons)))
+}
+
+type Read = Result<Option<Vec<u8>>, FormatError>;
+
+fn read(path: &Path, kind: FileKind) -> Result<Read, FileError> {
+    let (mut file, _) = open_still(path)?;
+    let mut found = None;
+    let input = Input {
+        name: path,
+        bytes: &mut file,
+    };
+    let result = kind.format().read(input, &mut |mark| {
+        found = mark.ok().and_then(|mark| mark.value().map(<[u8]>::to_vec));
+        false
+    });
+    Ok(result.map(|_| found))
+}
+
+fn content(path: &Path, kind: FileKind, recorded: Option<&str>) -> Option<Reason> {
+    let recorded = recorded?;
+    let (mut file, _) = open_still(path).ok()?;
+    let input = Input {
+        name: path,
+        bytes: &mut file,
+    };
+    let found = kind.format().content_digest(input).ok()?;
+    (found.digest.to_string() != recorded).then(|| {
+        Reason::failed(
+            "content-digest",
+            "its content digest is not that of the bytes without birthmarks",
+        )
+    })
+}
