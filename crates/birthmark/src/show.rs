@@ -337,10 +337,10 @@ fn cannot_read(error: FileError) -> Error {
 fn open_text(path: &Path) -> Result<(Box<dyn std::io::Read>, u64)> {
     let (file, size) = open(path)?;
     let text = Codec::of(path).unpack(Box::new(file));
-    Ok((text.map_err(|source| unread(path, source))?, size))
+    Ok((text.map_err(|source| unread(path, &source))?, size))
 }
 
-fn unread(path: &Path, source: std::io::Error) -> Error {
+fn unread(path: &Path, source: &std::io::Error) -> Error {
     let text = format!("cannot read `{}`: {source}", path.display());
     Error::new(Kind::Io, "io", text)
 }
@@ -384,7 +384,7 @@ fn unstamped(project: &Project, path: &Path, _now: Timestamp) -> Shown {
 
 fn show_records(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
     let (mut text, size) = open_text(path)?;
-    let found = records::read_all(&mut *text).map_err(|source| unread(path, source))?;
+    let found = records::read_all(&mut *text).map_err(|source| unread(path, &source))?;
     let stamped = found.records > found.unstamped;
     let what = if stamped {
         What::Records
@@ -430,7 +430,7 @@ fn newest_session(shown: &Shown) -> Option<String> {
 
 fn show_record(project: &Project, path: &Path, line: u64, now: Timestamp) -> Result<Shown> {
     let (mut text, size) = open_text(path)?;
-    let one = records::read_one(&mut *text, line).map_err(|source| unread(path, source))?;
+    let one = records::read_one(&mut *text, line).map_err(|source| unread(path, &source))?;
     let Some(record) = one.record.filter(|_| !one.too_long && line > 0) else {
         let message = format!("`{}` has no line {line} that can be shown", path.display());
         return Err(Error::usage("no-line", message)
