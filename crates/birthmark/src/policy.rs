@@ -22,22 +22,20 @@ use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 use crate::session::Session;
 use crate::text;
-use crate::verify::{self, Options, Report};
+use crate::verify::{self, Options, Report, Word};
 
-/// Codes of reasons that say that a policy is not obeyed.
-const CODES: [&str; 7] = [
-    "policy-broken",
-    "policy-cannot-tell",
-    "policy-noted",
-    "field-missing",
-    "field-wrong",
-    "null-without-reason",
-    "unstamped",
+/// What is not for a policy to judge: whether what a birthmark names is here to be asked.
+const NOT_ASKED: [&str; 5] = [
+    "commit-not-here",
+    "digest-pending",
+    "not-listed",
+    "session-not-here",
+    "snapshot-not-here",
 ];
 
 /// What a check of the policy leaves open.
 const NOT_JUDGED: &str =
-    "that the bytes are as recorded (only the policy was judged; `birthmark verify` judges all)";
+    "that commits and sessions are there (only the policy was judged; see `birthmark verify`)";
 
 /// A rule that a birthmark does not simply meet.
 pub(crate) struct Finding<'a> {
@@ -188,14 +186,19 @@ pub fn rules_json(project: &Project) -> Value {
     })
 }
 
-/// Verifies what stands at `paths`, and keeps only what concerns the policy.
+/// Verifies what stands at `paths`, and keeps what fails it and what concerns the policy. A
+/// session, commit or snapshot that is not here is no matter of it.
 pub fn check(project: &Project, paths: &[std::path::PathBuf], now: Timestamp) -> Result<Report> {
     let options = Options {
         require_stamped: true,
         ..Options::at(now)
     };
     let mut report = verify::verify(project, paths, &options)?;
-    report.keep(|reason| CODES.contains(&reason.code));
+    report.keep(|reason| match reason.word {
+        Word::Failed | Word::Unstamped => true,
+        Word::CannotTell => !NOT_ASKED.contains(&reason.code),
+        Word::Caveat | Word::Verified => reason.code == "policy-noted",
+    });
     report.not_proved = vec![NOT_JUDGED.to_owned()];
     Ok(report)
 }

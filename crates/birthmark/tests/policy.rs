@@ -188,6 +188,10 @@ fn check_keeps_what_concerns_the_policy_and_wants_birthmarks() {
     session.end(RunEnd::plain(Outcome::Completed)).unwrap();
     let check = || birthmark::policy::check(&world.project(), &[world.artifacts()], now()).unwrap();
     assert_eq!(check().word(), Some(Word::Verified), "{}", told(&check()));
+    // What cannot be read fails too: nothing passes by being broken.
+    fs::write(world.path("torn.jsonl"), "{\"a\": 1").unwrap();
+    assert_eq!(check().exit_code(), 1, "{}", told(&check()));
+    fs::remove_file(world.path("torn.jsonl")).unwrap();
     fs::write(world.path("old.json"), "{\"a\": 1}").unwrap();
     assert_eq!(check().exit_code(), 1);
     assert_eq!(texts(&check(), "unstamped"), ["it has no birthmark"]);

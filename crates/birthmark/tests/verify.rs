@@ -713,3 +713,65 @@ fn hostile_names_reach_the_screen_escaped() {
         "{text}"
     );
 }
+
+#[test]
+fn a_sample_says_what_it_left_out() {
+    let world = World::new();
+    world.small();
+    let options = |share: &str, seed| Options {
+        sample: Some(birthmark::verify::Sample::parse(share, seed).unwrap()),
+        ..Options::at(now())
+    };
+    let ask = |options: &Options| verify(&world.project(), &[world.artifacts()], options).unwrap();
+    let whole = ask(&options("100%", 1));
+    assert!(!has(&whole, "quick") && whole.not_proved.len() == 1);
+    // A changed byte is found by some sample, and by none is it called verified for all.
+    spoil(&world.path("sft_a.jsonl"), |bytes| {
+        let at = bytes.iter().position(|byte| *byte == b'0').unwrap();
+        bytes[at] = b'1';
+    });
+    let mut words = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let report = ask(&options("40%", seed));
+        let word = word_of(&report, "sft_a.jsonl");
+        assert_ne!(word, Word::Verified, "{}", told(&report));
+        if word == Word::Caveat {
+            assert!(
+                report.not_proved[0].contains("outside the sample of 40%"),
+                "{:?}",
+                report.not_proved
+            );
+        }
+        words.insert(word);
+    }
+    assert_eq!(words.len(), 2, "{words:?}");
+}
+
+#[test]
+fn build_servers_read_the_answer() {
+    let world = World::new();
+    world.small();
+    fs::write(world.path("old<&\"\u{1b}.json"), "{\"a\": 1}").unwrap();
+    fs::write(world.path("model/config.json"), "{\"a\": 2}").unwrap();
+    let report = world.verify_all();
+    let path = world.repo.path().join("report.xml");
+    fs::write(&path, birthmark::verify::junit(&report)).unwrap();
+    let read = "import sys, xml.etree.ElementTree as tree\n\
+        suite = tree.parse(sys.argv[1]).getroot()\n\
+        cases = suite.findall('testcase')\n\
+        failed = [c.get('name') for c in cases if c.find('failure') is not None]\n\
+        print(suite.get('tests') == str(len(cases)), suite.get('failures'), failed,\n\
+              suite.get('skipped'), len(suite.find('properties')))";
+    let read = std::process::Command::new("python3")
+        .args(["-c", read])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&read.stdout).trim(),
+        "True 1 ['artifacts/model'] 1 1",
+        "{}{}",
+        String::from_utf8_lossy(&read.stderr),
+        fs::read_to_string(&path).unwrap()
+    );
+}

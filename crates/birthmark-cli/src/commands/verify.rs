@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use birthmark::verify::{self, Options, Report};
+use birthmark::verify::{self, Options, Report, Sample};
 use birthmark::{Project, sessions};
+use birthmark_store::Durability;
 
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -34,6 +35,14 @@ pub struct VerifyArgs {
     #[arg(long)]
     deep: bool,
 
+    /// Read a random share of the files, as 5%, and of the others compare sizes
+    #[arg(long, value_name = "SHARE", conflicts_with = "quick")]
+    sample: Option<String>,
+
+    /// Write the answer as JUnit XML too, for build servers
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+
     /// Print the answer with all its reasons as JSON
     #[arg(long)]
     json: bool,
@@ -46,6 +55,7 @@ pub fn run(ui: &mut Ui, args: &VerifyArgs) -> Answer {
         require_stamped: args.require_stamped,
         quick: args.quick,
         deep: args.deep,
+        sample: args.sample.as_deref().map(sample).transpose()?,
         ..Options::at(super::now())
     };
     let report = verify::verify(&project, &paths, &options)?;
@@ -54,7 +64,17 @@ pub fn run(ui: &mut Ui, args: &VerifyArgs) -> Answer {
     } else {
         ui.people(&verify::render(&report, ui.width()))?;
     }
+    if let Some(path) = &args.junit {
+        let xml = verify::junit(&report);
+        birthmark_store::atomic::replace(path, xml.as_bytes(), Durability::Process)
+            .map_err(birthmark::Error::from)?;
+    }
     Ok(status(&report))
+}
+
+fn sample(share: &str) -> Result<Sample, Failure> {
+    let drawn = birthmark_capture::chance::random_bytes::<8>().map_err(Failure::new)?;
+    Ok(Sample::parse(share, u64::from_le_bytes(drawn))?)
 }
 
 /// The exit status that a report means.

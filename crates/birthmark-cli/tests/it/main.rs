@@ -15,6 +15,7 @@
 mod world;
 
 mod bad_input;
+mod ci;
 mod declare;
 mod doctor;
 mod front;
