@@ -730,21 +730,21 @@ fn a_sample_says_what_it_left_out() {
         let at = bytes.iter().position(|byte| *byte == b'0').unwrap();
         bytes[at] = b'1';
     });
-    let mut words = std::collections::BTreeSet::new();
+    let mut answers = std::collections::BTreeSet::new();
     for seed in 0..40 {
         let report = ask(&options("40%", seed));
-        let word = word_of(&report, "sft_a.jsonl");
-        assert_ne!(word, Word::Verified, "{}", told(&report));
-        if word == Word::Caveat {
+        let answer = word_of(&report, "sft_a.jsonl");
+        assert_ne!(answer, Word::Verified, "{}", told(&report));
+        if answer == Word::Caveat {
             assert!(
                 report.not_proved[0].contains("outside the sample of 40%"),
                 "{:?}",
                 report.not_proved
             );
         }
-        words.insert(word);
+        answers.insert(answer);
     }
-    assert_eq!(words.len(), 2, "{words:?}");
+    assert_eq!(answers.len(), 2, "{answers:?}");
 }
 
 #[test]
