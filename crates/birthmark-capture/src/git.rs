@@ -16,6 +16,7 @@
 //! as git does by default.
 
 mod ask;
+mod between;
 mod file;
 mod head;
 mod history;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use birthmark_core::Finding;
 use birthmark_core::code::{CodeState, FileState};
 
+pub use between::{CommitBetween, Difference};
 pub use objects::Objects;
 pub use open::Repository;
 pub use text::{display_path, without_credentials};

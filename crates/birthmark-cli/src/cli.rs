@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    completions, declare, doctor, init, man, policy, run, scan, session, show, stamp, unstamp,
-    verify,
+    compare, completions, declare, doctor, init, man, policy, run, scan, session, show, stamp,
+    unstamp, verify,
 };
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -53,6 +53,7 @@ enum Command {
     Run(run::RunArgs),
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
+    Compare(compare::CompareArgs),
     Session(session::SessionArgs),
     Stamp(stamp::StampArgs),
     Unstamp(unstamp::UnstampArgs),
@@ -135,6 +136,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Run(args)) => run::run(ui, args),
         Some(Command::Show(args)) => show::run(ui, &args),
         Some(Command::Verify(args)) => verify::run(ui, &args),
+        Some(Command::Compare(args)) => compare::run(ui, &args),
         Some(Command::Session(args)) => session::run(ui, args),
         Some(Command::Stamp(args)) => stamp::run(ui, &args),
         Some(Command::Unstamp(args)) => unstamp::run(ui, &args),
@@ -155,6 +157,7 @@ fn front_page(ui: &mut Ui) -> Answer {
   birthmark run -- python train.py   run it in a session: which code, how it ended
   birthmark show FILE                who, when, which code, which model
   birthmark verify [PATH]            is it still what was recorded?
+  birthmark compare A B              may I compare these two?
 
 In Python: import birthmark as bm; with bm.session() as s: ...
 All commands: birthmark --help",

@@ -49,7 +49,12 @@ const MIND: Style = AnsiColor::Yellow.on_default();
 const ADVICE: Style = AnsiColor::Cyan.on_default();
 
 /// Words at the start of a line that say how it came out.
-const MARKED: [(&str, Style); 10] = [
+const MARKED: [(&str, Style); 15] = [
+    ("NOT COMPARABLE", BAD),
+    ("CANNOT TELL", MIND),
+    ("COMPARABLE WITH CAVEATS", GOOD),
+    ("COMPARABLE", GOOD),
+    ("holds", GOOD),
     ("FAILED", BAD),
     ("failed:", BAD),
     ("error:", BAD),

@@ -8,14 +8,18 @@
 //! | where in a line of JSON does it stand? | [`json`] |
 //! | what can a journal say? | [`event`] |
 //! | what follows from the events: manifest, status, plan? | [`session`], [`plan`] |
+//! | what does an evaluation say, whatever tool wrote it? | [`evaluation`] |
+//! | may two things be compared, and is the difference real? | [`compare`], [`stats`] |
 //! | what is known of the code, of the machine? | [`code`], [`environment`] |
 //! | how are things named? | [`id`], [`digest`], [`timestamp`], [`schema`] |
 
 pub mod base64;
 pub mod birthmark;
 pub mod code;
+pub mod compare;
 pub mod digest;
 pub mod environment;
+pub mod evaluation;
 pub mod event;
 pub mod finding;
 pub mod id;

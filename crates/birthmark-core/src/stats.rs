@@ -8,6 +8,7 @@
 //! | do two systems pass the same items? | [`mcnemar_exact`] | McNemar 1947; exact form: Edwards 1948 |
 //! | is the mean difference zero? | [`permutation`] | Fisher 1935, sign flips; sampled: Phipson and Smyth 2010 |
 //! | how large may the mean difference be? | [`bootstrap`] | Efron 1979, percentile interval |
+//! | how large may the difference of two shares of the same items be? | [`tango`] | Tango 1998 |
 //! | how sure is a share? | [`wilson`] | Wilson 1927 |
 //! | several questions at once? | [`holm`] | Holm 1979 |
 //! | how large is the effect? | [`cohens_g`], [`cohens_dz`] | Cohen 1988 |
@@ -24,11 +25,13 @@
 
 mod binomial;
 mod normal;
+mod paired;
 mod random;
 mod resample;
 
 pub use binomial::mcnemar_exact;
 pub use normal::{normal_quantile, normal_tail};
+pub use paired::tango;
 pub use random::SplitMix64;
 pub use resample::{EXACT_TO, NORMAL_FROM, bootstrap, permutation};
 

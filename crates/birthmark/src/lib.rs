@@ -13,12 +13,15 @@
 //! | asks: is it still what was recorded | [`verify`] |
 //! | says what must be recorded | [`policy`] |
 //! | asks: does a secret stand in what I made | [`scan`] |
+//! | asks: may I compare these | [`compare`] |
 
 pub mod add;
+pub mod compare;
 pub mod dataset;
 pub mod declare;
 pub mod doctor;
 pub mod error;
+pub mod evaluation;
 mod generated;
 pub mod init;
 mod lines;

@@ -105,8 +105,12 @@ impl Objects {
         answer
     }
 
+    pub(super) fn git(&self) -> &gix::Repository {
+        &self.repository.git
+    }
+
     /// A full id in this repository's format.
-    fn parse(&self, hex: &str) -> Finding<ObjectId> {
+    pub(super) fn parse(&self, hex: &str) -> Finding<ObjectId> {
         let format = self.repository.git.object_hash();
         match ObjectId::from_hex(hex.as_bytes()) {
             Ok(id) if id.kind() == format => Finding::Found(id),

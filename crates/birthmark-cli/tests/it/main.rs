@@ -16,6 +16,7 @@ mod world;
 
 mod bad_input;
 mod ci;
+mod compare;
 mod declare;
 mod doctor;
 mod front;

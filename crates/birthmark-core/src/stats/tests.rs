@@ -62,6 +62,24 @@ fn wilson_is_that_of_statsmodels() {
 }
 
 #[test]
+fn tango_is_what_root_finding_on_the_likelihood_gives() {
+    for row in vectors("tango") {
+        let (n, only_a, only_b) = (count(&row[0]), count(&row[1]), count(&row[2]));
+        let ours = tango(n, only_a, only_b, 0.95).unwrap();
+        assert!(
+            (ours.low - number(&row[3])).abs() < 1e-9,
+            "{ours:?} of {row}"
+        );
+        assert!(
+            (ours.high - number(&row[4])).abs() < 1e-9,
+            "{ours:?} of {row}"
+        );
+    }
+    assert_eq!(tango(0, 0, 0, 0.95), None);
+    assert_eq!(tango(3, 2, 2, 0.95), None);
+}
+
+#[test]
 fn holm_is_that_of_statsmodels() {
     for row in vectors("holm") {
         for (ours, theirs) in holm(&numbers(&row[0])).iter().zip(numbers(&row[1])) {

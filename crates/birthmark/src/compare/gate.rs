@@ -1,0 +1,128 @@
+//! What must hold for a pipeline to go on.
+
+use birthmark_core::compare::Verdict;
+use birthmark_core::compare::scores::{Score, number};
+use serde_json::{Value, json};
+
+use super::Pair;
+
+/// What was asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Gate {
+    /// Caveats count as no.
+    pub require_comparable: bool,
+    /// The metric that is held to `no_worse_than`; all of them where none is named.
+    pub metric: Option<String>,
+    /// How much worse B may be than A.
+    pub no_worse_than: Option<f64>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GateAnswer {
+    /// The sentences, each with whether it holds; `None` could not be told.
+    pub lines: Vec<(Option<bool>, String)>,
+}
+
+impl GateAnswer {
+    /// 0 all hold, 1 one does not, 2 one could not be told.
+    pub fn exit_code(&self) -> u8 {
+        let any = |wanted: Option<bool>| self.lines.iter().any(|(holds, _)| *holds == wanted);
+        if any(Some(false)) {
+            1
+        } else if any(None) {
+            2
+        } else {
+            0
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        self.lines
+            .iter()
+            .map(|(holds, text)| json!({ "holds": holds, "text": text }))
+            .collect()
+    }
+}
+
+impl Gate {
+    /// Judges what was compared.
+    pub(super) fn judge(&self, verdict: Verdict, pairs: &[Pair]) -> GateAnswer {
+        let mut lines = Vec::new();
+        if self.require_comparable && verdict == Verdict::Caveats {
+            let text = "comparable was required, and there are caveats".to_owned();
+            lines.push((Some(false), text));
+        }
+        if let Some(most) = self.no_worse_than {
+            let scores: Vec<&Score> = pairs
+                .iter()
+                .flat_map(|pair| &pair.scores)
+                .flat_map(|(_, scores)| &scores.rows)
+                .filter(|score| self.is_meant(score))
+                .collect();
+            if scores.is_empty() {
+                let name = self.metric.as_deref().unwrap_or("metric");
+                lines.push((None, format!("no {name} stands on both sides")));
+            }
+            lines.extend(scores.into_iter().map(|score| no_worse(score, most)));
+        }
+        GateAnswer { lines }
+    }
+
+    fn is_meant(&self, score: &Score) -> bool {
+        let Some(wanted) = &self.metric else {
+            return true;
+        };
+        let full = score
+            .role
+            .as_ref()
+            .map(|role| format!("{role}_{}", score.metric));
+        let bare = score.metric.split(',').next().unwrap_or_default();
+        &score.metric == wanted
+            || bare == wanted
+            || bare.rsplit('/').next() == Some(wanted.as_str())
+            || full.as_ref() == Some(wanted)
+    }
+}
+
+/// Whether B is at most so much worse than A. Where there is an interval, it says whether
+/// that could be chance.
+fn no_worse(score: &Score, most: f64) -> (Option<bool>, String) {
+    let name = match &score.role {
+        Some(role) => format!("{} of {role}", score.metric),
+        None => score.metric.clone(),
+    };
+    let Some(difference) = score.difference else {
+        return (None, format!("{name} has no number on both sides"));
+    };
+    let gain = if score.lower_is_better {
+        -difference
+    } else {
+        difference
+    };
+    // What is printed as equal is equal.
+    let holds = gain >= -most - 1e-12;
+    let far = if gain < 0.0 {
+        format!("{} worse", number(-gain))
+    } else if gain == 0.0 {
+        "the same".to_owned()
+    } else {
+        format!("{} better", number(gain))
+    };
+    let mut text = format!("{name} is {far}, and may be {} worse", number(most));
+    let worst = score.test.as_ref().ok().and_then(|test| {
+        let interval = test.interval?;
+        Some(if score.lower_is_better {
+            -interval.high
+        } else {
+            interval.low
+        })
+    });
+    if let Some(worst) = worst.filter(|worst| holds && *worst < -most) {
+        let reach = number(-worst);
+        text.push_str(&format!(
+            "; the interval reaches {reach} worse, so more items would be needed to be sure"
+        ));
+    }
+    (Some(holds), text)
+}
