@@ -64,3 +64,86 @@ def test_packed_jsonl_is_read_by_python_and_verified_in_its_session(repo, birthm
     verdict = birthmark("verify", "a.jsonl.gz", status=1)
     assert "bytes changed" in verdict
     assert "its text without birthmarks is not what was recorded" in verdict
+
+
+def test_tables_by_pyarrow_keep_their_rows_and_the_keys_of_others(repo, birthmark):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    table = pa.table({"id": list(range(5000)), "text": [f"é{n}" for n in range(5000)]})
+    keyed = table.replace_schema_metadata({"huggingface": "{}", "c2pa:manifest": "x"})
+    many = table.replace_schema_metadata({f"k{n}": "v" * n for n in range(40)})
+    empty = pa.table({"id": pa.array([], pa.int64())})
+    for name, data in [("a", keyed), ("b", table), ("c", many), ("d", empty)]:
+        path = repo / f"{name}.parquet"
+        pq.write_table(data, path, row_group_size=1000, store_schema=name != "b")
+        original = path.read_bytes()
+        before = pq.read_metadata(path)
+        birthmark("stamp", path.name, *MARKS, "--in-place")
+        after = pq.read_metadata(path)
+        keys = dict(after.metadata)
+        assert json.loads(keys.pop(b"birthmark"))["seed"] == 7
+        assert keys == dict(before.metadata or {})
+        assert after.num_row_groups == before.num_row_groups
+        assert after.created_by == before.created_by
+        assert pq.read_table(path).equals(data)
+        assert path.read_bytes().startswith(original)
+        assert "seed 7" in birthmark("show", path.name)
+        birthmark("unstamp", path.name, "--out", "u.parquet")
+        assert (repo / "u.parquet").read_bytes() == original
+        (repo / "u.parquet").unlink()
+        birthmark("stamp", path.name, *MARKS, "--in-place", "--on-existing", "replace")
+        assert path.read_bytes().count(b"birthmark/v1") == 1
+    # Another tool writes the table anew and carries the key on.
+    pq.write_table(pq.read_table(repo / "b.parquet"), repo / "e.parquet")
+    assert b"birthmark" in pq.read_metadata(repo / "e.parquet").metadata
+    birthmark("unstamp", "e.parquet", "--out", "f.parquet")
+    assert b"birthmark" not in pq.read_metadata(repo / "f.parquet").metadata
+    assert pq.read_table(repo / "f.parquet").equals(table)
+
+
+def test_other_readers_of_tables_agree(repo, birthmark):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"n": [1, 2, 3], "t": ["a", None, "c"]}, index=[5, 6, 7])
+    frame.to_parquet(repo / "p.parquet")
+    birthmark("stamp", "p.parquet", *MARKS, "--in-place")
+    assert pd.read_parquet(repo / "p.parquet").equals(frame)
+    try:
+        import polars
+    except ImportError:
+        pass
+    else:
+        assert polars.read_parquet(repo / "p.parquet")["n"].to_list() == [1, 2, 3]
+        polars.DataFrame({"n": [1, 2]}).write_parquet(repo / "q.parquet")
+        birthmark("stamp", "q.parquet", *MARKS, "--in-place")
+        assert polars.read_parquet(repo / "q.parquet")["n"].to_list() == [1, 2]
+    try:
+        import duckdb
+    except ImportError:
+        return
+    for name in ("p.parquet", "q.parquet"):
+        if (repo / name).exists():
+            path = str(repo / name)
+            rows = duckdb.sql(f"SELECT sum(n) FROM '{path}'").fetchall()
+            assert rows[0][0] in (6, 3)
+            keys = duckdb.sql(f"SELECT key FROM parquet_kv_metadata('{path}')").fetchall()
+            assert (b"birthmark",) in keys
+
+
+def test_hostile_tables_are_refused_and_stay_as_they_are(repo, birthmark):
+    footer = b"\x19\xfc\xff\xff\xff\xff\xff\xff\xff\xff\x7f"
+    bombs = {
+        "short": b"PAR1",
+        "nothing": b"PAR1" + bytes(4) + b"PAR1",
+        "long": b"PAR1" + b"\xff\xff\xff\xff" + b"PAR1",
+        "bomb": b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1",
+        "encrypted": b"PARE" + bytes(20) + b"PARE",
+        "torn": b"PAR1" + bytes(50),
+        "text": b"id,name\n1,a\n2,bb\n",
+    }
+    for name, data in bombs.items():
+        path = repo / f"{name}.parquet"
+        path.write_bytes(data)
+        birthmark("stamp", path.name, *MARKS, "--in-place", status=2)
+        assert path.read_bytes() == data

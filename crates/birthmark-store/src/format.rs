@@ -18,6 +18,7 @@ pub mod jsonl;
 mod keyvalue;
 mod kind;
 mod lines;
+pub mod parquet;
 mod pipeline;
 pub mod safetensors;
 pub mod sidecar;

@@ -15,7 +15,7 @@ use crate::ui::Ui;
 ///
 /// It goes beside the file, into FILE.birthmark.json; with --in-place or --out into the
 /// file: each record of .jsonl, .jsonl.gz and .jsonl.zst, the top of a .json report, the
-/// header of .safetensors, whose tensors keep every byte. Since nobody watched the file being made,
+/// header of .safetensors, the footer of .parquet; tensors and tables keep every byte. Since nobody watched the file being made,
 /// the birthmark says which of its fields were only declared. A session that is open is
 /// joined; none is opened.
 #[derive(Debug, clap::Args)]

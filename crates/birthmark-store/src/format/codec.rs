@@ -256,6 +256,11 @@ impl<'a> Tee<'a> {
         }
     }
 
+    /// Of all that was written so far.
+    pub(super) fn digest(&mut self) -> Digest {
+        self.running.digest()
+    }
+
     pub(super) fn finish(mut self) -> (u64, Digest) {
         (self.running.length(), self.running.digest())
     }

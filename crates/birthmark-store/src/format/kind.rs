@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::codec::Codec;
-use super::{ArtifactFormat, json, jsonl, safetensors};
+use super::{ArtifactFormat, json, jsonl, parquet, safetensors};
 
 /// A kind of file that carries birthmarks within.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum FileKind {
     Records(Codec),
     /// `.json`: one at the top of a report.
     Report,
+    /// `.parquet`: one among the key-values of the footer.
+    Parquet,
     /// `.safetensors`: one in the header.
     Safetensors,
 }
@@ -29,6 +31,7 @@ impl FileKind {
         match (ending.as_str(), codec) {
             ("jsonl" | "ndjson", codec) => Some(Self::Records(codec)),
             ("json", Codec::Plain) => Some(Self::Report),
+            ("parquet", Codec::Plain) => Some(Self::Parquet),
             ("safetensors", Codec::Plain) => Some(Self::Safetensors),
             _ => None,
         }
@@ -41,7 +44,7 @@ impl FileKind {
 
     /// Whether one birthmark stands under a key of the file's own.
     pub fn has_key(self) -> bool {
-        matches!(self, Self::Safetensors)
+        matches!(self, Self::Parquet | Self::Safetensors)
     }
 
     /// The format, in the words of a journal.
@@ -51,6 +54,7 @@ impl FileKind {
             Self::Records(Codec::Gzip) => "jsonl.gz",
             Self::Records(Codec::Zstd) => "jsonl.zst",
             Self::Report => "report",
+            Self::Parquet => "parquet",
             Self::Safetensors => "safetensors",
         }
     }
@@ -75,6 +79,7 @@ impl FileKind {
             Self::Report => &json::Report {
                 limit: json::REPORT_LIMIT,
             },
+            Self::Parquet => &parquet::Parquet,
             Self::Safetensors => &safetensors::Safetensors,
         }
     }
@@ -88,6 +93,7 @@ impl FileKind {
             }
             (Self::Records(from), _) => Box::new(jsonl::Jsonl::packed(from, Codec::Plain)),
             (Self::Report, _) => Box::new(json::Report::default()),
+            (Self::Parquet, _) => Box::new(parquet::Parquet),
             (Self::Safetensors, _) => Box::new(safetensors::Safetensors),
         }
     }
@@ -100,6 +106,7 @@ impl FileKind {
                 Some(Box::new(jsonl::Jsonl::packed(from, to)))
             }
             (Self::Report, Self::Report) => Some(Box::new(json::Report::default())),
+            (Self::Parquet, Self::Parquet) => Some(Box::new(parquet::Parquet)),
             (Self::Safetensors, Self::Safetensors) => Some(Box::new(safetensors::Safetensors)),
             _ => None,
         }
