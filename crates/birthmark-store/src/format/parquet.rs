@@ -263,9 +263,9 @@ impl ArtifactFormat for Parquet {
         let mut content_digest = None;
         if let Some((mark, placed)) = next {
             places.count(placed);
-            let (kept, bare) = table.bare(name)?;
-            let base = bare.as_ref().or(table.before.as_ref());
-            let footer = base.unwrap_or(&table.footer).with(KEY, &mark);
+            let (kept, footer) = table.bare(name)?;
+            let older = footer.as_ref().or(table.before.as_ref());
+            let footer = older.unwrap_or(&table.footer).with(KEY, &mark);
             let footer = footer.map_err(|what| damaged(name, what))?;
             copy(&mut input, kept, &mut tee)?;
             if places.replaced == 0 {

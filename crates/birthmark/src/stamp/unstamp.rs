@@ -152,7 +152,11 @@ fn refuse_replaced(format: &dyn format::ArtifactFormat, file: &Path) -> Result<(
             file.display()
         ),
     )
-    .with_hint("nothing was changed; to drop `metadata` all the same, use jq 'del(.metadata)'"))
+    .with_hint(if FileKind::of(file).is_some_and(FileKind::has_key) {
+        "nothing was changed; write the file anew to be without it"
+    } else {
+        "nothing was changed; to drop `metadata` all the same, use jq 'del(.metadata)'"
+    }))
 }
 
 /// Hands over every birthmark with its line, until `each` says stop. Faults are named.

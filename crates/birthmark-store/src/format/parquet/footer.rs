@@ -242,22 +242,20 @@ fn push_varint(out: &mut Vec<u8>, mut number: u64) {
 
 /// The header of a field, told by how far its number is from the one before.
 fn push_header(out: &mut Vec<u8>, previous: i64, id: i64, kind: u8) {
-    match u8::try_from(id - previous) {
-        Ok(step @ 1..=15) => out.push(step << 4 | kind),
-        _ => {
-            out.push(kind);
-            push_varint(out, (id << 1 ^ id >> 63).cast_unsigned());
-        }
+    if let Ok(step @ 1..=15) = u8::try_from(id - previous) {
+        out.push(step << 4 | kind);
+    } else {
+        out.push(kind);
+        push_varint(out, (id << 1 ^ id >> 63).cast_unsigned());
     }
 }
 
 fn push_list(out: &mut Vec<u8>, count: usize) {
-    match u8::try_from(count) {
-        Ok(short @ 0..=14) => out.push(short << 4 | STRUCT),
-        _ => {
-            out.push(0xf0 | STRUCT);
-            push_varint(out, count as u64);
-        }
+    if let Ok(short @ 0..=14) = u8::try_from(count) {
+        out.push(short << 4 | STRUCT);
+    } else {
+        out.push(0xf0 | STRUCT);
+        push_varint(out, count as u64);
     }
 }
 
