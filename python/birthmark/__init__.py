@@ -89,7 +89,7 @@ def session(
         provenance: Of the model, inherited by every artifact: a loader's dict, or whatever
             :func:`model_provenance` takes.
         params: What was chosen, inherited by every artifact.
-        on_dirty: ``"warn"`` or ``"refuse"``; the default is the project's. The variable
+        on_dirty: ``"snapshot"``, ``"warn"`` or ``"refuse"``; the default is the project's. The variable
             ``BIRTHMARK_ON_DIRTY`` wins over both, for once.
         fields: More fields for every birthmark. Nearer wins.
 

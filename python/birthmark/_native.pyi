@@ -46,7 +46,7 @@ def begin(
         planned: Plans, word for word.
         given: Fields inherited by every artifact. NaN is an error here.
         reasons: Why some of them are None, by name.
-        on_dirty: ``"warn"``, ``"refuse"`` or None for the project's setting.
+        on_dirty: ``"snapshot"``, ``"warn"``, ``"refuse"`` or None for the project's setting.
         talk: Takes one line for the person, without its line end; None for silence.
 
     Raises:

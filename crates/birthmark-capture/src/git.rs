@@ -24,8 +24,10 @@ mod index;
 mod objects;
 mod open;
 mod seen;
+pub mod snapshot;
 mod staged;
 mod status;
+mod stored;
 mod submodule;
 mod text;
 mod visit;
@@ -39,6 +41,7 @@ use birthmark_core::code::{CodeState, FileState};
 pub use between::{CommitBetween, Difference};
 pub use objects::Objects;
 pub use open::Repository;
+pub use stored::{ReadFailure, StoredKind, StoredPlace};
 pub use text::{display_path, without_credentials};
 
 use crate::probe::with_time_limit;

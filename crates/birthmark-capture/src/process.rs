@@ -140,6 +140,12 @@ pub fn process() -> Process {
     }
 }
 
+/// When this process started, in microseconds since 1970, to a hundredth of a second.
+pub fn began_micros() -> Option<i64> {
+    let age = proc::age_micros(&proc::stat("self")?)?;
+    Some(crate::clock::now_micros() - age)
+}
+
 /// The user's name; absent where the user has only a number.
 pub fn user() -> Finding<String> {
     let Some(uid) = uid() else {

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    compare, completions, declare, doctor, init, man, policy, run, scan, session, show, stamp,
-    unstamp, verify,
+    compare, completions, declare, doctor, init, man, policy, run, scan, session, show, snapshot,
+    stamp, unstamp, verify,
 };
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -55,6 +55,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Compare(compare::CompareArgs),
     Session(session::SessionArgs),
+    Snapshot(snapshot::SnapshotArgs),
     Stamp(stamp::StampArgs),
     Unstamp(unstamp::UnstampArgs),
     Policy(policy::PolicyArgs),
@@ -138,6 +139,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Verify(args)) => verify::run(ui, &args),
         Some(Command::Compare(args)) => compare::run(ui, &args),
         Some(Command::Session(args)) => session::run(ui, args),
+        Some(Command::Snapshot(args)) => snapshot::run(ui, &args),
         Some(Command::Stamp(args)) => stamp::run(ui, &args),
         Some(Command::Unstamp(args)) => unstamp::run(ui, &args),
         Some(Command::Policy(args)) => policy::run(ui, &args),

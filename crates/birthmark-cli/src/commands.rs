@@ -12,6 +12,7 @@ pub mod run;
 pub mod scan;
 pub mod session;
 pub mod show;
+pub mod snapshot;
 pub mod stamp;
 pub mod unstamp;
 pub mod verify;

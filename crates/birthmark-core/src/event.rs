@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::birthmark::Fields;
 use crate::id::{RunId, SessionId};
+use crate::snapshot::{LeftOut, NestedCommit};
 use crate::timestamp::Timestamp;
 
 /// Which process it is: enough to see at once whether it still lives.
@@ -93,6 +94,63 @@ pub struct CodeObserved {
     pub fields: Fields,
     /// Counts, changed files, submodules and such.
     pub details: Fields,
+}
+
+/// A commit was made that holds a whole working tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotTaken {
+    /// The snapshot.
+    pub commit: String,
+    /// Its tree.
+    pub tree: String,
+    /// `HEAD` as it was; null on a branch without a commit.
+    pub parent: Option<String>,
+    /// The reference that keeps it; null where none could be made.
+    #[serde(rename = "ref")]
+    pub reference: Option<String>,
+    /// Which repository: empty for the script's own, else where it lies below that one, or
+    /// its whole path where it lies elsewhere.
+    pub path: String,
+    /// Top level of that repository.
+    pub root: String,
+    /// Its remote, without credentials.
+    pub remote: Option<String>,
+    /// `repository`, or `store` where the objects could not go into the repository.
+    pub kept_in: String,
+    /// Whether it gives back every file as it was.
+    pub exact: bool,
+    /// Why it does not, in phrases.
+    pub inexact: Vec<String>,
+    /// Files that it does not hold.
+    pub left_out: Vec<LeftOut>,
+    /// Files that a plain checkout would change; `birthmark snapshot restore` does not.
+    pub raw: Vec<String>,
+    /// Files that were written after the run began.
+    pub changed_after: Vec<String>,
+    /// Repositories within.
+    pub nested: Vec<NestedCommit>,
+    /// Files that are not as in `parent`.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A commit was written to the store, since no remote has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeKept {
+    /// The commit.
+    pub commit: String,
+    /// Which repository, as in `snapshot_taken`.
+    pub path: String,
+    /// Its remote, without credentials.
+    pub remote: Option<String>,
+    /// Digest of the bundle in `objects/`; null where none could be made.
+    pub bundle: Option<String>,
+    /// Commits that whoever reads the bundle must have.
+    pub prerequisites: Vec<String>,
+    /// Why there is no bundle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
 }
 
 /// What was seen of the machine.
@@ -300,6 +358,10 @@ events! {
     RunStarted = "run_started",
     /// The code.
     CodeObserved = "code_observed",
+    /// The working tree became a commit.
+    SnapshotTaken = "snapshot_taken",
+    /// A commit was kept in the store.
+    CodeKept = "code_kept",
     /// The machine.
     EnvironmentObserved = "environment_observed",
     /// An artifact is being written.

@@ -28,6 +28,7 @@ pub mod plan;
 pub mod policy;
 pub mod schema;
 pub mod session;
+pub mod snapshot;
 pub mod stats;
 pub mod timestamp;
 

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::birthmark::Fields;
 use crate::event::{
-    ArtifactOpened, ArtifactSealed, Event, Line, OpenedBy, Outcome, ProcessIdentity, RunEnded,
+    ArtifactOpened, ArtifactSealed, CodeKept, Event, Line, OpenedBy, Outcome, ProcessIdentity,
+    RunEnded, SnapshotTaken,
 };
 use crate::id::{RunId, SessionId, WriterId};
 use crate::plan::{self, Made, Plan, PlanReport};
@@ -124,6 +125,17 @@ impl Artifact {
     }
 }
 
+/// A snapshot that a run took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The run.
+    pub run: Option<RunId>,
+    /// When.
+    pub time: Timestamp,
+    /// What is told of it.
+    pub taken: SnapshotTaken,
+}
+
 /// A session, folded from its journals.
 #[derive(Debug, Clone, Default)]
 pub struct Session {
@@ -145,6 +157,10 @@ pub struct Session {
     pub code: Fields,
     /// What stands behind them: counts, changed files.
     pub code_details: Fields,
+    /// The snapshots of its runs, in order.
+    pub snapshots: Vec<Snapshot>,
+    /// Commits that were written to the store.
+    pub kept: Vec<CodeKept>,
     /// The environment, as first seen.
     pub environment: Fields,
     /// Its runs, in order of their start.
@@ -263,6 +279,8 @@ impl Session {
                 self.environment.clone_from(&seen.environment);
             }
             Event::CodeObserved(_) | Event::EnvironmentObserved(_) => {}
+            Event::SnapshotTaken(taken) => self.put_snapshot(taken, line.time, run),
+            Event::CodeKept(kept) => self.kept.push(kept.clone()),
             Event::ArtifactOpened(opened) => self.put_artifact(Artifact {
                 file: opened.file.clone(),
                 run: run.cloned(),
@@ -314,6 +332,14 @@ impl Session {
             Event::SessionEnded(ended) => self.end = Some((line.time, ended.outcome)),
             Event::Other { kind, .. } => *self.skipped.entry(kind.clone()).or_default() += 1,
         }
+    }
+
+    fn put_snapshot(&mut self, taken: &SnapshotTaken, time: Timestamp, run: Option<&RunId>) {
+        self.snapshots.push(Snapshot {
+            run: run.cloned(),
+            time,
+            taken: taken.clone(),
+        });
     }
 
     fn begin_run(&mut self, id: &RunId, process: &ProcessIdentity, start: Timestamp) {

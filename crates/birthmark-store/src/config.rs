@@ -19,8 +19,10 @@ const CONFIG_LIMIT: u64 = 1 << 20;
 /// What to do when a run starts with uncommitted changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnDirty {
-    /// Say so in one line and go on.
+    /// Keep the working tree as a snapshot, and go on.
     #[default]
+    Snapshot,
+    /// Say so in one line and go on.
     Warn,
     /// Refuse to begin.
     Refuse,
@@ -44,13 +46,36 @@ impl<T: Default> Default for Setting<T> {
     }
 }
 
+/// What a snapshot may take: the table `[snapshot]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotLimits {
+    /// Files of more bytes are left out.
+    pub max_file: u64,
+    /// Files beyond this many bytes in all are left out.
+    pub max_total: u64,
+}
+
+impl Default for SnapshotLimits {
+    /// 50 MB a file, 500 MB in all.
+    fn default() -> Self {
+        Self {
+            max_file: 50 * MEGABYTE,
+            max_total: 500 * MEGABYTE,
+        }
+    }
+}
+
+const MEGABYTE: u64 = 1_000_000;
+
 /// A project's settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
     /// `artifacts`: the artifacts folder, relative to the file.
     pub artifacts: Setting<Option<PathBuf>>,
-    /// `on_dirty`: `"warn"` or `"refuse"`.
+    /// `on_dirty`: `"snapshot"`, `"warn"` or `"refuse"`.
     pub on_dirty: Setting<OnDirty>,
+    /// `[snapshot]`: `max_file_mb`, `max_total_mb`.
+    pub snapshot: Setting<SnapshotLimits>,
     /// `durability`: `"process"` or `"power"`.
     pub durability: Setting<Durability>,
     /// `[policy]`: what the birthmarks of this project must say.
@@ -133,12 +158,17 @@ impl Config {
                     };
                 }
                 ("policy", _) => config.policy = policy::read(text, key, value)?,
+                ("snapshot", _) => {
+                    let value = snapshot_limits(value)?;
+                    config.snapshot = Setting { value, from };
+                }
                 ("artifacts", _) => return Err(refuse("a folder")),
                 ("on_dirty", _) => return Err(refuse(ON_DIRTY_WORDS)),
                 ("durability", _) => return Err(refuse("\"process\" or \"power\"")),
                 (name, _) => {
                     let reason = format!(
-                        "unknown setting `{name}`; there are `artifacts`, `on_dirty`, `durability`, `[policy]`"
+                        "unknown setting `{name}`; there are `artifacts`, `on_dirty`, `durability`, \
+                         `[snapshot]`, `[policy]`"
                     );
                     return Err((key.span(), reason));
                 }
@@ -149,15 +179,47 @@ impl Config {
 }
 
 /// The allowed words of `on_dirty`, for messages.
-pub const ON_DIRTY_WORDS: &str = "\"warn\" or \"refuse\"";
+pub const ON_DIRTY_WORDS: &str = "\"snapshot\", \"warn\" or \"refuse\"";
 
 /// Reads a word of `on_dirty`.
 pub fn parse_on_dirty(word: &str) -> Option<OnDirty> {
     match word {
+        "snapshot" => Some(OnDirty::Snapshot),
         "warn" => Some(OnDirty::Warn),
         "refuse" => Some(OnDirty::Refuse),
         _ => None,
     }
+}
+
+/// Reads the table `[snapshot]`.
+fn snapshot_limits(
+    value: &toml::Spanned<toml::de::DeValue<'_>>,
+) -> Result<SnapshotLimits, (Range<usize>, String)> {
+    let Some(table) = value.get_ref().as_table() else {
+        return Err((value.span(), "`snapshot` must be a table".to_owned()));
+    };
+    let mut limits = SnapshotLimits::default();
+    for (key, value) in table {
+        let megabytes = value.get_ref().as_integer().and_then(|number| {
+            let number = u64::from_str_radix(number.as_str(), number.radix()).ok()?;
+            number.checked_mul(MEGABYTE)
+        });
+        let place = match key.get_ref().as_ref() {
+            "max_file_mb" => &mut limits.max_file,
+            "max_total_mb" => &mut limits.max_total,
+            name => {
+                let reason = format!(
+                    "unknown setting `snapshot.{name}`; there are `max_file_mb`, `max_total_mb`"
+                );
+                return Err((key.span(), reason));
+            }
+        };
+        *place = megabytes.ok_or_else(|| {
+            let reason = format!("`{}` must be a whole number of megabytes", key.get_ref());
+            (value.span(), reason)
+        })?;
+    }
+    Ok(limits)
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -210,6 +272,29 @@ mod tests {
             };
             assert_eq!(at, line, "{text}: {reason}");
             assert!(reason.contains(word), "{reason}");
+        }
+    }
+
+    #[test]
+    fn limits_of_snapshots_are_megabytes() {
+        let read = |text: &str| Config::parse(text).map(|config| config.snapshot.value);
+        let limits = read("[snapshot]\nmax_file_mb = 2\nmax_total_mb = 1_000\n").unwrap();
+        assert_eq!(
+            (limits.max_file, limits.max_total),
+            (2_000_000, 1_000_000_000)
+        );
+        assert_eq!(read("").unwrap(), SnapshotLimits::default());
+        for (text, word) in [
+            ("snapshot = 3", "must be a table"),
+            (
+                "[snapshot]\nmax_file = 3",
+                "unknown setting `snapshot.max_file`",
+            ),
+            ("[snapshot]\nmax_file_mb = \"3\"", "whole number"),
+            ("[snapshot]\nmax_file_mb = -3", "whole number"),
+        ] {
+            let (_, reason) = read(text).unwrap_err();
+            assert!(reason.contains(word), "{text}: {reason}");
         }
     }
 

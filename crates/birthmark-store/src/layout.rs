@@ -8,6 +8,8 @@
 //!     open                                  the session that `session start` opened
 //!     sessions/<session-id>/<writer>.jsonl  one append-only journal a writer
 //!     objects/<aa>/<rest of the hex>        content-addressed blobs
+//!     repositories/<key>.git                snapshots of repositories that cannot be written
+//!     bundles/<commit>                      which object holds a commit that no remote has
 //!     launches/<key>/<n>/session, rank-<r>  which session the ranks of one launch agreed on
 //! ```
 
@@ -105,6 +107,26 @@ impl Layout {
         let text = digest.to_string();
         let hex = text.rsplit(':').next().unwrap_or_default();
         self.objects().join(&hex[..2]).join(&hex[2..])
+    }
+
+    /// The bare repository for snapshots of the repository `key`.
+    pub fn repository(&self, key: &str) -> PathBuf {
+        self.repositories().join(format!("{key}.git"))
+    }
+
+    /// The folder of bare repositories.
+    pub fn repositories(&self) -> PathBuf {
+        self.store().join("repositories")
+    }
+
+    /// The folder that says which object holds which commit.
+    pub fn bundles(&self) -> PathBuf {
+        self.store().join("bundles")
+    }
+
+    /// Which object holds this commit.
+    pub fn bundle(&self, commit: &str) -> PathBuf {
+        self.bundles().join(commit)
     }
 
     /// The folder in which the ranks of launches agree.

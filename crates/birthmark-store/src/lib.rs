@@ -9,6 +9,7 @@
 //! | how do the ranks of one launch find one session? | [`launches`] |
 //! | what does the project want? | [`config`] |
 //! | what were the bytes of a file or folder? | [`digest`], [`format::directory`] |
+//! | how does a commit become a folder again? | [`tree`] |
 //! | how does a file carry its birthmarks? | [`mod@format`] |
 //!
 //! Durability: what is acknowledged survives the death of the process at any
@@ -25,6 +26,7 @@ pub mod line_sums;
 pub mod objects;
 pub mod records;
 pub mod running;
+pub mod tree;
 
 pub use atomic::{Durability, PathError};
 pub use layout::Layout;

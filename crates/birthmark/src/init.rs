@@ -18,13 +18,18 @@ const SETTINGS: &str = r#"# Birthmark's settings for this project. Every line is
 # BIRTHMARK_DIR overrides it.
 #artifacts = "artifacts"
 
-# Uncommitted changes when a run begins: "warn" names them, "refuse" does not begin.
-# BIRTHMARK_ON_DIRTY overrides it.
-#on_dirty = "warn"
+# Uncommitted changes when a run begins: "snapshot" keeps them as a commit of their own,
+# "warn" names them, "refuse" does not begin. BIRTHMARK_ON_DIRTY overrides it.
+#on_dirty = "snapshot"
 
 # What must survive: "process" (the death of the process) or "power" (also a power
 # cut: every record is synced, which is slower).
 #durability = "process"
+
+# What a snapshot may take; larger files are left out of it, by name.
+#[snapshot]
+#max_file_mb = 50
+#max_total_mb = 500
 
 # What birthmarks must say, by artifact type ("*" for all), beyond the required minimum.
 # `birthmark verify` judges it always; enforce = "refuse" also keeps a writer from opening.
@@ -62,7 +67,14 @@ mod tests {
         assert_eq!(Config::read(dir.path()).unwrap(), Config::default());
 
         let text = std::fs::read_to_string(&path).unwrap();
-        let settings = ["#artifacts", "#on_dirty", "#durability"];
+        let settings = [
+            "#artifacts",
+            "#on_dirty",
+            "#durability",
+            "#[snapshot]",
+            "#max_file_mb",
+            "#max_total_mb",
+        ];
         let uncommented = settings.iter().fold(text, |text, name| {
             assert!(text.contains(name), "{name}");
             text.replace(name, &name[1..])
@@ -71,6 +83,7 @@ mod tests {
         std::fs::write(&path, uncommented).unwrap();
         let config = Config::read(dir.path()).unwrap();
         assert_eq!(config.on_dirty.value, Config::default().on_dirty.value);
+        assert_eq!(config.snapshot.value, Config::default().snapshot.value);
         assert_eq!(config.durability.value, Config::default().durability.value);
         assert_eq!(config.artifacts.value, Some(PathBuf::from("artifacts")));
     }

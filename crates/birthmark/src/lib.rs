@@ -14,6 +14,7 @@
 //! | says what must be recorded | [`policy`] |
 //! | asks: does a secret stand in what I made | [`scan`] |
 //! | asks: may I compare these | [`compare`] |
+//! | wants the code back that ran | [`snapshot`] |
 
 pub mod add;
 pub mod compare;
@@ -37,6 +38,7 @@ pub mod scan;
 pub mod session;
 pub mod sessions;
 pub mod show;
+pub mod snapshot;
 pub mod stamp;
 pub mod talk;
 pub mod template;

@@ -21,6 +21,17 @@ pub struct CodeSeen {
     pub fields: Fields,
     /// Counts, changed files, submodules: what stands behind the fields.
     pub details: Fields,
+    /// The snapshot that keeps a dirty tree; absent where none was needed or wanted.
+    pub snapshot: Finding<SnapshotSeen>,
+}
+
+/// A snapshot, as the first lines of a session tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotSeen {
+    /// Its commit.
+    pub commit: String,
+    /// What keeps it from being exact, in a phrase.
+    pub inexact: Option<String>,
 }
 
 impl CodeSeen {
@@ -77,7 +88,19 @@ impl CodeSeen {
             state,
             fields,
             details,
+            snapshot: Finding::Absent,
         }
+    }
+
+    /// The same with the snapshot that was taken, or why none could be.
+    #[must_use]
+    pub fn with_snapshot(mut self, snapshot: Finding<SnapshotSeen>) -> Self {
+        let commit = snapshot
+            .as_ref()
+            .map(|seen| Value::from(seen.commit.clone()));
+        put(&mut self.fields, "git_snapshot", commit);
+        self.snapshot = snapshot;
+        self
     }
 
     /// The commit in short, for screens: seven digits, or nothing.

@@ -28,6 +28,7 @@ use birthmark_core::birthmark::{self, Fields, Scope};
 use birthmark_core::event::{Event, OpenedBy, Outcome, Planned, RunEnded};
 use birthmark_core::session::{self as core_session, Journal};
 use birthmark_core::{RunId, SessionId, Timestamp};
+use birthmark_store::config::OnDirty;
 use birthmark_store::journal::{self, JournalWriter};
 use birthmark_store::{Durability, atomic};
 use serde_json::Value;
@@ -47,8 +48,9 @@ pub(crate) use begin::status_options;
 pub use begin::{Begin, begin, refuse_reserved};
 pub use shell::{end_from_shell, start_from_shell};
 
-/// How long a birthmark waits for the code to be known: the limit of the look, and a little.
-const CODE_WAIT: Duration = Duration::from_millis(2_500);
+/// How long a birthmark waits for the code to be known: the limits of the look and of the
+/// wait for a snapshot, and a little.
+const CODE_WAIT: Duration = Duration::from_millis(8_500);
 /// Between two folds of the manifest while a run goes on.
 const FOLD_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -65,6 +67,7 @@ struct Inner {
     given: Fields,
     rank: u32,
     opened_by: OpenedBy,
+    on_dirty: OnDirty,
     joined: bool,
     of_launch: bool,
     owner: u32,
@@ -253,6 +256,11 @@ impl Session {
         if let Some(talk) = &self.inner.talk {
             talk(&crate::text::neutral(line));
         }
+    }
+
+    /// What its project wants to be done about uncommitted changes.
+    pub(crate) fn on_dirty(&self) -> OnDirty {
+        self.inner.on_dirty
     }
 
     /// The anchor of the code: the script, or the working folder.

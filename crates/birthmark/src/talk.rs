@@ -9,6 +9,11 @@ use crate::looks::CodeSeen;
 /// Takes one line, without its line end, to where the person reads.
 pub type Talk = std::sync::Arc<dyn Fn(&str) + Send + Sync>;
 
+/// Lines are broken where they would run over this.
+const WIDTH: usize = 80;
+/// How a broken line goes on.
+const CONTINUED: &str = "\n           ";
+
 /// The lines at the beginning.
 pub fn opening(short_id: &str, joined: bool, code: &CodeSeen) -> Vec<String> {
     let verb = if joined { "joined session" } else { "session" };
@@ -51,6 +56,34 @@ pub fn code_phrase(code: &CodeSeen) -> String {
 /// Which files are not as in the commit, and what follows.
 pub fn dirty_line(code: &CodeSeen) -> Option<String> {
     let commit = code.short_commit();
+    let summary = code.state.dirty_summary();
+    match (&code.snapshot, &code.state.dirty) {
+        (Finding::Found(snapshot), dirty) => {
+            let short = snapshot.commit.get(..7).unwrap_or(&snapshot.commit);
+            let what = match dirty {
+                Finding::Found(false) => "hidden changes".to_owned(),
+                _ => summary,
+            };
+            let rest = match &snapshot.inexact {
+                None => "nothing of yours was touched".to_owned(),
+                Some(why) => format!("not exact: {why}"),
+            };
+            let first = format!("birthmark: dirty: {what}; kept as");
+            let second = format!("snapshot {short}, {rest}");
+            let joint = if first.len() + second.len() < WIDTH {
+                " "
+            } else {
+                CONTINUED
+            };
+            return Some(format!("{first}{joint}{second}"));
+        }
+        (Finding::Unknown(reason), Finding::Found(true)) => {
+            return Some(format!(
+                "birthmark: dirty: {summary}; no snapshot: {reason}"
+            ));
+        }
+        _ => {}
+    }
     match (&code.state.dirty, commit) {
         (Finding::Found(true), Some(commit)) => Some(format!(
             "birthmark: dirty: {}; commit {commit} is not what ran",

@@ -563,12 +563,18 @@ fn store_that_was_merely_copied_is_verified_under_any_name() {
 
 #[test]
 fn dirty_tree_is_said_apart_with_and_without_a_snapshot() {
-    let world = World::new();
-    world.repo.write("train.py", "lr = 10\n");
-    world.small();
-    let report = world.verify_all();
-    assert!(has(&report, "dirty-without-snapshot"), "{}", told(&report));
-    assert_eq!(report.exit_code(), 0);
+    for (settings, reason) in [
+        ("", "dirty-with-snapshot"),
+        ("on_dirty = \"warn\"\n", "dirty-without-snapshot"),
+    ] {
+        let world = World::new();
+        world.repo.write("birthmark.toml", settings);
+        world.repo.write("train.py", "lr = 10\n");
+        world.small();
+        let report = world.verify_all();
+        assert!(has(&report, reason), "{}", told(&report));
+        assert_eq!(report.exit_code(), 0);
+    }
 }
 
 #[test]

@@ -68,6 +68,35 @@ pub(super) fn head(repository: &Repository) -> Head {
     }
 }
 
+/// Makes a reference; one that is there must name the same commit.
+pub(super) fn create_reference(
+    repository: &Repository,
+    name: &str,
+    commit: ObjectId,
+) -> Result<(), String> {
+    let cannot = |why: &str| format!("the reference {name} cannot be made: {why}");
+    let id = commit.to_string();
+    let parsed = git(repository, &["rev-parse", "-q", "--verify", name]);
+    if parsed
+        .found()
+        .is_some_and(|said| said.stdout.trim_ascii() == id.as_bytes())
+    {
+        return Ok(());
+    }
+    let nothing = "0".repeat(id.len());
+    match git(
+        repository,
+        &["update-ref", "--no-deref", name, &id, &nothing],
+    ) {
+        Finding::Found(output) if output.success() => Ok(()),
+        Finding::Found(output) => {
+            let said = super::text::display_path(output.stderr.trim_ascii());
+            Err(cannot(&said))
+        }
+        other => Err(cannot(other.reason().unwrap_or("git is not there"))),
+    }
+}
+
 /// What the references below `prefix` name, peeled to commits where they are tags.
 pub(super) fn tips(repository: &Repository, prefix: &str) -> Finding<Vec<ObjectId>> {
     let format = "--format=%(objectname) %(*objectname)";

@@ -103,6 +103,37 @@ impl Repository {
         discover_from(root, most)
     }
 
+    /// A bare repository of our own.
+    pub(super) fn bare_at(git_dir: &Path) -> Result<Self, String> {
+        let unreadable = |error: gix::Error| {
+            let folder = super::text::display_path(git_dir.as_os_str().as_encoded_bytes());
+            format!(
+                "the repository {folder} cannot be opened: {}",
+                shown(&error)
+            )
+        };
+        match open(git_dir, Trust::Full).map(|git| ready(git, Trust::Full)) {
+            Ok(Finding::Found(repository)) => Ok(repository),
+            Ok(other) => Err(other.reason().unwrap_or(NOT_A_REPOSITORY).to_owned()),
+            Err(error) => Err(unreadable(error)),
+        }
+    }
+
+    /// The same repository, without any filter that could run.
+    pub(super) fn without_filters(&self) -> Result<Self, String> {
+        let mut quiet = Self {
+            git: self.git.clone(),
+            trusted: self.trusted,
+            refused_filters: self.refused_filters.clone(),
+            reftable: self.reftable,
+        };
+        quiet.refused_filters.extend(remove_filters(&mut quiet.git));
+        if has_filters(&quiet.git) {
+            return Err("the filters could not be taken away".to_owned());
+        }
+        Ok(quiet)
+    }
+
     /// Top level of the work tree; `None` in a bare repository.
     pub fn root(&self) -> Option<&Path> {
         self.git.workdir()

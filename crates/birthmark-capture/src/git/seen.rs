@@ -1,7 +1,7 @@
 //! What a look at the work tree carries along: what is no dirt, what was seen so far,
 //! and when to stop.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,6 +77,15 @@ impl Own {
     }
 }
 
+/// A look at one work tree that came to its end.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// What differs.
+    pub(super) seen: Seen,
+    /// The index as it was read.
+    pub(super) index: Arc<gix::index::File>,
+}
+
 /// What a look has seen so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
@@ -88,11 +97,23 @@ pub(super) struct Seen {
     pub(super) hidden: Vec<String>,
     pub(super) submodules: Vec<SubmoduleState>,
     pub(super) unclear: Option<String>,
+    /// Paths of files that git was told not to look at, or could not judge without a
+    /// filter: not among the changes, and perhaps changed.
+    pub(super) veiled: BTreeSet<BString>,
+    /// Repositories in the work tree that are no submodules.
+    pub(super) nested: BTreeSet<BString>,
+    /// What was seen inside of submodules, by their path.
+    pub(super) inner: BTreeMap<BString, Arc<Look>>,
     /// Changes beyond those that are kept by name.
     unnamed: u64,
 }
 
 impl Seen {
+    /// Whether there are changes that are not kept by name.
+    pub(super) fn is_cut(&self) -> bool {
+        self.unnamed > 0
+    }
+
     /// Notes that something could not be decided; the first reason is kept.
     pub(super) fn cannot_tell(&mut self, reason: String) {
         self.unclear.get_or_insert(reason);

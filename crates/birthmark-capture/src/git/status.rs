@@ -21,7 +21,7 @@ use gix::bstr::{BStr, BString};
 
 use super::head::{self, Head};
 use super::open::Repository;
-use super::seen::{INTERRUPTED, Own, Seen, Stop};
+use super::seen::{INTERRUPTED, Look, Own, Seen, Stop};
 use super::text::display_path;
 use super::{StatusOptions, history, index, outside, submodule, visit};
 use crate::probe::spoken;
@@ -34,12 +34,20 @@ const GRACE: Duration = Duration::from_millis(60);
 /// What the looking thread hands over, in this order.
 enum Message {
     Head(Box<CodeState>, PathBuf),
-    Done(Result<(), String>),
+    Done(Result<Arc<gix::index::File>, String>),
     Pushed(Finding<bool>),
 }
 
 /// See [`super::capture_status`].
 pub(super) fn capture(anchor: &Path, options: &StatusOptions) -> CodeState {
+    capture_with_changes(anchor, options).0
+}
+
+/// The same, and what a snapshot is made from; `Err` says why none can be.
+pub(super) fn capture_with_changes(
+    anchor: &Path,
+    options: &StatusOptions,
+) -> (CodeState, Result<Look, String>) {
     let deadline = Instant::now() + options.time_limit;
     let late = format!("status did not answer in {}", spoken(options.time_limit));
     let stop = Stop::at(deadline);
@@ -47,7 +55,8 @@ pub(super) fn capture(anchor: &Path, options: &StatusOptions) -> CodeState {
     let seen = Arc::new(Mutex::new(Seen::default()));
     let receiver = start(anchor, options, deadline, stop, &seen);
     let Some(receiver) = receiver else {
-        return outside("no thread could be started for status");
+        let reason = "no thread could be started for status";
+        return (outside(reason), Err(reason.to_owned()));
     };
     let mut state = None;
     let mut outcome = None;
@@ -74,24 +83,31 @@ pub(super) fn capture(anchor: &Path, options: &StatusOptions) -> CodeState {
     let stopped = matches!(&outcome, Some(Err(reason)) if reason == INTERRUPTED);
     let cut_short = stopped || interrupt.load(Ordering::Relaxed);
     let Some((mut state, root)) = state else {
-        return outside(if cut_short {
-            &late
+        let reason = if cut_short {
+            late.as_str()
         } else {
             "git failed inside"
-        });
+        };
+        return (outside(reason), Err(reason.to_owned()));
     };
-    let failure = match outcome {
-        Some(Ok(())) => None,
-        Some(Err(_)) | None if cut_short => Some(late.clone()),
-        Some(Err(reason)) => Some(reason),
-        None => Some("status failed inside".to_owned()),
+    let looked = match outcome {
+        Some(Ok(index)) => Ok(index),
+        Some(Err(_)) | None if cut_short => Err(late.clone()),
+        Some(Err(reason)) => Err(reason),
+        None => Err("status failed inside".to_owned()),
     };
+    let seen = seen.lock().map(|seen| seen.clone()).unwrap_or_default();
     if !state.bare && state.object_format.is_some() {
-        let seen = seen.lock().map(|seen| seen.clone()).unwrap_or_default();
-        fill(&mut state, &root, seen, failure);
+        fill(
+            &mut state,
+            &root,
+            seen.clone(),
+            looked.as_ref().err().cloned(),
+        );
     }
     settle_pushed(&mut state, pushed, &late);
-    state
+    let look = looked.map(|index| Look { seen, index });
+    (state, look)
 }
 
 /// A walk that did not answer leaves the glance, if that one knew.
@@ -206,7 +222,7 @@ pub(super) fn look(
     stop: &Stop,
     seen: &Arc<Mutex<Seen>>,
     depth: u32,
-) -> Result<(), String> {
+) -> Result<Arc<gix::index::File>, String> {
     let index = read_index(repository)?;
     index::staged(repository, head, &index, stop, seen)?;
     let (index, flagged) = index::with_hidden_made_visible(repository, index);
@@ -229,7 +245,7 @@ pub(super) fn look(
     if stop.flag.load(Ordering::Relaxed) {
         return Err(INTERRUPTED.to_owned());
     }
-    Ok(())
+    Ok(Arc::new(index))
 }
 
 fn reason(error: &gix::Error) -> String {

@@ -16,7 +16,7 @@ use gix::submodule::config::Ignore;
 
 use super::head;
 use super::open::Repository;
-use super::seen::{Own, Seen, Stop};
+use super::seen::{Look, Own, Seen, Stop};
 use super::status::look;
 use super::text::display_path;
 
@@ -83,13 +83,22 @@ impl Submodules {
         let own = Own::default();
         let outcome = look(&repository, &head, &own, &self.stop, &inner, self.depth + 1);
         let seen = inner.lock().map(|seen| seen.clone()).unwrap_or_default();
-        let dirty = seen.verdict(outcome.err());
+        let (failure, index) = match outcome {
+            Ok(index) => (None, Some(index)),
+            Err(reason) => (Some(reason), None),
+        };
+        let dirty = seen.verdict(failure);
+        let only_untracked = seen.only_untracked();
         let state = SubmoduleState {
             path: shown,
             commit: head.commit.as_ref().map(ToString::to_string),
             dirty,
         };
-        (state, seen.only_untracked(), head.commit)
+        if let (Some(index), Ok(mut above)) = (index, self.seen.lock()) {
+            let look = Arc::new(Look { seen, index });
+            above.inner.insert(path.to_owned(), look);
+        }
+        (state, only_untracked, head.commit)
     }
 }
 

@@ -68,6 +68,9 @@ impl<'a> Visitor<'a> {
         } else {
             seen.untracked += 1;
             seen.change(path, ChangeKind::New, String::new());
+            if entry.disk_kind == Some(Kind::Repository) {
+                seen.nested.insert(path.to_owned());
+            }
         }
     }
 
@@ -86,7 +89,10 @@ impl<'a> Visitor<'a> {
         match self.flagged.get(path) {
             // Skipped and gone: that is what skipping is for.
             Some(flags) if kind == ChangeKind::Deleted && flags.contains(Flags::SKIP_WORKTREE) => {}
-            Some(_) => seen.hidden.push(display_path(path)),
+            Some(_) => {
+                seen.hidden.push(display_path(path));
+                seen.veiled.insert(path.to_owned());
+            }
             None => note(&mut seen, path, kind),
         }
     }
@@ -166,6 +172,7 @@ pub(super) fn settle_suspects(
         let Ok(mut seen) = seen.lock() else { return };
         if filtered {
             let shown = display_path(&path);
+            seen.veiled.insert(path.clone());
             seen.cannot_tell(format!(
                 "a filter of an untrusted repository was not run on {shown}"
             ));

@@ -65,6 +65,28 @@ pub(crate) fn started_micros(stat: &Stat) -> Finding<i64> {
         )
 }
 
+/// How long ago a process started, in microseconds: to a hundredth of a second, which the
+/// time of the boot is not.
+pub(crate) fn age_micros(stat: &Stat) -> Option<i64> {
+    let now = uptime_micros()?;
+    let after = u128::from(stat.start) * 1_000_000 / u128::from(ticks_per_second().max(1));
+    now.checked_sub(i64::try_from(after).ok()?)
+        .filter(|age| *age >= 0)
+}
+
+#[cfg(target_os = "linux")]
+fn uptime_micros() -> Option<i64> {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    now.tv_sec
+        .checked_mul(1_000_000)?
+        .checked_add(now.tv_nsec / 1000)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn uptime_micros() -> Option<i64> {
+    None
+}
+
 #[cfg(unix)]
 fn ticks_per_second() -> u64 {
     rustix::param::clock_ticks_per_second()

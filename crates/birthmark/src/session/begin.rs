@@ -144,17 +144,23 @@ fn redact(given: &mut Fields) {
     }
 }
 
-/// Fails before anything is made, so that nothing is wasted.
-fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
+/// What to do about uncommitted changes, and who said so: the variable, else the caller,
+/// else the settings.
+fn wanted<'a>(begin: &Begin, project: &'a Project) -> (OnDirty, &'a str) {
     let setting = &project.config.on_dirty;
     let for_once = setting.from.as_deref() == Some(ON_DIRTY_VARIABLE);
-    let (wanted, from) = match begin.on_dirty {
+    match begin.on_dirty {
         Some(own) if !for_once => (own, "the session"),
         _ => (
             setting.value,
             setting.from.as_deref().unwrap_or("the default"),
         ),
-    };
+    }
+}
+
+/// Fails before anything is made, so that nothing is wasted.
+fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
+    let (wanted, from) = wanted(begin, project);
     if wanted != OnDirty::Refuse {
         return Ok(());
     }
@@ -232,8 +238,10 @@ fn open(
         )?;
     }
     journal.append(time, &run_started(&begin, rank, world_size).into())?;
+    let (on_dirty, _) = wanted(&begin, &project);
     let session = Session {
         inner: Arc::new(Inner {
+            on_dirty,
             id: joining.id,
             run,
             given: inherited(&begin.given, joining.given),

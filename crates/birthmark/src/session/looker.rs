@@ -12,6 +12,7 @@ use super::begin::status_options;
 use super::{Session, fold_session, lock};
 use crate::looks::CodeSeen;
 use crate::machine::{self, Interpreter};
+use crate::snapshot;
 
 /// How long other ranks wait for what rank 0 saw.
 const RANK_WAIT: Duration = Duration::from_secs(2);
@@ -44,8 +45,10 @@ fn look(session: &Session, machine: &Machine) {
         return;
     }
     let options = status_options(session.project());
-    let state = git::capture_status(session.anchor(), &options);
+    let (state, changes) = git::snapshot::capture_status_and_changes(session.anchor(), &options);
+    let taking = snapshot::Taking::start(session, &state, changes);
     let code = CodeSeen::new(state, session.inner.script.as_deref());
+    let code = code.with_snapshot(taking.wait());
     let observed = CodeObserved {
         fields: code.fields.clone(),
         details: code.details.clone(),
@@ -60,6 +63,7 @@ fn look(session: &Session, machine: &Machine) {
         &machine.runtime,
     );
     let _ = session.record(EnvironmentObserved { environment });
+    taking.finish();
     session.fold_manifest(true);
 }
 

@@ -1,0 +1,142 @@
+//! Writing objects and the reference that keeps them.
+//!
+//! * Objects are written loose, each under its final name in one rename, and only those
+//!   that are not there.
+//! * Git does not sync loose objects by default: we do, and the folders they stand in,
+//!   before the reference that names them.
+//! * The reference is made in one step, and never moved once it is there. No log of it is
+//!   kept, whatever the settings.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+use gix::objs::{Kind, Write as _};
+use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog};
+use gix::refs::{FullName, Target};
+
+use super::super::ask;
+use super::super::open::Repository;
+
+/// Writes objects to one repository; what is in the other one is not written again.
+pub(super) struct Writer<'a> {
+    /// Where the objects of the commit are read from.
+    pub(super) source: &'a gix::Repository,
+    /// Where new ones go: the same, or a bare repository that borrows from it.
+    target: &'a gix::Repository,
+    /// What was written.
+    written: Vec<ObjectId>,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(source: &'a gix::Repository, target: &'a gix::Repository) -> Self {
+        Self {
+            source,
+            target,
+            written: Vec::new(),
+        }
+    }
+
+    /// The id of an object, without writing it.
+    pub(super) fn id(&self, kind: Kind, bytes: &[u8]) -> Result<ObjectId, String> {
+        gix::objs::compute_hash(self.target.object_hash(), kind, bytes)
+            .map_err(|error| format!("an object cannot be hashed: {error}"))
+    }
+
+    /// Writes an object unless it is there.
+    pub(super) fn put(&mut self, kind: Kind, bytes: &[u8]) -> Result<ObjectId, String> {
+        let id = self.id(kind, bytes)?;
+        if self.target.objects.exists_without_refresh(&id) {
+            return Ok(id);
+        }
+        self.target
+            .objects
+            .write_buf_with_known_id(kind, bytes, id)
+            .map_err(|error| format!("an object cannot be written: {}", root_cause(&error)))?;
+        self.written.push(id);
+        Ok(id)
+    }
+
+    /// What was written.
+    pub(super) fn into_written(self) -> Vec<ObjectId> {
+        self.written
+    }
+}
+
+fn root_cause(error: &gix::Error) -> String {
+    super::super::text::display_path(error.to_string().as_bytes())
+}
+
+/// Makes objects survive a power cut.
+pub(super) fn sync_objects(git: &gix::Repository, written: &[ObjectId]) -> std::io::Result<()> {
+    let objects = git.objects.store_ref().path().to_owned();
+    let mut folders = BTreeSet::from([objects.clone()]);
+    for id in written {
+        let hex = id.to_string();
+        let (folder, name) = hex.split_at(2);
+        let folder = objects.join(folder);
+        match File::open(folder.join(name)) {
+            Ok(file) => file.sync_all()?,
+            // Somebody packed it meanwhile; what packs syncs.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        }
+        folders.insert(folder);
+    }
+    folders.iter().try_for_each(|folder| sync_folder(folder))
+}
+
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Makes the reference `name` for `commit`. One that is there and names the same commit is
+/// as good.
+pub(super) fn name_commit(
+    repository: &Repository,
+    name: &str,
+    commit: ObjectId,
+) -> Result<(), String> {
+    if repository.reftable {
+        return ask::create_reference(repository, name, commit);
+    }
+    let cannot = |why: &str| format!("the reference {name} cannot be made: {why}");
+    let full = FullName::try_from(name).map_err(|_| cannot("its name is none"))?;
+    let mut git = repository.git.clone();
+    git.refs.write_reflog = gix::refs::store::WriteReflog::Disable;
+    let edit = RefEdit {
+        change: Change::Update {
+            log: LogChange {
+                mode: RefLog::AndReference,
+                force_create_reflog: false,
+                message: gix::bstr::BString::default(),
+            },
+            expected: PreviousValue::ExistingMustMatch(Target::Object(commit)),
+            new: Target::Object(commit),
+        },
+        name: full,
+        deref: false,
+    };
+    git.edit_references_as([edit], None)
+        .map_err(|error| cannot(&root_cause(&error)))?;
+    sync_reference(&repository.git, name).map_err(|error| cannot(&error.to_string()))
+}
+
+/// Syncs a reference's file and the folders that it stands in.
+fn sync_reference(git: &gix::Repository, name: &str) -> std::io::Result<()> {
+    let common = git.common_dir().to_owned();
+    let path = common.join(name);
+    match File::open(&path) {
+        Ok(file) => file.sync_all()?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    let folders: Vec<PathBuf> = path
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| *folder != common)
+        .map(Path::to_owned)
+        .collect();
+    folders.iter().try_for_each(|folder| sync_folder(folder))
+}

@@ -1,0 +1,330 @@
+//! Giving a snapshot back: its files, byte for byte, in a folder.
+
+use std::path::{Path, PathBuf};
+
+use birthmark_capture::git::{ReadFailure, StoredKind, display_path};
+use birthmark_core::event::SnapshotTaken;
+use birthmark_core::snapshot::LeftOut;
+use birthmark_store::PathError;
+use birthmark_store::tree::TreeWriter;
+use serde_json::{Value, json};
+
+use super::source::{self, Place, Source};
+use crate::error::{Error, Kind, Result};
+use crate::project::Project;
+use crate::sessions;
+
+/// Repositories in repositories are followed this deep.
+const DEEPEST: u32 = 8;
+
+/// How to give a snapshot back.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RestoreOptions<'a> {
+    /// The folder; without one, `<project>-<commit>` beside the project, since within it the
+    /// files would make the tree dirty.
+    pub into: Option<&'a Path>,
+    /// Whether files that are there may be replaced.
+    pub force: bool,
+}
+
+/// A repository within, of which nothing is here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Where it lay.
+    pub path: String,
+    /// Its commit.
+    pub commit: String,
+}
+
+/// What was given back.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    /// The commit.
+    pub commit: String,
+    /// Whether it is a snapshot, and not the commit of a clean tree.
+    pub is_snapshot: bool,
+    /// The folder.
+    pub folder: PathBuf,
+    /// How many files.
+    pub files: u64,
+    /// Where they came from.
+    pub place: Place,
+    /// Files that the snapshot does not hold.
+    pub left_out: Vec<LeftOut>,
+    /// What else keeps it from being exact.
+    pub inexact: Vec<String>,
+    /// Repositories within that are not here.
+    pub missing: Vec<Missing>,
+}
+
+impl Restored {
+    /// Whether every file is as it was.
+    pub fn is_exact(&self) -> bool {
+        self.left_out.is_empty() && self.inexact.is_empty() && self.missing.is_empty()
+    }
+
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        let missing: Vec<Value> = self
+            .missing
+            .iter()
+            .map(|one| json!({"path": one.path, "commit": one.commit}))
+            .collect();
+        json!({
+            "commit": self.commit,
+            "snapshot": self.is_snapshot,
+            "folder": self.folder.to_string_lossy(),
+            "files": self.files,
+            "exact": self.is_exact(),
+            "left_out": self.left_out,
+            "inexact": self.inexact,
+            "missing": missing,
+        })
+    }
+}
+
+/// What a person named: a commit, and what is known of it.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) commit: String,
+    pub(super) taken: Option<SnapshotTaken>,
+    pub(super) hints: Vec<PathBuf>,
+}
+
+/// Gives back what a session ran, or what a commit holds. `what` is a session (as anywhere),
+/// or a commit (7 digits or more).
+pub fn restore(project: &Project, what: &str, options: &RestoreOptions<'_>) -> Result<Restored> {
+    let wanted = wanted(project, what)?;
+    let short = wanted.commit.get(..7).unwrap_or(&wanted.commit);
+    let folder = match options.into {
+        Some(folder) => folder.to_owned(),
+        None => beside(project, short),
+    };
+    let writer = open_target(&folder, options.force)?;
+    let source = source::find(project, &wanted.commit, &wanted.hints)
+        .ok_or_else(|| nowhere(&wanted.commit))?;
+    let (left_out, inexact) = match &wanted.taken {
+        Some(taken) => (taken.left_out.clone(), taken.inexact.clone()),
+        None => (Vec::new(), Vec::new()),
+    };
+    let mut restored = Restored {
+        commit: wanted.commit.clone(),
+        is_snapshot: wanted.taken.is_some(),
+        folder,
+        files: 0,
+        place: source.place,
+        left_out,
+        inexact,
+        missing: Vec::new(),
+    };
+    let filling = Filling {
+        project,
+        writer: &writer,
+        hints: &wanted.hints,
+    };
+    filling.fill(&source, &wanted.commit, b"", 0, &mut restored)?;
+    writer.finish()?;
+    Ok(restored)
+}
+
+fn beside(project: &Project, short: &str) -> PathBuf {
+    let name = project
+        .root()
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let name = format!("{name}-{short}");
+    project.root().parent().unwrap_or(project.root()).join(name)
+}
+
+fn open_target(folder: &Path, force: bool) -> Result<TreeWriter> {
+    match std::fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
+        Ok(false) if force => Ok(TreeWriter::into_existing(folder)),
+        Ok(false) => Err(Error::usage(
+            "folder-exists",
+            format!("`{}` is there and not empty", folder.display()),
+        )
+        .with_hint("--into another folder, or --force to replace files in this one")),
+        Ok(true) => Ok(TreeWriter::new_folder(folder)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(TreeWriter::new_folder(folder)?)
+        }
+        Err(error) => Err(Error::usage(
+            "folder-exists",
+            format!("cannot restore into `{}`", folder.display()),
+        )
+        .with_source(error)),
+    }
+}
+
+fn nowhere(commit: &str) -> Error {
+    let short = commit.get(..7).unwrap_or(commit);
+    let message = format!("{short} is neither in this clone nor in the store");
+    Error::usage("commit-nowhere", message)
+        .with_hint("git fetch, or copy the artifacts folder of the machine that made it")
+}
+
+/// Filling one folder, from as many repositories as the commit names.
+struct Filling<'a> {
+    project: &'a Project,
+    writer: &'a TreeWriter,
+    hints: &'a [PathBuf],
+}
+
+impl Filling<'_> {
+    fn fill(
+        &self,
+        source: &Source,
+        commit: &str,
+        prefix: &[u8],
+        depth: u32,
+        restored: &mut Restored,
+    ) -> Result<()> {
+        let mut nested = Vec::new();
+        let put = |path: &[u8], kind: StoredKind| -> std::result::Result<(), PathError> {
+            let path = [prefix, path].concat();
+            match kind {
+                StoredKind::File { bytes, executable } => {
+                    self.writer.file(&path, &bytes, executable)?;
+                    restored.files += 1;
+                }
+                StoredKind::Link(target) => {
+                    self.writer.link(&path, &target)?;
+                    restored.files += 1;
+                }
+                StoredKind::Nested(commit) => {
+                    self.writer.folder(&path)?;
+                    nested.push((path, commit));
+                }
+            }
+            Ok(())
+        };
+        source
+            .objects
+            .files(commit, put)
+            .map_err(|failure| match failure {
+                ReadFailure::Commit(reason) => {
+                    let short = commit.get(..7).unwrap_or(commit);
+                    let message = format!("cannot read what {short} holds: {reason}");
+                    Error::new(Kind::Damaged, "commit-damaged", message)
+                }
+                ReadFailure::Caller(error) => error.into(),
+            })?;
+        for (path, commit) in nested {
+            self.nested(&path, &commit, depth + 1, restored)?;
+        }
+        Ok(())
+    }
+
+    fn nested(&self, path: &[u8], commit: &str, depth: u32, restored: &mut Restored) -> Result<()> {
+        let shown = display_path(path);
+        let roots = self.hints.iter().map(PathBuf::as_path);
+        let hints: Vec<PathBuf> = roots
+            .chain([self.project.root()])
+            .map(|root| source::hint(root, &shown))
+            .chain(self.hints.iter().cloned())
+            .collect();
+        match source::find(self.project, commit, &hints) {
+            Some(source) if depth <= DEEPEST => {
+                let prefix = [path, b"/"].concat();
+                self.fill(&source, commit, &prefix, depth, restored)
+            }
+            _ => {
+                restored.missing.push(Missing {
+                    path: shown,
+                    commit: commit.to_owned(),
+                });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What `what` means: a session's snapshot or commit, else a commit.
+pub(super) fn wanted(project: &Project, what: &str) -> Result<Wanted> {
+    match sessions::resolve(project, what) {
+        Ok(id) => of_session(project, &id),
+        Err(error) => of_commit(project, what).ok_or(error),
+    }
+}
+
+fn of_session(project: &Project, id: &birthmark_core::SessionId) -> Result<Wanted> {
+    let session = sessions::load(project, id)?.session;
+    let top = session
+        .snapshots
+        .iter()
+        .find(|one| one.taken.path.is_empty());
+    if let Some(snapshot) = top {
+        return Ok(Wanted {
+            commit: snapshot.taken.commit.clone(),
+            taken: Some(snapshot.taken.clone()),
+            hints: roots(&session),
+        });
+    }
+    let commit = session.code.get("git_commit").and_then(Value::as_str);
+    let dirty = session.code.get("git_dirty") != Some(&Value::Bool(false));
+    match commit {
+        Some(commit) if !dirty => Ok(Wanted {
+            commit: commit.to_owned(),
+            taken: None,
+            hints: roots(&session),
+        }),
+        Some(commit) => {
+            let short = commit.get(..7).unwrap_or(commit);
+            let message = format!(
+                "session {} ran with uncommitted changes to {short}, and no snapshot was taken",
+                id.short()
+            );
+            Err(Error::usage("no-snapshot", message)
+                .with_hint(format!("restore the commit without them: {short}")))
+        }
+        None => {
+            let message = format!("session {} has neither snapshot nor commit", id.short());
+            Err(Error::usage("no-snapshot", message))
+        }
+    }
+}
+
+/// A commit that some session tells of, or that is in this clone.
+fn of_commit(project: &Project, what: &str) -> Option<Wanted> {
+    let is_hex = what.len() >= 7 && what.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_hex {
+        return None;
+    }
+    for id in sessions::ids(project).unwrap_or_default() {
+        let Ok(loaded) = sessions::load(project, &id) else {
+            continue;
+        };
+        let session = loaded.session;
+        let told = session.snapshots.iter();
+        if let Some(snapshot) = told.clone().find(|one| one.taken.commit.starts_with(what)) {
+            return Some(Wanted {
+                commit: snapshot.taken.commit.clone(),
+                taken: Some(snapshot.taken.clone()),
+                hints: roots(&session),
+            });
+        }
+        let commit = session.code.get("git_commit").and_then(Value::as_str);
+        if let Some(commit) = commit.filter(|commit| commit.starts_with(what)) {
+            return Some(Wanted {
+                commit: commit.to_owned(),
+                taken: None,
+                hints: roots(&session),
+            });
+        }
+    }
+    matches!(what.len(), 40 | 64).then(|| Wanted {
+        commit: what.to_owned(),
+        taken: None,
+        hints: Vec::new(),
+    })
+}
+
+/// Where the repositories lay that a session took snapshots of.
+fn roots(session: &birthmark_core::session::Session) -> Vec<PathBuf> {
+    let roots = session
+        .snapshots
+        .iter()
+        .map(|one| PathBuf::from(&one.taken.root));
+    roots.filter(|root| root.is_dir()).collect()
+}
