@@ -706,3 +706,32 @@ for n in range(12):
 print("alive")
 """
     assert committed(source, env={"BIRTHMARK_QUIET": "1"}).stdout == "alive\n"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        's.add("big.bin", artifact_type="model")',
+        's.use("big.bin")',
+        's.report("artifacts/r.json", {"a": 1}, dataset="big.bin")',
+        's.jsonl("artifacts/r.jsonl", inputs=["big.bin"])',
+    ],
+)
+def test_interrupt_ends_a_long_digest_and_nothing_is_recorded_of_it(committed, store, call):
+    done = committed(
+        "import os, signal, threading, time\n"
+        "import birthmark as bm\n"
+        'open("big.bin", "wb").truncate(1 << 40)\n'
+        "with bm.session() as s:\n"
+        "    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "    began = time.monotonic()\n"
+        "    try:\n"
+        f"        {call}\n"
+        "    except KeyboardInterrupt:\n"
+        '        print("interrupted in time", time.monotonic() - began < 20)\n'
+        '    s.report("artifacts/after.json", {"a": 1})\n'
+    )
+    assert "interrupted in time True" in done.stdout, done.stdout + done.stderr
+    made = [one["file"] for one in store.manifest()["artifacts_generated"]]
+    assert made == ["artifacts/after.json"]
+    assert store.manifest()["used"] == []

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::encode::{self, NanMode, Options};
 use crate::error::IntoPyResult;
+use crate::interrupt::interruptible;
 
 /// A dict of fields given at an opening. NaN is an error here: nothing is lost by saying so.
 pub(crate) fn fields(value: &Bound<'_, PyDict>) -> PyResult<Fields> {
@@ -38,7 +39,7 @@ pub(crate) fn given(
 ) -> PyResult<Fields> {
     let mut given = fields(value)?;
     birthmark::session::refuse_reserved(&given).into_py_result(py)?;
-    py.detach(|| fill(&mut given)).into_py_result(py)?;
+    interruptible(py, || fill(&mut given))?.into_py_result(py)?;
     for (name, reason) in &fields(reasons)? {
         let reason = reason.as_str().unwrap_or_default();
         birthmark_core::birthmark::note_unknown(&mut given, name, reason);

@@ -6,6 +6,7 @@
 mod convert;
 mod encode;
 mod error;
+mod interrupt;
 mod looks;
 mod records;
 mod report;

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use crate::convert;
 use crate::error::IntoPyResult;
+use crate::interrupt::interruptible;
 
 /// What the package tells of the Python that runs it.
 #[derive(FromPyObject)]
@@ -82,7 +83,7 @@ pub(crate) fn code_fields(
 /// The digest of a file, or the tree digest of a folder.
 #[pyfunction]
 pub(crate) fn digest_file(py: Python<'_>, path: PathBuf) -> PyResult<String> {
-    match py.detach(|| birthmark::dataset::digests(&path)).0 {
+    match interruptible(py, || birthmark::dataset::digests(&path))?.0 {
         Finding::Found(digest) => Ok(digest),
         Finding::Absent => Err(PyOSError::new_err("it has no digest")),
         Finding::Unknown(reason) => Err(PyOSError::new_err(reason)),
@@ -97,9 +98,7 @@ pub(crate) fn read(
     path: PathBuf,
     line: Option<u64>,
 ) -> PyResult<Option<Bound<'_, PyAny>>> {
-    let found = py
-        .detach(|| birthmark::read::read(&path, line))
-        .into_py_result(py)?;
+    let found = interruptible(py, || birthmark::read::read(&path, line))?.into_py_result(py)?;
     found
         .map(|fields| convert::to_python(py, fields))
         .transpose()

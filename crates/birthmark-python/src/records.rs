@@ -9,6 +9,7 @@ use pyo3::types::{PyDict, PyIterator, PyList};
 use crate::convert::RecordFields;
 use crate::encode::{self, Options};
 use crate::error::IntoPyResult;
+use crate::interrupt::interruptible;
 
 /// Bytes of records that `write_many` gathers for one write.
 const BATCH_BYTES: usize = 1 << 20;
@@ -118,9 +119,8 @@ impl Records {
     /// The JSON texts of a key's values in the records that are there.
     fn done<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyList>> {
         let path = self.inner.path().to_owned();
-        let texts = py
-            .detach(|| birthmark::records::values_of(&path, key))
-            .into_py_result(py)?;
+        let texts =
+            interruptible(py, || birthmark::records::values_of(&path, key))?.into_py_result(py)?;
         PyList::new(py, texts)
     }
 

@@ -8,6 +8,7 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::encode::{self, NanMode, Options};
 use crate::error::IntoPyResult;
+use crate::interrupt::interruptible;
 
 /// A report being made.
 #[pyclass(module = "birthmark._native", frozen, subclass)]
@@ -97,18 +98,16 @@ impl Report {
     /// The JSON texts of a key's values in the items that are there.
     fn done<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyList>> {
         let part = self.inner.part().to_owned();
-        let texts = py
-            .detach(|| birthmark::records::values_of(&part, key))
-            .into_py_result(py)?;
+        let texts =
+            interruptible(py, || birthmark::records::values_of(&part, key))?.into_py_result(py)?;
         PyList::new(py, texts)
     }
 
     /// Items so far as JSON texts, without their birthmarks.
     fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let part = self.inner.part().to_owned();
-        let texts = py
-            .detach(|| birthmark::records::clean_lines(&part))
-            .into_py_result(py)?;
+        let texts =
+            interruptible(py, || birthmark::records::clean_lines(&part))?.into_py_result(py)?;
         PyList::new(py, texts)
     }
 

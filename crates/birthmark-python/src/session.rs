@@ -16,6 +16,7 @@ use pyo3::types::PyDict;
 use crate::convert;
 use crate::encode::{self, NanMode, Options};
 use crate::error::IntoPyResult;
+use crate::interrupt::interruptible;
 use crate::looks;
 use crate::records::Records;
 use crate::report::Report;
@@ -170,9 +171,7 @@ impl Session {
             root: "record",
         };
         let path = convert::absolute(&path);
-        let inner = py
-            .detach(|| self.inner.records(&path, options))
-            .into_py_result(py)?;
+        let inner = interruptible(py, || self.inner.records(&path, options))?.into_py_result(py)?;
         Ok(Records::new(inner, spelling))
     }
 
@@ -195,9 +194,8 @@ impl Session {
             given: self.filled(py, given, reasons)?,
         };
         let path = convert::absolute(&path);
-        let inner = py
-            .detach(|| self.inner.begin_report(&path, options))
-            .into_py_result(py)?;
+        let inner =
+            interruptible(py, || self.inner.begin_report(&path, options))?.into_py_result(py)?;
         Ok(Report::new(inner, ensure_ascii))
     }
 
@@ -244,8 +242,7 @@ impl Session {
     ) -> PyResult<Option<PathBuf>> {
         let given = self.filled(py, given, reasons)?;
         let path = convert::absolute(&path);
-        py.detach(|| self.inner.add(&path, artifact_type, &given))
-            .into_py_result(py)
+        interruptible(py, || self.inner.add(&path, artifact_type, &given))?.into_py_result(py)
     }
 
     /// Records that something was read.
@@ -258,8 +255,7 @@ impl Session {
     ) -> PyResult<Bound<'py, PyAny>> {
         let more = convert::fields(more)?;
         let folder = convert::absolute(".".as_ref());
-        let input = py
-            .detach(|| self.inner.use_input(what, role, &folder, more))
+        let input = interruptible(py, || self.inner.use_input(what, role, &folder, more))?
             .into_py_result(py)?;
         convert::to_python(py, input)
     }

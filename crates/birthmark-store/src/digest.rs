@@ -220,6 +220,7 @@ impl Input<'_> {
         let mut buffer = vec![0; PIECE];
         let mut at = start;
         while at < end {
+            crate::stop::check()?;
             let want = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
             let piece = buffer.get_mut(..want).unwrap_or_default();
             self.file.read_exact_at(piece, at)?;
@@ -267,6 +268,8 @@ impl Input<'_> {
             }
         };
         let threads = threads.min(count);
+        let flag = crate::stop::flag();
+        let work = || crate::stop::with(flag.clone(), &work);
         // A thread that cannot be made (a limit of the machine) is done without.
         std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads)
@@ -333,6 +336,7 @@ pub fn digest_stream(input: &mut dyn Read) -> io::Result<(Digest, u64)> {
     let mut running = crate::running::RunningDigest::default();
     let mut buffer = vec![0; PIECE];
     loop {
+        crate::stop::check()?;
         match input.read(&mut buffer) {
             Ok(0) => return Ok((running.digest(), running.length())),
             Ok(count) => running.update(buffer.get(..count).unwrap_or_default()),

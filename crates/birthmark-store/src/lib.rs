@@ -26,6 +26,7 @@ pub mod line_sums;
 pub mod objects;
 pub mod records;
 pub mod running;
+pub mod stop;
 pub mod tree;
 
 pub use atomic::{Durability, PathError};

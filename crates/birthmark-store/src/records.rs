@@ -185,6 +185,7 @@ impl RecordWriter {
         let mut torn = None;
         loop {
             line.clear();
+            crate::stop::check().at("read", &self.path)?;
             if reader.read_until(b'\n', &mut line).at("read", &self.path)? == 0 {
                 break;
             }
@@ -392,6 +393,7 @@ impl RecordWriter {
         let (mut line, mut without) = (Vec::new(), Vec::new());
         loop {
             line.clear();
+            crate::stop::check().at("read", &self.path)?;
             if reader.read_until(b'\n', &mut line).at("read", &self.path)? == 0 {
                 return Ok(());
             }

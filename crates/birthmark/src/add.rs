@@ -9,7 +9,7 @@ use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_core::{Finding, digest::Digest};
 use birthmark_store::format::sidecar::{Sidecar, SidecarKind};
 use birthmark_store::format::{FileKind, directory};
-use birthmark_store::{Durability, Layout, atomic, digest};
+use birthmark_store::{Durability, Layout, atomic, digest, stop};
 use serde_json::Value;
 
 use crate::dataset;
@@ -35,6 +35,7 @@ impl Session {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;
         let sidecar = describe(path, mark)?;
+        not_stopped(path)?;
         let place = Layout::sidecar(path);
         atomic::replace(&place, &sidecar.render(), Durability::Power)?;
         self.record(ArtifactSealed {
@@ -67,7 +68,9 @@ impl Session {
         self.check_live()?;
         let path = folder.join(what);
         let mut input = if path.exists() {
-            dataset::input(self.project(), &path, role)
+            let entry = dataset::input(self.project(), &path, role);
+            not_stopped(&path)?;
+            entry
         } else {
             let mut entry = Fields::new();
             if let Some(role) = role {
@@ -115,6 +118,14 @@ pub(crate) fn describe(path: &Path, birthmark: Vec<u8>) -> Result<Sidecar> {
         records: records(path),
         members: Vec::new(),
         birthmark,
+    })
+}
+
+/// Nothing is recorded of what was to stop halfway.
+fn not_stopped(path: &Path) -> Result<()> {
+    stop::check().map_err(|source| {
+        let text = format!("cannot read `{}`", path.display());
+        Error::new(Kind::Io, "io", text).with_source(source)
     })
 }
 

@@ -252,6 +252,8 @@ fn digest_many(
             .append(&mut mine);
         Ok(())
     };
+    let flag = crate::stop::flag();
+    let work = || crate::stop::with(flag.clone(), &work);
     let threads = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(files.len() / 8);

@@ -88,6 +88,7 @@ impl<'a> Blocks<'a> {
 
     /// Reads about a block more, or up to the end.
     fn fill(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        crate::stop::check()?;
         let want = bytes.len().max(BLOCK);
         let got = Read::take(&mut *self.input, want as u64).read_to_end(bytes)?;
         self.ended = got < want;
