@@ -521,7 +521,7 @@ def _name_of(what: Any) -> tuple[str, dict[str, Any]]:
         }
         told = {key: value for key, value in parts.items() if value is not None}
         return str(name), {k: v if isinstance(v, int) else str(v) for k, v in told.items()}
-    raise TypeError(f"cannot tell what a {type(what).__name__} is called: pass its path or name")
+    raise TypeError(f"cannot tell the name of this {type(what).__name__}: pass its path or name")
 
 
 def _given(

@@ -206,6 +206,28 @@ def test_secrets_in_fields_never_reach_the_disk(s, repo):
     assert "hunter2hunter2" not in open("artifacts/a.jsonl").read()
 
 
+def test_secret_in_a_field_that_no_reader_can_take_apart_is_not_written(s):
+    deep = SECRET
+    for _ in range(200):
+        deep = [deep]
+    with s.jsonl("artifacts/a.jsonl") as out:
+        out.write({"n": 1}, own=f"\ud800 {SECRET}", deep=deep, half="\ud800 is kept")
+    text = open("artifacts/a.jsonl").read()
+    assert SECRET not in text
+    (record,) = records("artifacts/a.jsonl")
+    assert record["metadata"]["own"] is None
+    assert "secret" in record["metadata"]["unknown"]["own"]
+    assert record["metadata"]["half"] == "\ud800 is kept"
+
+
+def test_what_no_json_can_say_is_refused_by_the_name_of_its_field(s):
+    with s.jsonl("artifacts/a.jsonl") as out, pytest.raises(TypeError, match=r"^own: cannot write a set"):
+        out.write({"n": 1}, own={1, 2})
+    with pytest.raises(ValueError, match=r"params\['stop'\]: half a surrogate pair"):
+        s.report("artifacts/r.json", {"a": 1}, params={"stop": "\udcff"})
+    assert not os.path.exists("artifacts/r.json")
+
+
 # -- many at once
 
 

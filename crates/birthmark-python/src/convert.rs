@@ -6,7 +6,7 @@ use birthmark::Error;
 use birthmark_capture::process;
 use birthmark_core::Fields;
 use birthmark_store::records::Mode;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use serde_json::Value;
@@ -24,9 +24,31 @@ pub(crate) fn fields(value: &Bound<'_, PyDict>) -> PyResult<Fields> {
         root: "params",
     };
     encode::encode_record(value.as_any(), &options, &mut text)?;
-    serde_json::from_slice(&text)
+    let taken = serde_json::from_slice(&text);
+    if taken.is_err() {
+        refuse_halves(value, &options)?;
+    }
+    taken
         .map_err(|source| Error::usage("fields", "cannot take these fields").with_source(source))
         .into_py_result(value.py())
+}
+
+/// Names the field that Python can spell and a journal cannot keep: half a surrogate pair is
+/// no text.
+fn refuse_halves(value: &Bound<'_, PyDict>, options: &Options) -> PyResult<()> {
+    for (name, value) in value {
+        let mut text = Vec::new();
+        encode::encode_value(&value, options, &mut text)?;
+        if serde_json::from_slice::<Value>(&text).is_err() {
+            return Err(PyValueError::new_err(format!(
+                "{}[{}]: half a surrogate pair (as of `surrogateescape`) is no text, or it is \
+                 nested too deep",
+                options.root,
+                name.repr()?,
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The fields that a user gave to an artifact, and why some are null, as the hall takes them:
@@ -70,6 +92,21 @@ pub(crate) fn mode(word: &str) -> PyResult<Mode> {
     }
 }
 
+/// The same error with the name of the keyword argument that it is about.
+fn naming(name: &Bound<'_, PyString>, error: PyErr) -> PyErr {
+    let py = name.py();
+    let text = error.value(py).to_string();
+    match text.strip_prefix("field") {
+        Some(rest) if error.is_instance_of::<PyTypeError>(py) => {
+            PyTypeError::new_err(format!("{name}{rest}"))
+        }
+        Some(rest) if error.is_instance_of::<PyValueError>(py) => {
+            PyValueError::new_err(format!("{name}{rest}"))
+        }
+        _ => error,
+    }
+}
+
 /// A path against the folder it was given in.
 pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
@@ -105,7 +142,8 @@ impl RecordFields {
         for (name, value) in given {
             let name = name.cast_into::<PyString>()?;
             let start = self.texts.len();
-            let seen = encode::encode_value(&value, &options, &mut self.texts)?;
+            let seen = encode::encode_value(&value, &options, &mut self.texts)
+                .map_err(|error| naming(&name, error))?;
             self.push(&name.to_cow()?);
             if seen.nan_count > 0 {
                 self.explain();
@@ -140,20 +178,31 @@ impl RecordFields {
         }
     }
 
-    /// Takes secrets out of the last field.
+    /// Takes secrets out of the last field. Where a text cannot be taken apart (half a surrogate
+    /// pair, deep nesting) and something in it looks like a secret, all of it becomes null.
     fn redact(&mut self, start: usize) {
         let Some((name, end)) = self.names.get_mut(self.len - 1) else {
             return;
         };
-        if let Ok(value) = serde_json::from_slice::<Value>(&self.texts[start..]) {
+        let raw = &self.texts[start..];
+        let text = if let Ok(value) = serde_json::from_slice::<Value>(raw) {
             let mut named = Value::Object(Fields::from_iter([(name.clone(), value.clone())]));
             process::redactor().json(&mut named);
-            if named[name.as_str()] != value {
-                self.texts.truncate(start);
-                let text = named[name.as_str()].to_string();
-                self.texts.extend_from_slice(text.as_bytes());
-                *end = self.texts.len();
-            }
+            let clean = &named[name.as_str()];
+            (*clean != value).then(|| clean.to_string())
+        } else {
+            let text = String::from_utf8_lossy(raw);
+            let secret = process::redactor().named(name, &text) != text;
+            secret.then(|| {
+                let reason = "a secret stood in it, and it could not be taken apart";
+                self.reasons.push((name.clone(), reason.to_owned()));
+                "null".to_owned()
+            })
+        };
+        if let Some(text) = text {
+            self.texts.truncate(start);
+            self.texts.extend_from_slice(text.as_bytes());
+            *end = self.texts.len();
         }
     }
 

@@ -269,7 +269,7 @@ impl Input<'_> {
         };
         let threads = threads.min(count);
         let flag = crate::stop::flag();
-        let work = || crate::stop::with(flag.clone(), &work);
+        let work = || crate::stop::with(flag.clone(), work);
         // A thread that cannot be made (a limit of the machine) is done without.
         std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads)

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use birthmark_capture::process::redactor;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{ArtifactRemoved, ArtifactSealed, ArtifactUsed};
 use birthmark_core::schema::SIDECAR_SUFFIX;
@@ -80,6 +81,11 @@ impl Session {
             entry
         };
         input.extend(more);
+        let mut input = Value::Object(input);
+        redactor().json(&mut input);
+        let Value::Object(input) = input else {
+            return Ok(Fields::new());
+        };
         self.record(ArtifactUsed {
             input: input.clone(),
         })?;
@@ -92,7 +98,7 @@ impl Session {
         let file = self.project().stored_path(path);
         self.record(ArtifactRemoved {
             file,
-            reason: reason.to_owned(),
+            reason: redactor().text(reason).into_owned(),
         })?;
         self.fold_manifest(false);
         Ok(())

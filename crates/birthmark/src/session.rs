@@ -175,7 +175,7 @@ impl Session {
     pub fn plan(&self, planned: &[String]) -> Result<()> {
         if !planned.is_empty() {
             self.record(Planned {
-                planned_artifacts: planned.to_vec(),
+                planned_artifacts: without_secrets(planned),
             })?;
             self.fold_manifest(true);
         }
@@ -267,6 +267,13 @@ impl Session {
     pub(crate) fn anchor(&self) -> &Path {
         &self.inner.anchor
     }
+}
+
+/// Plans as they are stored.
+fn without_secrets(planned: &[String]) -> Vec<String> {
+    let redactor = birthmark_capture::process::redactor();
+    let plans = planned.iter().map(|plan| redactor.text(plan).into_owned());
+    plans.collect()
 }
 
 /// Reads a session's journals and folds them. Damaged lines and what follows them are

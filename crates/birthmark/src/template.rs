@@ -74,7 +74,7 @@ impl Templates {
             Some(0) => {}
             Some(at) => self.by_names.swap(0, at),
             None => {
-                let template = self.compose(fields)?;
+                let template = self.compose(fields, &[])?;
                 self.by_names.truncate(MOST_TEMPLATES - 1);
                 let names = fields.iter().map(|(name, _)| (*name).to_owned()).collect();
                 self.by_names.insert(0, (names, template));
@@ -98,31 +98,33 @@ impl Templates {
         fields: &[RecordField<'_>],
         reasons: &[(String, String)],
     ) -> Result<()> {
-        let mut own = Fields::new();
-        own.insert("timestamp".to_owned(), Value::from(time.to_string()));
         for (name, text) in fields {
             check_text(name, text, kind_of(name))?;
-            own.insert(
-                (*name).to_owned(),
-                serde_json::from_slice(text).map_err(spelling)?,
-            );
         }
-        check_reserved(fields)?;
-        for (name, reason) in reasons {
-            birthmark::note_unknown(&mut own, name, reason);
-        }
-        let mut composed = birthmark::compose([&self.base, &own], self.scope);
-        keep_own(&mut composed, &own);
-        out.extend(serde_json::to_vec(&composed).map_err(spelling)?);
+        self.compose(fields, reasons)?.fill(out, time, fields);
         Ok(())
     }
 
-    fn compose(&self, fields: &[RecordField<'_>]) -> Result<Template> {
+    fn compose(
+        &self,
+        fields: &[RecordField<'_>],
+        reasons: &[(String, String)],
+    ) -> Result<Template> {
         check_reserved(fields)?;
         let mut own = Fields::new();
         own.insert("timestamp".to_owned(), mark(Place::Timestamp));
-        for (position, (name, _)) in fields.iter().enumerate() {
-            own.insert((*name).to_owned(), mark(Place::Field(position)));
+        for (position, (name, text)) in fields.iter().enumerate() {
+            // What is spoken of must be seen. A text that Python can spell and nobody can
+            // parse (half a surrogate pair) is put in as it is.
+            let spoken_of = reasons.iter().any(|(of, _)| of == name);
+            let value = spoken_of
+                .then(|| serde_json::from_slice(text).ok())
+                .flatten();
+            let value = value.unwrap_or_else(|| mark(Place::Field(position)));
+            own.insert((*name).to_owned(), value);
+        }
+        for (name, reason) in reasons {
+            birthmark::note_unknown(&mut own, name, reason);
         }
         let mut composed = birthmark::compose([&self.base, &own], self.scope);
         keep_own(&mut composed, &own);

@@ -10,14 +10,23 @@ use crate::ui::Ui;
 /// artifacts folder, or runs refused on uncommitted changes. It also marks the
 /// project's root. A file that is there is not touched.
 #[derive(Debug, clap::Args)]
-pub struct InitArgs {}
+pub struct InitArgs {
+    /// Print the path of the file as JSON
+    #[arg(long)]
+    json: bool,
+}
 
 /// Writes it.
-pub fn run(ui: &mut Ui, _args: &InitArgs) -> Answer {
+pub fn run(ui: &mut Ui, args: &InitArgs) -> Answer {
     let path = birthmark::init::init(&super::project()?)?;
-    ui.people(&format!(
-        "wrote {}: every line is a comment until you change it",
-        path.display()
-    ))?;
+    let wrote = path.to_string_lossy();
+    if args.json {
+        ui.json(&serde_json::json!({ "wrote": wrote }))?;
+    } else {
+        let wrote = birthmark::text::neutral(&wrote);
+        ui.people(&format!(
+            "wrote {wrote}: every line is a comment until you change it"
+        ))?;
+    }
     Ok(ExitStatus::Yes)
 }

@@ -253,7 +253,7 @@ fn digest_many(
         Ok(())
     };
     let flag = crate::stop::flag();
-    let work = || crate::stop::with(flag.clone(), &work);
+    let work = || crate::stop::with(flag.clone(), work);
     let threads = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(files.len() / 8);

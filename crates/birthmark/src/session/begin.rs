@@ -231,7 +231,7 @@ fn open(
             &SessionStarted {
                 session_start: joining.start,
                 opened_by: begin.opened_by,
-                planned_artifacts: begin.planned.clone(),
+                planned_artifacts: super::without_secrets(&begin.planned),
                 given: begin.given.clone(),
             }
             .into(),

@@ -483,7 +483,16 @@ fn session_lines(page: &mut Page, shown: &Shown) {
         } else {
             format!("{name} ")
         };
-        host.extend(found.map(|value| format!("{label}{}", short(&plain(value), 40))));
+        host.extend(found.map(|value| {
+            let text = plain(value);
+            // `sys.version` goes on with the build; the version is what is asked for.
+            let text = if name == "python" {
+                text.split(' ').next().unwrap_or_default()
+            } else {
+                &text
+            };
+            format!("{label}{}", short(text, 40))
+        }));
     }
     page.put("on", &host);
     page.put(
