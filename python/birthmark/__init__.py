@@ -67,6 +67,7 @@ __all__ = [
     "model_provenance",
     "read",
     "session",
+    "trace",
 ]
 
 
@@ -144,6 +145,26 @@ def read(path: str | os.PathLike[str], line: int | None = None) -> dict[str, Any
         DamagedError: If it is not what its name says.
     """
     return _native.read(os.fspath(path), line)
+
+
+def trace(
+    artifact: str | os.PathLike[str], *, stores: Iterable[str | os.PathLike[str]] = ()
+) -> dict[str, Any]:
+    """Return where an artifact came from and what came of it, as ``birthmark trace --json``.
+
+    Args:
+        artifact: A file or folder, whatever it is called by now; ``FILE:LINE``; the beginning
+            of a digest; a session.
+        stores: Other stores to ask: artifacts folders or projects.
+
+    Returns:
+        ``nodes`` (artifacts and runs) and the ``edges`` between them, each from the later to
+        the earlier; ``roots``, ``up`` and ``down`` hold names of nodes.
+
+    Raises:
+        UsageError: If nothing here tells of it.
+    """
+    return _native.trace(os.fspath(artifact), [os.fspath(store) for store in stores])
 
 
 def digest_file(path: str | os.PathLike[str]) -> str:

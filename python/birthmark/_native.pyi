@@ -354,6 +354,9 @@ def code_fields(anchor: _AnyPath, status: bool) -> dict[str, Any]:
         status: Whether to look if the tree is dirty: takes up to 2 s in a huge one.
     """
 
+def trace(artifact: _AnyPath, stores: list[str]) -> dict[str, Any]:
+    """Return where an artifact came from and what came of it."""
+
 def digest_file(path: _AnyPath) -> str:
     """Return the digest of a file, or the tree digest of a folder.
 

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     compare, completions, declare, doctor, init, man, policy, run, scan, session, show, snapshot,
-    stamp, unstamp, verify,
+    stamp, trace, unstamp, verify,
 };
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -54,6 +54,7 @@ enum Command {
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
     Compare(compare::CompareArgs),
+    Trace(trace::TraceArgs),
     Session(session::SessionArgs),
     Snapshot(snapshot::SnapshotArgs),
     Stamp(stamp::StampArgs),
@@ -138,6 +139,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Show(args)) => show::run(ui, &args),
         Some(Command::Verify(args)) => verify::run(ui, &args),
         Some(Command::Compare(args)) => compare::run(ui, &args),
+        Some(Command::Trace(args)) => trace::run(ui, &args),
         Some(Command::Session(args)) => session::run(ui, args),
         Some(Command::Snapshot(args)) => snapshot::run(ui, &args),
         Some(Command::Stamp(args)) => stamp::run(ui, &args),

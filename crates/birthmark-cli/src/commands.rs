@@ -14,6 +14,7 @@ pub mod session;
 pub mod show;
 pub mod snapshot;
 pub mod stamp;
+pub mod trace;
 pub mod unstamp;
 pub mod verify;
 

@@ -10,6 +10,7 @@
 //! | what follows from the events: manifest, status, plan? | [`session`], [`plan`] |
 //! | what does an evaluation say, whatever tool wrote it? | [`evaluation`] |
 //! | may two things be compared, and is the difference real? | [`compare`], [`stats`] |
+//! | what came from what? | [`lineage`] |
 //! | what is known of the code, of the machine? | [`code`], [`environment`] |
 //! | how are things named? | [`id`], [`digest`], [`timestamp`], [`schema`] |
 
@@ -24,6 +25,7 @@ pub mod event;
 pub mod finding;
 pub mod id;
 pub mod json;
+pub mod lineage;
 pub mod plan;
 pub mod policy;
 pub mod schema;

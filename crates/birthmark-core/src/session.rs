@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::birthmark::Fields;
 use crate::event::{
     ArtifactOpened, ArtifactSealed, CodeKept, Event, Line, OpenedBy, Outcome, ProcessIdentity,
-    RunEnded, SnapshotTaken,
+    RunEnded, SnapshotTaken, WriterOpened,
 };
 use crate::id::{RunId, SessionId, WriterId};
 use crate::plan::{self, Made, Plan, PlanReport};
@@ -51,6 +51,18 @@ pub struct Run {
     pub argv: Vec<String>,
     /// Rank in its launch.
     pub rank: u32,
+    /// How many processes its launch has.
+    pub world_size: u32,
+    /// The run that started this one, if one did.
+    pub parent: Option<RunId>,
+    /// What its process told: working folder, user.
+    pub facts: Fields,
+    /// The code as this run first saw it; empty for other ranks.
+    pub code: Fields,
+    /// The environment as this run first saw it; empty for other ranks.
+    pub environment: Fields,
+    /// What this run read.
+    pub used: Vec<Fields>,
     /// When it began.
     pub start: Timestamp,
     /// When something was last heard of it.
@@ -89,6 +101,8 @@ pub struct Artifact {
     pub digest: Option<String>,
     /// Why it was removed, if it was.
     pub removed: Option<String>,
+    /// Bytes that were there before this session went on with the file.
+    pub continued_bytes: u64,
 }
 
 impl Artifact {
@@ -167,6 +181,8 @@ pub struct Session {
     pub runs: Vec<Run>,
     /// Its artifacts, in order of their first event.
     pub artifacts: Vec<Artifact>,
+    /// Finished artifacts that a later write of the same session replaced.
+    pub replaced: Vec<Artifact>,
     /// What it read.
     pub used: Vec<Fields>,
     /// How it ended, and when.
@@ -254,7 +270,7 @@ impl Session {
                 }
                 self.opener.get_or_insert_with(|| opened.process.clone());
                 if let Some(id) = &opened.run_id {
-                    self.begin_run(id, &opened.process, line.time);
+                    self.begin_run(id, opened, line.time);
                 }
             }
             Event::SessionStarted(started) => {
@@ -269,54 +285,27 @@ impl Session {
                     run.script_name.clone_from(&started.script_name);
                     run.argv.clone_from(&started.argv);
                     run.rank = started.rank;
+                    run.world_size = started.world_size;
+                    run.facts.clone_from(&started.process);
                 }
             }
-            Event::CodeObserved(code) if self.code.is_empty() => {
-                self.code.clone_from(&code.fields);
-                self.code_details.clone_from(&code.details);
-            }
-            Event::EnvironmentObserved(seen) if self.environment.is_empty() => {
-                self.environment.clone_from(&seen.environment);
-            }
-            Event::CodeObserved(_) | Event::EnvironmentObserved(_) => {}
             Event::SnapshotTaken(taken) => self.put_snapshot(taken, line.time, run),
             Event::CodeKept(kept) => self.kept.push(kept.clone()),
-            Event::ArtifactOpened(opened) => self.put_artifact(Artifact {
-                file: opened.file.clone(),
-                run: run.cloned(),
-                state: ArtifactState::Open(opened.clone()),
-                time: line.time,
-                size: opened.continued_bytes,
-                records: (opened.format == "jsonl").then_some(opened.continued_records),
-                digest: None,
-                removed: None,
-            }),
-            Event::ArtifactProgress(progress) => {
-                if let Some(artifact) = self.artifact_mut(&progress.file) {
-                    artifact.time = line.time;
-                    artifact.size = progress.size;
-                    artifact.records = artifact.records.map(|_| progress.records);
-                    artifact.digest = Some(progress.digest.clone());
+            Event::CodeObserved(code) => {
+                if self.code.is_empty() {
+                    self.code.clone_from(&code.fields);
+                    self.code_details.clone_from(&code.details);
+                }
+                if let Some(run) = self.run_mut(run).filter(|run| run.code.is_empty()) {
+                    run.code.clone_from(&code.fields);
                 }
             }
-            Event::ArtifactSealed(sealed) => self.put_artifact(Artifact {
-                file: sealed.file.clone(),
-                run: run.cloned(),
-                state: ArtifactState::Sealed(sealed.clone()),
-                time: sealed.timestamp,
-                size: sealed.size,
-                records: sealed.records,
-                digest: sealed.digest.clone(),
-                removed: None,
-            }),
-            Event::ArtifactUsed(used) => {
-                if !self.used.contains(&used.input) {
-                    self.used.push(used.input.clone());
+            Event::EnvironmentObserved(seen) => {
+                if self.environment.is_empty() {
+                    self.environment.clone_from(&seen.environment);
                 }
-            }
-            Event::ArtifactRemoved(removed) => {
-                if let Some(artifact) = self.artifact_mut(&removed.file) {
-                    artifact.removed = Some(removed.reason.clone());
+                if let Some(run) = self.run_mut(run).filter(|run| run.environment.is_empty()) {
+                    run.environment.clone_from(&seen.environment);
                 }
             }
             Event::Drift(drift) => {
@@ -331,6 +320,7 @@ impl Session {
             }
             Event::SessionEnded(ended) => self.end = Some((line.time, ended.outcome)),
             Event::Other { kind, .. } => *self.skipped.entry(kind.clone()).or_default() += 1,
+            artifact => self.apply_artifact(line, artifact, run),
         }
     }
 
@@ -342,13 +332,76 @@ impl Session {
         });
     }
 
-    fn begin_run(&mut self, id: &RunId, process: &ProcessIdentity, start: Timestamp) {
+    fn apply_artifact(&mut self, line: &Line, event: &Event, run: Option<&RunId>) {
+        match event {
+            Event::ArtifactOpened(opened) => self.put_artifact(Artifact {
+                file: opened.file.clone(),
+                run: run.cloned(),
+                state: ArtifactState::Open(opened.clone()),
+                time: line.time,
+                size: opened.continued_bytes,
+                records: (opened.format == "jsonl").then_some(opened.continued_records),
+                digest: None,
+                removed: None,
+                continued_bytes: opened.continued_bytes,
+            }),
+            Event::ArtifactProgress(progress) => {
+                if let Some(artifact) = self.artifact_mut(&progress.file) {
+                    artifact.time = line.time;
+                    artifact.size = progress.size;
+                    artifact.records = artifact.records.map(|_| progress.records);
+                    artifact.digest = Some(progress.digest.clone());
+                }
+            }
+            Event::ArtifactSealed(sealed) => {
+                let is_same =
+                    |known: &&mut Artifact| known.run.as_ref() == run && known.sealed().is_none();
+                let opened = self.artifact_mut(&sealed.file).filter(is_same);
+                let continued_bytes = opened.map_or(0, |known| known.continued_bytes);
+                self.put_artifact(Artifact {
+                    file: sealed.file.clone(),
+                    run: run.cloned(),
+                    state: ArtifactState::Sealed(sealed.clone()),
+                    time: sealed.timestamp,
+                    size: sealed.size,
+                    records: sealed.records,
+                    digest: sealed.digest.clone(),
+                    removed: None,
+                    continued_bytes,
+                });
+            }
+            Event::ArtifactUsed(used) => {
+                if let Some(run) = self.run_mut(run)
+                    && !run.used.contains(&used.input)
+                {
+                    run.used.push(used.input.clone());
+                }
+                if !self.used.contains(&used.input) {
+                    self.used.push(used.input.clone());
+                }
+            }
+            Event::ArtifactRemoved(removed) => {
+                if let Some(artifact) = self.artifact_mut(&removed.file) {
+                    artifact.removed = Some(removed.reason.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn begin_run(&mut self, id: &RunId, opened: &WriterOpened, start: Timestamp) {
         self.runs.push(Run {
             id: id.clone(),
-            process: process.clone(),
+            process: opened.process.clone(),
             script_name: None,
             argv: Vec::new(),
             rank: 0,
+            world_size: 1,
+            parent: opened.parent_run.clone(),
+            facts: Fields::new(),
+            code: Fields::new(),
+            environment: Fields::new(),
+            used: Vec::new(),
             start,
             last_heard: start,
             end: None,
@@ -376,7 +429,12 @@ impl Session {
 
     fn put_artifact(&mut self, artifact: Artifact) {
         match self.artifact_mut(&artifact.file) {
-            Some(known) => *known = artifact,
+            Some(known) => {
+                let before = std::mem::replace(known, artifact);
+                if before.sealed().is_some() {
+                    self.replaced.push(before);
+                }
+            }
             None => self.artifacts.push(artifact),
         }
     }
@@ -598,7 +656,7 @@ pub fn manifest_heads(manifest: &Fields) -> Option<BTreeMap<WriterId, Head>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{SessionEnded, SessionStarted, WriterOpened};
+    use crate::event::{SessionEnded, SessionStarted};
 
     fn process() -> ProcessIdentity {
         ProcessIdentity {

@@ -76,7 +76,12 @@ pub(crate) fn given(
 
 /// Core fields as a Python dict, through `json.loads`, so that numbers are Python's.
 pub(crate) fn to_python(py: Python<'_>, fields: Fields) -> PyResult<Bound<'_, PyAny>> {
-    let text = Value::Object(fields).to_string();
+    value_to_python(py, &Value::Object(fields))
+}
+
+/// A core value as a Python one.
+pub(crate) fn value_to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    let text = value.to_string();
     py.import("json")?.getattr("loads")?.call1((text,))
 }
 

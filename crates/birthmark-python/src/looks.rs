@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use birthmark::machine::Interpreter;
 use birthmark_capture::process;
-use birthmark_core::Finding;
+use birthmark_core::{Finding, Timestamp};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
@@ -88,6 +88,26 @@ pub(crate) fn digest_file(py: Python<'_>, path: PathBuf) -> PyResult<String> {
         Finding::Absent => Err(PyOSError::new_err("it has no digest")),
         Finding::Unknown(reason) => Err(PyOSError::new_err(reason)),
     }
+}
+
+/// Where an artifact came from and what came of it, as `birthmark trace --json` prints it.
+#[pyfunction]
+#[pyo3(signature = (artifact, stores))]
+pub(crate) fn trace(
+    py: Python<'_>,
+    artifact: PathBuf,
+    stores: Vec<PathBuf>,
+) -> PyResult<Bound<'_, PyAny>> {
+    process::remember_environment();
+    let now = Timestamp::from_micros(birthmark_capture::clock::now_micros());
+    let options = birthmark::trace::Options {
+        stores,
+        ..birthmark::trace::Options::at(now)
+    };
+    let traced = py
+        .detach(|| birthmark::trace::trace(&artifact, &options))
+        .into_py_result(py)?;
+    convert::value_to_python(py, &traced.to_json())
 }
 
 /// The birthmark of a file, folder or record.

@@ -80,6 +80,9 @@ pub struct Config {
     pub durability: Setting<Durability>,
     /// `[policy]`: what the birthmarks of this project must say.
     pub policy: Policy,
+    /// `stores`: other artifacts folders or projects whose sessions are asked too, relative
+    /// to the file.
+    pub stores: Setting<Vec<PathBuf>>,
 }
 
 /// Why the settings cannot be used.
@@ -162,13 +165,18 @@ impl Config {
                     let value = snapshot_limits(value)?;
                     config.snapshot = Setting { value, from };
                 }
+                ("stores", _) => {
+                    let value =
+                        paths(value.get_ref()).ok_or_else(|| refuse("a list of folders"))?;
+                    config.stores = Setting { value, from };
+                }
                 ("artifacts", _) => return Err(refuse("a folder")),
                 ("on_dirty", _) => return Err(refuse(ON_DIRTY_WORDS)),
                 ("durability", _) => return Err(refuse("\"process\" or \"power\"")),
                 (name, _) => {
                     let reason = format!(
                         "unknown setting `{name}`; there are `artifacts`, `on_dirty`, `durability`, \
-                         `[snapshot]`, `[policy]`"
+                         `stores`, `[snapshot]`, `[policy]`"
                     );
                     return Err((key.span(), reason));
                 }
@@ -176,6 +184,14 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+fn paths(value: &toml::de::DeValue<'_>) -> Option<Vec<PathBuf>> {
+    let path = |one: &toml::Spanned<toml::de::DeValue<'_>>| {
+        let text = one.get_ref().as_str().filter(|text| !text.is_empty());
+        text.map(PathBuf::from)
+    };
+    value.as_array()?.iter().map(path).collect()
 }
 
 /// The allowed words of `on_dirty`, for messages.

@@ -15,6 +15,7 @@
 //! | asks: does a secret stand in what I made | [`scan`] |
 //! | asks: may I compare these | [`compare`] |
 //! | wants the code back that ran | [`snapshot`] |
+//! | asks: where did it come from, what came of it | [`trace`] |
 
 pub mod add;
 pub mod compare;
@@ -43,6 +44,7 @@ pub mod stamp;
 pub mod talk;
 pub mod template;
 pub mod text;
+pub mod trace;
 pub mod verify;
 
 pub use error::{Error, Kind, Result};

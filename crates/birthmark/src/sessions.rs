@@ -311,7 +311,7 @@ pub fn project_of(path: &Path) -> Result<Project> {
     }
 }
 
-fn has_sessions(layout: &Layout) -> bool {
+pub(crate) fn has_sessions(layout: &Layout) -> bool {
     layout.exists() || !manifests(layout).unwrap_or_default().is_empty()
 }
 
@@ -532,6 +532,19 @@ pub fn load(project: &Project, id: &SessionId) -> Result<Loaded> {
         fields,
         lines,
     })
+}
+
+/// The fold of a session alone, for questions over many: its manifest is only asked where
+/// there are no journals, and held against nothing.
+pub(crate) fn fold_of(project: &Project, id: &SessionId) -> Result<Session> {
+    let journals = read_journals(&project.layout, id)?;
+    if !journals.states.is_empty() {
+        return Ok(session::fold(&journals.lines));
+    }
+    match read_manifest(&project.layout.manifest(id)) {
+        Ok(Some(fields)) | Err((Some(fields), _)) => Ok(manifest::session_of(&fields, id)),
+        _ => Ok(Session::default()),
+    }
 }
 
 fn judge(

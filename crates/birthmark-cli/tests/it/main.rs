@@ -27,5 +27,6 @@ mod scan;
 mod session;
 mod show;
 mod stamp;
+mod trace;
 mod unstamp;
 mod verify;

@@ -258,6 +258,12 @@ fn run_of(value: &Value) -> Option<Run> {
             .and_then(Value::as_u64)
             .and_then(|n| n.try_into().ok())
             .unwrap_or(0),
+        world_size: 1,
+        parent: None,
+        facts: Fields::new(),
+        code: Fields::new(),
+        environment: Fields::new(),
+        used: Vec::new(),
         start,
         last_heard: end.as_ref().map_or(start, |(time, _)| *time),
         end,
@@ -316,6 +322,7 @@ fn artifact_of(value: &Value) -> Option<Artifact> {
         records,
         digest,
         removed: (state.as_deref() == Some("removed")).then(|| "removed".to_owned()),
+        continued_bytes: 0,
     })
 }
 

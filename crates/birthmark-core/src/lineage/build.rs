@@ -1,0 +1,427 @@
+//! Building the graph from folded sessions.
+//!
+//! First everything that is told of an artifact is collected as a *sight* of it. Sights that
+//! share a digest are then one node. Runs that are one execution (the ranks of a launch, a
+//! command and the one script in it) are one node from the start.
+
+use std::collections::BTreeMap;
+
+use super::groups::groups;
+use super::links::{self, Mention, is_telling};
+use super::sights::{Sight, absorb, unite};
+use super::{ArtifactNode, Edge, Lineage, NodeId, Place, Relation, RunNode};
+use crate::id::{RunId, SessionId};
+use crate::session::{Artifact, Session};
+
+/// A session, and the store that tells of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The store, by its place in the caller's list.
+    pub store: usize,
+    /// The session's id, as its folder says it.
+    pub id: &'a SessionId,
+    /// The fold of its journals.
+    pub session: &'a Session,
+    /// Why no more is known of it, for a session that only a birthmark names.
+    pub unknown: Option<&'a str>,
+}
+
+/// An edge between a node that is known and a sight whose node is not yet.
+struct Loose {
+    from: End,
+    sight: usize,
+    relation: Relation,
+    role: Option<String>,
+    by: Option<usize>,
+    by_name: bool,
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    Sight(usize),
+    Run(usize),
+}
+
+/// Collects sessions, and makes them a lineage.
+#[derive(Default)]
+pub struct Builder {
+    sights: Vec<Sight>,
+    loose: Vec<Loose>,
+    generated: Vec<(usize, usize)>,
+    runs: Vec<RunNode>,
+    run_ids: BTreeMap<(SessionId, RunId), usize>,
+    /// Sights of what was made, by store and path.
+    made: BTreeMap<(usize, String), Vec<usize>>,
+    reproductions: Vec<(usize, String, String)>,
+}
+
+impl Builder {
+    /// A builder that knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in a session. The same session told by a second store adds its places.
+    pub fn add(&mut self, source: Source<'_>) {
+        self.add_runs(source);
+        let session = source.session;
+        for run in &session.runs {
+            let Some(node) = self.run_node(source.id, Some(&run.id)) else {
+                continue;
+            };
+            for input in run.used.iter().filter_map(links::input) {
+                self.use_by(source, node, &input);
+            }
+        }
+        // A manifest alone tells what its session read, and not which run did.
+        if session.runs.iter().all(|run| run.used.is_empty()) && !session.used.is_empty() {
+            let node = self.run_of_session(source);
+            for input in session.used.iter().filter_map(links::input) {
+                self.use_by(source, node, &input);
+            }
+        }
+        for artifact in session.replaced.iter().chain(&session.artifacts) {
+            self.add_artifact(source, artifact);
+        }
+        self.note_reproduction(source);
+    }
+
+    fn use_by(&mut self, source: Source<'_>, run: usize, input: &Mention) {
+        let time = self.runs[run].start;
+        let sight = self.mention(source, input, time);
+        self.loose.push(Loose {
+            from: End::Run(run),
+            sight,
+            relation: Relation::Used,
+            role: input.role.clone(),
+            by: None,
+            by_name: false,
+        });
+    }
+
+    fn run_node(&self, session: &SessionId, run: Option<&RunId>) -> Option<usize> {
+        let key = (session.clone(), run?.clone());
+        self.run_ids.get(&key).copied()
+    }
+
+    /// The node for what a session did where it is not known in which run.
+    fn run_of_session(&mut self, source: Source<'_>) -> usize {
+        let of_it = |run: &RunNode| run.session == *source.id;
+        let found: Vec<usize> = (0..self.runs.len())
+            .filter(|place| of_it(&self.runs[*place]))
+            .collect();
+        if let [only] = found.as_slice() {
+            return *only;
+        }
+        if let Some(bare) = found
+            .iter()
+            .find(|place| self.runs[**place].runs.is_empty())
+        {
+            return *bare;
+        }
+        self.runs.push(RunNode {
+            store: source.store,
+            session: source.id.clone(),
+            runs: Vec::new(),
+            script: None,
+            argv: Vec::new(),
+            world_size: 1,
+            facts: crate::Fields::new(),
+            code: source.session.code.clone(),
+            process: None,
+            start: source.session.start.unwrap_or_default(),
+            outcome: source.session.end.map(|(_, outcome)| outcome),
+            unknown: Some(
+                source
+                    .unknown
+                    .unwrap_or("which run it was, was not told")
+                    .to_owned(),
+            ),
+        });
+        self.runs.len() - 1
+    }
+
+    fn add_runs(&mut self, source: Source<'_>) {
+        for group in groups(&source.session.runs) {
+            let Some(first) = group.first() else { continue };
+            if self.run_node(source.id, Some(&first.id)).is_some() {
+                continue;
+            }
+            let code = group.iter().find(|run| !run.code.is_empty());
+            let scripted = group.iter().find_map(|run| run.script_name.clone());
+            let program = first
+                .argv
+                .first()
+                .map(|word| word.rsplit('/').next().unwrap_or(word).to_owned());
+            let node = self.runs.len();
+            self.runs.push(RunNode {
+                store: source.store,
+                session: source.id.clone(),
+                runs: group.iter().map(|run| run.id.clone()).collect(),
+                script: scripted.or(program),
+                argv: first.argv.clone(),
+                world_size: group.iter().map(|run| run.world_size).max().unwrap_or(1),
+                facts: first.facts.clone(),
+                code: code.map_or(&source.session.code, |run| &run.code).clone(),
+                process: Some(first.process.clone()),
+                start: first.start,
+                outcome: first.end.as_ref().map(|(_, ended)| ended.outcome),
+                unknown: source.unknown.map(str::to_owned),
+            });
+            for run in group {
+                self.run_ids
+                    .insert((source.id.clone(), run.id.clone()), node);
+            }
+        }
+    }
+
+    fn add_artifact(&mut self, source: Source<'_>, artifact: &Artifact) {
+        let known = self.run_node(source.id, artifact.run.as_ref());
+        let run = known.unwrap_or_else(|| self.run_of_session(source));
+        let sealed = artifact.sealed();
+        let birthmark = artifact.birthmark();
+        let content = sealed.and_then(|sealed| sealed.content_digest.clone());
+        let mut keys = telling(artifact.digest.iter().chain(&content));
+        if keys.is_empty() {
+            let run = artifact.run.as_ref().map_or("", RunId::as_str);
+            keys.push(format!("made {} {} {run}", source.id, artifact.file));
+        }
+        let state = match (&artifact.removed, sealed) {
+            (Some(_), _) => Some("removed"),
+            (None, None) => Some("open"),
+            (None, Some(_)) => None,
+        };
+        let sight = self.sights.len();
+        self.sights.push(Sight {
+            keys,
+            place: Place {
+                store: source.store,
+                file: artifact.file.clone(),
+                file_bytes: sealed.and_then(|sealed| sealed.file_bytes.clone()),
+                is_path: true,
+                made: true,
+                time: artifact.time,
+                digest: artifact.digest.clone(),
+                size: Some(artifact.size),
+            },
+            revision: None,
+            content_digest: content,
+            artifact_type: Some(artifact.artifact_type().to_owned())
+                .filter(|kind| !kind.is_empty()),
+            records: artifact.records,
+            model: birthmark
+                .get("model_name")
+                .and_then(|name| name.as_str())
+                .map(str::to_owned),
+            state,
+            unknown: None,
+        });
+        self.generated.push((sight, run));
+        for mention in links::mentions(birthmark) {
+            let to = self.mention(source, &mention, artifact.time);
+            self.derive(sight, to, mention.role, run);
+        }
+        self.go_on(source, artifact, sight, run);
+        let made = self.made.entry((source.store, artifact.file.clone()));
+        made.or_default().push(sight);
+    }
+
+    fn derive(&mut self, from: usize, sight: usize, role: Option<String>, by: usize) {
+        self.loose.push(Loose {
+            from: End::Sight(from),
+            sight,
+            relation: Relation::WasDerivedFrom,
+            role,
+            by: Some(by),
+            by_name: false,
+        });
+    }
+
+    /// A file that was gone on with comes from what it was before. Sessions may be taken
+    /// in in any order, so which sight that is can only be said at the end.
+    fn go_on(&mut self, source: Source<'_>, artifact: &Artifact, sight: usize, run: usize) {
+        if artifact.continued_bytes == 0 {
+            return;
+        }
+        let before = Mention {
+            role: Some("before".to_owned()),
+            file: artifact.file.clone(),
+            file_bytes: None,
+            is_path: true,
+            revision: None,
+            digest: None,
+            content_digest: None,
+            is_model: false,
+            unknown: Some(format!(
+                "the {} bytes that were there before are told of by no session here",
+                artifact.continued_bytes
+            )),
+        };
+        let to = self.mention(source, &before, artifact.time);
+        self.sights[to].place.size = Some(artifact.continued_bytes);
+        self.derive(sight, to, before.role, run);
+    }
+
+    fn mention(
+        &mut self,
+        source: Source<'_>,
+        mention: &Mention,
+        time: crate::timestamp::Timestamp,
+    ) -> usize {
+        let keys = telling(mention.digest.iter().chain(&mention.content_digest));
+        self.sights.push(Sight {
+            keys,
+            place: Place {
+                store: source.store,
+                file: mention.file.clone(),
+                file_bytes: mention.file_bytes.clone(),
+                is_path: mention.is_path,
+                made: false,
+                time,
+                digest: mention.digest.clone(),
+                size: None,
+            },
+            revision: mention.revision.clone(),
+            content_digest: mention.content_digest.clone(),
+            artifact_type: None,
+            records: None,
+            model: mention.is_model.then(|| mention.file.clone()),
+            state: None,
+            unknown: mention.unknown.clone(),
+        });
+        self.sights.len() - 1
+    }
+
+    /// A session that was begun to do another run again says so in what it was given.
+    fn note_reproduction(&mut self, source: Source<'_>) {
+        let Some(of) = source.session.given.get("reproduction_of") else {
+            return;
+        };
+        let word = |name: &str| of.get(name).and_then(|word| word.as_str());
+        if let (Some(session), Some(run)) = (word("session_id"), word("run_id")) {
+            let node = self.run_of_session(source);
+            self.reproductions
+                .push((node, session.to_owned(), run.to_owned()));
+        }
+    }
+
+    /// The graph.
+    pub fn finish(mut self) -> Lineage {
+        self.name_the_nameless();
+        let nodes = unite(&self.sights);
+        let mut lineage = Lineage {
+            runs: self.runs,
+            ..Lineage::default()
+        };
+        let mut order: Vec<usize> = (0..self.sights.len()).collect();
+        // What was made tells more than what was read, and the newest is what it is now.
+        let sights = &self.sights;
+        order.sort_by_key(|at| {
+            let place = &sights[*at].place;
+            (!place.made, std::cmp::Reverse(place.time))
+        });
+        let count = nodes.iter().max().map_or(0, |most| most + 1);
+        lineage.artifacts = vec![ArtifactNode::default(); count];
+        for at in order {
+            absorb(&mut lineage.artifacts[nodes[at]], &sights[at]);
+        }
+        for (node, artifact) in lineage.artifacts.iter().enumerate() {
+            for digest in &artifact.digests {
+                lineage.by_digest.insert(digest.clone(), node);
+            }
+        }
+        for (sight, run) in self.generated {
+            lineage.link(Edge {
+                from: NodeId::Artifact(nodes[sight]),
+                to: NodeId::Run(run),
+                relation: Relation::WasGeneratedBy,
+                role: None,
+                by: None,
+                by_name: false,
+            });
+        }
+        for loose in self.loose {
+            let from = match loose.from {
+                End::Sight(sight) => NodeId::Artifact(nodes[sight]),
+                End::Run(run) => NodeId::Run(run),
+            };
+            lineage.link(Edge {
+                from,
+                to: NodeId::Artifact(nodes[loose.sight]),
+                relation: loose.relation,
+                role: loose.role,
+                by: loose.by,
+                by_name: loose.by_name,
+            });
+        }
+        for (from, session, run) in self.reproductions {
+            if let Some(to) = lineage.run_of(&session, &run) {
+                lineage.link(Edge {
+                    from: NodeId::Run(from),
+                    to: NodeId::Run(to),
+                    relation: Relation::ReproductionOf,
+                    role: None,
+                    by: None,
+                    by_name: false,
+                });
+            }
+        }
+        lineage
+    }
+
+    /// What was read under a path without a digest is, by that name alone, the newest that
+    /// was made there before; other names are one node each.
+    fn name_the_nameless(&mut self) {
+        for loose in &mut self.loose {
+            let sight = &self.sights[loose.sight];
+            if !sight.keys.is_empty() {
+                continue;
+            }
+            let place = &sight.place;
+            let made = self.made.get(&(place.store, place.file.clone()));
+            let own = match loose.from {
+                End::Sight(own) => Some(own),
+                End::Run(_) => None,
+            };
+            let before = |at: &&usize| {
+                let made = &self.sights[**at].place;
+                made.time <= place.time && Some(**at) != own
+            };
+            let newest = made
+                .into_iter()
+                .flatten()
+                .filter(before)
+                .max_by_key(|at| self.sights[**at].place.time);
+            let keys = match newest {
+                Some(at) => {
+                    let found = &self.sights[*at];
+                    let is_before = loose.role.as_deref() == Some("before");
+                    // An unfinished file has no last count to be held against.
+                    let agrees = found.state == Some("open") || found.place.size == place.size;
+                    loose.by_name = !(is_before && agrees);
+                    found.keys.clone()
+                }
+                None if place.is_path => vec![format!("path {} {}", place.store, place.file)],
+                None => {
+                    let revision = sight.revision.as_deref().unwrap_or_default();
+                    vec![format!("name {}@{revision}", place.file)]
+                }
+            };
+            let found = newest.is_some();
+            let sight = &mut self.sights[loose.sight];
+            sight.keys = keys;
+            if found {
+                sight.unknown = None;
+            } else if sight.unknown.is_none() {
+                sight.unknown = Some("no digest was recorded".to_owned());
+            }
+        }
+    }
+}
+
+fn telling<'a>(digests: impl Iterator<Item = &'a String>) -> Vec<String> {
+    digests
+        .filter(|digest| is_telling(digest))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,357 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::event::{
+    ArtifactOpened, ArtifactSealed, ArtifactUsed, Event, Line, OpenedBy, RunStarted,
+    SessionStarted, WriterOpened,
+};
+use crate::id::WriterId;
+use crate::session::{Journal, Session, fold};
+
+fn fields(value: Value) -> Fields {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Fields::new(),
+    }
+}
+
+/// A journal of one run, written at second `at`.
+struct Writing {
+    run: String,
+    parent: Option<String>,
+    script: String,
+    ranks: (u32, u32),
+    events: Vec<Event>,
+    at: i64,
+}
+
+fn run(name: &str, at: i64) -> Writing {
+    Writing {
+        run: name.to_owned(),
+        parent: None,
+        script: format!("{name}.py"),
+        ranks: (0, 1),
+        events: Vec::new(),
+        at,
+    }
+}
+
+impl Writing {
+    fn used(mut self, input: Value) -> Self {
+        let input = fields(input);
+        self.events.push(ArtifactUsed { input }.into());
+        self
+    }
+
+    fn opened(mut self, file: &str, before: u64) -> Self {
+        self.events.push(
+            ArtifactOpened {
+                file: file.to_owned(),
+                artifact_type: "dataset".to_owned(),
+                format: "jsonl".to_owned(),
+                birthmark: Fields::new(),
+                continued_bytes: before,
+                continued_records: 1,
+            }
+            .into(),
+        );
+        self
+    }
+
+    fn made(mut self, file: &str, digest: &str, content: &str, birthmark: Value) -> Self {
+        self.events.push(
+            ArtifactSealed {
+                file: file.to_owned(),
+                file_bytes: None,
+                artifact_type: "dataset".to_owned(),
+                format: "file".to_owned(),
+                timestamp: Timestamp::from_micros(self.at * 1_000_000 + 500_000),
+                size: 10,
+                records: None,
+                digest: Some(digest.to_owned()),
+                content_digest: Some(content.to_owned()),
+                birthmark: fields(birthmark),
+                notes: Fields::new(),
+            }
+            .into(),
+        );
+        self
+    }
+
+    fn journal(self) -> Journal {
+        let opened = WriterOpened {
+            format: crate::schema::JOURNAL_FORMAT.to_owned(),
+            program: "0".to_owned(),
+            session_id: SessionId::from_text("s"),
+            session_uuid: None,
+            run_id: Some(RunId::from_text(self.run.clone())),
+            process: ProcessIdentity {
+                host: "pod".to_owned(),
+                boot_id: None,
+                pid: 1,
+                pid_start: None,
+                pid_namespace: None,
+            },
+            parent_run: self.parent.clone().map(RunId::from_text),
+        };
+        let started = RunStarted {
+            script_name: Some(self.script.clone()),
+            argv: vec![self.script.clone()],
+            process: Fields::new(),
+            rank: self.ranks.0,
+            world_size: self.ranks.1,
+        };
+        let begun = SessionStarted {
+            session_start: Timestamp::from_micros(self.at * 1_000_000),
+            opened_by: OpenedBy::Script,
+            planned_artifacts: Vec::new(),
+            given: Fields::new(),
+        };
+        let mut events: Vec<Event> = vec![opened.into(), begun.into(), started.into()];
+        events.extend(self.events);
+        let lines = events.into_iter().zip(0_u64..).map(|(event, seq)| Line {
+            seq,
+            prev: None,
+            time: Timestamp::from_micros(self.at * 1_000_000 + i64::try_from(seq).unwrap()),
+            event,
+            sum: String::new(),
+        });
+        Journal {
+            writer: WriterId::from_text(self.run.clone()),
+            lines: lines.collect(),
+        }
+    }
+}
+
+fn session(runs: Vec<Writing>) -> Session {
+    let journals: Vec<Journal> = runs.into_iter().map(Writing::journal).collect();
+    fold(&journals)
+}
+
+fn lineage(sessions: &[(&str, usize, Session)]) -> Lineage {
+    let mut builder = Builder::new();
+    for (id, store, session) in sessions {
+        builder.add(Source {
+            store: *store,
+            id: &SessionId::from_text(*id),
+            session,
+            unknown: None,
+        });
+    }
+    builder.finish()
+}
+
+fn names(lineage: &Lineage, nodes: &BTreeSet<NodeId>) -> Vec<String> {
+    let name = |node: &NodeId| match *node {
+        NodeId::Artifact(place) => lineage.artifacts[place].name().to_owned(),
+        NodeId::Run(place) => lineage.runs[place].script.clone().unwrap_or_default(),
+    };
+    let mut names: Vec<String> = nodes.iter().map(name).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn three_steps_hang_together_by_digest_alone_whatever_the_files_were_called() {
+    let data = session(vec![run("data", 1).made(
+        "a/d.jsonl",
+        "b:1",
+        "b:c1",
+        json!({}),
+    )]);
+    // Moved and unstamped meanwhile: what was read is the content.
+    let fit = session(vec![
+        run("fit", 2)
+            .used(json!({"role": "training", "file": "/mnt/plain.jsonl", "digest": "b:c1"}))
+            .made("m.npy", "b:2", "b:2", json!({})),
+    ]);
+    let score = session(vec![run("score", 3).made(
+        "e.json",
+        "b:3",
+        "b:c3",
+        json!({"models": {"line": "copy.npy"}, "model_digests": {"line": "b:2"}}),
+    )]);
+    // On two machines, and in no order.
+    let lineage = lineage(&[("s3", 0, score), ("s1", 1, data), ("s2", 0, fit)]);
+    let end = NodeId::Artifact(lineage.artifact_of("b:3").unwrap());
+    let up = lineage.reach(&[end], Direction::Up);
+    assert_eq!(
+        names(&lineage, &up),
+        [
+            "a/d.jsonl",
+            "data.py",
+            "e.json",
+            "fit.py",
+            "m.npy",
+            "score.py"
+        ]
+    );
+    let start = NodeId::Artifact(lineage.artifact_of("b:1").unwrap());
+    assert_eq!(lineage.artifact_of("b:c1"), lineage.artifact_of("b:1"));
+    let down = lineage.reach(&[start], Direction::Down);
+    let of_data = NodeId::Run(lineage.runs_of("s1")[0]);
+    let both: BTreeSet<NodeId> = down.iter().copied().chain([of_data]).collect();
+    assert_eq!((both, down.contains(&of_data)), (up, false));
+    let data = &lineage.artifacts[lineage.artifact_of("b:1").unwrap()];
+    assert_eq!(data.other_names(), ["/mnt/plain.jsonl"]);
+}
+
+#[test]
+fn a_circle_of_inputs_ends_every_walk() {
+    let circle = session(vec![
+        run("x", 1).made(
+            "a",
+            "b:a",
+            "b:a",
+            json!({"inputs": [{"file": "b", "digest": "b:b"}, {"file": "a", "digest": "b:a"}]}),
+        ),
+        run("y", 2).made(
+            "b",
+            "b:b",
+            "b:b",
+            json!({"inputs": [{"file": "a", "digest": "b:a"}]}),
+        ),
+    ]);
+    let lineage = lineage(&[("s", 0, circle)]);
+    let a = NodeId::Artifact(lineage.artifact_of("b:a").unwrap());
+    for direction in [Direction::Up, Direction::Down] {
+        assert!(lineage.reach(&[a], direction).len() >= 2);
+    }
+    assert!(
+        lineage.edges.iter().all(|edge| edge.from != edge.to),
+        "nothing comes from itself"
+    );
+}
+
+#[test]
+fn empty_files_are_not_one_artifact() {
+    let nothing = "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+    let first = session(vec![run("x", 1).made("x.log", nothing, nothing, json!({}))]);
+    let second = session(vec![run("y", 2).made("y.log", nothing, nothing, json!({}))]);
+    let lineage = lineage(&[("s1", 0, first), ("s2", 0, second)]);
+    assert_eq!(lineage.artifacts.len(), 2);
+    assert_eq!(lineage.artifact_of(nothing), None);
+}
+
+#[test]
+fn an_input_without_a_digest_is_linked_by_name_and_says_so_or_stays_unknown() {
+    let both = session(vec![
+        run("x", 1).made("big.bin", "b:1", "b:1", json!({})),
+        run("y", 2)
+            .used(json!({"file": "big.bin", "digest": null, "unknown": {"digest": "too large"}}))
+            .used(json!({"file": "other.bin", "digest": null, "unknown": {"digest": "no right"}}))
+            .used(json!({"role": "base", "name": "org/model", "model_revision": "abc"}))
+            .made("out", "b:2", "b:2", json!({})),
+    ]);
+    let lineage = lineage(&[("s", 0, both)]);
+    let y = NodeId::Run(lineage.run_of("s", "y").unwrap());
+    let edges: Vec<(&Edge, &ArtifactNode)> = lineage
+        .origins(y)
+        .map(|edge| match edge.to {
+            NodeId::Artifact(place) => (edge, &lineage.artifacts[place]),
+            NodeId::Run(_) => panic!("a run was read"),
+        })
+        .collect();
+    assert!(edges[0].0.by_name && edges[0].1.digests.contains("b:1"));
+    assert!(!edges[1].0.by_name);
+    assert_eq!(edges[1].1.unknown.as_deref(), Some("no right"));
+    assert_eq!(edges[2].1.name(), "org/model");
+    assert_eq!(edges[2].0.role.as_deref(), Some("base"));
+}
+
+#[test]
+fn a_file_that_was_gone_on_with_comes_from_what_it_was() {
+    let killed = session(vec![run("x", 1).opened("a.jsonl", 0)]);
+    let gone_on = session(vec![run("x", 5).opened("a.jsonl", 77).made(
+        "a.jsonl",
+        "b:2",
+        "b:c2",
+        json!({}),
+    )]);
+    // The later one first: folders are read newest first.
+    let lineage = lineage(&[("s2", 0, gone_on), ("s1", 0, killed)]);
+    let end = NodeId::Artifact(lineage.artifact_of("b:2").unwrap());
+    let edge = lineage
+        .origins(end)
+        .find(|edge| edge.relation == Relation::WasDerivedFrom)
+        .unwrap();
+    let NodeId::Artifact(before) = edge.to else {
+        panic!("{edge:?}")
+    };
+    assert_eq!(lineage.artifacts[before].state, Some("open"));
+    let runs = lineage.reach(&[end], Direction::Up);
+    let sessions: BTreeSet<&str> = runs
+        .iter()
+        .filter_map(|node| match node {
+            NodeId::Run(run) => Some(lineage.runs[*run].session.as_str()),
+            NodeId::Artifact(_) => None,
+        })
+        .collect();
+    assert_eq!(sessions.into_iter().collect::<Vec<_>>(), ["s1", "s2"]);
+}
+
+#[test]
+fn ranks_are_one_run_and_so_are_a_command_and_the_script_it_names() {
+    let rank = |rank: u32| Writing {
+        ranks: (rank, 4),
+        script: "train.py".to_owned(),
+        parent: Some("command".to_owned()),
+        ..run(&format!("r{rank}"), 2)
+    };
+    let command = Writing {
+        script: "train.py".to_owned(),
+        ..run("command", 1)
+    };
+    let made = rank(0).made("m", "b:m", "b:m", json!({}));
+    let read = rank(3).used(json!({"file": "d", "digest": "b:d"}));
+    let launch = session(vec![command, rank(1), read, made, rank(2)]);
+    let lineage = lineage(&[("s", 0, launch)]);
+    assert_eq!(lineage.runs.len(), 1, "{:?}", lineage.runs);
+    assert_eq!(lineage.runs[0].runs[0].as_str(), "command");
+    let model = NodeId::Artifact(lineage.artifact_of("b:m").unwrap());
+    let data = NodeId::Artifact(lineage.artifact_of("b:d").unwrap());
+    assert!(lineage.reach(&[model], Direction::Up).contains(&data));
+}
+
+#[test]
+fn scripts_of_a_pipeline_stay_runs_of_their_own() {
+    let child = |name: &str, at| Writing {
+        parent: Some("pipeline".to_owned()),
+        ..run(name, at)
+    };
+    let all = session(vec![run("pipeline", 1), child("a", 2), child("b", 3)]);
+    assert_eq!(lineage(&[("s", 0, all)]).runs.len(), 3);
+}
+
+#[test]
+fn the_same_session_in_two_stores_is_told_once() {
+    let one = || {
+        session(vec![run("x", 1).made(
+            "a",
+            "b:1",
+            "b:1",
+            json!({"inputs": ["hub/name"]}),
+        )])
+    };
+    let single = lineage(&[("s", 0, one())]);
+    let twice = lineage(&[("s", 0, one()), ("s", 1, one())]);
+    assert_eq!(twice.runs.len(), single.runs.len());
+    assert_eq!(twice.artifacts.len(), single.artifacts.len());
+    assert_eq!(twice.edges, single.edges);
+    assert_eq!(twice.artifacts[0].places.len(), 2, "two copies of it");
+}
+
+#[test]
+fn a_file_that_one_session_wrote_twice_is_two_artifacts() {
+    let both = session(vec![
+        run("x", 1).made("d", "b:1", "b:1", json!({})),
+        run("y", 2)
+            .used(json!({"file": "d", "digest": "b:1"}))
+            .made("d", "b:2", "b:2", json!({})),
+    ]);
+    let lineage = lineage(&[("s", 0, both)]);
+    let new = NodeId::Artifact(lineage.artifact_of("b:2").unwrap());
+    let old = NodeId::Artifact(lineage.artifact_of("b:1").unwrap());
+    assert!(lineage.reach(&[new], Direction::Up).contains(&old));
+    assert!(!lineage.reach(&[old], Direction::Up).contains(&new));
+}

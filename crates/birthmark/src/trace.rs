@@ -1,0 +1,186 @@
+//! Where an artifact came from, and what came of it.
+//!
+//! Every session of this project's store, and of other stores that were named, is folded
+//! into one lineage ([`birthmark_core::lineage`]). The artifact is found in it by what it
+//! is, its digest or content digest, so that a renamed, copied or unstamped file still
+//! belongs; only then by its name, and that is said.
+//!
+//! ```text
+//! stores ──fold──> sessions ──Builder──> lineage ──walk──> tree, JSON, DOT, Mermaid
+//!              target ──digest──> node ──┘
+//! ```
+//!
+//! # Invariants
+//!
+//! * Nothing is written.
+//! * A file whose bytes are not those recorded is marked with `!`, wherever it stands.
+//! * What a birthmark names and no store here tells of stays a node: *session not here*.
+//!
+//! # Limitations
+//!
+//! * Of files beside the one asked for, those over [`Options::read_limit`] are held against
+//!   their recorded size alone.
+
+mod carried;
+mod disk;
+pub mod draw;
+mod json;
+mod named;
+pub mod render;
+mod stores;
+mod target;
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use birthmark_core::lineage::{Builder, Direction, Lineage, NodeId, Source};
+use birthmark_core::session::Session;
+use birthmark_core::{SessionId, Timestamp};
+
+use crate::error::Result;
+use crate::project::Project;
+
+pub use disk::OnDisk;
+pub use render::render;
+pub use target::{FoundBy, Target};
+pub use tree::Branch;
+
+/// Files over this are not read to be held against their digest, unless they are asked for.
+const READ_LIMIT: u64 = 64 << 20;
+/// How often files are looked into whose sessions are not here, each time one step further.
+const MOST_STEPS: usize = 16;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Other stores: artifacts folders or projects.
+    pub stores: Vec<PathBuf>,
+    /// Where it came from.
+    pub up: bool,
+    /// What came of it.
+    pub down: bool,
+    /// Files up to this size are held against their digest.
+    pub read_limit: u64,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Options {
+    /// Both ways, in this project's store and those of its settings.
+    pub fn at(now: Timestamp) -> Self {
+        Self {
+            stores: Vec::new(),
+            up: true,
+            down: true,
+            read_limit: READ_LIMIT,
+            now,
+        }
+    }
+}
+
+/// A session that takes part.
+struct Told {
+    store: usize,
+    id: SessionId,
+    session: Session,
+    /// Why no more is known: only a birthmark names it.
+    unknown: Option<&'static str>,
+}
+
+/// The answer.
+pub struct Traced {
+    /// What was asked for, and how it was found.
+    pub target: Target,
+    /// The whole graph; [`Traced::up`] and [`Traced::down`] say what of it counts.
+    pub lineage: Lineage,
+    /// The projects whose sessions it is made from.
+    pub stores: Vec<Project>,
+    /// What is reached upwards, the roots included; empty where it was not asked.
+    pub up: BTreeSet<NodeId>,
+    /// What is reached downwards.
+    pub down: BTreeSet<NodeId>,
+    /// The artifacts that are reached, as they lie now.
+    pub on_disk: BTreeMap<usize, OnDisk>,
+    /// What could not be read.
+    pub problems: Vec<String>,
+}
+
+/// Traces a file, a folder, a record (`FILE:LINE`), a digest, a session or a run.
+pub fn trace(artifact: &Path, options: &Options) -> Result<Traced> {
+    let (projects, named) = stores::find(artifact, &options.stores)?;
+    let mut problems = Vec::new();
+    let mut told = stores::sessions(&projects, &mut problems);
+    let wanted = target::look(artifact, &projects, &named)?;
+    if let Some(carried) = &wanted.carried {
+        told.extend(carried::not_here(carried, &told));
+    }
+    let mut lineage = build(&told);
+    for _ in 0..MOST_STEPS {
+        let more = stores::beyond(&lineage, &projects, &told);
+        if more.is_empty() {
+            break;
+        }
+        told.extend(more);
+        lineage = build(&told);
+    }
+    let target = target::find(&wanted, &mut lineage, &projects, &told)?;
+    let reach = |wanted: bool, roots: &[NodeId], direction| {
+        let reached = wanted.then(|| lineage.reach(roots, direction));
+        reached.unwrap_or_default()
+    };
+    let up = reach(options.up, &target.up_roots(), Direction::Up);
+    let down = reach(options.down, &target.down_roots(&lineage), Direction::Down);
+    let on_disk = disk::look(
+        &lineage,
+        &projects,
+        up.union(&down).copied().chain(target.roots()),
+        options.read_limit,
+    );
+    Ok(Traced {
+        target,
+        up,
+        down,
+        on_disk,
+        problems,
+        stores: projects,
+        lineage,
+    })
+}
+
+fn build(told: &[Told]) -> Lineage {
+    let mut builder = Builder::new();
+    for one in told {
+        builder.add(Source {
+            store: one.store,
+            id: &one.id,
+            session: &one.session,
+            unknown: one.unknown,
+        });
+    }
+    builder.finish()
+}
+
+impl Traced {
+    /// Where it came from, as a tree; none where it was not asked.
+    pub fn up_tree(&self) -> Vec<Branch> {
+        if self.up.is_empty() {
+            return Vec::new();
+        }
+        tree::up(&self.lineage, &self.target)
+    }
+
+    /// What came of it, as a tree.
+    pub fn down_tree(&self) -> Vec<Branch> {
+        if self.down.is_empty() {
+            return Vec::new();
+        }
+        tree::down(&self.lineage, &self.target)
+    }
+
+    /// Every node that takes part, in the order of the graph.
+    pub fn nodes(&self) -> BTreeSet<NodeId> {
+        let reached = self.up.union(&self.down).copied();
+        reached.chain(self.target.roots()).collect()
+    }
+}

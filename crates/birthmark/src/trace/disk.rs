@@ -1,0 +1,125 @@
+//! The artifacts of a lineage as they lie now, held against what was recorded.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use birthmark_core::lineage::{ArtifactNode, Lineage, NodeId};
+
+use crate::project::Project;
+use crate::sessions;
+
+/// How an artifact lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnDisk {
+    /// As recorded, at this path.
+    Same(PathBuf),
+    /// Its size is as recorded; it was not read.
+    SameSize(PathBuf),
+    /// Another recorded artifact lies there by now.
+    Replaced(PathBuf),
+    /// Bytes that nobody recorded lie there.
+    Changed(PathBuf),
+    /// Nothing lies there.
+    Gone,
+    /// It is known by name alone, or was never finished: there is nothing to hold it against.
+    Untold,
+}
+
+impl OnDisk {
+    /// The word for JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Same(_) => "same",
+            Self::SameSize(_) => "same size",
+            Self::Replaced(_) => "replaced",
+            Self::Changed(_) => "changed",
+            Self::Gone => "gone",
+            Self::Untold => "untold",
+        }
+    }
+
+    /// The path that was looked at.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Same(path)
+            | Self::SameSize(path)
+            | Self::Replaced(path)
+            | Self::Changed(path) => Some(path),
+            Self::Gone | Self::Untold => None,
+        }
+    }
+}
+
+/// Looks at the artifacts among `nodes`. A name's best place counts: a copy that is as
+/// recorded makes the artifact *same*, wherever else it was changed.
+pub(super) fn look(
+    lineage: &Lineage,
+    projects: &[Project],
+    nodes: impl Iterator<Item = NodeId>,
+    read_limit: u64,
+) -> BTreeMap<usize, OnDisk> {
+    let mut known: BTreeMap<PathBuf, Option<String>> = BTreeMap::new();
+    let mut out = BTreeMap::new();
+    for node in nodes {
+        if let NodeId::Artifact(place) = node {
+            let artifact = &lineage.artifacts[place];
+            let state = look_at(lineage, projects, artifact, read_limit, &mut known);
+            out.insert(place, state);
+        }
+    }
+    out
+}
+
+fn look_at(
+    lineage: &Lineage,
+    projects: &[Project],
+    artifact: &ArtifactNode,
+    read_limit: u64,
+    known: &mut BTreeMap<PathBuf, Option<String>>,
+) -> OnDisk {
+    let mut best = OnDisk::Untold;
+    for place in artifact.places.iter().filter(|place| place.is_path) {
+        let (Some(project), Some(recorded)) = (projects.get(place.store), &place.digest) else {
+            continue;
+        };
+        let path = sessions::locate(project, &place.file, place.file_bytes.as_deref());
+        let Ok(found) = path.symlink_metadata() else {
+            if best == OnDisk::Untold {
+                best = OnDisk::Gone;
+            }
+            continue;
+        };
+        let size = Some(found.len()).filter(|_| found.is_file());
+        let other_size = size.is_some() && place.made && place.size != size;
+        if !other_size && size.is_some_and(|size| size > read_limit) {
+            return OnDisk::SameSize(path);
+        }
+        let digest = known
+            .entry(path.clone())
+            .or_insert_with(|| digest_of(&path))
+            .clone();
+        if digest
+            .as_ref()
+            .is_some_and(|digest| artifact.digests.contains(digest))
+        {
+            return OnDisk::Same(path);
+        }
+        let is_other = digest
+            .is_some_and(|digest| &digest != recorded && lineage.artifact_of(&digest).is_some());
+        best = if is_other {
+            OnDisk::Replaced(path)
+        } else {
+            OnDisk::Changed(path)
+        };
+    }
+    if artifact.state.is_some() && !matches!(best, OnDisk::Same(_)) {
+        return OnDisk::Untold;
+    }
+    best
+}
+
+fn digest_of(path: &Path) -> Option<String> {
+    let real = path.canonicalize().ok()?;
+    let digest = crate::dataset::digest_of(&real).ok()?;
+    Some(digest.to_string())
+}

@@ -1,0 +1,309 @@
+//! What was asked for: a file by what it is, a record, a digest, a session, a run.
+
+use std::path::{Path, PathBuf};
+
+use birthmark_core::Timestamp;
+use birthmark_core::lineage::{ArtifactNode, Lineage, NodeId, Place, Relation};
+use birthmark_core::schema::SIDECAR_SUFFIX;
+use birthmark_store::Layout;
+use serde_json::Value;
+
+use super::Told;
+use super::carried::{Carried, carried, digests};
+use super::named::find_name;
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::{sessions, show};
+
+/// How the artifact was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundBy {
+    /// By the digest of its bytes.
+    Digest,
+    /// By the digest of its content: its birthmarks are others, or gone.
+    Content,
+    /// By its path: its bytes are not what was recorded, or it is no longer there.
+    Path,
+    /// By the session that its birthmark names.
+    Birthmark,
+    /// By a session's or run's name.
+    Session,
+}
+
+impl FoundBy {
+    /// The word for JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Digest => "digest",
+            Self::Content => "content_digest",
+            Self::Path => "path",
+            Self::Birthmark => "birthmark",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// As it is called: the path from the project's root, a digest, a session.
+    pub name: String,
+    /// The file, where it is one that lies here.
+    pub path: Option<PathBuf>,
+    /// The line, for one record.
+    pub line: Option<u64>,
+    /// How it was found.
+    pub found_by: FoundBy,
+    /// The artifact; none for a session.
+    pub artifact: Option<usize>,
+    /// The runs it is about, where these are not all runs of the artifact: of a record the
+    /// one that made it, of a session all.
+    pub runs: Vec<usize>,
+    /// Digest of its bytes now, and of its content.
+    pub digests: (Option<String>, Option<String>),
+    /// What is to be minded: changed bytes, a session that is not here.
+    pub mind: Option<String>,
+}
+
+impl Target {
+    /// The nodes that it is.
+    pub fn roots(&self) -> impl Iterator<Item = NodeId> {
+        let artifact = self.artifact.map(NodeId::Artifact);
+        let runs = self.runs.iter().map(|run| NodeId::Run(*run));
+        artifact
+            .into_iter()
+            .chain(runs)
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    /// Where the walk to the origins begins.
+    pub(super) fn up_roots(&self) -> Vec<NodeId> {
+        if self.runs.is_empty() || self.line.is_none() {
+            return self.roots().collect();
+        }
+        self.runs.iter().map(|run| NodeId::Run(*run)).collect()
+    }
+
+    /// Where the walk to what came of it begins.
+    pub(super) fn down_roots(&self, _lineage: &Lineage) -> Vec<NodeId> {
+        match self.artifact {
+            Some(artifact) => vec![NodeId::Artifact(artifact)],
+            None => self.roots().collect(),
+        }
+    }
+}
+
+/// What was asked for, as far as it can be told without the lineage.
+pub(super) struct Wanted {
+    pub(super) text: String,
+    path: Option<PathBuf>,
+    line: Option<u64>,
+    digests: (Option<String>, Option<String>),
+    pub(super) carried: Option<Carried>,
+    named: Project,
+}
+
+/// Looks at what was asked for: a file is digested, and its birthmark read.
+pub(super) fn look(artifact: &Path, projects: &[Project], named: &Project) -> Result<Wanted> {
+    let text = artifact.to_string_lossy().into_owned();
+    let mut wanted = Wanted {
+        text: text.clone(),
+        path: None,
+        line: None,
+        digests: (None, None),
+        carried: None,
+        named: named.clone(),
+    };
+    let (mut path, line) = match artifact.to_str() {
+        Some(text) => show::parse_target(text),
+        None => (artifact.to_owned(), None),
+    };
+    if path.symlink_metadata().is_err() || Layout::session_of_manifest(&path).is_some() {
+        return Ok(wanted);
+    }
+    if let Some(subject) = text.strip_suffix(SIDECAR_SUFFIX) {
+        path = PathBuf::from(subject);
+    }
+    refuse_projects(&path, projects)?;
+    wanted.line = line;
+    let project = projects.first().unwrap_or(named);
+    wanted.digests = digests(&path);
+    let now = Timestamp::default();
+    // A file that cannot be shown is still found by its digest; one that has no line is not.
+    match show::show(project, &path, line, now) {
+        Ok(shown) => wanted.carried = carried(&shown, &wanted.digests),
+        Err(error) if line.is_some() => return Err(error),
+        Err(error) if wanted.digests.0.is_none() => return Err(error),
+        Err(_) => {}
+    }
+    wanted.path = Some(path);
+    Ok(wanted)
+}
+
+/// A folder that holds a store is no artifact, and digesting it could take hours.
+fn refuse_projects(path: &Path, projects: &[Project]) -> Result<()> {
+    let holds = |project: &Project| {
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let artifacts = project.layout.artifacts();
+        let artifacts = artifacts
+            .canonicalize()
+            .unwrap_or_else(|_| artifacts.to_owned());
+        artifacts.starts_with(real)
+    };
+    if path.is_dir() && projects.iter().any(holds) {
+        let message = format!(
+            "`{}` is a project or an artifacts folder, and no artifact",
+            crate::text::neutral(&path.to_string_lossy())
+        );
+        return Err(Error::usage("not-traced", message)
+            .with_hint("name a file in it, a checkpoint's folder, or a session"));
+    }
+    Ok(())
+}
+
+/// Finds what was asked for in the lineage.
+pub(super) fn find(
+    wanted: &Wanted,
+    lineage: &mut Lineage,
+    projects: &[Project],
+    told: &[Told],
+) -> Result<Target> {
+    if wanted.path.is_some() {
+        return find_file(wanted, lineage, projects);
+    }
+    find_name(wanted, lineage, projects, told)
+}
+
+fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Result<Target> {
+    let path = wanted.path.clone().unwrap_or_default();
+    let project = projects.first().unwrap_or(&wanted.named);
+    let (digest, content) = &wanted.digests;
+    let by = |digest: &Option<String>| lineage.artifact_of(digest.as_deref()?);
+    let is_bytes = |node: usize| {
+        let artifact = &lineage.artifacts[node];
+        let digest = digest.as_deref();
+        artifact
+            .places
+            .iter()
+            .any(|place| place.digest.as_deref() == digest)
+    };
+    let mut target = Target {
+        name: project.stored_path(&path),
+        path: Some(path.clone()),
+        line: wanted.line,
+        found_by: FoundBy::Digest,
+        artifact: by(digest).or_else(|| by(content)),
+        runs: Vec::new(),
+        digests: wanted.digests.clone(),
+        mind: None,
+    };
+    if let Some(node) = target.artifact {
+        if !is_bytes(node) {
+            target.found_by = FoundBy::Content;
+        }
+    } else {
+        find_changed(&mut target, wanted, lineage, projects)?;
+    }
+    if target.line.is_some()
+        && let Some(carried) = &wanted.carried
+    {
+        target.runs = runs_of(lineage, carried);
+    }
+    Ok(target)
+}
+
+/// A file whose bytes nobody recorded: it is known by its path, or by what it carries.
+fn find_changed(
+    target: &mut Target,
+    wanted: &Wanted,
+    lineage: &mut Lineage,
+    projects: &[Project],
+) -> Result<()> {
+    let path = target.path.clone().unwrap_or_default();
+    let at = |place: &Place| {
+        place.is_path
+            && projects.get(place.store).is_some_and(|project| {
+                let there = sessions::locate(project, &place.file, place.file_bytes.as_deref());
+                there == path || birthmark_store::records::same_file(&there, &path)
+            })
+    };
+    let newest = (0..lineage.artifacts.len())
+        .filter_map(|node| {
+            let place = lineage.artifacts[node]
+                .places
+                .iter()
+                .find(|place| at(place))?;
+            Some(((place.made, place.time), node))
+        })
+        .max();
+    if let Some((_, node)) = newest {
+        let state = lineage.artifacts[node].state;
+        target.found_by = FoundBy::Path;
+        target.artifact = Some(node);
+        target.mind = Some(match state {
+            Some("open") => "unfinished: its last count is not what lies here".to_owned(),
+            _ => "its bytes are not what was recorded; this is what the recorded ones came from"
+                .to_owned(),
+        });
+        return Ok(());
+    }
+    let Some(carried) = &wanted.carried else {
+        let message = format!(
+            "nothing here tells of `{}`",
+            crate::text::neutral(&target.name)
+        );
+        return Err(Error::usage("not-traced", message).with_hint(
+            "no session made or read these bytes; name another store with --store PATH",
+        ));
+    };
+    let runs = runs_of(lineage, carried);
+    let (digest, content) = target.digests.clone();
+    let node = lineage.add_artifact(ArtifactNode {
+        digests: digest.iter().chain(&content).cloned().collect(),
+        content_digests: content.into_iter().collect(),
+        places: vec![Place {
+            store: 0,
+            file: target.name.clone(),
+            file_bytes: None,
+            is_path: true,
+            made: false,
+            time: Timestamp::default(),
+            digest,
+            size: carried.size,
+        }],
+        artifact_type: carried
+            .birthmark
+            .get("artifact_type")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        records: carried.records,
+        size: carried.size,
+        ..ArtifactNode::default()
+    });
+    for run in &runs {
+        lineage.link(birthmark_core::lineage::Edge {
+            from: NodeId::Artifact(node),
+            to: NodeId::Run(*run),
+            relation: Relation::WasGeneratedBy,
+            role: None,
+            by: None,
+            by_name: true,
+        });
+    }
+    target.artifact = Some(node);
+    target.found_by = FoundBy::Birthmark;
+    target.mind =
+        Some("its session did not record these bytes; only its birthmark names the run".to_owned());
+    Ok(())
+}
+
+fn runs_of(lineage: &Lineage, carried: &Carried) -> Vec<usize> {
+    let of = |(session, run): &(String, Option<String>)| match run {
+        Some(run) => lineage
+            .run_of(session, run)
+            .map_or_else(|| lineage.runs_of(session), |found| vec![found]),
+        None => lineage.runs_of(session),
+    };
+    carried.sessions.iter().flat_map(of).collect()
+}
