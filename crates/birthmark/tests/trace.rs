@@ -117,7 +117,7 @@ fn renamed_copied_and_unstamped_files_still_belong() {
     let plain: String = fs::read_to_string(&copy)
         .unwrap()
         .lines()
-        .map(|line| format!("{}}}\n", &line[..line.find(", \"metadata\"").unwrap()]))
+        .flat_map(|line| [&line[..line.find(", \"metadata\"").unwrap()], "}\n"])
         .collect();
     let unstamped = elsewhere.path().join("plain.txt");
     fs::write(&unstamped, plain).unwrap();
@@ -277,8 +277,7 @@ fn a_run_that_was_killed_leaves_an_unfinished_artifact_that_the_next_went_on_fro
 fn check_dot(dot: &str) -> usize {
     let mut lines = dot.lines();
     assert_eq!(lines.next(), Some("digraph lineage {"));
-    let mut statements = 0;
-    for line in lines {
+    for (statements, line) in lines.enumerate() {
         if line == "}" {
             return statements;
         }
@@ -299,7 +298,6 @@ fn check_dot(dot: &str) -> usize {
             }
         }
         assert!(!quoted, "{line}");
-        statements += 1;
     }
     panic!("no end: {dot}");
 }
