@@ -197,7 +197,7 @@ impl Builder {
             place: Place {
                 store: source.store,
                 file: artifact.file.clone(),
-                file_bytes: sealed.and_then(|sealed| sealed.file_bytes.clone()),
+                file_bytes: artifact.file_bytes().map(str::to_owned),
                 is_path: true,
                 made: true,
                 time: artifact.time,

@@ -47,6 +47,7 @@ impl Writing {
         self.events.push(
             ArtifactOpened {
                 file: file.to_owned(),
+                file_bytes: None,
                 artifact_type: "dataset".to_owned(),
                 format: "jsonl".to_owned(),
                 birthmark: Fields::new(),
