@@ -32,6 +32,22 @@ pub fn gpus(limit: Duration) -> Finding<Gpus> {
     }
 }
 
+/// The memory of NVIDIA's GPUs, for those who ask again and again.
+pub struct GpuMemory(nvidia::Memory);
+
+impl GpuMemory {
+    /// `None` where there is no such GPU, or its driver does not answer.
+    pub fn open() -> Option<Self> {
+        nvidia::Memory::open().map(Self)
+    }
+
+    /// Bytes that these processes use on all devices together; `None` where they use none
+    /// or the driver does not tell.
+    pub fn used_by(&self, pids: &[u32]) -> Option<u64> {
+        self.0.used_by(pids)
+    }
+}
+
 fn look() -> Finding<Gpus> {
     match nvidia::gpus() {
         Finding::Absent => amd::gpus("/sys".as_ref()),

@@ -11,6 +11,7 @@
 
 pub(crate) mod environ;
 mod proc;
+pub mod tree;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -66,6 +66,8 @@ enum Command {
     Init(init::InitArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    #[command(name = birthmark::run::RELAY, hide = true)]
+    Relay(run::RelayArgs),
 }
 
 /// The definition of the program, for help pages and completions.
@@ -151,6 +153,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Init(args)) => init::run(ui, &args),
         Some(Command::Completions(args)) => completions::run(ui, &args),
         Some(Command::Man(args)) => man::run(ui, &args),
+        Some(Command::Relay(args)) => run::relay(args),
     }
 }
 

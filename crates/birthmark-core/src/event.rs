@@ -277,6 +277,35 @@ pub struct RunEnded {
     /// The error in one redacted line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What a command used: `cpu_user_s`, `cpu_system_s`, `memory_bytes`, …
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub usage: Fields,
+}
+
+/// What a command said was kept, or why not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogKept {
+    /// `stdout`, `stderr`, or `output` where both go the same way.
+    pub stream: String,
+    /// Where it is kept, from the store's folder, without the offset and ending of its pieces;
+    /// null where nothing was said. Of a stream that went into a file, that file.
+    pub file: Option<String>,
+    /// Bytes that were said; null where that is not known.
+    pub bytes: Option<u64>,
+    /// Bytes that are not kept, since the limit was passed or the log could not keep up.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+    /// Secrets that were taken out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub redacted: u64,
+    /// Why it is not kept, or not whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A session is over.
@@ -376,6 +405,8 @@ events! {
     ArtifactRemoved = "artifact_removed",
     /// The code changed under the run.
     Drift = "drift",
+    /// What a command said.
+    LogKept = "log_kept",
     /// A run is over.
     RunEnded = "run_ended",
     /// A session is over.
@@ -468,6 +499,7 @@ mod tests {
             exit_code: Some(-3),
             signal: None,
             error: None,
+            usage: Fields::new(),
         };
         for event in [Event::from(opened), Event::from(ended)] {
             let read = Event::from_fields(event.kind(), event.to_fields().unwrap());

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::birthmark::Fields;
 use crate::event::{
-    ArtifactOpened, ArtifactSealed, CodeKept, Event, Line, OpenedBy, Outcome, ProcessIdentity,
-    RunEnded, SnapshotTaken, WriterOpened,
+    ArtifactOpened, ArtifactSealed, CodeKept, Event, Line, LogKept, OpenedBy, Outcome,
+    ProcessIdentity, RunEnded, SnapshotTaken, WriterOpened,
 };
 use crate::id::{RunId, SessionId, WriterId};
 use crate::plan::{self, Made, Plan, PlanReport};
@@ -71,6 +71,27 @@ pub struct Run {
     pub end: Option<(Timestamp, RunEnded)>,
     /// What changed under it.
     pub drift: Vec<String>,
+    /// What its command said, as far as it was kept.
+    pub logs: Vec<LogKept>,
+}
+
+impl Run {
+    /// Takes up an event that tells of this run alone.
+    fn hear(&mut self, line: &Line) {
+        match &line.event {
+            Event::RunStarted(started) => {
+                self.script_name.clone_from(&started.script_name);
+                self.argv.clone_from(&started.argv);
+                self.rank = started.rank;
+                self.world_size = started.world_size;
+                self.facts.clone_from(&started.process);
+            }
+            Event::Drift(drift) => self.drift.extend(drift.changes.iter().cloned()),
+            Event::LogKept(log) => self.logs.push(log.clone()),
+            Event::RunEnded(ended) => self.end = Some((line.time, ended.clone())),
+            _ => {}
+        }
+    }
 }
 
 /// Where an artifact stands.
@@ -280,15 +301,6 @@ impl Session {
                 self.plan(&started.planned_artifacts);
             }
             Event::Planned(planned) => self.plan(&planned.planned_artifacts),
-            Event::RunStarted(started) => {
-                if let Some(run) = self.run_mut(run) {
-                    run.script_name.clone_from(&started.script_name);
-                    run.argv.clone_from(&started.argv);
-                    run.rank = started.rank;
-                    run.world_size = started.world_size;
-                    run.facts.clone_from(&started.process);
-                }
-            }
             Event::SnapshotTaken(taken) => self.put_snapshot(taken, line.time, run),
             Event::CodeKept(kept) => self.kept.push(kept.clone()),
             Event::CodeObserved(code) => {
@@ -308,14 +320,9 @@ impl Session {
                     run.environment.clone_from(&seen.environment);
                 }
             }
-            Event::Drift(drift) => {
+            Event::RunStarted(_) | Event::Drift(_) | Event::LogKept(_) | Event::RunEnded(_) => {
                 if let Some(run) = self.run_mut(run) {
-                    run.drift.extend(drift.changes.iter().cloned());
-                }
-            }
-            Event::RunEnded(ended) => {
-                if let Some(run) = self.run_mut(run) {
-                    run.end = Some((line.time, ended.clone()));
+                    run.hear(line);
                 }
             }
             Event::SessionEnded(ended) => self.end = Some((line.time, ended.outcome)),
@@ -406,6 +413,7 @@ impl Session {
             last_heard: start,
             end: None,
             drift: Vec::new(),
+            logs: Vec::new(),
         });
     }
 
@@ -643,6 +651,11 @@ fn run_entry(run: &Run) -> Value {
     }
     if !run.drift.is_empty() {
         put("drift", Value::from(run.drift.clone()));
+    }
+    if let Ok(logs @ Value::Array(_)) = serde_json::to_value(&run.logs)
+        && !run.logs.is_empty()
+    {
+        put("logs", logs);
     }
     Value::Object(entry)
 }

@@ -279,8 +279,15 @@ pub fn extent(layout: &Layout, id: &SessionId) -> Result<Vec<(OsString, u64)>, P
     let mut extent = Vec::new();
     for entry in fs::read_dir(&folder).at("read", &folder)? {
         let entry = entry.at("read", &folder)?;
-        let size = entry.metadata().at("read", &entry.path())?.len();
-        extent.push((entry.file_name(), size));
+        // Logs and the like stand beside the journals, and grow without anything recorded.
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|ending| ending == "jsonl")
+        {
+            let size = entry.metadata().at("read", &entry.path())?.len();
+            extent.push((entry.file_name(), size));
+        }
     }
     extent.sort();
     Ok(extent)

@@ -7,6 +7,7 @@
 //!     .gitignore                            "*": the store never makes a tree dirty
 //!     open                                  the session that `session start` opened
 //!     sessions/<session-id>/<writer>.jsonl  one append-only journal a writer
+//!     sessions/<session-id>/logs/           what commands under `birthmark run` said
 //!     objects/<aa>/<rest of the hex>        content-addressed blobs
 //!     repositories/<key>.git                snapshots of repositories that cannot be written
 //!     bundles/<commit>                      which object holds a commit that no remote has
@@ -83,6 +84,11 @@ impl Layout {
     /// One writer's journal.
     pub fn journal(&self, id: &SessionId, writer: &WriterId) -> PathBuf {
         self.session(id).join(format!("{writer}.jsonl"))
+    }
+
+    /// The folder of what a session's commands said.
+    pub fn logs(&self, id: &SessionId) -> PathBuf {
+        self.session(id).join("logs")
     }
 
     /// One session's manifest.

@@ -6,6 +6,7 @@
 //! | how is a file written so that a crash cannot halve it? | [`atomic`] |
 //! | how are events recorded and read back? | [`journal`] |
 //! | how are records appended, and an interrupted file gone on with? | [`records`] |
+//! | what did a command say? | [`logs`] |
 //! | how do the ranks of one launch find one session? | [`launches`] |
 //! | what does the project want? | [`config`] |
 //! | what were the bytes of a file or folder? | [`digest`], [`format::directory`] |
@@ -23,6 +24,7 @@ pub mod journal;
 pub mod launches;
 pub mod layout;
 pub mod line_sums;
+pub mod logs;
 pub mod objects;
 pub mod records;
 pub mod running;

@@ -135,7 +135,7 @@ fn not_stopped(path: &Path) -> Result<()> {
     })
 }
 
-fn records(path: &Path) -> Option<u64> {
+pub(crate) fn records(path: &Path) -> Option<u64> {
     let has_records = FileKind::of(path).is_some_and(FileKind::has_records);
     match has_records.then(|| dataset::records_in(path))? {
         Finding::Found(records) => Some(records),

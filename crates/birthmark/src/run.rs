@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! shell ── birthmark run ──┬── session: begun, ended, how it came out
-//!                          └── the command: same terminal, same group, same streams
+//!                          ├── the command: same terminal, same group, same stdin
+//!                          └── relays: its stdout and stderr, shown and kept
 //! ```
 //!
 //! # Invariants
 //!
-//! * The command has the terminal, stdin, stdout and stderr of its caller untouched,
-//!   and stays in the caller's process group: Ctrl-C and Ctrl-Z reach it from the
-//!   terminal as if nobody stood between.
+//! * The command has the terminal and stdin of its caller untouched, and stays in the
+//!   caller's process group: Ctrl-C and Ctrl-Z reach it from the terminal as if nobody
+//!   stood between. What it writes passes a relay that keeps a copy (see `streams`):
+//!   a terminal stays a terminal, and every byte comes through, in order.
 //! * Its exit code is passed on; killed by signal N it is 128 + N, as in shells.
 //! * A signal that somebody sends to us is sent on to it. One that comes from the
 //!   terminal is not: the terminal sends it to the whole group already.
@@ -21,34 +23,41 @@
 //!
 //! * A signal sent to the whole group by a program, not by the terminal, reaches the
 //!   command twice.
-//! * When we are killed with -9 the command goes on, and so does the session while a
-//!   run of it lives. A command that begins no run of its own is then told
-//!   *interrupted*.
+//! * When we are killed with -9 the command goes on, with its output shown and kept, and so
+//!   does the session while a run of it lives. A command that begins no run of its own is
+//!   then told *interrupted*.
+//! * A program that sets its terminal through stdout instead of stdin (as curses does) sets
+//!   its own: start it with `--no-logs`.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Command, ExitStatus};
 
 use birthmark_capture::process;
-use birthmark_core::event::{OpenedBy, Outcome};
+use birthmark_core::event::{LogKept, OpenedBy, Outcome};
 use birthmark_core::{Fields, Finding, RunId, SessionId};
 use birthmark_store::config::OnDirty;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
-use signal_hook::iterator::SignalsInfo;
-use signal_hook::iterator::exfiltrator::WithOrigin;
-use signal_hook::low_level::siginfo::{Cause, Origin};
 
 use crate::error::{Error, Kind, Result};
-use crate::machine::{self, Interpreter};
+use crate::lineage::folders::Folders;
 use crate::session::{self, Begin, RunEnd, Session};
 use crate::talk::Talk;
 
-/// Signals that are sent on.
-const SENT_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
-/// Endings of files that a command runs as a script.
-const SCRIPTS: [&str; 8] = ["py", "sh", "bash", "R", "r", "jl", "ipynb", "pl"];
+mod program;
+mod relay;
+mod signals;
+mod streams;
+mod usage;
+
+pub use relay::{RelayOptions, relay};
+pub use streams::RELAY;
+
+use program::{find, interpreter_of, script_of};
+use signals::{SENT_ON, Signals};
+use streams::Streams;
+use usage::Usage;
+
 /// What shells answer when there is no such program.
 pub const NOT_FOUND: u8 = 127;
 /// What shells answer when it cannot be executed.
@@ -66,6 +75,8 @@ pub struct RunOptions {
     pub on_dirty: Option<OnDirty>,
     /// Where lines for the person go.
     pub talk: Option<Talk>,
+    /// The program whose hidden command [`RELAY`] calls [`relay()`]; none to keep no logs.
+    pub helper: Option<PathBuf>,
 }
 
 /// How a command came out.
@@ -95,21 +106,54 @@ pub fn run(options: &RunOptions) -> Result<Finished, NotRun> {
     let program = options.command.first().cloned().unwrap_or_default();
     let path = find(&program)?;
     let session = session::begin(begin(options, &path)?).map_err(NotRun::Session)?;
-    let signals = Signals::watch();
-    let started = command(&path, &options.command, &session).spawn();
+    let folders = [session.project().layout.artifacts().to_owned()];
+    let before = Folders::look(&folders);
+    let mut signals = Signals::watch();
+    let mut streams = Streams::new(options.helper.as_deref(), &session);
+    let mut command = command(&path, &options.command, &session);
+    streams.give(&mut command);
+    let started = command.spawn();
+    // It holds our ends of the pipes: as long as it lives they are not at their end.
+    drop(command);
     let mut child = match started {
         Ok(child) => child,
         Err(error) => return Err(not_started(&session, &program, &error)),
     };
-    let (status, stopped) = signals.wait(&mut child);
-    let end = end_of(status, stopped);
-    let unrecorded = session.end(end).err().map(|error| error.whole());
+    let usage = Usage::watch(child.id());
+    let (status, stopped) = signals.wait(&mut child, || streams.resize());
+    let end = RunEnd {
+        usage: usage.finish(),
+        ..end_of(status, stopped)
+    };
+    let logs = streams.finish(&mut signals);
+    let unrecorded = record_end(&session, logs, &folders, &before, end);
     Ok(Finished {
         code: code_of(status),
         session: session.id().clone(),
         run: session.run_id().clone(),
-        unrecorded,
+        unrecorded: unrecorded.err().map(|error| error.whole()),
     })
+}
+
+fn record_end(
+    session: &Session,
+    logs: Vec<LogKept>,
+    folders: &[PathBuf],
+    before: &Folders,
+    end: RunEnd,
+) -> Result<()> {
+    for log in logs {
+        session.record(log)?;
+    }
+    let made = session.record_made(folders, before, "folder");
+    session.end(end)?;
+    let left_out = made?;
+    if left_out > 0 {
+        session.say(&format!(
+            "birthmark: it made {left_out} files more than are listed"
+        ));
+    }
+    Ok(())
 }
 
 fn begin(options: &RunOptions, program: &Path) -> Result<Begin, NotRun> {
@@ -140,76 +184,6 @@ fn begin(options: &RunOptions, program: &Path) -> Result<Begin, NotRun> {
     })
 }
 
-/// The script that a command runs: its first word that is a file with a script's ending.
-/// Its folder is where the script itself would look for the project.
-fn script_of(command: &[OsString], folder: &Path) -> Option<PathBuf> {
-    let is_script = |path: &PathBuf| {
-        let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-        SCRIPTS.contains(&ending) && path.is_file()
-    };
-    command.iter().map(|word| folder.join(word)).find(is_script)
-}
-
-/// The Python that a program surely runs in: itself, or the one whose folder it stands in
-/// (`torchrun`, `pytest`). For any other program none is named.
-fn interpreter_of(program: &Path) -> Option<Interpreter> {
-    let interpreter = machine::find_interpreter().found().cloned()?;
-    let beside = interpreter.executable.as_deref()?.parent()?;
-    let is_python = |name: &str| {
-        ["python", "torchrun", "accelerate", "deepspeed", "pytest"]
-            .iter()
-            .any(|known| name.starts_with(known))
-    };
-    let name = program.file_name()?.to_str()?;
-    (is_python(name) && program.parent()? == beside).then_some(interpreter)
-}
-
-/// Where a program lies, as a shell would find it.
-fn find(program: &OsStr) -> Result<PathBuf, NotRun> {
-    let name = program.to_string_lossy();
-    let missing = || {
-        let error = Error::usage("no-program", format!("there is no program `{name}`"));
-        NotRun::Program(
-            NOT_FOUND,
-            error.with_hint("nothing was run and nothing was recorded"),
-        )
-    };
-    let refused = |path: &Path| {
-        let message = format!("`{}` cannot be executed", path.display());
-        let hint = format!(
-            "chmod +x {0}, or name its interpreter: python {0}",
-            path.display()
-        );
-        NotRun::Program(
-            NOT_EXECUTABLE,
-            Error::usage("no-program", message).with_hint(hint),
-        )
-    };
-    if program.as_encoded_bytes().contains(&b'/') {
-        let path = PathBuf::from(program);
-        return match path.metadata() {
-            Err(_) => Err(missing()),
-            Ok(metadata) if is_executable(&metadata) => Ok(path),
-            Ok(_) => Err(refused(&path)),
-        };
-    }
-    let places = std::env::var_os("PATH").unwrap_or_default();
-    let mut unusable = None;
-    for folder in std::env::split_paths(&places) {
-        let path = folder.join(program);
-        match path.metadata() {
-            Ok(metadata) if is_executable(&metadata) => return Ok(path),
-            Ok(metadata) if metadata.is_file() => unusable = unusable.or(Some(path)),
-            _ => {}
-        }
-    }
-    Err(unusable.map_or_else(missing, |path| refused(&path)))
-}
-
-fn is_executable(metadata: &std::fs::Metadata) -> bool {
-    metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
-}
-
 /// The command with what its own session needs to join this one.
 fn command(path: &Path, words: &[OsString], session: &Session) -> Command {
     use std::os::unix::process::CommandExt;
@@ -238,75 +212,6 @@ fn not_started(session: &Session, program: &OsStr, error: &std::io::Error) -> No
     match session.end(end) {
         Ok(()) => answer,
         Err(error) => NotRun::Session(error),
-    }
-}
-
-/// The signals that we are sent while the command runs.
-struct Signals {
-    /// None where the system gives no more descriptors: then the command is only awaited.
-    signals: Option<SignalsInfo<WithOrigin>>,
-}
-
-impl Signals {
-    /// Begins before the command does, so that none is missed.
-    fn watch() -> Self {
-        let ignored = ignored_signals();
-        let mut wanted: Vec<i32> = SENT_ON
-            .into_iter()
-            .filter(|signal| ignored & (1 << (signal - 1)) == 0)
-            .collect();
-        wanted.push(SIGCHLD);
-        Self {
-            signals: SignalsInfo::<WithOrigin>::new(wanted).ok(),
-        }
-    }
-
-    /// Waits for the command to end, and sends on what comes meanwhile. Says how it
-    /// ended, and whether it was told to stop.
-    fn wait(self, child: &mut Child) -> (Option<ExitStatus>, bool) {
-        let mut stopped = false;
-        let Some(mut signals) = self.signals else {
-            return (child.wait().ok(), stopped);
-        };
-        loop {
-            // Asked first: the command may have ended before anybody listened.
-            match child.try_wait() {
-                Ok(None) => {}
-                Ok(Some(status)) => return (Some(status), stopped),
-                Err(_) => return (None, stopped),
-            }
-            for origin in signals.wait() {
-                if origin.signal != SIGCHLD {
-                    stopped |= matches!(origin.signal, SIGHUP | SIGINT | SIGTERM);
-                    send_on(child, &origin);
-                }
-            }
-        }
-    }
-}
-
-/// Signals that this process was started to ignore, as bits from 0. A handler of ours
-/// would end that for the command too.
-fn ignored_signals() -> u64 {
-    let status = birthmark_store::atomic::read_limited(Path::new("/proc/self/status"), 1 << 16);
-    let status = status.unwrap_or_default();
-    let text = String::from_utf8_lossy(&status);
-    let mask = text.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
-        .unwrap_or(0)
-}
-
-fn send_on(child: &Child, origin: &Origin) {
-    if matches!(origin.cause, Cause::Kernel) {
-        return;
-    }
-    let pid = i32::try_from(child.id())
-        .ok()
-        .and_then(rustix::process::Pid::from_raw);
-    let signal = rustix::process::Signal::from_named_raw(origin.signal);
-    if let (Some(pid), Some(signal)) = (pid, signal) {
-        // Not reaped yet, so the number is still its own; gone is as good.
-        let _ = rustix::process::kill_process(pid, signal);
     }
 }
 

@@ -333,6 +333,8 @@ pub struct RunEnd {
     pub signal: Option<String>,
     /// The error in one line; redacted before it is written.
     pub error: Option<String>,
+    /// What a command used.
+    pub usage: Fields,
 }
 
 impl RunEnd {
@@ -343,6 +345,7 @@ impl RunEnd {
             exit_code: None,
             signal: None,
             error: None,
+            usage: Fields::new(),
         }
     }
 
@@ -354,6 +357,7 @@ impl RunEnd {
             exit_code: self.exit_code,
             signal: self.signal,
             error: self.error.map(|text| redactor.text(&text).into_owned()),
+            usage: self.usage,
         }
     }
 }

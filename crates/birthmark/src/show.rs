@@ -58,6 +58,8 @@ pub enum What {
     Folder,
     /// A session, by its id or its manifest.
     Session,
+    /// A file or folder without a birthmark, of which a journal tells who made it.
+    Observed,
     /// A file without a birthmark.
     Unstamped,
 }
@@ -72,6 +74,7 @@ impl What {
             Self::File => "file",
             Self::Folder => "folder",
             Self::Session => "session",
+            Self::Observed => "observed",
             Self::Unstamped => "unstamped",
         }
     }
@@ -367,19 +370,34 @@ fn show_file(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
 }
 
 /// A file that carries nothing: perhaps a journal tells of it all the same.
-fn unstamped(project: &Project, path: &Path, _now: Timestamp) -> Shown {
+fn unstamped(project: &Project, path: &Path, now: Timestamp) -> Shown {
     let mut shown = Shown::new(What::Unstamped, project.stored_path(path));
     shown.size = path
         .metadata()
         .ok()
         .filter(std::fs::Metadata::is_file)
         .map(|found| found.len());
+    if observed(project, &mut shown, now) {
+        return shown;
+    }
     note(
         &mut shown,
         "birthmark",
         "the file carries none and no sidecar stands beside it",
     );
     shown
+}
+
+/// Fills in what the newest session that saw this file being made tells of it, if one did.
+fn observed(project: &Project, shown: &mut Shown, now: Timestamp) -> bool {
+    let Some(id) = facts::who_saw(project, &shown.name) else {
+        return false;
+    };
+    shown.what = What::Observed;
+    shown.place = Some("journal");
+    finish(project, shown, Some(id.as_str()), now);
+    shown.size = shown.size.or(shown.recorded.as_ref().map(|one| one.size));
+    true
 }
 
 fn show_records(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
@@ -400,6 +418,9 @@ fn show_records(project: &Project, path: &Path, now: Timestamp) -> Result<Shown>
     shown.foreign = found.foreign > 0;
     shown.birthmark = found.same;
     shown.varies = found.varies;
+    if !stamped && observed(project, &mut shown, now) {
+        return Ok(shown);
+    }
     if !stamped {
         note(&mut shown, "birthmark", "no record carries one");
     }

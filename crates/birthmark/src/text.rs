@@ -56,6 +56,32 @@ pub fn short(text: &str, most: usize) -> String {
         .collect()
 }
 
+/// The text without the sequences that colour it or move the cursor (`ESC [ … m` and such).
+pub fn without_escapes(text: &str) -> Cow<'_, str> {
+    if !text.contains('\u{1b}') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(each) = rest.next() {
+        if each != '\u{1b}' {
+            out.push(each);
+            continue;
+        }
+        match rest.next() {
+            Some('[') => {
+                rest.find(|end| ('@'..='~').contains(end));
+            }
+            // A title or a link: up to BEL, or to the backslash of ESC \.
+            Some(']') => {
+                rest.find(|end| matches!(end, '\u{7}' | '\\' | '\n'));
+            }
+            _ => {}
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// A JSON value as a screen shows it: strings without quotes, the rest as JSON.
 pub fn plain(value: &Value) -> String {
     match value {
@@ -111,6 +137,12 @@ pub fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_and_titles_are_cut_out_and_the_text_stays() {
+        let text = "\u{1b}[1;31mred\u{1b}[0m \u{1b}]0;title\u{7}on\u{1b}[2K";
+        assert_eq!(without_escapes(text), "red on");
+    }
 
     #[test]
     fn nothing_that_acts_on_a_terminal_passes() {

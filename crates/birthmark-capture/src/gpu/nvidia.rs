@@ -96,6 +96,33 @@ fn read(nvml: &Nvml) -> Finding<Gpus> {
     })
 }
 
+/// The library, kept open.
+pub(super) struct Memory(Nvml);
+
+impl Memory {
+    pub(super) fn open() -> Option<Self> {
+        if !has_driver() {
+            return None;
+        }
+        load().ok().flatten().map(Self)
+    }
+
+    pub(super) fn used_by(&self, pids: &[u32]) -> Option<u64> {
+        use nvml_wrapper::enums::device::UsedGpuMemory;
+        let count = self.0.device_count().ok()?.min(DEVICES_MAX);
+        let devices = (0..count).filter_map(|index| self.0.device_by_index(index).ok());
+        let processes =
+            devices.flat_map(|device| device.running_compute_processes().unwrap_or_default());
+        processes
+            .filter(|process| pids.contains(&process.pid))
+            .filter_map(|process| match process.used_gpu_memory {
+                UsedGpuMemory::Used(bytes) => Some(bytes),
+                UsedGpuMemory::Unavailable => None,
+            })
+            .reduce(|sum, one| sum + one)
+    }
+}
+
 fn gpu(device: &Device<'_>) -> Gpu {
     Gpu {
         name: device.name().ok(),

@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
-use birthmark::run::{self, NotRun, RunOptions};
+use std::path::PathBuf;
+
+use birthmark::run::{self, NotRun, RelayOptions, RunOptions};
 
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -11,9 +13,11 @@ use crate::ui::Ui;
 /// Run a command in a session: which code ran, and how it ended
 ///
 /// A session begins before the command and ends with it. Scripts under it that use
-/// birthmark join the session. The command has the terminal to itself, and its exit
-/// status is passed on: 128 + N when signal N killed it, 127 when there is no such
-/// program, 126 when it cannot be executed.
+/// birthmark join the session. The command has the terminal to itself; what it says is
+/// shown as ever and kept, without secrets, for `birthmark session log`. Files that it
+/// makes in the artifacts folder are recorded. Its exit status is passed on: 128 + N
+/// when signal N killed it, 127 when there is no such program, 126 when it cannot be
+/// executed.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
     /// A file it means to make: 'sft_*.jsonl (200 examples)' (can be repeated)
@@ -27,6 +31,10 @@ pub struct RunArgs {
     /// The same, with the value as text whatever it looks like (can be repeated)
     #[arg(long, value_name = "NAME=VALUE")]
     set_text: Vec<String>,
+
+    /// Keep nothing of what it says, and stay out of its way
+    #[arg(long)]
+    no_logs: bool,
 
     /// The command, after --
     #[arg(
@@ -45,6 +53,11 @@ pub fn run(ui: &mut Ui, args: RunArgs) -> Answer {
         planned: args.planned,
         command: args.command,
         on_dirty: None,
+        helper: if args.no_logs {
+            None
+        } else {
+            std::env::current_exe().ok()
+        },
         talk: if super::quiet() {
             None
         } else {
@@ -65,4 +78,22 @@ pub fn run(ui: &mut Ui, args: RunArgs) -> Answer {
         ));
     }
     Ok(ExitStatus::Passed(finished.code))
+}
+
+/// Pass a command's output on and keep a copy
+#[derive(Debug, clap::Args)]
+pub struct RelayArgs {
+    logs: PathBuf,
+    stem: String,
+    limit: u64,
+}
+
+/// Does so until the output ends.
+pub fn relay(args: RelayArgs) -> Answer {
+    run::relay(RelayOptions {
+        folder: args.logs,
+        stem: args.stem,
+        limit: args.limit,
+    })?;
+    Ok(ExitStatus::Yes)
 }

@@ -2,7 +2,7 @@
 
 use birthmark::session::{self, Begin};
 use birthmark::sessions::{self, Summary};
-use birthmark::{show, stamp, talk};
+use birthmark::{logs, show, stamp, talk};
 use birthmark_core::SessionId;
 use birthmark_core::event::{OpenedBy, Outcome};
 use birthmark_core::timestamp::render_age;
@@ -29,6 +29,7 @@ enum Action {
     Status(StatusArgs),
     End(EndArgs),
     List(ListArgs),
+    Log(LogArgs),
 }
 
 /// Open a session for this project
@@ -89,6 +90,25 @@ struct ListArgs {
     json: bool,
 }
 
+/// Print what the commands of a session said
+///
+/// `birthmark run` keeps the output of its command: the beginning and the end of what is
+/// long, secrets taken out, and of a line that is written over the last state.
+#[derive(Debug, clap::Args)]
+struct LogArgs {
+    /// An id, any unique part of its beginning or end, or `last`
+    #[arg(default_value = "last")]
+    session: String,
+
+    /// Only this stream: stdout, stderr, or output where both went the same way
+    #[arg(long, value_name = "NAME")]
+    stream: Option<String>,
+
+    /// Print which logs there are as JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Does what is asked.
 pub fn run(ui: &mut Ui, args: SessionArgs) -> Answer {
     match args.action {
@@ -96,6 +116,7 @@ pub fn run(ui: &mut Ui, args: SessionArgs) -> Answer {
         Action::Status(args) => status(ui, &args),
         Action::End(args) => end(ui, &args),
         Action::List(args) => list(ui, &args),
+        Action::Log(args) => log(ui, &args),
     }
 }
 
@@ -251,4 +272,44 @@ fn row(one: &Summary, now: birthmark_core::Timestamp) -> [String; 7] {
         planned,
         host,
     ]
+}
+
+fn log(ui: &mut Ui, args: &LogArgs) -> Answer {
+    let project = super::project()?;
+    let id = sessions::resolve(&project, &args.session)?;
+    let mut found = logs::of_session(&project, &id)?;
+    if let Some(stream) = &args.stream {
+        found.retain(|log| log.kept.stream() == stream);
+    }
+    if args.json {
+        ui.json(&found.iter().map(logs::Log::to_json).collect())?;
+        return Ok(ExitStatus::Yes);
+    }
+    if found.is_empty() {
+        ui.people(&format!("session {} kept no such log", id.short()))?;
+        return Ok(ExitStatus::No);
+    }
+    for log in &found {
+        if found.len() > 1 {
+            ui.talk(&format!("{} of {}:", log.kept.stream(), log.command));
+        }
+        print(ui, log)?;
+        ui.flush()?;
+    }
+    Ok(ExitStatus::Yes)
+}
+
+/// As it was said into a file or pipe; for a terminal without what would act on it.
+fn print(ui: &mut Ui, log: &logs::Log) -> std::io::Result<()> {
+    let is_terminal = ui.is_terminal();
+    log.read(|text| match text {
+        logs::Part::LeftOut(bytes) => ui.people(&format!(
+            "[{} left out here]",
+            birthmark::text::bytes(bytes)
+        )),
+        logs::Part::Text(text) if is_terminal => {
+            ui.people(&birthmark::text::without_escapes(&text))
+        }
+        logs::Part::Text(text) => ui.raw(text.as_bytes()),
+    })
 }

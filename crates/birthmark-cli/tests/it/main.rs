@@ -23,6 +23,7 @@ mod front;
 mod policy;
 mod reference;
 mod run;
+mod run_output;
 mod scan;
 mod session;
 mod show;

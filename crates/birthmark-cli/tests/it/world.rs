@@ -118,6 +118,7 @@ impl World {
         let mut journals: Vec<PathBuf> = std::fs::read_dir(folder)
             .expect("journals")
             .map(|one| one.expect("entry").path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
             .collect();
         journals.sort();
         let text: String = journals

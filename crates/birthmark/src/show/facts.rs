@@ -2,12 +2,17 @@
 //! what was recorded of it.
 
 use birthmark_core::birthmark::Fields;
+use birthmark_core::event::LogKept;
 use birthmark_core::session::{Artifact, Status};
 use birthmark_core::{SessionId, Timestamp};
+use birthmark_store::atomic;
 use serde_json::{Value, json};
 
 use crate::project::Project;
 use crate::sessions::{self, Loaded};
+
+/// A larger manifest is not searched for a name; its journals are.
+const MANIFEST_LIMIT: u64 = 64 << 20;
 
 /// The facts of a session that stand once for all its artifacts.
 #[derive(Debug, Clone)]
@@ -38,6 +43,10 @@ pub struct SessionFacts {
     pub used: Vec<Fields>,
     /// What changed in the code while it ran.
     pub drift: Vec<String>,
+    /// What its commands used, for each that tells.
+    pub usage: Vec<Fields>,
+    /// What its commands said, as far as it was kept.
+    pub logs: Vec<LogKept>,
     /// The word for its manifest.
     pub manifest: &'static str,
     /// What is wrong with journals or manifest.
@@ -117,6 +126,17 @@ impl SessionFacts {
                 .iter()
                 .flat_map(|run| run.drift.clone())
                 .collect(),
+            usage: session
+                .runs
+                .iter()
+                .filter_map(|run| Some(run.end.as_ref()?.1.usage.clone()))
+                .filter(|usage| !usage.is_empty())
+                .collect(),
+            logs: session
+                .runs
+                .iter()
+                .flat_map(|run| run.logs.clone())
+                .collect(),
             manifest: loaded.manifest.word(),
             problems,
         }
@@ -139,6 +159,8 @@ impl SessionFacts {
             "runs_not_completed": self.runs.1,
             "used": self.used,
             "drift": self.drift,
+            "usage": self.usage,
+            "logs": self.logs,
             "manifest": self.manifest,
             "problems": self.problems,
         })
@@ -181,6 +203,22 @@ impl Recorded {
             "notes": self.notes,
         })
     }
+}
+
+/// The newest session that recorded a file that carries no birthmark.
+pub(super) fn who_saw(project: &Project, stored: &str) -> Option<SessionId> {
+    let quoted = serde_json::to_string(stored).ok()?;
+    sessions::ids(project).ok()?.into_iter().find(|id| {
+        let manifest = atomic::read_limited(&project.layout.manifest(id), MANIFEST_LIMIT);
+        // Most manifests tell at once that it is not theirs, unless they are behind.
+        let may = manifest.map_or(true, |text| {
+            memchr::memmem::find(&text, quoted.as_bytes()).is_some()
+        });
+        may && sessions::load(project, id).is_ok_and(|loaded| {
+            let mut made = loaded.session.made();
+            made.any(|one| one.file == stored)
+        })
+    })
 }
 
 /// Looks up the session of a birthmark, and what it recorded of the file. The error is

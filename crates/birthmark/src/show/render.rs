@@ -137,6 +137,7 @@ fn headline(shown: &Shown, now: Timestamp, zone: &TimeZone) -> String {
         What::Record => parts.push(format!("record at line {}", shown.line.unwrap_or(0))),
         What::Report => parts.push("report".to_owned()),
         What::Folder => parts.push("folder".to_owned()),
+        What::Observed => parts.push("observed, carries no birthmark".to_owned()),
         _ => {}
     }
     if shown.what == What::Records {
@@ -540,6 +541,38 @@ fn session_lines(page: &mut Page, shown: &Shown) {
         page.put("made", &parts);
     }
     page.put("from", &inputs(shown));
+    if let Some(session) = &shown.session {
+        used_lines(page, session);
+    }
+}
+
+/// What commands used, and where what they said is kept.
+fn used_lines(page: &mut Page, session: &super::SessionFacts) {
+    for usage in &session.usage {
+        let number = |name: &str| usage.get(name).and_then(Value::as_f64);
+        let bytes = |name: &str| usage.get(name).and_then(Value::as_u64).map(text::bytes);
+        let mut parts = Vec::new();
+        if let (Some(user), Some(system)) = (number("cpu_user_s"), number("cpu_system_s")) {
+            parts.push(format!("{:.1} s of CPU", user + system));
+        }
+        parts.extend(bytes("memory_bytes").map(|most| format!("{most} of memory at most")));
+        let largest = bytes("largest_process_bytes");
+        parts.extend(largest.map(|most| format!("{most} in one process")));
+        parts.extend(bytes("gpu_memory_bytes").map(|most| format!("{most} of GPU memory")));
+        page.put("used", &parts);
+    }
+    for log in &session.logs {
+        let mut parts = vec![short(&log.stream, 20)];
+        parts.extend(log.bytes.map(text::bytes));
+        if log.left_out > 0 {
+            parts.push(format!("{} left out", text::bytes(log.left_out)));
+        }
+        if log.redacted > 0 {
+            parts.push(format!("{} taken out", text::count(log.redacted, "secret")));
+        }
+        parts.extend(log.reason.as_ref().map(|reason| short(reason, 100)));
+        page.put("said", &parts);
+    }
 }
 
 fn unknown(shown: &Shown) -> Vec<String> {

@@ -141,6 +141,7 @@ fn session_of(carried: &Carried, run: Option<&str>) -> Session {
         last_heard: time,
         end: None,
         drift: Vec::new(),
+        logs: Vec::new(),
     });
     let artifact = Artifact {
         file: carried.file.clone(),

@@ -127,8 +127,18 @@ fn bare(path: &Path, history: Option<&History>, options: &Options) -> Result<Loo
     Ok((text::bytes(state.size), reasons))
 }
 
+/// Of what no writer of ours made nothing is expected to stand in or beside it.
+fn observed(history: &History) -> Option<Reason> {
+    let text = format!(
+        "it carries no birthmark: session {} saw that it was made",
+        history.by
+    );
+    (history.format == crate::lineage::OBSERVED).then(|| Reason::caveat("observed", text))
+}
+
 pub(super) fn no_birthmark(history: Option<&History>, options: &Options) -> Reason {
     match history {
+        Some(history) if let Some(reason) = observed(history) => reason,
         Some(history) => Reason::failed(
             "birthmark-missing",
             format!("it has no birthmark, but session {} lists it", history.by),
@@ -766,7 +776,10 @@ fn folder(
         text::bytes(tree.size)
     );
     if Layout::sidecar(path).symlink_metadata().is_err() {
-        let mut reasons = vec![Reason::failed("birthmark-missing", "its sidecar is gone")];
+        let mut reasons = vec![match history.and_then(observed) {
+            Some(reason) => reason,
+            None => Reason::failed("birthmark-missing", "its sidecar is gone"),
+        }];
         reasons.extend(
             history
                 .map(|h| against_whole(h, tree.size, &digest))

@@ -1,0 +1,163 @@
+//! Recording what a run made without a writer of ours.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use birthmark_core::Fields;
+use birthmark_core::Finding;
+use birthmark_core::event::ArtifactSealed;
+use birthmark_core::plan::Plan;
+use birthmark_core::session::Session as Folded;
+use serde_json::Value;
+
+use super::folders::Folders;
+use crate::error::Result;
+use crate::session::{Session, fold_session, now};
+use crate::{add, dataset};
+
+/// A new folder with more files than this is one artifact.
+const MANY: usize = 64;
+/// Files of which more are made are listed up to here; the rest is counted.
+const MOST: usize = 2_000;
+/// What makes a folder of weights a model.
+const WEIGHTS: [&str; 5] = ["safetensors", "gguf", "bin", "pt", "pth"];
+
+impl Session {
+    /// Records the files that `before` did not know or knew otherwise, and that nobody
+    /// recorded. `observed_by` says how they were found. Answers how many were left out.
+    pub(crate) fn record_made(
+        &self,
+        folders: &[PathBuf],
+        before: &Folders,
+        observed_by: &str,
+    ) -> Result<usize> {
+        let after = Folders::look(folders);
+        let folded = fold_session(self.project(), self.id())?;
+        let known = Known::of(self, &folded);
+        let changed: Vec<PathBuf> = after
+            .changed_since(before)
+            .into_iter()
+            .filter(|path| !known.has(path))
+            .collect();
+        let artifacts = group(&changed, folders, before, |folder| {
+            self.is_one(&folded, folder, &changed)
+        });
+        let left_out = artifacts.len().saturating_sub(MOST);
+        for path in artifacts.iter().take(MOST) {
+            self.record_observed(path, observed_by)?;
+        }
+        Ok(left_out)
+    }
+
+    /// Whether a new folder is one artifact: planned as such, a model, or of very many files.
+    fn is_one(&self, told: &Folded, folder: &Path, changed: &[PathBuf]) -> bool {
+        let stored = self.project().stored_path(folder);
+        let planned = |text: &String| Plan::parse(text).matches(&stored);
+        if told.planned.iter().any(planned) {
+            return true;
+        }
+        let inside: Vec<&PathBuf> = changed
+            .iter()
+            .filter(|path| path.starts_with(folder))
+            .collect();
+        let ends_in = |path: &Path| {
+            let ending = path.extension().unwrap_or_default().to_string_lossy();
+            WEIGHTS.contains(&&*ending)
+        };
+        let is_model = inside.contains(&&folder.join("config.json"))
+            && inside.iter().any(|path| ends_in(path));
+        is_model || inside.len() > MANY
+    }
+
+    /// Records one file or folder that was seen to be made.
+    fn record_observed(&self, path: &Path, observed_by: &str) -> Result<()> {
+        let time = now();
+        let mut notes = Fields::new();
+        notes.insert("observed_by".to_owned(), Value::from(observed_by));
+        let (digest, content) = match dataset::digests(path) {
+            (Finding::Found(digest), content) => (Some(digest), content),
+            (Finding::Unknown(reason), _) => {
+                notes.insert("digest_unknown".to_owned(), Value::from(reason));
+                (None, None)
+            }
+            (Finding::Absent, _) => (None, None),
+        };
+        let (file, file_bytes) = self.project().stored_name(path);
+        self.record(ArtifactSealed {
+            file,
+            file_bytes,
+            artifact_type: "artifact".to_owned(),
+            format: OBSERVED.to_owned(),
+            timestamp: time,
+            size: size(path),
+            records: add::records(path),
+            content_digest: content.or_else(|| digest.clone()),
+            digest,
+            birthmark: self.whole_birthmark("artifact", &Fields::new(), time),
+            notes,
+        })?;
+        crate::generated::note(&self.project().layout, path);
+        Ok(())
+    }
+}
+
+/// The format of an artifact that no writer of ours made.
+pub(crate) const OBSERVED: &str = "observed";
+
+/// Paths that the session's journals tell of.
+struct Known {
+    paths: BTreeSet<PathBuf>,
+}
+
+impl Known {
+    fn of(session: &Session, folded: &Folded) -> Self {
+        let project = session.project();
+        let paths = folded.artifacts.iter();
+        Self {
+            paths: paths.map(|one| project.resolve(&one.file)).collect(),
+        }
+    }
+
+    /// Also what lies in a folder that was recorded, and the parts of a report.
+    fn has(&self, path: &Path) -> bool {
+        let part = path.to_string_lossy();
+        let report = part.strip_suffix(".part.jsonl");
+        path.ancestors().any(|up| self.paths.contains(up))
+            || report.is_some_and(|report| self.paths.contains(Path::new(report)))
+    }
+}
+
+/// Files, and in the place of those that belong together their folder: the outermost new one
+/// that `is_one`.
+fn group(
+    changed: &[PathBuf],
+    roots: &[PathBuf],
+    before: &Folders,
+    is_one: impl Fn(&Path) -> bool,
+) -> BTreeSet<PathBuf> {
+    let mut asked = std::collections::HashMap::new();
+    let mut whole = |folder: &Path| {
+        *asked
+            .entry(folder.to_owned())
+            .or_insert_with(|| !before.had(folder) && is_one(folder))
+    };
+    let mut artifacts = BTreeSet::new();
+    for path in changed {
+        let root = roots.iter().find(|root| path.starts_with(root));
+        let within = path
+            .ancestors()
+            .skip(1)
+            .take_while(|up| Some(*up) != root.map(PathBuf::as_path));
+        let outermost = within.filter(|folder| whole(folder)).last();
+        artifacts.insert(outermost.unwrap_or(path).to_owned());
+    }
+    artifacts
+}
+
+fn size(path: &Path) -> u64 {
+    if path.is_dir() {
+        let files = Folders::look(&[path.to_owned()]);
+        return files.bytes();
+    }
+    path.metadata().map_or(0, |found| found.len())
+}

@@ -1,0 +1,82 @@
+//! Which program a command names, and what is known of it before it runs.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{NOT_EXECUTABLE, NOT_FOUND, NotRun};
+use crate::error::Error;
+use crate::machine::{self, Interpreter};
+
+/// Endings of files that a command runs as a script.
+const SCRIPTS: [&str; 8] = ["py", "sh", "bash", "R", "r", "jl", "ipynb", "pl"];
+
+/// The script that a command runs: its first word that is a file with a script's ending.
+/// Its folder is where the script itself would look for the project.
+pub(super) fn script_of(command: &[OsString], folder: &Path) -> Option<PathBuf> {
+    let is_script = |path: &PathBuf| {
+        let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        SCRIPTS.contains(&ending) && path.is_file()
+    };
+    command.iter().map(|word| folder.join(word)).find(is_script)
+}
+
+/// The Python that a program surely runs in: itself, or the one whose folder it stands in
+/// (`torchrun`, `pytest`). For any other program none is named.
+pub(super) fn interpreter_of(program: &Path) -> Option<Interpreter> {
+    let interpreter = machine::find_interpreter().found().cloned()?;
+    let beside = interpreter.executable.as_deref()?.parent()?;
+    let is_python = |name: &str| {
+        ["python", "torchrun", "accelerate", "deepspeed", "pytest"]
+            .iter()
+            .any(|known| name.starts_with(known))
+    };
+    let name = program.file_name()?.to_str()?;
+    (is_python(name) && program.parent()? == beside).then_some(interpreter)
+}
+
+/// Where a program lies, as a shell would find it.
+pub(super) fn find(program: &OsStr) -> Result<PathBuf, NotRun> {
+    let name = program.to_string_lossy();
+    let missing = || {
+        let error = Error::usage("no-program", format!("there is no program `{name}`"));
+        NotRun::Program(
+            NOT_FOUND,
+            error.with_hint("nothing was run and nothing was recorded"),
+        )
+    };
+    let refused = |path: &Path| {
+        let message = format!("`{}` cannot be executed", path.display());
+        let hint = format!(
+            "chmod +x {0}, or name its interpreter: python {0}",
+            path.display()
+        );
+        NotRun::Program(
+            NOT_EXECUTABLE,
+            Error::usage("no-program", message).with_hint(hint),
+        )
+    };
+    if program.as_encoded_bytes().contains(&b'/') {
+        let path = PathBuf::from(program);
+        return match path.metadata() {
+            Err(_) => Err(missing()),
+            Ok(metadata) if is_executable(&metadata) => Ok(path),
+            Ok(_) => Err(refused(&path)),
+        };
+    }
+    let places = std::env::var_os("PATH").unwrap_or_default();
+    let mut unusable = None;
+    for folder in std::env::split_paths(&places) {
+        let path = folder.join(program);
+        match path.metadata() {
+            Ok(metadata) if is_executable(&metadata) => return Ok(path),
+            Ok(metadata) if metadata.is_file() => unusable = unusable.or(Some(path)),
+            _ => {}
+        }
+    }
+    Err(unusable.map_or_else(missing, |path| refused(&path)))
+}
+
+fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
+}
