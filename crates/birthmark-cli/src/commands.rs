@@ -34,7 +34,7 @@ fn now() -> Timestamp {
 }
 
 /// Whether the person asked for silence.
-fn quiet() -> bool {
+pub(crate) fn quiet() -> bool {
     birthmark_capture::process::variable("BIRTHMARK_QUIET")
         .is_some_and(|word| !matches!(word.as_str(), "" | "0" | "false"))
 }

@@ -18,6 +18,7 @@ pub mod cli;
 pub mod commands;
 pub mod exit;
 pub mod failure;
+mod progress;
 pub mod reference;
 pub mod table;
 pub mod ui;

@@ -196,6 +196,19 @@ pub trait ArtifactFormat {
         existing: OnExisting,
     ) -> Result<Stamped, FormatError>;
 
+    /// As [`Self::stamp`], but lines that are no records go to `aside` instead. Formats
+    /// without lines set nothing aside.
+    fn stamp_sound(
+        &self,
+        input: Input<'_>,
+        output: &mut dyn Write,
+        birthmarks: &dyn Birthmarks,
+        existing: OnExisting,
+        _aside: &mut Aside<'_>,
+    ) -> Result<Stamped, FormatError> {
+        self.stamp(input, output, birthmarks, existing)
+    }
+
     /// Copies `input` to `output` without its birthmarks.
     fn unstamp(&self, input: Input<'_>, output: &mut dyn Write) -> Result<Unstamped, FormatError>;
 
@@ -204,6 +217,21 @@ pub trait ArtifactFormat {
         self.unstamp(input, &mut io::sink())
     }
 }
+
+/// A line that is no record, to be set aside.
+pub struct Bad<'a> {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Where in the file (of packed text: in the text) it begins, in bytes.
+    pub offset: u64,
+    /// The line with its end.
+    pub bytes: &'a [u8],
+    /// What is wrong with it.
+    pub error: FormatError,
+}
+
+/// Takes lines that are no records.
+pub type Aside<'a> = dyn FnMut(Bad<'_>) -> io::Result<()> + 'a;
 
 /// Takes records as they are read; false ends the reading.
 pub type Each<'a> = dyn FnMut(Result<Mark<'_>, FormatError>) -> bool + 'a;

@@ -17,6 +17,8 @@
 //! * A file replaced in place belongs to whoever stamps it; its mode is kept.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use birthmark_capture::redact::Redactor;
 use birthmark_core::birthmark;
@@ -35,12 +37,16 @@ use crate::{add, dataset, sessions};
 mod compose;
 mod failed;
 pub mod given;
+pub mod many;
 mod marks;
+mod quarantine;
 mod refuse;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 mod unstamp;
 mod write;
+mod yaml;
 
 pub use unstamp::{Unstamped, unstamp};
 
@@ -68,8 +74,28 @@ pub struct StampOptions {
     pub on_existing: OnExisting,
     /// Overwrite an `--out` file that is there; stamp in place what a session recorded.
     pub force: bool,
+    /// Where lines go that are no records; without it they stop everything.
+    pub quarantine: Option<PathBuf>,
+    /// Raised by the bytes that were read, while they are read.
+    pub progress: Option<Arc<AtomicU64>>,
     /// Command line of the stamping, for the session that is joined.
     pub argv: Vec<String>,
+}
+
+impl StampOptions {
+    /// A sidecar for an artifact of this type, and an error where there is one.
+    pub fn new(artifact_type: &str) -> Self {
+        Self {
+            artifact_type: artifact_type.to_owned(),
+            given: Fields::new(),
+            target: Target::Sidecar,
+            on_existing: OnExisting::Error,
+            force: false,
+            quarantine: None,
+            progress: None,
+            argv: Vec::new(),
+        }
+    }
 }
 
 /// What was stamped.
@@ -89,9 +115,46 @@ pub struct Stamped {
     pub joined: Option<SessionId>,
     /// Nothing was written, since a birthmark is there and was to be kept.
     pub kept: bool,
+    /// Lines that are no records, and where they went.
+    pub aside: Option<SetAside>,
+}
+
+/// Lines that are no records: they stand in a file of their own.
+#[derive(Debug, Clone)]
+pub struct SetAside {
+    /// The file.
+    pub file: PathBuf,
+    /// How many there are.
+    pub lines: u64,
+    /// Of the first ones the number, the byte, and what is wrong.
+    pub first: Vec<(u64, u64, String)>,
+}
+
+impl SetAside {
+    fn to_json(&self) -> Value {
+        let line = |(line, byte, why): &(u64, u64, String)| json!({"line": line, "byte": byte, "why": why});
+        json!({
+            "file": self.file.to_string_lossy(),
+            "lines": self.lines,
+            "first": self.first.iter().map(line).collect::<Vec<_>>(),
+        })
+    }
 }
 
 impl Stamped {
+    fn of(file: &Path) -> Self {
+        Self {
+            file: file.to_owned(),
+            wrote: PathBuf::new(),
+            places: Places::default(),
+            birthmark: Fields::new(),
+            made_in: None,
+            joined: None,
+            kept: false,
+            aside: None,
+        }
+    }
+
     /// For programs.
     pub fn to_json(&self) -> Value {
         json!({
@@ -106,6 +169,7 @@ impl Stamped {
                 "replaced": self.places.replaced,
                 "kept": self.places.kept,
             },
+            "set_aside": self.aside.as_ref().map(SetAside::to_json),
             "made_in": self.made_in.as_ref().map(SessionId::as_str),
             "joined": self.joined.as_ref().map(SessionId::as_str),
             "metadata": self.birthmark,
@@ -115,30 +179,28 @@ impl Stamped {
 
 /// Stamps a file or folder.
 pub fn stamp(project: &Project, file: &Path, options: &StampOptions) -> Result<Stamped> {
+    let files = [file.to_owned()];
+    let mut done = None;
+    many::stamp_all(project, &files, options, &mut |_, result| {
+        done = Some(result);
+    })?;
+    done.unwrap_or_else(|| {
+        Err(Error::new(
+            crate::error::Kind::Io,
+            "io",
+            "nothing was stamped",
+        ))
+    })
+}
+
+/// What was given, checked, without secrets, and filled in from the files it names.
+fn prepared(project: &Project, options: &StampOptions) -> Result<StampOptions> {
     let mut options = options.clone();
     birthmark::check_all(&options.given)?;
     redact(&mut options.given);
     let folder = std::path::absolute(".").unwrap_or_else(|_| PathBuf::from("."));
     dataset::fill(project, &mut options.given, &folder)?;
-    refuse::unfit(file, &options)?;
-    let birth = marks::birth_of(project, file)?;
-    refuse::recorded(project, file, &options, birth.as_ref())?;
-    let joined = join_open(project, &options)?;
-    let result = stamp_known(project, file, &options, birth, joined.as_ref());
-    if let Some(session) = &joined {
-        let outcome = if result.is_ok() {
-            Outcome::Completed
-        } else {
-            Outcome::Failed
-        };
-        session.end(RunEnd::plain(outcome))?;
-        if let Ok(stamped) = &result {
-            // After the end, or the end would see a change in what counts as untracked.
-            let path = recorded_path(&options, stamped);
-            crate::generated::note(&project.layout, path);
-        }
-    }
-    result
+    Ok(options)
 }
 
 /// What the joined session vouches for: the file with its birthmark.
@@ -150,21 +212,19 @@ fn recorded_path<'a>(options: &StampOptions, stamped: &'a Stamped) -> &'a Path {
 }
 
 fn stamp_known(
-    project: &Project,
     file: &Path,
     options: &StampOptions,
     birth: Option<marks::Birth>,
     joined: Option<&Session>,
+    code: &compose::Code<'_>,
 ) -> Result<Stamped> {
-    let birthmark = compose::compose(project, file, options, birth.as_ref(), joined)?;
+    let time = compose::modified(file)?;
+    let birthmark = compose::compose(code, time, options, birth.as_ref(), joined);
     let mut stamped = Stamped {
-        file: file.to_owned(),
-        wrote: PathBuf::new(),
-        places: Places::default(),
         birthmark,
         made_in: birth.map(|birth| birth.session),
         joined: joined.map(|session| session.id().clone()),
-        kept: false,
+        ..Stamped::of(file)
     };
     match &options.target {
         Target::Sidecar => write::sidecar(file, options, &mut stamped)?,

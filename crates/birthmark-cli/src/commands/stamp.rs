@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use birthmark::stamp::{self, StampOptions, Stamped, Target, given};
+use birthmark::Project;
+use birthmark::stamp::{StampOptions, Stamped, Target, given, many, stream};
 use birthmark_core::Fields;
 use birthmark_core::json::OnExisting;
 use serde_json::Value;
 
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
+use crate::progress::Progress;
 use crate::ui::Ui;
 
 /// Give a birthmark to a file or folder that is there already
@@ -19,8 +21,13 @@ use crate::ui::Ui;
 /// the birthmark says which of its fields were only declared. A session that is open is
 /// joined; none is opened.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct StampArgs {
-    /// A file or folder (can be repeated)
+    /// A file or folder (can be repeated); a pattern in quotes: 'data/**/*.jsonl'; `-` for
+    /// JSONL from stdin to stdout
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -36,7 +43,7 @@ pub struct StampArgs {
     #[arg(long, value_name = "NAME=VALUE")]
     set_text: Vec<String>,
 
-    /// Fields from a JSON or TOML file (can be repeated)
+    /// Fields from a JSON, TOML or YAML file (can be repeated)
     #[arg(long, value_name = "FILE")]
     set_file: Vec<PathBuf>,
 
@@ -52,6 +59,12 @@ pub struct StampArgs {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
+    /// Of a folder, each file below it that carries birthmarks within
+    #[arg(long, short)]
+    recursive: bool,
+    /// Set lines that are no records aside into FILE, instead of stopping
+    #[arg(long, value_name = "FILE")]
+    quarantine: Option<PathBuf>,
     /// Overwrite --out; stamp in place what a session recorded
     #[arg(long)]
     force: bool,
@@ -92,36 +105,149 @@ impl From<Existing> for OnExisting {
 
 /// Stamps.
 pub fn run(ui: &mut Ui, args: &StampArgs) -> Answer {
-    if args.out.is_some() && args.files.len() > 1 {
-        return Err(Failure::new("--out takes one file, and there are several")
-            .with_hint("stamp them one by one, or --in-place"));
-    }
     let project = super::project()?;
-    let options = StampOptions {
-        artifact_type: args.artifact_type.clone(),
+    let mut options = StampOptions {
         given: all_fields(args)?,
         target: target(args.in_place, args.out.as_ref()),
         on_existing: args.on_existing.into(),
         force: args.force,
+        quarantine: args.quarantine.clone(),
         argv: std::env::args_os()
             .map(|word| word.to_string_lossy().into_owned())
             .collect(),
+        ..StampOptions::new(&args.artifact_type)
     };
-    let mut done = Vec::new();
-    for file in &args.files {
-        let stamped = stamp::stamp(&project, file, &options)?;
-        if args.json {
-            done.push(stamped.to_json());
-        } else {
-            ui.people(&line(&stamped))?;
+    if args.files.iter().any(|file| file.as_os_str() == "-") {
+        return pipe(ui, args, &project, &options);
+    }
+    let files = many::find(&args.files, args.recursive)?;
+    refuse_several(args, &files)?;
+    let total = files
+        .iter()
+        .filter_map(|file| file.metadata().ok().map(|found| found.len()));
+    let progress = Progress::of(total.sum());
+    options.progress = Some(progress.counter());
+    let mut said = Said {
+        ui,
+        json: args.json.then(Vec::new),
+        failure: None,
+    };
+    many::stamp_all(&project, &files, &options, &mut |_, result| {
+        progress.beside(|| said.tell(result));
+    })?;
+    drop(progress);
+    said.end()
+}
+
+/// What was done, said as it is done.
+struct Said<'a> {
+    ui: &'a mut Ui,
+    json: Option<Vec<Value>>,
+    failure: Option<Failure>,
+}
+
+impl Said<'_> {
+    fn tell(&mut self, result: birthmark::error::Result<Stamped>) {
+        let told = match (result, &mut self.json) {
+            (Err(error), _) => Err(Failure::from(error)),
+            (Ok(stamped), Some(all)) => {
+                all.push(stamped.to_json());
+                Ok(())
+            }
             // What was done stands before what failed.
-            ui.flush()?;
+            (Ok(stamped), None) => self
+                .ui
+                .people(&line(&stamped))
+                .and_then(|()| self.ui.flush())
+                .map_err(Failure::from)
+                .map(|()| set_aside(self.ui, &stamped)),
+        };
+        if let Err(failure) = told
+            && self.failure.is_none()
+        {
+            self.failure = Some(failure);
         }
     }
-    if args.json {
-        ui.json(&Value::from(done))?;
+
+    fn end(self) -> Answer {
+        match (self.failure, self.json) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(all)) => {
+                self.ui.json(&Value::from(all))?;
+                Ok(ExitStatus::Yes)
+            }
+            (None, None) => Ok(ExitStatus::Yes),
+        }
+    }
+}
+
+fn set_aside(ui: &mut Ui, stamped: &Stamped) {
+    let Some(aside) = stamped.aside.as_ref().filter(|aside| aside.lines > 0) else {
+        return;
+    };
+    let lines = birthmark::text::count(aside.lines, "line");
+    let file = aside.file.display();
+    ui.talk(&format!(
+        "warning: {lines} set aside into {file}, being no records"
+    ));
+    for (_, _, why) in &aside.first {
+        ui.talk(&format!("  {why}"));
+    }
+}
+
+fn refuse_several(args: &StampArgs, files: &[PathBuf]) -> Result<(), Failure> {
+    let option = if args.out.is_some() {
+        "--out"
+    } else if args.quarantine.is_some() {
+        "--quarantine"
+    } else {
+        return Ok(());
+    };
+    if files.len() > 1 {
+        return Err(
+            Failure::new(format!("{option} takes one file, and there are several"))
+                .with_hint("stamp them one by one"),
+        );
+    }
+    if option == "--quarantine" && !args.in_place && args.out.is_none() {
+        return Err(
+            Failure::new("--quarantine is for what is written into a file")
+                .with_hint("say --in-place or --out FILE"),
+        );
+    }
+    Ok(())
+}
+
+/// From stdin to stdout.
+fn pipe(ui: &mut Ui, args: &StampArgs, project: &Project, options: &StampOptions) -> Answer {
+    if args.files.len() > 1 || options.target != Target::Sidecar || args.quarantine.is_some() {
+        return Err(
+            Failure::new("`-` stands alone: JSONL from stdin goes to stdout")
+                .with_hint("birthmark stamp - --type TYPE < in.jsonl > out.jsonl"),
+        );
+    }
+    let stamped = stream::stream(project, &mut std::io::stdin().lock(), &mut Out(ui), options)?;
+    ui.flush()?;
+    if !super::quiet() {
+        let records = birthmark::text::count(stamped.places.records(), "record");
+        ui.talk(&format!(
+            "stamped {records} on the way (declared, not observed)"
+        ));
     }
     Ok(ExitStatus::Yes)
+}
+
+/// Stdout, for bytes.
+struct Out<'a>(&'a mut Ui);
+
+impl std::io::Write for Out<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.raw(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
 }
 
 pub(super) fn target(in_place: bool, out: Option<&PathBuf>) -> Target {

@@ -298,3 +298,176 @@ fn file_of_a_format_without_place_goes_by_sidecar_only() {
         ["stamp", "a.json", "--type", "t", "--out", "./a.json"],
     );
 }
+
+#[test]
+fn bad_lines_go_aside_byte_for_byte_and_are_told() {
+    let world = World::new();
+    let text = "{\"a\": 1}\r\n{'b': 2}\r\n\n[3]\n{\"c\": 3}\n{\"torn\": ";
+    world.repo.write("a.jsonl", text);
+    let args = [
+        "stamp",
+        "a.jsonl",
+        "--type",
+        "t",
+        "--in-place",
+        "--quarantine",
+        "bad.txt",
+    ];
+    world.snapshot("stamp_quarantine", args);
+    assert_eq!(world.read("bad.txt"), b"{'b': 2}\r\n[3]\n{\"torn\": \n");
+    world.birthmark(["unstamp", "a.jsonl", "--in-place"]);
+    assert_eq!(world.read("a.jsonl"), b"{\"a\": 1}\r\n\n{\"c\": 3}\n");
+    world.snapshot("stamp_quarantine_exists", args);
+    world.repo.write("good.jsonl", "{}\n");
+    world.birthmark([
+        "stamp",
+        "good.jsonl",
+        "--type",
+        "t",
+        "--in-place",
+        "--quarantine",
+        "none.txt",
+    ]);
+    assert!(!world.at("none.txt").exists(), "nothing was set aside");
+    // Another fault than that of the line's own text still stops everything.
+    world.repo.write("b.jsonl", "{\"metadata\": 1}\n");
+    let picture = world.birthmark([
+        "stamp",
+        "b.jsonl",
+        "--type",
+        "t",
+        "--in-place",
+        "--quarantine",
+        "none.txt",
+    ]);
+    assert!(picture.starts_with("exit status: 2"), "{picture}");
+}
+
+#[test]
+fn patterns_and_folders_name_many_files_and_one_unfit_stops_all() {
+    let world = World::new();
+    for number in 0..20 {
+        world.repo.write(
+            format!("data/{}/{number}.jsonl", number % 3),
+            "{\"a\": 1}\n",
+        );
+    }
+    world.repo.write("data/0/notes.txt", "x");
+    world.repo.write("data/.hidden.jsonl", "{}\n");
+    let stamped = |picture: &str| picture.matches("stamped  ").count();
+    let some = world.birthmark(["stamp", "data/1/*.jsonl", "--type", "t", "--in-place"]);
+    assert_eq!(stamped(&some), 7, "{some}");
+    let all = world.birthmark([
+        "stamp",
+        "data",
+        "-r",
+        "--type",
+        "t",
+        "--in-place",
+        "--on-existing",
+        "keep",
+    ]);
+    assert_eq!(stamped(&all), 20, "{all}");
+    assert!(all.contains("kept as they were"), "{all}");
+    let order: Vec<&str> = all
+        .lines()
+        .filter(|line| line.starts_with("stamped"))
+        .collect();
+    assert!(order.is_sorted(), "told in order: {all}");
+    assert_eq!(world.read("data/.hidden.jsonl"), b"{}\n");
+    world.snapshot(
+        "stamp_no_match",
+        ["stamp", "nothing/*.jsonl", "--type", "t"],
+    );
+    world.repo.write("ok.jsonl", "{}\n");
+    let picture = world.birthmark([
+        "stamp",
+        "ok.jsonl",
+        "gone.jsonl",
+        "--type",
+        "t",
+        "--in-place",
+    ]);
+    assert!(picture.starts_with("exit status: 2"), "{picture}");
+    assert_eq!(
+        world.read("ok.jsonl"),
+        b"{}\n",
+        "looked at before the first is written"
+    );
+}
+
+#[test]
+fn records_are_stamped_in_a_pipe() {
+    use std::io::Write;
+    use std::process::Stdio;
+    let world = World::new();
+    let run = |text: &str| {
+        let mut child = world
+            .command(["stamp", "-", "--type", "t", "--set", "seed=7"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let done = run("{\"a\": 1.50}\n{\"b\": NaN}");
+    let lines: Vec<&str> = std::str::from_utf8(&done.stdout).unwrap().lines().collect();
+    assert!(
+        lines[0].starts_with("{\"a\": 1.50, \"metadata\": {"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].starts_with("{\"b\": NaN, \"metadata\": {"),
+        "{lines:?}"
+    );
+    assert!(done.status.success());
+    let done = run("{\"a\": 1}\nnot json\n");
+    assert_eq!(done.status.code(), Some(2));
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(said.contains("line 2, byte 9"), "{said}");
+    world.snapshot("stamp_pipe_alone", ["stamp", "-", "a.jsonl", "--type", "t"]);
+}
+
+#[test]
+fn fields_come_from_yaml_without_tags() {
+    let world = World::new();
+    world.repo.write("a.bin", "0");
+    world.repo.write(
+        "params.yaml",
+        "seed: 42\ntemperature: 0.70\nextra:\n  - a\n  - 1e-5\n",
+    );
+    world.birthmark([
+        "stamp",
+        "a.bin",
+        "--type",
+        "model",
+        "--set-file",
+        "params.yaml",
+    ]);
+    let mark = &world.json("a.bin.birthmark.json")["metadata"];
+    assert_eq!(mark["seed"], 42);
+    assert_eq!(mark["extra"].to_string(), r#"["a",1e-5]"#);
+    world.repo.write(
+        "evil.yml",
+        "a: 1\nb: !!python/object/apply:os.system ['touch pwned']\n",
+    );
+    world.snapshot(
+        "stamp_yaml_tag",
+        [
+            "stamp",
+            "a.bin",
+            "--type",
+            "model",
+            "--set-file",
+            "evil.yml",
+        ],
+    );
+    assert!(!world.at("pwned").exists());
+}

@@ -22,8 +22,8 @@ use super::codec::{Codec, Packer, Piece};
 use super::lines::{Block, BlockError, Blocks, Line, lines};
 use super::pipeline::{self, PipelineError};
 use super::{
-    ArtifactFormat, Birthmarks, Each, FormatError, Input, Mark, OnExisting, Places, Stamped,
-    Unstamped,
+    ArtifactFormat, Aside, Bad, Birthmarks, Each, FormatError, Input, Mark, OnExisting, Places,
+    Stamped, Unstamped,
 };
 use crate::running::RunningDigest;
 
@@ -57,6 +57,17 @@ struct Made<T> {
     bytes: Vec<u8>,
     piece: Piece,
     counts: T,
+    bad: Vec<BadLine>,
+}
+
+/// A line of a block that is no record.
+struct BadLine {
+    number: u64,
+    /// Where in the file its record begins.
+    offset: u64,
+    /// In the block, with what stands before it and with its end.
+    span: Span,
+    error: StampError,
 }
 
 /// Of all that was written.
@@ -99,22 +110,31 @@ impl Jsonl {
         input: &mut Input<'_>,
         output: &mut dyn Write,
         change: impl Fn(&Line<'_>, &mut Vec<u8>, &mut T) -> Result<(), StampError> + Sync,
-        mut see: impl FnMut(&Block, T),
+        sound_only: bool,
+        mut see: impl FnMut(&Block, T, Vec<BadLine>) -> Result<(), FormatError>,
     ) -> Result<Written, FormatError> {
         let name = input.name;
-        let failed = |source| FormatError::Write {
-            name: name.to_owned(),
-            source,
-        };
+        let failed = |source| unwritten(name, source);
         let work = |block: &Block, mut made: Made<T>| {
             made.bytes.clear();
             made.counts = T::default();
+            made.bad = Vec::new();
             for line in lines(block) {
+                let before = made.bytes.len();
                 made.bytes.extend_from_slice(line.before);
                 if line.has_record() {
-                    change(&line, &mut made.bytes, &mut made.counts).map_err(|error| {
-                        FormatError::of_record(name, line.number, line.offset, error)
-                    })?;
+                    match change(&line, &mut made.bytes, &mut made.counts) {
+                        Ok(()) => {}
+                        Err(error @ StampError::Scan(_)) if sound_only => {
+                            made.bytes.truncate(before);
+                            made.bad.push(BadLine::of(block, &line, error));
+                            continue;
+                        }
+                        Err(error) => {
+                            let (number, offset) = (line.number, line.offset);
+                            return Err(FormatError::of_record(name, number, offset, error));
+                        }
+                    }
                 } else {
                     made.bytes.extend_from_slice(line.record);
                 }
@@ -125,8 +145,8 @@ impl Jsonl {
         };
         let mut packer = Packer::new(self.writes, output).map_err(failed)?;
         let mut text = (self.writes != Codec::Plain).then(RunningDigest::default);
-        let take = |block: &Block, made: &Made<T>| {
-            see(block, made.counts);
+        let take = |block: &Block, made: &mut Made<T>| {
+            see(block, made.counts, std::mem::take(&mut made.bad))?;
             if let Some(text) = &mut text {
                 text.update(&made.bytes);
             }
@@ -138,6 +158,53 @@ impl Jsonl {
         let (size, digest) = packer.finish().map_err(failed)?;
         let text = text.map_or(digest, |mut text| text.digest());
         Ok(Written { size, digest, text })
+    }
+
+    fn stamp_lines(
+        self,
+        mut input: Input<'_>,
+        output: &mut dyn Write,
+        birthmarks: &dyn Birthmarks,
+        existing: OnExisting,
+        mut aside: Option<&mut Aside<'_>>,
+    ) -> Result<Stamped, FormatError> {
+        let name = input.name;
+        let mut places = Places::default();
+        let mut before = RunningDigest::default();
+        let Written { size, digest, .. } = self.copy(
+            &mut input,
+            output,
+            |line, out, counts: &mut Places| {
+                let mut birthmark = Vec::with_capacity(1024);
+                birthmarks.write(line.number, line.record, &mut birthmark);
+                counts.count(json::stamp_record(out, line.record, &birthmark, existing)?);
+                Ok(())
+            },
+            aside.is_some(),
+            |block, counts, bad| {
+                places.add(counts);
+                let mut from = 0;
+                for line in bad {
+                    let span = line.span;
+                    before.update(block.bytes.get(from..span.start).unwrap_or_default());
+                    from = span.end;
+                    if let Some(aside) = &mut aside {
+                        line.set_aside(name, block, &mut **aside)
+                            .map_err(|source| unwritten(name, source))?;
+                    }
+                }
+                before.update(block.bytes.get(from..).unwrap_or_default());
+                Ok(())
+            },
+        )?;
+        let undoable = places.replaced + places.kept == 0;
+        let content_digest = undoable.then(|| before.digest());
+        Ok(Stamped {
+            places,
+            size,
+            digest,
+            content_digest,
+        })
     }
 
     fn explain(self, name: &Path, error: PipelineError<FormatError>) -> FormatError {
@@ -152,6 +219,37 @@ impl Jsonl {
                 limit: self.limit,
             },
         }
+    }
+}
+
+fn unwritten(name: &Path, source: io::Error) -> FormatError {
+    FormatError::Write {
+        name: name.to_owned(),
+        source,
+    }
+}
+
+impl BadLine {
+    fn of(block: &Block, line: &Line<'_>, error: StampError) -> Self {
+        let record = usize::try_from(line.offset - block.offset).unwrap_or_default();
+        Self {
+            number: line.number,
+            offset: line.offset,
+            span: Span {
+                start: record - line.before.len(),
+                end: record + line.record.len() + line.end.len(),
+            },
+            error,
+        }
+    }
+
+    fn set_aside(self, name: &Path, block: &Block, aside: &mut Aside<'_>) -> io::Result<()> {
+        aside(Bad {
+            line: self.number,
+            offset: block.offset + self.span.start as u64,
+            bytes: self.span.of(&block.bytes),
+            error: FormatError::of_record(name, self.number, self.offset, self.error),
+        })
     }
 }
 
@@ -231,7 +329,7 @@ impl ArtifactFormat for Jsonl {
             Ok(looked)
         };
         // An ending that was asked for travels as an error without content.
-        let take = |block: &Block, looked: &Vec<Looked>| {
+        let take = |block: &Block, looked: &mut Vec<Looked>| {
             if hand_over(name, block, looked, each, &mut count) {
                 Ok(())
             } else {
@@ -248,35 +346,23 @@ impl ArtifactFormat for Jsonl {
 
     fn stamp(
         &self,
-        mut input: Input<'_>,
+        input: Input<'_>,
         output: &mut dyn Write,
         birthmarks: &dyn Birthmarks,
         existing: OnExisting,
     ) -> Result<Stamped, FormatError> {
-        let mut places = Places::default();
-        let mut before = RunningDigest::default();
-        let Written { size, digest, .. } = self.copy(
-            &mut input,
-            output,
-            |line, out, counts: &mut Places| {
-                let mut birthmark = Vec::with_capacity(1024);
-                birthmarks.write(line.number, line.record, &mut birthmark);
-                counts.count(json::stamp_record(out, line.record, &birthmark, existing)?);
-                Ok(())
-            },
-            |block, counts| {
-                places.add(counts);
-                before.update(&block.bytes);
-            },
-        )?;
-        let undoable = places.replaced + places.kept == 0;
-        let content_digest = undoable.then(|| before.digest());
-        Ok(Stamped {
-            places,
-            size,
-            digest,
-            content_digest,
-        })
+        self.stamp_lines(input, output, birthmarks, existing, None)
+    }
+
+    fn stamp_sound(
+        &self,
+        input: Input<'_>,
+        output: &mut dyn Write,
+        birthmarks: &dyn Birthmarks,
+        existing: OnExisting,
+        aside: &mut Aside<'_>,
+    ) -> Result<Stamped, FormatError> {
+        self.stamp_lines(input, output, birthmarks, existing, Some(aside))
     }
 
     fn unstamp(
@@ -295,10 +381,12 @@ impl ArtifactFormat for Jsonl {
                 counts.foreign += u64::from(matches!(place, Where::Foreign(_)));
                 Ok(())
             },
-            |_, counts| {
+            false,
+            |_, counts, _| {
                 sum.records += counts.records;
                 sum.removed += counts.removed;
                 sum.foreign += counts.foreign;
+                Ok(())
             },
         )?;
         let Cuts {

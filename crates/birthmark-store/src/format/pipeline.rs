@@ -26,7 +26,7 @@ pub(super) enum PipelineError<E> {
 pub(super) fn run<R, E>(
     blocks: &mut Blocks<'_>,
     work: impl Fn(&Block, R) -> Result<R, E> + Sync,
-    mut take: impl FnMut(&Block, &R) -> Result<(), E>,
+    mut take: impl FnMut(&Block, &mut R) -> Result<(), E>,
 ) -> Result<(), PipelineError<E>>
 where
     R: Default + Send,
@@ -36,8 +36,8 @@ where
         return Ok(());
     };
     let Some(second) = blocks.next(Vec::new()).map_err(PipelineError::Read)? else {
-        let result = work(&first, R::default()).map_err(PipelineError::Work)?;
-        return take(&first, &result).map_err(PipelineError::Work);
+        let mut result = work(&first, R::default()).map_err(PipelineError::Work)?;
+        return take(&first, &mut result).map_err(PipelineError::Work);
     };
     let workers = std::thread::available_parallelism()
         .map_or(1, usize::from)
@@ -84,7 +84,7 @@ fn drive<R: Default, E>(
     hands: &[Hand<R, E>],
     ahead: [Block; 2],
     work: &impl Fn(&Block, R) -> Result<R, E>,
-    take: &mut impl FnMut(&Block, &R) -> Result<(), E>,
+    take: &mut impl FnMut(&Block, &mut R) -> Result<(), E>,
 ) -> Result<(), PipelineError<E>> {
     let mut ahead = VecDeque::from(ahead);
     let mut spare: Vec<(Vec<u8>, R)> = Vec::new();
@@ -99,8 +99,8 @@ fn drive<R: Default, E>(
         if let Some(block) = block {
             let Some(hand) = hands.get(given % hands.len().max(1)) else {
                 // No thread could be made: the work is done here.
-                let result = work(&block, memory).map_err(PipelineError::Work)?;
-                take(&block, &result).map_err(PipelineError::Work)?;
+                let mut result = work(&block, memory).map_err(PipelineError::Work)?;
+                take(&block, &mut result).map_err(PipelineError::Work)?;
                 spare.push((block.bytes, result));
                 continue;
             };
@@ -115,8 +115,8 @@ fn drive<R: Default, E>(
                 .get(taken % hands.len())
                 .ok_or(PipelineError::ThreadDied)?;
             let (block, result) = hand.done.recv().map_err(|_| PipelineError::ThreadDied)?;
-            let result = result.map_err(PipelineError::Work)?;
-            take(&block, &result).map_err(PipelineError::Work)?;
+            let mut result = result.map_err(PipelineError::Work)?;
+            take(&block, &mut result).map_err(PipelineError::Work)?;
             spare.push((block.bytes, result));
             taken += 1;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
 
 use birthmark_capture::git;
@@ -18,12 +19,12 @@ use crate::session::{self, Session};
 
 /// The whole birthmark of a file that is there already.
 pub(super) fn compose(
-    project: &Project,
-    file: &Path,
+    code: &Code<'_>,
+    time: Timestamp,
     options: &StampOptions,
     birth: Option<&marks::Birth>,
     joined: Option<&Session>,
-) -> Result<Fields> {
+) -> Fields {
     let mut asserted = options.given.clone();
     asserted.insert(
         "artifact_type".to_owned(),
@@ -35,14 +36,11 @@ pub(super) fn compose(
     } else {
         let mut base = match joined {
             Some(session) => session.birthmark(&options.artifact_type, &Fields::new()),
-            None => code_fields(project),
+            None => code.fields(),
         };
         // No script is known to have made it.
         base.retain(|name, _| !name.starts_with("script_"));
-        base.insert(
-            "timestamp".to_owned(),
-            Value::from(modified(file)?.to_string()),
-        );
+        base.insert("timestamp".to_owned(), Value::from(time.to_string()));
         let declared = base
             .iter()
             .chain(&asserted)
@@ -56,7 +54,7 @@ pub(super) fn compose(
         Value::from(session::now().to_string()),
     );
     asserted.insert("declared".to_owned(), json!(declared));
-    Ok(birthmark::compose([&base, &asserted], Scope::Whole))
+    birthmark::compose([&base, &asserted], Scope::Whole)
 }
 
 /// What was declared at the birth, and what is asserted now and was not known then.
@@ -86,13 +84,32 @@ fn is_claim(name: &str, value: &Value) -> bool {
     !value.is_null() && !context.contains(&name)
 }
 
-fn code_fields(project: &Project) -> Fields {
-    let state = git::capture_status(project.root(), &session::status_options(project));
-    CodeSeen::new(state, None).fields
+/// The state of the code, looked at once for all files, and only if it is asked for.
+pub(super) struct Code<'a> {
+    project: &'a Project,
+    seen: OnceLock<Fields>,
+}
+
+impl<'a> Code<'a> {
+    pub(super) fn of(project: &'a Project) -> Self {
+        Self {
+            project,
+            seen: OnceLock::new(),
+        }
+    }
+
+    fn fields(&self) -> Fields {
+        let look = || {
+            let options = session::status_options(self.project);
+            let state = git::capture_status(self.project.root(), &options);
+            CodeSeen::new(state, None).fields
+        };
+        self.seen.get_or_init(look).clone()
+    }
 }
 
 /// The file's own time, in microseconds.
-fn modified(file: &Path) -> Result<Timestamp> {
+pub(super) fn modified(file: &Path) -> Result<Timestamp> {
     use atomic::PathContext;
     let time = file
         .metadata()

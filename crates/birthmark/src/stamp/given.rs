@@ -12,6 +12,7 @@ use birthmark_core::{Fields, json};
 use birthmark_store::atomic;
 use serde_json::Value;
 
+use super::yaml;
 use crate::error::{Error, Result};
 
 /// A file of fields larger than this is none.
@@ -100,16 +101,14 @@ fn is_finite(value: &Value) -> bool {
     }
 }
 
-/// The fields of a JSON or TOML file (by its name): an object.
+/// The fields of a JSON, TOML or YAML file (by its name): an object.
 pub fn read_file(path: &Path) -> Result<Fields> {
     let bytes = atomic::read_limited(path, FILE_LIMIT)?;
-    let is_toml = path
-        .extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
-    let fields = if is_toml {
-        read_toml(path, &bytes)?
-    } else {
-        read_json(path, &bytes)?
+    let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    let fields = match ending.as_ref().and_then(|ending| ending.to_str()) {
+        Some("toml") => read_toml(path, &bytes)?,
+        Some("yaml" | "yml") => read_yaml(path, &bytes)?,
+        _ => read_json(path, &bytes)?,
     };
     birthmark::check_all(&fields).map_err(|error| not_fields(path, &error.to_string()))?;
     Ok(fields)
@@ -132,6 +131,11 @@ fn read_toml(path: &Path, bytes: &[u8]) -> Result<Fields> {
         .map(member)
         .collect::<Option<Fields>>()
         .ok_or_else(|| not_fields(path, "a number in it is not finite"))
+}
+
+fn read_yaml(path: &Path, bytes: &[u8]) -> Result<Fields> {
+    let text = std::str::from_utf8(bytes).map_err(|error| not_fields(path, &error.to_string()))?;
+    yaml::read(text).map_err(|error| not_fields(path, &error))
 }
 
 /// `None` where a number is not finite.
@@ -159,7 +163,7 @@ fn not_fields(path: &Path, reason: &str) -> Error {
         "fields-file",
         format!("cannot read fields from `{}`: {reason}", path.display()),
     )
-    .with_hint("it must be one JSON object, or TOML in a file named .toml")
+    .with_hint("it must be one JSON object, or TOML or YAML in a file named so")
 }
 
 /// The origin's provenance of a loader, from a JSON file: its six keys, and whatever

@@ -11,12 +11,8 @@ use super::*;
 
 fn options(target: Target) -> StampOptions {
     StampOptions {
-        artifact_type: "model".to_owned(),
-        given: Fields::new(),
         target,
-        on_existing: OnExisting::Error,
-        force: false,
-        argv: Vec::new(),
+        ..StampOptions::new("model")
     }
 }
 
@@ -102,7 +98,7 @@ fn file_that_changes_while_it_is_stamped_stays_as_it_is() {
     let Some(format) = format::format_of(&path) else {
         panic!("no format")
     };
-    let result = rewrite(format, &path, &path, |format, input, output| {
+    let result = rewrite(format, &path, &path, None, |format, input, output| {
         let done = format.unstamp(input, output);
         let mut file = std::fs::File::options().append(true).open(&path).unwrap();
         file.write_all(b"{}\n").unwrap();

@@ -92,7 +92,7 @@ pub fn unstamp(project: &Project, file: &Path, target: &Target) -> Result<Unstam
     if !has_one(format, file)? {
         return Err(no_birthmark(file));
     }
-    let done = rewrite(&*into, file, out, |format, input, output| {
+    let done = rewrite(&*into, file, out, None, |format, input, output| {
         format.unstamp(input, output)
     })?;
     let stored = project.stored_path(out);

@@ -1,14 +1,17 @@
 //! Writing: a sidecar, or the file through its format; all of it or nothing.
 
-use std::io::{BufReader, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use birthmark_core::Fields;
 use birthmark_core::birthmark::{self, Scope};
 use birthmark_store::digest::{self, FileState};
-use birthmark_store::format::{ArtifactFormat, FormatError, Input, OnExisting};
+use birthmark_store::format::{self, ArtifactFormat, FormatError, Input, OnExisting, Source};
 use birthmark_store::{Durability, Layout, atomic};
 
+use super::quarantine::Quarantine;
 use super::{StampOptions, Stamped, kind_of, marks, refuse};
 use crate::add;
 use crate::error::{Error, Kind, Result};
@@ -62,10 +65,27 @@ pub(super) fn within(
     };
     let mark = birthmark::compose([&stamped.birthmark], scope);
     let marks = marks::Marks::new(&mark, options.on_existing)?;
-    let written = rewrite(&*format, file, out, |format, input, output| {
-        format.stamp(input, output, &marks, options.on_existing)
+    let mut aside = options
+        .quarantine
+        .as_deref()
+        .map(|path| Quarantine::open(path, options.force))
+        .transpose()?;
+    let progress = options.progress.as_deref();
+    let written = rewrite(&*format, file, out, progress, |format, input, output| {
+        let Some(aside) = &mut aside else {
+            return format.stamp(input, output, &marks, options.on_existing);
+        };
+        let mut take = |bad: format::Bad<'_>| aside.take(&bad);
+        let stamped = format.stamp_sound(input, output, &marks, options.on_existing, &mut take)?;
+        // What was taken out of the file is safe before the file is replaced.
+        aside.settle().map_err(|source| FormatError::Write {
+            name: file.to_owned(),
+            source,
+        })?;
+        Ok(stamped)
     })?;
     stamped.places = written.places;
+    stamped.aside = aside.map(|aside| aside.sum);
     out.clone_into(&mut stamped.wrote);
     Ok(())
 }
@@ -75,13 +95,17 @@ pub(super) fn rewrite<T>(
     format: &dyn ArtifactFormat,
     file: &Path,
     out: &Path,
+    progress: Option<&AtomicU64>,
     pass: impl FnOnce(&dyn ArtifactFormat, Input<'_>, &mut dyn Write) -> Result<T, FormatError>,
 ) -> Result<T> {
     let (source, before) = digest::open_still(file)?;
     let mut answer = None;
     let written = atomic::replace_with(out, Durability::Power, |target| {
         let mut output = BufWriter::with_capacity(1 << 20, target);
-        let mut bytes = BufReader::with_capacity(1 << 20, source);
+        let mut bytes = Watched {
+            file: source,
+            progress,
+        };
         let passed = pass(
             format,
             Input {
@@ -114,5 +138,27 @@ fn still_as(file: &Path, before: &FileState) -> std::io::Result<()> {
     match digest::open_still(file) {
         Ok((_, after)) if after == *before => Ok(()),
         _ => Err(std::io::Error::other("it changed while it was read")),
+    }
+}
+
+/// A file that tells how far it was read.
+struct Watched<'a> {
+    file: File,
+    progress: Option<&'a AtomicU64>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read(buffer)?;
+        if let Some(progress) = self.progress {
+            progress.fetch_add(got as u64, Ordering::Relaxed);
+        }
+        Ok(got)
+    }
+}
+
+impl Source for Watched<'_> {
+    fn file(&self) -> Option<&File> {
+        Some(&self.file)
     }
 }

@@ -1,0 +1,82 @@
+//! A bar on stderr for what takes over a second: how far, how fast, how long still.
+//!
+//! It is drawn on a terminal alone, and never where silence was asked for.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// What is quicker than this draws nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often the bar is drawn.
+const TICK: Duration = Duration::from_millis(100);
+const STYLE: &str = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+
+/// A bar, drawn while this lives.
+pub(crate) struct Progress {
+    counter: Arc<AtomicU64>,
+    bar: ProgressBar,
+    drawing: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Progress {
+    /// For so many bytes in all.
+    pub(crate) fn of(total: u64) -> Self {
+        let counter = Arc::new(AtomicU64::new(0));
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template(STYLE) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        let wanted = std::io::stderr().is_terminal() && !crate::commands::quiet();
+        let drawing = wanted
+            .then(|| draw(bar.clone(), Arc::clone(&counter)))
+            .flatten();
+        Self {
+            counter,
+            bar,
+            drawing,
+        }
+    }
+
+    /// What is to be raised by the bytes that are done.
+    pub(crate) fn counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.counter)
+    }
+
+    /// Prints while the bar is out of the way.
+    pub(crate) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+}
+
+fn draw(bar: ProgressBar, counter: Arc<AtomicU64>) -> Option<(Sender<()>, JoinHandle<()>)> {
+    let (stop, stopped) = channel();
+    let body = move || {
+        let mut wait = PATIENCE;
+        while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+            if wait == PATIENCE {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+                wait = TICK;
+            }
+            bar.set_position(counter.load(Ordering::Relaxed));
+        }
+        bar.finish_and_clear();
+    };
+    let thread = std::thread::Builder::new().spawn(body).ok()?;
+    Some((stop, thread))
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.drawing.take() {
+            drop(stop);
+            // A thread that died drew nothing.
+            let _ = thread.join();
+        }
+    }
+}

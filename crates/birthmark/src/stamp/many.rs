@@ -1,0 +1,252 @@
+//! Many files: found by globs and in folders, stamped by several threads, told in order.
+//!
+//! The code is looked at once, and an open session is joined once, for all of them.
+//!
+//! # Invariants
+//!
+//! * All files are looked at before the first is written: one that is unfit stops
+//!   everything.
+//! * After a failure no other file is begun; those under way are finished and told.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+
+use birthmark_core::event::Outcome;
+use birthmark_core::schema::SIDECAR_SUFFIX;
+use birthmark_store::format::FileKind;
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::compose::Code;
+use super::{
+    StampOptions, Stamped, join_open, marks, prepared, recorded_path, refuse, stamp_known,
+};
+use crate::error::{Error, Kind, Result};
+use crate::project::Project;
+use crate::session::{RunEnd, Session};
+
+/// Files that one call may name, at most.
+const MOST_FILES: usize = 1_000_000;
+/// More threads than this wait for the disk.
+const MOST_THREADS: usize = 8;
+
+/// The files that were named: a glob that no file is called by gives all that it matches;
+/// a folder, if it is to be gone into, all files below it that carry birthmarks within.
+pub fn find(named: &[PathBuf], into_folders: bool) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in named {
+        if path.symlink_metadata().is_err() && is_glob(path) {
+            let found = matching(path)?;
+            if found.is_empty() {
+                let text = format!("`{}` matches no file", path.display());
+                return Err(Error::usage("no-file", text));
+            }
+            files.extend(found);
+        } else if into_folders && path.is_dir() {
+            let mut below = Vec::new();
+            walk(path, &mut below, &|file| FileKind::of(file).is_some())?;
+            below.sort();
+            if below.is_empty() {
+                let text = format!(
+                    "no file below `{}` carries birthmarks within",
+                    path.display()
+                );
+                return Err(Error::usage("no-file", text));
+            }
+            files.extend(below);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+fn is_glob(path: &Path) -> bool {
+    path.to_str()
+        .is_some_and(|text| text.contains(['*', '?', '[', '{']))
+}
+
+fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
+    let text = pattern.to_string_lossy();
+    let glob = GlobBuilder::new(&text).literal_separator(true).build();
+    let matcher: GlobMatcher = glob
+        .map_err(|error| Error::usage("glob", format!("`{text}` is no pattern: {}", error.kind())))?
+        .compile_matcher();
+    // The folder above the first part that is a pattern.
+    let root: PathBuf = pattern
+        .components()
+        .take_while(|part| !is_glob(Path::new(part.as_os_str())))
+        .collect();
+    let from = if root.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        &root
+    };
+    let mut found = Vec::new();
+    if !from.is_dir() {
+        return Ok(found);
+    }
+    walk(from, &mut found, &|file| {
+        let plain = file.strip_prefix("./").unwrap_or(file);
+        matcher.is_match(plain)
+    })?;
+    let mut found: Vec<_> = found
+        .into_iter()
+        .map(|file| file.strip_prefix("./").map(Path::to_owned).unwrap_or(file))
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+/// All files below a folder that are wanted: no links are followed, what is hidden is
+/// left out, and so are sidecars.
+fn walk(folder: &Path, found: &mut Vec<PathBuf>, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
+    use birthmark_store::atomic::PathContext;
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).at("read", &folder)? {
+            let entry = entry.at("read", &folder)?;
+            let kind = entry.file_type().at("read", &entry.path())?;
+            let name = entry.file_name();
+            let bytes = name.as_encoded_bytes();
+            if bytes.starts_with(b".") || bytes.ends_with(SIDECAR_SUFFIX.as_bytes()) {
+                continue;
+            }
+            let path = folder.join(&name);
+            if kind.is_dir() {
+                open.push(path);
+            } else if kind.is_file() && wanted(&path) {
+                found.push(path);
+            }
+            if found.len() > MOST_FILES {
+                return Err(Error::usage("too-many", "there are too many files"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Stamps all files. `told` gets each result, in the order of the files, up to and with
+/// the first failure; what stops everything before the first is the error.
+pub fn stamp_all(
+    project: &Project,
+    files: &[PathBuf],
+    options: &StampOptions,
+    told: &mut dyn FnMut(&Path, Result<Stamped>),
+) -> Result<()> {
+    let options = prepared(project, options)?;
+    for file in files {
+        refuse::unfit(file, &options)?;
+    }
+    if let [only] = files {
+        let birth = marks::birth_of(project, only)?;
+        refuse::recorded(project, only, &options, birth.as_ref())?;
+    }
+    let work = Work {
+        project,
+        files,
+        options: &options,
+        joined: join_open(project, &options)?,
+        code: Code::of(project),
+        next: AtomicUsize::new(0),
+        failed: AtomicBool::new(false),
+    };
+    let mut written = Vec::new();
+    work.run(&mut |file, result| {
+        if let Ok(stamped) = &result {
+            written.push(recorded_path(&options, stamped).to_owned());
+        }
+        told(file, result);
+    });
+    let Some(session) = &work.joined else {
+        return Ok(());
+    };
+    let outcome = if work.failed.load(Ordering::Relaxed) {
+        Outcome::Failed
+    } else {
+        Outcome::Completed
+    };
+    session.end(RunEnd::plain(outcome))?;
+    for path in written {
+        // After the end, or the end would see a change in what counts as untracked.
+        crate::generated::note(&project.layout, &path);
+    }
+    Ok(())
+}
+
+struct Work<'a> {
+    project: &'a Project,
+    files: &'a [PathBuf],
+    options: &'a StampOptions,
+    joined: Option<Session>,
+    code: Code<'a>,
+    next: AtomicUsize,
+    failed: AtomicBool,
+}
+
+impl Work<'_> {
+    fn run(&self, told: &mut dyn FnMut(&Path, Result<Stamped>)) {
+        let threads = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(MOST_THREADS)
+            .min(self.files.len());
+        let (give, results) = channel();
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                let give = give.clone();
+                // A thread that cannot be made is done without.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, move || self.labour(&give));
+            }
+            if threads <= 1 {
+                self.labour(&give);
+                drop(give);
+            } else {
+                let _ = std::thread::Builder::new().spawn_scoped(scope, move || self.labour(&give));
+            }
+            let mut waiting = BTreeMap::new();
+            let mut next = 0;
+            for (place, result) in results {
+                waiting.insert(place, result);
+                while let Some(result) = waiting.remove(&next) {
+                    if let Some(file) = self.files.get(next) {
+                        told(file, result);
+                    }
+                    next += 1;
+                }
+            }
+            for (place, result) in waiting {
+                if let Some(file) = self.files.get(place) {
+                    told(file, result);
+                }
+            }
+        });
+        if self.next.load(Ordering::Relaxed) == 0 && !self.files.is_empty() {
+            let error = Error::new(Kind::Io, "io", "no thread could be made");
+            told(Path::new(""), Err(error));
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn labour(&self, give: &std::sync::mpsc::Sender<(usize, Result<Stamped>)>) {
+        while !self.failed.load(Ordering::Relaxed) {
+            let place = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = self.files.get(place) else {
+                return;
+            };
+            let result = self.one(file);
+            if result.is_err() {
+                self.failed.store(true, Ordering::Relaxed);
+            }
+            if give.send((place, result)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn one(&self, file: &Path) -> Result<Stamped> {
+        let birth = marks::birth_of(self.project, file)?;
+        refuse::recorded(self.project, file, self.options, birth.as_ref())?;
+        stamp_known(file, self.options, birth, self.joined.as_ref(), &self.code)
+    }
+}
