@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    compare, completions, declare, doctor, init, man, policy, run, scan, session, show, snapshot,
-    stamp, trace, unstamp, verify,
+    catalog, compare, completions, declare, doctor, find, init, list, man, policy, run, scan,
+    session, show, snapshot, stamp, trace, unstamp, verify,
 };
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -53,8 +53,10 @@ enum Command {
     Run(run::RunArgs),
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
+    Find(find::FindArgs),
     Compare(compare::CompareArgs),
     Trace(trace::TraceArgs),
+    List(list::ListArgs),
     Session(session::SessionArgs),
     Snapshot(snapshot::SnapshotArgs),
     Stamp(stamp::StampArgs),
@@ -62,6 +64,7 @@ enum Command {
     Policy(policy::PolicyArgs),
     Scan(scan::ScanArgs),
     Declare(declare::DeclareArgs),
+    Catalog(catalog::CatalogArgs),
     Doctor(doctor::DoctorArgs),
     Init(init::InitArgs),
     Completions(completions::CompletionsArgs),
@@ -142,6 +145,8 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Verify(args)) => verify::run(ui, &args),
         Some(Command::Compare(args)) => compare::run(ui, &args),
         Some(Command::Trace(args)) => trace::run(ui, &args),
+        Some(Command::Find(args)) => find::run(ui, &args),
+        Some(Command::List(args)) => list::run(ui, &args),
         Some(Command::Session(args)) => session::run(ui, args),
         Some(Command::Snapshot(args)) => snapshot::run(ui, &args),
         Some(Command::Stamp(args)) => stamp::run(ui, &args),
@@ -149,6 +154,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Policy(args)) => policy::run(ui, &args),
         Some(Command::Scan(args)) => scan::run(ui, &args),
         Some(Command::Declare(args)) => declare::run(ui, &args),
+        Some(Command::Catalog(args)) => catalog::run(ui, &args),
         Some(Command::Doctor(args)) => doctor::run(ui, &args),
         Some(Command::Init(args)) => init::run(ui, &args),
         Some(Command::Completions(args)) => completions::run(ui, &args),
@@ -164,6 +170,7 @@ fn front_page(ui: &mut Ui) -> Answer {
   birthmark run -- python train.py   run it in a session: which code, how it ended
   birthmark show FILE                who, when, which code, which model
   birthmark verify [PATH]            is it still what was recorded?
+  birthmark find 'model~qwen seed=42'  everything made so, wherever it lies
   birthmark compare A B              may I compare these two?
 
 In Python: import birthmark as bm; with bm.session() as s: ...

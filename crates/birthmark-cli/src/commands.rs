@@ -1,11 +1,14 @@
 //! One file a command: its arguments, whose doc comments are its help, and how its
 //! answer is shown.
 
+pub mod catalog;
 pub mod compare;
 pub mod completions;
 pub mod declare;
 pub mod doctor;
+pub mod find;
 pub mod init;
+pub mod list;
 pub mod man;
 pub mod policy;
 pub mod run;

@@ -16,6 +16,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod csv;
 pub mod exit;
 pub mod failure;
 mod progress;

@@ -28,8 +28,90 @@ pub fn render<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// The narrowest that a column is cut to.
+const LEAST: usize = 8;
+
+/// A head and rows as aligned columns that fit a width: what is too wide is cut in its
+/// middle, first in the column `first`, then in whichever is the widest.
+pub fn fitted(head: &[String], rows: &[Vec<String>], width: usize, first: Option<usize>) -> String {
+    let rows: Vec<Vec<String>> = std::iter::once(head)
+        .chain(rows.iter().map(Vec::as_slice))
+        .map(|row| {
+            let screened = |cell: &String| crate::ui::screened(cell).into_owned();
+            row.iter().map(screened).collect()
+        })
+        .collect();
+    let mut widths = vec![0; head.len()];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    shrink(&mut widths, width, first);
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{:<width$}", cut(cell, *width), width = *width))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn shrink(widths: &mut [usize], width: usize, first: Option<usize>) {
+    let gaps = 2 * widths.len().saturating_sub(1);
+    loop {
+        let sum: usize = widths.iter().sum::<usize>() + gaps;
+        let over = sum.saturating_sub(width);
+        let preferred = first.filter(|at| widths.get(*at).is_some_and(|width| *width > 20));
+        let widest = (0..widths.len()).max_by_key(|at| widths[*at]);
+        let Some(at) = preferred.or(widest) else {
+            return;
+        };
+        let floor = if preferred.is_some() { 20 } else { LEAST };
+        if over == 0 || widths[at] <= floor {
+            return;
+        }
+        // The widest gives way step by step, so that others may become the widest.
+        let step = if preferred.is_some() { over } else { 1 };
+        widths[at] = widths[at].saturating_sub(step).max(floor);
+    }
+}
+
+/// Cut in its middle, so that the end of a path is still seen.
+fn cut(cell: &str, width: usize) -> String {
+    let length = cell.chars().count();
+    if length <= width {
+        return cell.to_owned();
+    }
+    let tail = width.saturating_sub(1) / 2;
+    let head = width.saturating_sub(1) - tail;
+    let start = cell.chars().take(head);
+    let end = cell.chars().skip(length - tail);
+    start.chain(['…']).chain(end).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn tables_fit_and_what_is_cut_is_marked() {
+        let head = ["WHEN", "FILE"].map(str::to_owned);
+        let rows = vec![vec![
+            "yesterday".to_owned(),
+            format!("artifacts/{}.jsonl", "x".repeat(100)),
+        ]];
+        let shown = super::fitted(&head, &rows, 40, Some(1));
+        assert!(
+            shown.lines().all(|line| line.chars().count() <= 40),
+            "{shown}"
+        );
+        assert!(shown.contains("artifacts/xxxx…"), "{shown}");
+        assert!(shown.contains(".jsonl"), "{shown}");
+        let wide = super::fitted(&head, &rows, 400, Some(1));
+        assert!(!wide.contains('…'));
+    }
+
     #[test]
     fn columns_are_aligned_and_cells_cannot_fake_a_row() {
         let rows = [

@@ -130,6 +130,13 @@ impl Ui {
         self.unless_gone(result)
     }
 
+    /// Where the bytes of a user's own records go, as they stand. Unlike everything else
+    /// they are not screened: on a terminal they are, since a person reads them there.
+    pub fn data(&mut self) -> Data<'_> {
+        let screen = self.is_terminal();
+        Data { ui: self, screen }
+    }
+
     /// Hands on all that was printed.
     pub fn flush(&mut self) -> io::Result<()> {
         let result = if self.gone { Ok(()) } else { self.out.flush() };
@@ -171,6 +178,32 @@ impl Ui {
     pub fn talker(&self) -> birthmark::talk::Talk {
         let color = self.color_err;
         std::sync::Arc::new(move |line| talk(line, color))
+    }
+}
+
+/// Bytes of records on their way to stdout.
+pub struct Data<'a> {
+    ui: &'a mut Ui,
+    screen: bool,
+}
+
+impl Write for Data<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.ui.gone {
+            // Nobody reads any longer: there is no use in going on.
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if self.screen && bytes != b"\n" {
+            let text = String::from_utf8_lossy(bytes);
+            self.ui.raw(screened(&text).as_bytes())?;
+        } else {
+            self.ui.raw(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.ui.flush()
     }
 }
 

@@ -76,6 +76,28 @@ pub struct Run {
 }
 
 impl Run {
+    /// A run that has just begun, of which nothing else is known.
+    pub fn new(id: RunId, process: ProcessIdentity, start: Timestamp) -> Self {
+        Self {
+            id,
+            process,
+            script_name: None,
+            argv: Vec::new(),
+            rank: 0,
+            world_size: 1,
+            parent: None,
+            facts: Fields::new(),
+            code: Fields::new(),
+            environment: Fields::new(),
+            used: Vec::new(),
+            start,
+            last_heard: start,
+            end: None,
+            drift: Vec::new(),
+            logs: Vec::new(),
+        }
+    }
+
     /// Takes up an event that tells of this run alone.
     fn hear(&mut self, line: &Line) {
         match &line.event {
@@ -397,24 +419,9 @@ impl Session {
     }
 
     fn begin_run(&mut self, id: &RunId, opened: &WriterOpened, start: Timestamp) {
-        self.runs.push(Run {
-            id: id.clone(),
-            process: opened.process.clone(),
-            script_name: None,
-            argv: Vec::new(),
-            rank: 0,
-            world_size: 1,
-            parent: opened.parent_run.clone(),
-            facts: Fields::new(),
-            code: Fields::new(),
-            environment: Fields::new(),
-            used: Vec::new(),
-            start,
-            last_heard: start,
-            end: None,
-            drift: Vec::new(),
-            logs: Vec::new(),
-        });
+        let mut run = Run::new(id.clone(), opened.process.clone(), start);
+        run.parent.clone_from(&opened.parent_run);
+        self.runs.push(run);
     }
 
     fn plan(&mut self, texts: &[String]) {

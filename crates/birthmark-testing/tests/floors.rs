@@ -9,9 +9,10 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate of ours and its floor. The testing crate is no part of the house: it may
 /// only be a development dependency.
-const FLOORS: [(&str, u8); 6] = [
+const FLOORS: [(&str, u8); 7] = [
     ("birthmark-core", 0),
     ("birthmark-capture", 1),
+    ("birthmark-catalog", 1),
     ("birthmark-store", 1),
     ("birthmark", 2),
     ("birthmark-cli", 3),
@@ -86,6 +87,31 @@ fn pyo3_stands_in_the_python_door_alone() {
             package.name
         );
     }
+}
+
+#[test]
+fn sqlite_stands_in_the_catalog_alone_and_the_hall_can_do_without() {
+    let metadata = metadata();
+    for package in &metadata.packages {
+        let has_engine = dependencies(package).any(|name| name == "rusqlite");
+        assert_eq!(
+            has_engine,
+            *package.name == "birthmark-catalog",
+            "{}",
+            package.name
+        );
+    }
+    let hall = metadata
+        .packages
+        .iter()
+        .find(|package| *package.name == "birthmark")
+        .unwrap();
+    let edge = hall
+        .dependencies
+        .iter()
+        .find(|edge| edge.name == "birthmark-catalog")
+        .unwrap();
+    assert!(edge.optional, "the catalog must stay a feature of the hall");
 }
 
 #[test]

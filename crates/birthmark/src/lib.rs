@@ -16,18 +16,25 @@
 //! | asks: may I compare these | [`compare`] |
 //! | wants the code back that ran | [`snapshot`] |
 //! | asks: where did it come from, what came of it | [`trace`] |
+//! | asks for all that was made so, anywhere | `find`, `list` (feature `catalog`) |
 
 pub mod add;
+#[cfg(feature = "catalog")]
+pub mod catalog;
 pub mod compare;
 pub mod dataset;
 pub mod declare;
 pub mod doctor;
 pub mod error;
 pub mod evaluation;
+#[cfg(feature = "catalog")]
+pub mod find;
 mod generated;
 pub mod init;
 mod lineage;
 mod lines;
+#[cfg(feature = "catalog")]
+pub mod list;
 pub mod logs;
 pub mod looks;
 pub mod machine;

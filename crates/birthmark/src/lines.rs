@@ -206,6 +206,26 @@ impl Marks {
         Step::Anew
     }
 
+    /// Looks at a birthmark that was located already.
+    #[cfg(feature = "catalog")]
+    pub(crate) fn step_located(&mut self, record: &[u8], place: &Where) -> Step {
+        let kind = match place {
+            Where::Absent => return Step::None,
+            Where::Metadata(_) => MarkKind::Metadata,
+            Where::Beside(_) => MarkKind::Beside,
+            Where::Merged { .. } => MarkKind::Merged,
+            Where::Unclear(_) => MarkKind::Unclear,
+            Where::Foreign(_) => MarkKind::Foreign,
+        };
+        let raw = place.value(record).unwrap_or_default();
+        let lies_over = self.kind == Some(kind) && kind != MarkKind::Merged;
+        if lies_over && self.lay_over(raw) {
+            return Step::Same;
+        }
+        self.look_anew(raw, kind);
+        Step::Anew
+    }
+
     /// The same for bytes that stand where a birthmark of ours would, without a scan of
     /// the record round them: true where they have the shape of the one before.
     pub(crate) fn step_on_sight(&mut self, raw: &[u8]) -> bool {

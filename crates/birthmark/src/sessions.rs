@@ -450,6 +450,13 @@ fn distance(name: &str, id: &str) -> usize {
     edits(&name, head).min(edits(&name, tail))
 }
 
+/// How many edits lie between two words.
+#[cfg(feature = "catalog")]
+pub(crate) fn edits_between(a: &str, b: &str) -> usize {
+    let chars = |text: &str| text.chars().take(64).collect::<Vec<_>>();
+    edits(&chars(a), &chars(b))
+}
+
 fn edits(a: &[char], b: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, left) in a.iter().enumerate() {

@@ -19,6 +19,7 @@ mod ci;
 mod compare;
 mod declare;
 mod doctor;
+mod find;
 mod front;
 mod policy;
 mod reference;

@@ -1,0 +1,328 @@
+//! The engine behind one trait: what the hall asks of a catalog, whatever holds it.
+//!
+//! [`local`] is SQLite in the user's cache folder. A team's catalog would be the same
+//! tables elsewhere, behind the same trait.
+
+pub mod local;
+
+use birthmark_core::session::Session;
+use birthmark_core::{SessionId, Timestamp};
+
+use crate::error::CatalogError;
+use crate::filter::Filter;
+use crate::groups::Group;
+use crate::value::Value;
+
+/// A project that the catalog knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectRow {
+    /// Its number in the catalog.
+    pub id: i64,
+    /// Its root.
+    pub root: String,
+    /// Its artifacts folder, which names it.
+    pub artifacts: String,
+}
+
+/// A session as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenSession {
+    /// Its id.
+    pub id: String,
+    /// What its journals were like, in the words of whoever looked.
+    pub extent: String,
+    /// Whether anything may still be written to it.
+    pub open: bool,
+}
+
+/// A file as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenFile {
+    /// Its name in its folder.
+    pub name: String,
+    /// What it was like, in the words of whoever looked.
+    pub state: String,
+}
+
+/// What was found in a file on disk.
+#[derive(Debug, Clone, Default)]
+pub struct FileFacts {
+    /// Its path as stored.
+    pub file: String,
+    /// Whether anything was read from it: else only its being there is told.
+    pub scanned: bool,
+    /// Bytes.
+    pub size: u64,
+    /// Where its birthmark stands: `jsonl`, `json`, `sidecar` …; none where there is none.
+    pub format: Option<&'static str>,
+    /// Records, where it has any.
+    pub records: Option<u64>,
+    /// Records without a birthmark.
+    pub unstamped: u64,
+    /// Lines that are no records.
+    pub bad_lines: u64,
+    /// Digest of the bytes as they lie.
+    pub digest: Option<String>,
+    /// Digest of the bytes without birthmarks, where it is known.
+    pub content_digest: Option<String>,
+    /// The groups of its records; of a report or a sidecar one.
+    pub groups: Vec<Group>,
+    /// What an evaluation came to.
+    pub metrics: Vec<(String, Value)>,
+}
+
+/// Installed packages: the name and, where it is known, the version of each.
+pub type Packages = Vec<(String, Option<String>)>;
+
+/// What a session was found to be.
+#[derive(Debug)]
+pub struct SessionFacts {
+    /// Its id.
+    pub id: SessionId,
+    /// What its journals were like.
+    pub extent: String,
+    /// Whether anything may still be written to it.
+    pub open: bool,
+    /// Whether there are journals, and not its manifest alone.
+    pub bound: bool,
+    /// Its fold.
+    pub session: Session,
+    /// The host it ran on.
+    pub host: Option<String>,
+    /// Which plans were made, of how many.
+    pub planned: (usize, usize),
+    /// The digest of its list of packages, and the list where it is not known yet.
+    pub packages: Option<(String, Packages)>,
+}
+
+/// Something that is not as it was.
+#[derive(Debug)]
+pub enum Change {
+    /// A session is new or has more events.
+    Session(Box<SessionFacts>),
+    /// A session is gone.
+    SessionGone(String),
+    /// A file is new or another.
+    File(Box<FileFacts>),
+    /// A file is gone.
+    FileGone(String),
+    /// A name in a folder was looked at: what it was like, and its path as stored.
+    Seen {
+        /// The folder, from the artifacts folder.
+        folder: String,
+        /// The name.
+        name: String,
+        /// What it was like.
+        state: String,
+        /// Its path as stored.
+        file: String,
+    },
+    /// A name is gone from a folder.
+    Unseen {
+        /// The folder.
+        folder: String,
+        /// The name.
+        name: String,
+    },
+    /// All of a folder was looked at.
+    Folder {
+        /// The folder.
+        folder: String,
+        /// What it was like.
+        state: String,
+    },
+    /// A folder is gone.
+    FolderGone(String),
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Artifacts.
+    Artifacts,
+    /// Sessions that made such artifacts, or that are such themselves.
+    Sessions,
+    /// Runs that made such artifacts.
+    Runs,
+}
+
+/// A question.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// What must hold.
+    pub filter: Filter,
+    /// In which project; in all where none is named.
+    pub project: Option<i64>,
+    /// What is looked for.
+    pub what: What,
+    /// Also those that are no longer there.
+    pub gone: bool,
+    /// The field to sort by, and whether the least comes first.
+    pub sort: (String, bool),
+    /// So many at most.
+    pub limit: Option<usize>,
+    /// Fields whose values are wanted beside those of every artifact.
+    pub columns: Vec<String>,
+}
+
+/// A place in a file where records may match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// The artifact's number.
+    pub artifact: i64,
+    /// The group's number in the catalog.
+    pub group: i64,
+    /// The root of the project.
+    pub root: String,
+    /// The artifact's path as stored.
+    pub file: String,
+    /// The line of the first record.
+    pub line: u64,
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+    /// Whether every record of it matches.
+    pub all: bool,
+}
+
+/// What looking into a stretch of a file told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Looked {
+    /// Whether the filter holds for a record.
+    pub holds: bool,
+    /// Whether it is unknown for a record.
+    pub unknown: bool,
+}
+
+/// Looks into a stretch of a file, record by record: stops where one is found.
+pub type Look<'a> = dyn FnMut(&Stretch, &Known) -> Looked + 'a;
+
+/// The fields of a group that its records do not carry themselves, or share.
+pub type Known = std::collections::HashMap<String, Value>;
+
+/// An artifact that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundRow {
+    /// Its number in the catalog.
+    pub id: i64,
+    /// The root of its project.
+    pub root: String,
+    /// The values that were asked for, by name; of fields that vary both ends.
+    pub fields: Vec<(String, Cell)>,
+    /// Other places where the same bytes lie.
+    pub places: Vec<String>,
+}
+
+/// A value of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// There is none.
+    Missing,
+    /// One.
+    Value(Value),
+    /// Several: the least and the greatest.
+    Range(Value, Value),
+    /// Several that have no order.
+    Several,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Found {
+    /// What was found, in the order that was asked for.
+    pub rows: Vec<FoundRow>,
+    /// How many were found, also those beyond the limit.
+    pub total: u64,
+    /// Among how many.
+    pub among: u64,
+    /// How many were left out since it is unknown whether they match.
+    pub unknown: u64,
+    /// For the fields of the filter, how many of those left out lack them.
+    pub lacking: Vec<(String, u64)>,
+    /// How many match that are no longer there.
+    pub gone: u64,
+}
+
+/// A catalog.
+pub trait Engine {
+    /// The number of the project with this artifacts folder; it is added if it is new.
+    fn project(&mut self, root: &str, artifacts: &str) -> Result<ProjectRow, CatalogError>;
+    /// All projects.
+    fn projects(&self) -> Result<Vec<ProjectRow>, CatalogError>;
+    /// Forgets a project.
+    fn forget(&mut self, project: i64) -> Result<(), CatalogError>;
+    /// Forgets all that is known of a project, but not the project.
+    fn clear(&mut self, project: i64) -> Result<(), CatalogError>;
+    /// The sessions that were seen: those still open and the newest others.
+    fn seen_sessions(&self, project: i64, others: usize) -> Result<Vec<SeenSession>, CatalogError>;
+    /// The ids of all sessions.
+    fn session_ids(&self, project: i64) -> Result<Vec<String>, CatalogError>;
+    /// The folders that were seen, with what they were like.
+    fn seen_folders(&self, project: i64) -> Result<Vec<(String, String)>, CatalogError>;
+    /// The files of a folder that were seen.
+    fn seen_files(&self, project: i64, folder: &str) -> Result<Vec<SeenFile>, CatalogError>;
+    /// How many files were seen, counted up to `most`.
+    fn count_files(&self, project: i64, most: u64) -> Result<u64, CatalogError>;
+    /// Paths that journals tell of and that were seen in no folder but `folder`, the newest
+    /// first.
+    fn told_elsewhere(
+        &self,
+        project: i64,
+        folder: &str,
+        most: usize,
+    ) -> Result<Vec<String>, CatalogError>;
+    /// Takes over changes: all of them or none.
+    fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError>;
+    /// Answers a question.
+    fn find(&self, query: &Query, look: &mut Look<'_>) -> Result<Found, CatalogError>;
+    /// The stretches of files that may hold matching records, in the order of the files.
+    fn stretches(&self, query: &Query) -> Result<Vec<(Stretch, Known)>, CatalogError>;
+    /// The newest sessions.
+    fn sessions(
+        &self,
+        project: Option<i64>,
+        limit: usize,
+    ) -> Result<(Vec<SessionRow>, u64), CatalogError>;
+    /// Removes what nothing names any longer.
+    fn tidy(&mut self) -> Result<(), CatalogError>;
+    /// The names of fields, with the number of values each has.
+    fn fields(&self, most: usize) -> Result<Vec<(String, u64)>, CatalogError>;
+    /// The values of a field that begin so.
+    fn values(&self, field: &str, prefix: &str, most: usize) -> Result<Vec<String>, CatalogError>;
+    /// All that is known, in a form that is the same for the same files.
+    fn dump(&self) -> Result<String, CatalogError>;
+}
+
+/// One line of `list`.
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: SessionId,
+    /// The root of its project.
+    pub root: String,
+    /// When it began.
+    pub start: Option<Timestamp>,
+    /// When something was last heard of it.
+    pub last_heard: Option<Timestamp>,
+    /// When and how it ended.
+    pub end: Option<(Timestamp, String)>,
+    /// The host.
+    pub host: Option<String>,
+    /// The commit, and whether the tree was dirty.
+    pub commit: Option<String>,
+    /// Whether the tree was dirty; none is unknown.
+    pub dirty: Option<bool>,
+    /// The scripts of its runs.
+    pub scripts: Vec<String>,
+    /// Runs.
+    pub runs: u64,
+    /// Artifacts that were not removed.
+    pub artifacts: u64,
+    /// Records in them.
+    pub records: u64,
+    /// Plans, and how many were made in full.
+    pub planned: (u64, u64),
+    /// What its status follows from: who opened it, and the runs that have not ended.
+    pub session: Session,
+}

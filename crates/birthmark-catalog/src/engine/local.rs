@@ -1,0 +1,370 @@
+//! SQLite in a file of the user's cache folder.
+//!
+//! # Invariants
+//!
+//! * A change is taken over whole or not at all: a kill at any instant leaves what was
+//!   there before, and the files that were not yet taken over count as changed.
+//! * Writers take turns; readers see what was last committed.
+
+mod dump;
+mod find;
+mod functions;
+mod lower;
+mod place;
+mod state;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use birthmark_core::{SessionId, Timestamp};
+use rusqlite::{Transaction, TransactionBehavior, params};
+
+use super::{
+    Change, Engine, Found, Known, Look, ProjectRow, Query, SeenFile, SeenSession, SessionRow,
+    Stretch,
+};
+use crate::error::CatalogError;
+
+/// The catalog in a file.
+#[derive(Debug)]
+pub struct Local {
+    opened: place::Opened,
+}
+
+impl Local {
+    /// Opens the catalog in `folder`, made where there is none.
+    pub fn open(folder: &Path) -> Result<Self, CatalogError> {
+        Ok(Self {
+            opened: place::open(folder)?,
+        })
+    }
+
+    /// A catalog in memory, for tests.
+    pub fn in_memory() -> Result<Self, CatalogError> {
+        Ok(Self {
+            opened: place::in_memory()?,
+        })
+    }
+
+    /// Removes a catalog that turned out to be damaged. Nobody else may be using it.
+    pub fn discard(folder: &Path) -> Result<(), CatalogError> {
+        place::discard(folder)
+    }
+
+    /// Why the file was begun anew when it was opened, if it was.
+    pub fn renewed(&self) -> Option<&'static str> {
+        self.opened.renewed
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.opened.path
+    }
+
+    fn failed(&self) -> impl Fn(rusqlite::Error) -> CatalogError {
+        let path: PathBuf = self.opened.path.clone();
+        move |source| CatalogError::Engine {
+            path: path.clone(),
+            source,
+        }
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        row: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, CatalogError> {
+        let read = || -> rusqlite::Result<Vec<T>> {
+            let mut statement = self.opened.connection.prepare_cached(sql)?;
+            let rows = statement.query_map(values, row)?;
+            rows.collect()
+        };
+        read().map_err(self.failed())
+    }
+
+    fn in_turn<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, CatalogError> {
+        let attempt = || -> rusqlite::Result<T> {
+            let transaction = Transaction::new_unchecked(
+                &self.opened.connection,
+                TransactionBehavior::Immediate,
+            )?;
+            let made = work(&transaction)?;
+            transaction.commit()?;
+            Ok(made)
+        };
+        attempt().map_err(self.failed())
+    }
+}
+
+impl Engine for Local {
+    fn project(&mut self, root: &str, artifacts: &str) -> Result<ProjectRow, CatalogError> {
+        let known = self.rows(
+            "SELECT id, root, artifacts FROM _projects WHERE artifacts = ?",
+            [artifacts],
+            project_of,
+        )?;
+        if let Some(known) = known.into_iter().find(|known| known.root == root) {
+            return Ok(known);
+        }
+        self.in_turn(|transaction| {
+            transaction.query_row(
+                "INSERT INTO _projects (root, artifacts) VALUES (?, ?)
+                 ON CONFLICT (artifacts) DO UPDATE SET root = excluded.root RETURNING id, root, artifacts",
+                [root, artifacts],
+                project_of,
+            )
+        })
+    }
+
+    fn projects(&self) -> Result<Vec<ProjectRow>, CatalogError> {
+        self.rows(
+            "SELECT id, root, artifacts FROM _projects ORDER BY root, artifacts",
+            [],
+            project_of,
+        )
+    }
+
+    fn forget(&mut self, project: i64) -> Result<(), CatalogError> {
+        self.clear(project)?;
+        self.in_turn(|transaction| {
+            transaction.execute("DELETE FROM _projects WHERE id = ?", [project])
+        })?;
+        Ok(())
+    }
+
+    fn clear(&mut self, project: i64) -> Result<(), CatalogError> {
+        self.in_turn(|transaction| {
+            let groups = "SELECT g.id FROM _groups g JOIN _artifacts a ON a.id = g.artifact WHERE a.project = ?";
+            for sql in [
+                &format!("DELETE FROM _zones WHERE grp IN ({groups})"),
+                "DELETE FROM _groups WHERE artifact IN (SELECT id FROM _artifacts WHERE project = ?)",
+                "DELETE FROM _metrics WHERE artifact IN (SELECT id FROM _artifacts WHERE project = ?)",
+                "DELETE FROM _runs WHERE session IN (SELECT id FROM _sessions WHERE project = ?)",
+                "DELETE FROM _told WHERE project = ?",
+                "DELETE FROM _artifacts WHERE project = ?",
+                "DELETE FROM _sessions WHERE project = ?",
+                "DELETE FROM _files WHERE project = ?",
+                "DELETE FROM _folders WHERE project = ?",
+            ] {
+                transaction.execute(sql, [project])?;
+            }
+            // Others that were the same as one that is gone are now their own.
+            transaction.execute(
+                "UPDATE _artifacts SET same = id WHERE same <> id AND same NOT IN (SELECT id FROM _artifacts)",
+                [],
+            )?;
+            tidy(transaction)
+        })
+    }
+
+    fn seen_sessions(&self, project: i64, others: usize) -> Result<Vec<SeenSession>, CatalogError> {
+        let most = i64::try_from(others).unwrap_or(i64::MAX);
+        self.rows(
+            "SELECT session_id, extent, open FROM _sessions WHERE project = ?1 AND open
+             UNION ALL SELECT * FROM (SELECT session_id, extent, open FROM _sessions
+               WHERE project = ?1 AND NOT open ORDER BY session_id DESC LIMIT ?2)",
+            params![project, most],
+            |row| {
+                Ok(SeenSession {
+                    id: row.get(0)?,
+                    extent: row.get(1)?,
+                    open: row.get(2)?,
+                })
+            },
+        )
+    }
+
+    fn session_ids(&self, project: i64) -> Result<Vec<String>, CatalogError> {
+        self.rows(
+            "SELECT session_id FROM _sessions WHERE project = ?",
+            [project],
+            |row| row.get(0),
+        )
+    }
+
+    fn seen_folders(&self, project: i64) -> Result<Vec<(String, String)>, CatalogError> {
+        self.rows(
+            "SELECT folder, state FROM _folders WHERE project = ?",
+            [project],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+    }
+
+    fn seen_files(&self, project: i64, folder: &str) -> Result<Vec<SeenFile>, CatalogError> {
+        self.rows(
+            "SELECT name, state FROM _files WHERE project = ? AND folder = ?",
+            params![project, folder],
+            |row| {
+                Ok(SeenFile {
+                    name: row.get(0)?,
+                    state: row.get(1)?,
+                })
+            },
+        )
+    }
+
+    fn count_files(&self, project: i64, most: u64) -> Result<u64, CatalogError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows: Vec<i64> = self.rows(
+            "SELECT count(*) FROM (SELECT 1 FROM _files WHERE project = ? LIMIT ?)",
+            [project, most],
+            |row| row.get(0),
+        )?;
+        Ok(rows.first().map_or(0, |count| count.unsigned_abs()))
+    }
+
+    fn told_elsewhere(
+        &self,
+        project: i64,
+        folder: &str,
+        most: usize,
+    ) -> Result<Vec<String>, CatalogError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.rows(
+            "SELECT t.file FROM _told t WHERE t.project = ?1 AND NOT EXISTS (
+               SELECT 1 FROM _files f WHERE f.project = ?1 AND f.file = t.file AND f.folder <> ?2)
+             GROUP BY t.file ORDER BY max(t.timestamp) DESC LIMIT ?3",
+            params![project, folder, most],
+            |row| row.get(0),
+        )
+    }
+
+    fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError> {
+        self.in_turn(|transaction| {
+            let mut writer = write::Writer::new(transaction, project);
+            changes.iter().try_for_each(|change| writer.apply(change))
+        })
+    }
+
+    fn find(&self, query: &Query, look: &mut Look<'_>) -> Result<Found, CatalogError> {
+        find::Asking::new(&self.opened.connection, query)
+            .answer(look)
+            .map_err(self.failed())
+    }
+
+    fn stretches(&self, query: &Query) -> Result<Vec<(Stretch, Known)>, CatalogError> {
+        find::Asking::new(&self.opened.connection, query)
+            .stretches()
+            .map_err(self.failed())
+    }
+
+    fn sessions(
+        &self,
+        project: Option<i64>,
+        limit: usize,
+    ) -> Result<(Vec<SessionRow>, u64), CatalogError> {
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = self.rows(
+            "SELECT s.session_id, p.root, s.session_start, s.last_heard, s.session_end, s.outcome, s.host, s.mark, s.planned,
+               s.made, s.processes, s.id
+             FROM _sessions s JOIN _projects p ON p.id = s.project WHERE ?1 IS NULL OR s.project = ?1
+             ORDER BY s.session_start DESC, s.session_id DESC LIMIT ?2",
+            params![project, most],
+            |row| self.session_of(row),
+        )?;
+        let count: Vec<i64> = self.rows(
+            "SELECT count(*) FROM _sessions WHERE ?1 IS NULL OR project = ?1",
+            [project],
+            |row| row.get(0),
+        )?;
+        Ok((rows, count.first().map_or(0, |count| count.unsigned_abs())))
+    }
+
+    fn fields(&self, most: usize) -> Result<Vec<(String, u64)>, CatalogError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.rows(
+            "SELECT name, count(*) FROM _facts GROUP BY name ORDER BY name LIMIT ?",
+            [most],
+            |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())),
+        )
+    }
+
+    fn values(&self, field: &str, prefix: &str, most: usize) -> Result<Vec<String>, CatalogError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.rows(
+            "SELECT value FROM _facts WHERE name = ?1 AND kind IN ('text', 'number', 'boolean')
+               AND substr(value, 1, length(?2)) = ?2 ORDER BY key LIMIT ?3",
+            params![field, prefix, most],
+            |row| row.get(0),
+        )
+    }
+
+    fn tidy(&mut self) -> Result<(), CatalogError> {
+        self.in_turn(tidy)
+    }
+
+    fn dump(&self) -> Result<String, CatalogError> {
+        dump::dump(&self.opened.connection).map_err(self.failed())
+    }
+}
+
+impl Local {
+    fn session_of(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<SessionRow> {
+        let db = &self.opened.connection;
+        let time = |place: usize| -> rusqlite::Result<Option<Timestamp>> {
+            let text: Option<String> = row.get(place)?;
+            Ok(text.and_then(|text| text.parse().ok()))
+        };
+        let (mark, id): (i64, i64) = (row.get(7)?, row.get(11)?);
+        let (runs, artifacts, records): (i64, i64, i64) = db
+            .prepare_cached(
+                "SELECT (SELECT count(*) FROM _runs WHERE session = ?1), count(*), coalesce(sum(records), 0)
+                 FROM _told WHERE session = ?1 AND state <> 'removed'",
+            )?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let mut statement = db.prepare_cached(
+            "SELECT DISTINCT script_name FROM _runs WHERE session = ? AND script_name IS NOT NULL ORDER BY start LIMIT 4",
+        )?;
+        let scripts = statement
+            .query_map([id], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        let fact = |name: &str| find::fact_of(db, mark, name);
+        let outcome: Option<String> = row.get(5)?;
+        let (start, ended) = (time(2)?, time(4)?.zip(outcome));
+        Ok(SessionRow {
+            id: SessionId::from_text(row.get::<_, String>(0)?),
+            root: row.get(1)?,
+            start,
+            last_heard: time(3)?,
+            end: ended.clone(),
+            host: row.get(6)?,
+            commit: fact("git_commit")?
+                .filter(|commit| !commit.is_null())
+                .map(|commit| commit.as_str().to_owned()),
+            dirty: fact("git_dirty")?.and_then(|dirty| dirty.as_str().parse().ok()),
+            scripts,
+            runs: runs.unsigned_abs(),
+            artifacts: artifacts.unsigned_abs(),
+            records: records.unsigned_abs(),
+            planned: (
+                row.get::<_, i64>(8)?.unsigned_abs(),
+                row.get::<_, i64>(9)?.unsigned_abs(),
+            ),
+            session: write::liveness_of(&row.get::<_, String>(10)?, start, ended.as_ref()),
+        })
+    }
+}
+
+fn project_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<ProjectRow> {
+    Ok(ProjectRow {
+        id: row.get(0)?,
+        root: row.get(1)?,
+        artifacts: row.get(2)?,
+    })
+}
+
+/// Removes marks and facts that nothing names any longer.
+fn tidy(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(
+        "DELETE FROM _marks WHERE id NOT IN (
+           SELECT mark FROM _groups UNION SELECT raw FROM _groups UNION SELECT mark FROM _told
+           UNION SELECT mark FROM _sessions UNION SELECT mark FROM _artifacts);
+         DELETE FROM _mark_facts WHERE mark NOT IN (SELECT id FROM _marks);
+         DELETE FROM _facts WHERE id NOT IN (SELECT fact FROM _mark_facts);
+         DELETE FROM _packages WHERE list NOT IN (SELECT packages FROM _sessions WHERE packages IS NOT NULL);",
+    )
+}

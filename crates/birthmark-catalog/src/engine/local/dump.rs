@@ -1,0 +1,77 @@
+//! Everything the catalog says, in a form that is the same for the same files: rows by
+//! their own names instead of their numbers, and sorted.
+
+use rusqlite::Connection;
+use rusqlite::types::Value as Sql;
+
+/// The questions whose answers are all that the catalog says.
+const PARTS: [(&str, &str); 9] = [
+    ("projects", "SELECT root, artifacts FROM _projects"),
+    (
+        "sessions",
+        "SELECT p.root, s.session_id, s.open, s.bound, s.session_uuid, s.session_start, s.session_end, s.last_heard, s.outcome,
+           s.host, s.planned, s.made, s.processes, s.packages FROM _sessions s JOIN _projects p ON p.id = s.project",
+    ),
+    (
+        "session facts",
+        "SELECT p.root, s.session_id, f.name, f.kind, f.value FROM _sessions s JOIN _projects p ON p.id = s.project
+           JOIN _mark_facts m ON m.mark = s.mark JOIN _facts f ON f.id = m.fact",
+    ),
+    ("runs", "SELECT * FROM runs"),
+    ("packages", "SELECT * FROM packages"),
+    (
+        "artifacts",
+        "SELECT p.root, a.file, a.there, a.scanned, a.format, a.state, a.timestamp, a.size, a.records, a.unstamped, a.bad_lines,
+           a.digest, a.content_digest, a.session_id, a.run_id, a.inputs,
+           (SELECT count(*) FROM _artifacts b WHERE b.same = a.same) FROM _artifacts a JOIN _projects p ON p.id = a.project WHERE a.there < 2",
+    ),
+    (
+        "groups",
+        "SELECT p.root, a.file, g.number, g.line, g.start, g.end, g.records, g.session_id, g.run_id, g.time_min, g.time_max,
+           g.carried, (SELECT group_concat(name || char(9) || zone, char(10)) FROM (SELECT name, zone FROM _zones z WHERE z.grp = g.id ORDER BY name))
+           FROM _groups g JOIN _artifacts a ON a.id = g.artifact JOIN _projects p ON p.id = a.project",
+    ),
+    (
+        "facts",
+        "SELECT p.root, a.file, g.number, f.name, f.kind, f.value FROM _groups g JOIN _artifacts a ON a.id = g.artifact
+           JOIN _projects p ON p.id = a.project JOIN _mark_facts m ON m.mark = g.mark JOIN _facts f ON f.id = m.fact",
+    ),
+    (
+        "metrics",
+        "SELECT p.root, a.file, x.name, x.kind, x.value FROM _metrics x JOIN _artifacts a ON a.id = x.artifact
+           JOIN _projects p ON p.id = a.project",
+    ),
+];
+
+/// All of it as lines.
+pub(super) fn dump(db: &Connection) -> rusqlite::Result<String> {
+    let mut out = String::new();
+    for (name, sql) in PARTS {
+        let mut statement = db.prepare(sql)?;
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| {
+            let cells: Vec<String> = (0..columns)
+                .map(|place| Ok(cell(row.get(place)?)))
+                .collect::<rusqlite::Result<_>>()?;
+            Ok(cells.join("\t"))
+        })?;
+        let mut lines: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
+        lines.sort();
+        out.push_str(&format!("# {name}: {}\n", lines.len()));
+        for line in lines {
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
+    Ok(out)
+}
+
+fn cell(value: Sql) -> String {
+    match value {
+        Sql::Null => "-".to_owned(),
+        Sql::Integer(number) => number.to_string(),
+        Sql::Real(number) => number.to_string(),
+        Sql::Text(text) => format!("{text:?}"),
+        Sql::Blob(bytes) => format!("{bytes:02x?}"),
+    }
+}

@@ -1,0 +1,372 @@
+//! `Value`: what a field of a birthmark can be, and how two values compare.
+//!
+//! No schema is ever inferred: each value has its own kind, and one field may hold
+//! numbers in one artifact and text in the next. Numbers keep the text that they were
+//! written with, and compare as the decimals they are: 2^53 and 2^53 + 1 differ, and
+//! `1e400` is larger than any float.
+//!
+//! # Invariants
+//!
+//! * Two values are the same exactly when their [`Value::key`]s are the same bytes;
+//!   numbers of one size have one key, however they are spelled (`1`, `1.0`, `1e0`).
+//! * Among numbers, and among texts, the order of keys is the order of the values. So a
+//!   database that can only compare bytes compares rightly.
+
+use std::cmp::Ordering;
+
+use birthmark_core::json;
+
+/// The first byte of the key of `null`.
+const NULL: u8 = 0x01;
+const FALSE: u8 = 0x10;
+const TRUE: u8 = 0x11;
+/// Numbers lie from here …
+pub(crate) const NUMBERS: u8 = 0x20;
+const MINUS_INFINITY: u8 = 0x21;
+const NEGATIVE: u8 = 0x22;
+const ZERO: u8 = 0x23;
+const POSITIVE: u8 = 0x24;
+const INFINITY: u8 = 0x25;
+/// … to here. `NaN` is a number that compares with nothing.
+pub(crate) const NAN: u8 = 0x28;
+/// The first byte of the keys of texts; their bytes follow.
+pub(crate) const TEXTS: u8 = 0x30;
+/// The first byte of the keys of objects and lists.
+pub(crate) const NESTED: u8 = 0x40;
+
+/// The kind of a value, as the tables name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Boolean,
+    /// A number, `NaN` and the infinities of Python included.
+    Number,
+    /// A string.
+    Text,
+    /// An object or a list.
+    Json,
+}
+
+impl Kind {
+    /// The word that stands in the tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "boolean",
+            Self::Number => "number",
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+
+    /// The kind of this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [
+            Self::Null,
+            Self::Boolean,
+            Self::Number,
+            Self::Text,
+            Self::Json,
+        ]
+        .into_iter()
+        .find(|kind| kind.word() == word)
+    }
+}
+
+/// A value of a field.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Value {
+    kind: Kind,
+    text: String,
+}
+
+impl Value {
+    /// Reads a JSON value, which must be one.
+    pub fn of_json(raw: &[u8]) -> Self {
+        let lossy = || String::from_utf8_lossy(raw).into_owned();
+        let (kind, text) = match raw.first() {
+            Some(b'"') => (
+                Kind::Text,
+                json::as_text_lossy(raw).map_or_else(lossy, std::borrow::Cow::into_owned),
+            ),
+            Some(b'{' | b'[') => (Kind::Json, lossy()),
+            Some(b't' | b'f') => (Kind::Boolean, lossy()),
+            Some(b'n') => (Kind::Null, lossy()),
+            _ => (Kind::Number, lossy()),
+        };
+        Self { kind, text }
+    }
+
+    /// The value of a parsed one.
+    pub fn of(value: &serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::String(text) => Self::text(text),
+            other => Self::of_json(other.to_string().as_bytes()),
+        }
+    }
+
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::Text,
+            text: text.into(),
+        }
+    }
+
+    /// A number, by its text; none where it is no number.
+    pub fn number(text: &str) -> Option<Self> {
+        number_key(text).map(|_| Self {
+            kind: Kind::Number,
+            text: text.to_owned(),
+        })
+    }
+
+    /// A whole number.
+    pub fn count(number: u64) -> Self {
+        Self {
+            kind: Kind::Number,
+            text: number.to_string(),
+        }
+    }
+
+    /// True or false.
+    pub fn boolean(yes: bool) -> Self {
+        Self {
+            kind: Kind::Boolean,
+            text: yes.to_string(),
+        }
+    }
+
+    /// `null`.
+    pub fn null() -> Self {
+        Self {
+            kind: Kind::Null,
+            text: "null".to_owned(),
+        }
+    }
+
+    /// A value as the tables hold it.
+    pub(crate) fn stored(kind: &str, text: String) -> Self {
+        let kind = Kind::of_word(kind).unwrap_or(Kind::Text);
+        Self { kind, text }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Its text: of a string what it says, of anything else its JSON.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        self.kind == Kind::Null
+    }
+
+    /// The nearest float, for people who calculate; none where it is no number.
+    pub fn as_f64(&self) -> Option<f64> {
+        (self.kind == Kind::Number)
+            .then(|| self.text.parse().ok())
+            .flatten()
+    }
+
+    /// The value as JSON; what JSON cannot say (`NaN`) is given as text.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self.kind {
+            Kind::Text => serde_json::Value::from(self.text.as_str()),
+            _ => serde_json::from_str(&self.text)
+                .unwrap_or_else(|_| serde_json::Value::from(self.text.as_str())),
+        }
+    }
+
+    /// Bytes that are equal where the values are, and that sort as they do.
+    pub fn key(&self) -> Vec<u8> {
+        let tagged = |tag: u8| {
+            let mut key = Vec::with_capacity(self.text.len() + 1);
+            key.push(tag);
+            key.extend_from_slice(self.text.as_bytes());
+            key
+        };
+        match self.kind {
+            Kind::Null => vec![NULL],
+            Kind::Boolean if self.text == "true" => vec![TRUE],
+            Kind::Boolean => vec![FALSE],
+            Kind::Number => number_key(&self.text).unwrap_or_else(|| vec![NAN]),
+            Kind::Text => tagged(TEXTS),
+            Kind::Json => tagged(NESTED),
+        }
+    }
+
+    /// How two values compare: numbers with numbers, texts with texts. `None` where they
+    /// are of different kinds, or cannot be ordered.
+    pub fn compare(&self, other: &Self) -> Option<Ordering> {
+        if self.kind != other.kind {
+            return None;
+        }
+        match self.kind {
+            Kind::Number => {
+                let (a, b) = (self.key(), other.key());
+                (a != [NAN] && b != [NAN]).then(|| a.cmp(&b))
+            }
+            Kind::Text => Some(self.text.as_bytes().cmp(other.text.as_bytes())),
+            _ => None,
+        }
+    }
+}
+
+/// The key of a number, by its text. `None` where it is none.
+pub fn number_key(text: &str) -> Option<Vec<u8>> {
+    let (negative, body) = match text.strip_prefix('-') {
+        Some(body) => (true, body),
+        None => (false, text),
+    };
+    match body {
+        "Infinity" if negative => return Some(vec![MINUS_INFINITY]),
+        "Infinity" => return Some(vec![INFINITY]),
+        "NaN" if !negative => return Some(vec![NAN]),
+        _ => {}
+    }
+    let (mantissa, exponent) = match body.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent_of(exponent)?),
+        None => (body, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    if mantissa.contains('.') && fraction.is_empty() {
+        return None;
+    }
+    Some(decimal_key(negative, whole, fraction, exponent))
+}
+
+/// An exponent beyond all reason is as good as the largest that can be told.
+fn exponent_of(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let far = if text.starts_with('-') {
+        i64::MIN / 4
+    } else {
+        i64::MAX / 4
+    };
+    let exponent = text
+        .strip_prefix('+')
+        .unwrap_or(text)
+        .parse()
+        .unwrap_or(far);
+    Some(exponent.clamp(i64::MIN / 4, i64::MAX / 4))
+}
+
+/// The key of ±0.d1d2d3… × 10^n with d1 ≠ 0: sign, n, digits. Of a negative number all
+/// is turned over, and ends in the highest byte, so that it sorts the other way round.
+fn decimal_key(negative: bool, whole: &str, fraction: &str, exponent: i64) -> Vec<u8> {
+    let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    let end = digits.iter().rposition(|digit| *digit != b'0');
+    let Some(end) = end else { return vec![ZERO] };
+    let significant = digits.get(zeros..=end).unwrap_or_default();
+    let length = |count: usize| i64::try_from(count).unwrap_or(i64::MAX / 4);
+    let point = exponent + length(whole.len()) - length(zeros);
+    let biased = point.cast_unsigned() ^ (1 << 63);
+    let mut key = vec![if negative { NEGATIVE } else { POSITIVE }];
+    let body = biased
+        .to_be_bytes()
+        .into_iter()
+        .chain(significant.iter().copied());
+    if negative {
+        key.extend(body.map(|byte| !byte));
+        key.push(0xFF);
+    } else {
+        key.extend(body);
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn order(a: &str, b: &str) -> Ordering {
+        number_key(a).unwrap().cmp(&number_key(b).unwrap())
+    }
+
+    #[test]
+    fn numbers_that_floats_confuse_are_told_apart() {
+        for two in [
+            ["9007199254740992", "9007199254740993"],
+            ["1180591620717411303423", "1180591620717411303424"],
+            ["1e400", "1e401"],
+            ["1e-401", "1e-400"],
+            ["-1e400", "1e-400"],
+            ["0.1", "0.10000000000000000000000001"],
+            ["-Infinity", "-1e999999999999999999999"],
+            ["1e999999999999999999999", "Infinity"],
+            ["-0.123", "-0.12"],
+            ["-2", "-1.5"],
+        ] {
+            assert_eq!(order(two[0], two[1]), Ordering::Less, "{two:?}");
+            assert_eq!(order(two[1], two[0]), Ordering::Greater, "{two:?}");
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_number_are_one() {
+        for same in [
+            ["1", "1.0"],
+            ["1e0", "1"],
+            ["100", "1E+2"],
+            ["0.7", "7e-1"],
+            ["-0.0", "0"],
+            ["0e99", "0"],
+            ["0.0010", "1e-3"],
+        ] {
+            assert_eq!(order(same[0], same[1]), Ordering::Equal, "{same:?}");
+        }
+        for none in [
+            "", "-", "1.", ".5", "1e", "0x1", "1_000", "١", "nan", "--1", "1e5.5",
+        ] {
+            assert_eq!(number_key(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn kinds_do_not_compare_and_nan_compares_with_nothing() {
+        let text = Value::text("1");
+        let number = Value::number("1").unwrap();
+        assert_eq!(text.compare(&number), None);
+        assert_ne!(text.key(), number.key());
+        let nan = Value::number("NaN").unwrap();
+        assert_eq!(nan.compare(&nan), None);
+        assert_eq!(Value::of_json(br#""a\u00e9""#), Value::text("a\u{e9}"));
+        assert_eq!(Value::of_json(b"[1]").kind(), Kind::Json);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_of_whole_numbers_sort_as_the_numbers(a: i128, b: i128) {
+            prop_assert_eq!(order(&a.to_string(), &b.to_string()), a.cmp(&b));
+        }
+
+        #[test]
+        fn keys_of_floats_sort_as_the_floats(a: f64, b: f64) {
+            prop_assume!(a.is_finite() && b.is_finite());
+            let order = order(&format!("{a:e}"), &format!("{b:e}"));
+            prop_assert_eq!(order, a.partial_cmp(&b).unwrap());
+        }
+
+        #[test]
+        fn any_text_gives_a_key_or_none(text in "\\PC{0,12}") {
+            let _ = number_key(&text);
+        }
+    }
+}

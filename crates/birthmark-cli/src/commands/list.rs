@@ -1,0 +1,104 @@
+//! `birthmark list`: what happened lately.
+
+use birthmark::list::{self, Lately};
+use birthmark_core::Timestamp;
+use birthmark_core::timestamp::render_age;
+
+use crate::exit::ExitStatus;
+use crate::failure::Answer;
+use crate::table;
+use crate::ui::Ui;
+
+/// List what happened lately, one line a session
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// How many to list
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+
+    /// In all projects that the catalog knows
+    #[arg(long)]
+    all: bool,
+
+    /// Print them as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lists them.
+pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
+    let project = super::project()?;
+    let Lately {
+        sessions,
+        total,
+        said,
+    } = list::list(&project, args.all, args.limit)?;
+    for line in said {
+        ui.talk(&line);
+    }
+    let now = super::now();
+    if args.json {
+        ui.json(&sessions.iter().map(|one| list::to_json(one, now)).collect())?;
+        return Ok(ExitStatus::Yes);
+    }
+    if total == 0 {
+        ui.people("no session in this project yet")?;
+        ui.hint("birthmark run -- python train.py");
+        return Ok(ExitStatus::Yes);
+    }
+    let mut head = vec![
+        "STARTED", "STATUS", "SCRIPT", "MADE", "RECORDS", "CODE", "SESSION",
+    ];
+    if args.all {
+        head.push("PROJECT");
+    }
+    let head: Vec<String> = head.into_iter().map(str::to_owned).collect();
+    let rows: Vec<Vec<String>> = sessions.iter().map(|one| row(one, now, args.all)).collect();
+    ui.people(&table::fitted(&head, &rows, ui.width(), Some(2)))?;
+    let shown = sessions.len() as u64;
+    if total > shown {
+        let more = birthmark::text::grouped(total - shown);
+        ui.talk(&format!("{more} more: birthmark list -n {total}"));
+    }
+    Ok(ExitStatus::Yes)
+}
+
+fn row(one: &list::Session, now: Timestamp, everywhere: bool) -> Vec<String> {
+    let started = one
+        .start
+        .map_or_else(|| "unknown".to_owned(), |start| render_age(start, now));
+    let dirty = match one.dirty {
+        Some(true) => " dirty",
+        Some(false) => "",
+        None => " dirty?",
+    };
+    let code = match &one.commit {
+        Some(commit) => format!("{}{dirty}", commit.get(..7).unwrap_or(commit)),
+        None => "unknown".to_owned(),
+    };
+    let mut made = one.artifacts.to_string();
+    if one.planned.0 > 0 {
+        made = format!("{made} ({} of {} planned)", one.planned.1, one.planned.0);
+    }
+    let records = if one.records == 0 {
+        String::new()
+    } else {
+        birthmark::text::grouped(one.records)
+    };
+    let mut cells = vec![
+        started,
+        list::status(one, now).word().to_owned(),
+        one.scripts.join(", "),
+        made,
+        records,
+        code,
+        one.id.short().to_owned(),
+    ];
+    if everywhere {
+        let project = std::path::Path::new(&one.root)
+            .file_name()
+            .unwrap_or_default();
+        cells.push(project.to_string_lossy().into_owned());
+    }
+    cells
+}

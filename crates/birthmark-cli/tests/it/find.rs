@@ -1,0 +1,200 @@
+//! `birthmark find`, `list` and `catalog`, as a person uses them.
+
+use crate::world::{World, picture};
+
+/// Files made by hand, so that their bytes and times are always the same.
+fn world() -> World {
+    let world = World::new();
+    let line = |seed: u32, model: &str, temperature: &str| {
+        format!(
+            r#"{{"q": {seed}, "metadata": {{"git_commit": "5f970c2000000000000000000000000000000000", "timestamp": "2020-11-22T10:00:{seed:02}.000000+00:00", "artifact_type": "training_data", "git_dirty": false, "script_name": "make.py", "model_name": "{model}", "quantization": null, "seed": {seed}, "temperature": {temperature}, "birthmark": "birthmark/v1"}}}}"#
+        )
+    };
+    let lines = |model: &str, temperature: &str| {
+        let all: Vec<String> = (1..=4).map(|seed| line(seed, model, temperature)).collect();
+        all.join("\n") + "\n"
+    };
+    world
+        .repo
+        .write("artifacts/sft_a.jsonl", lines("Qwen/Qwen2.5-32B", "0.70"));
+    world.repo.write(
+        "artifacts/deep/er/sft_b.jsonl",
+        lines("HuggingFaceTB/SmolLM2", "0.2"),
+    );
+    world.repo.write("artifacts/notes.json", "{\"a\": 1}\n");
+    world.repo.write(
+        "artifacts/evaluation_a.json",
+        r#"{"summary": {"accuracy": 0.75, "by": {"topic": 9007199254740993}}, "metadata": {"git_commit": "5f970c2000000000000000000000000000000000", "timestamp": "2020-11-22T11:00:00.000000+00:00", "artifact_type": "evaluation", "quantization": "nf4", "birthmark": "birthmark/v1"}}"#,
+    );
+    world
+}
+
+#[test]
+fn artifacts_are_found_by_what_they_were_made_with() {
+    let world = world();
+    let mut all = String::new();
+    for filter in [
+        "",
+        "model~qwen temperature=0.5..",
+        "NOT quantization=nf4",
+        "seed=3 OR accuracy>0.7",
+        "topic",
+        "by.topic=9007199254740993",
+        "by.topic=9007199254740992",
+        "temprature>0.5",
+    ] {
+        all.push_str(&format!(
+            "$ birthmark find '{filter}'\n{}\n\n",
+            world.birthmark(["find", filter])
+        ));
+    }
+    world.check("find", &all);
+}
+
+#[test]
+fn errors_of_a_filter_point_at_the_character() {
+    let world = world();
+    let mut all = String::new();
+    for filter in [
+        "temperature",
+        "seed>",
+        "(seed=1",
+        "model:qwen",
+        "since:soon",
+        "a or b",
+        "seed=9..1",
+    ] {
+        all.push_str(&format!(
+            "$ birthmark find '{filter}'\n{}\n\n",
+            world.birthmark(["find", filter])
+        ));
+    }
+    world.check("find_errors", &all);
+}
+
+#[test]
+fn answers_are_data_in_every_form() {
+    let world = world();
+    assert_eq!(world.output(["find", "seed=3", "--count"]).stdout, b"2\n");
+    let csv = world.birthmark([
+        "find",
+        "--csv",
+        "--columns",
+        "file,temperature,seed,accuracy",
+        "--sort",
+        "file",
+    ]);
+    let groups = world.birthmark(["find", "--group-by", "model"]);
+    let sorted = world.birthmark([
+        "find",
+        "has:temperature",
+        "--columns",
+        "file,temperature",
+        "--sort",
+        "temperature",
+    ]);
+    world.check("find_forms", &format!("{csv}\n\n{groups}\n\n{sorted}"));
+    let json = world.birthmark_json(["find", "accuracy>0.7", "--json"]);
+    assert_eq!(json["found"], 1);
+    assert_eq!(json["rows"][0]["artifact_type"], "evaluation");
+    let json = world.birthmark_json(["find", "model~qwen", "--columns", "seed", "--json"]);
+    assert_eq!(
+        json["rows"][0]["seed"],
+        serde_json::json!({"min": 1, "max": 4})
+    );
+}
+
+#[test]
+fn records_are_written_out_byte_for_byte() {
+    let world = world();
+    let output = world.output(["find", "--records", "seed=2..3 model~qwen"]);
+    let text = String::from_utf8(world.read("artifacts/sft_a.jsonl")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        format!("{}\n{}\n", lines[1], lines[2])
+    );
+    let to_file = world.output([
+        "find",
+        "--records",
+        "seed=2..3 model~qwen",
+        "--out",
+        "picked.jsonl",
+    ]);
+    assert!(to_file.status.success(), "{}", picture(&to_file));
+    assert_eq!(
+        String::from_utf8(world.read("picked.jsonl")).unwrap(),
+        format!("{}\n{}\n", lines[1], lines[2])
+    );
+    let again = world.output(["find", "--records", "seed=2", "--out", "picked.jsonl"]);
+    assert_eq!(again.status.code(), Some(2));
+    let bad = world.output(["find", "--records", "seed=", "--out", "other.jsonl"]);
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(!world.at("other.jsonl").exists());
+}
+
+#[test]
+fn sessions_runs_and_list_are_there() {
+    let world = World::new();
+    world.birthmark(["session", "start", "--set", "temperature=0.7"]);
+    world.repo.write("a.csv", "a,b\n");
+    world.birthmark(["stamp", "a.csv", "--type", "table"]);
+    world.birthmark(["session", "end"]);
+    let sessions = world.birthmark_json(["find", "--sessions", "temperature=0.7", "--json"]);
+    assert_eq!(sessions["found"], 1, "{sessions}");
+    let list = world.birthmark_json(["list", "--json"]);
+    assert_eq!(list[0]["status"], "completed");
+    assert_eq!(list[0]["session_id"], world.last_session().as_str());
+    assert!(world.birthmark(["list"]).contains("completed"));
+    let status = world.birthmark_json(["catalog", "status", "--json"]);
+    assert_eq!(status["projects"].as_array().unwrap().len(), 1);
+    for action in ["refresh", "rebuild"] {
+        let done = world.birthmark_json(["catalog", action, "--json"]);
+        assert_eq!(
+            done[0]["sessions"],
+            u64::from(action == "rebuild"),
+            "{done}"
+        );
+    }
+}
+
+#[test]
+fn other_projects_are_asked_with_all() {
+    let (here, other) = (world(), world());
+    let add = other.at(".").into_os_string();
+    let args = ["catalog".into(), "add".into(), add, "--json".into()];
+    here.birthmark_json(args);
+    let found = |all: &[&str]| {
+        let args = ["find", "type=evaluation", "--json"].iter().chain(all);
+        here.birthmark_json(args)
+    };
+    // The same bytes in two projects are one artifact with two places.
+    assert_eq!(found(&[])["found"], 1);
+    let all = found(&["--all"]);
+    assert_eq!(all["found"], 1);
+    assert_eq!(all["rows"][0]["also_at"].as_array().unwrap().len(), 1);
+    other.repo.write("artifacts/more.json", r#"{"metadata": {"git_commit": "5f", "artifact_type": "evaluation", "birthmark": "birthmark/v1"}}"#);
+    assert_eq!(found(&["--all"])["found"], 2);
+}
+
+#[test]
+fn nothing_that_is_found_acts_on_the_terminal() {
+    let world = World::new();
+    world.repo.write(
+        "artifacts/a.json",
+        "{\"metadata\": {\"git_commit\": \"c\", \"artifact_type\": \"x\\u001b]52;c;aGk=\\u0007\\u202e\", \"note\": \"=cmd()\", \"birthmark\": \"birthmark/v1\"}}",
+    );
+    for args in [
+        &["find"][..],
+        &["find", "--json"],
+        &["find", "--group-by", "type"],
+        &["find", "type~52"],
+    ] {
+        let output = world.output(args);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!text.chars().any(acts), "{args:?}: {text:?}");
+    }
+    let csv = world.birthmark(["find", "--csv", "--columns", "note"]);
+    assert!(csv.contains("'=cmd()"), "{csv}");
+}

@@ -1,0 +1,165 @@
+//! The catalog: opened, kept up to date, asked.
+//!
+//! It lies in the user's cache folder, one file for all projects, so that a question may
+//! span them and the same artifact seen in two places is seen as one. Before each question
+//! [`refresh`] looks at what may have changed; [`Depth::All`] looks at everything.
+//!
+//! # Invariants
+//!
+//! * A catalog that is damaged or of another version is begun anew, said in one line;
+//!   nothing in it is known from anywhere but the files.
+//! * Nothing is written but the catalog's own files.
+
+mod refresh;
+mod scan;
+mod sessions;
+
+use std::path::PathBuf;
+
+use birthmark_capture::process;
+use birthmark_catalog::engine::{Engine, ProjectRow};
+use birthmark_catalog::{CatalogError, Local};
+
+use crate::error::{Error, Kind, Result};
+use crate::project::Project;
+
+pub use refresh::{Depth, Refreshed};
+pub(crate) use scan::{look, records_of};
+
+impl From<CatalogError> for Error {
+    fn from(error: CatalogError) -> Self {
+        let kind = match &error {
+            CatalogError::Statement(_) | CatalogError::Network { .. } => Kind::Usage,
+            error if error.is_corrupt() => Kind::Damaged,
+            _ => Kind::Io,
+        };
+        let (code, hint) = (error.code(), error.hint());
+        let shown = Self::new(kind, code, error.to_string());
+        let shown = match std::error::Error::source(&error) {
+            Some(source) => shown.with_source(std::io::Error::other(source.to_string())),
+            None => shown,
+        };
+        match hint {
+            Some(hint) => shown.with_hint(hint),
+            None => shown,
+        }
+    }
+}
+
+/// The folder of the catalog: `$XDG_CACHE_HOME/birthmark`, else `~/.cache/birthmark`.
+pub fn folder() -> Result<PathBuf> {
+    let named = |name: &str| process::variable(name).filter(|text| !text.is_empty());
+    let cache = named("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| named("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    cache.map(|cache| cache.join("birthmark")).ok_or_else(|| {
+        Error::usage(
+            "no-home",
+            "cannot tell where the catalog shall lie: HOME is not set",
+        )
+        .with_hint("set XDG_CACHE_HOME")
+    })
+}
+
+/// An open catalog.
+#[derive(Debug)]
+pub struct Catalog {
+    pub(crate) engine: Local,
+    folder: PathBuf,
+    /// Lines for the person: that it was begun anew, and why.
+    pub said: Vec<String>,
+}
+
+impl Catalog {
+    /// Opens it, begun anew where that is needed.
+    pub fn open() -> Result<Self> {
+        Self::open_at(folder()?)
+    }
+
+    /// The same in a folder of one's choice.
+    pub fn open_at(folder: PathBuf) -> Result<Self> {
+        let engine = Local::open(&folder)?;
+        let said = engine
+            .renewed()
+            .map(|why| format!("the catalog is built anew: {why}"));
+        Ok(Self {
+            engine,
+            folder,
+            said: said.into_iter().collect(),
+        })
+    }
+
+    /// The catalog's file.
+    pub fn path(&self) -> &std::path::Path {
+        self.engine.path()
+    }
+
+    /// All that it says, the same text for the same files.
+    pub fn dump(&self) -> Result<String> {
+        Ok(self.engine.dump()?)
+    }
+
+    /// The projects that it knows.
+    pub fn projects(&self) -> Result<Vec<ProjectRow>> {
+        Ok(self.engine.projects()?)
+    }
+
+    /// The row of a project, added if it is new.
+    pub fn row_of(&mut self, project: &Project) -> Result<ProjectRow> {
+        let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+        let artifacts = text(project.layout.artifacts());
+        Ok(self.engine.project(&text(project.root()), &artifacts)?)
+    }
+
+    /// Brings what is known of a project up to date. Where the catalog turns out to be
+    /// damaged on the way, it is begun anew, once.
+    pub fn refresh(&mut self, project: &Project, depth: Depth) -> Result<Refreshed> {
+        match refresh::refresh(self, project, depth) {
+            Err(error) if error.kind() == Kind::Damaged && error.code() == "catalog-engine" => {
+                self.renew("it was damaged")?;
+                refresh::refresh(self, project, depth)
+            }
+            other => other,
+        }
+    }
+
+    /// Forgets all that is known of a project and looks at everything anew.
+    pub fn rebuild(&mut self, project: &Project) -> Result<Refreshed> {
+        let row = self.row_of(project)?;
+        match self.engine.clear(row.id) {
+            Err(error) if error.is_corrupt() => self.renew("it was damaged")?,
+            other => other?,
+        }
+        self.refresh(project, Depth::All)
+    }
+
+    /// Forgets a project. Its files are not touched.
+    pub fn forget(&mut self, project: &ProjectRow) -> Result<()> {
+        Ok(self.engine.forget(project.id)?)
+    }
+
+    fn renew(&mut self, why: &str) -> Result<()> {
+        // The file is let go of before it is removed, and so is its lock.
+        self.engine = Local::in_memory()?;
+        Local::discard(&self.folder)?;
+        self.engine = Local::open(&self.folder)?;
+        self.said.push(format!("the catalog is built anew: {why}"));
+        Ok(())
+    }
+}
+
+/// The project of a row, as it is now.
+pub fn project_of(row: &ProjectRow) -> Result<Project> {
+    let project = Project::find(row.root.as_ref())?;
+    if project.layout.artifacts() == std::path::Path::new(&row.artifacts)
+        && project.root() == std::path::Path::new(&row.root)
+    {
+        return Ok(project);
+    }
+    // A store that was merely copied, or whose project says now that it lies elsewhere.
+    Ok(Project {
+        layout: birthmark_store::Layout::new(&row.root, &row.artifacts),
+        config: project.config,
+    })
+}

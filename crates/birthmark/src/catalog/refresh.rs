@@ -1,0 +1,472 @@
+//! What changed since the catalog last looked, and only that is read.
+//!
+//! A folder whose time is as it was has the entries it had; a session that is over has
+//! the journals it had. So a question looks at folders, at open sessions, and at as many
+//! files as can be looked at without being noticed ([`LOOKS`]). What that leaves out (a
+//! file among very many that was edited in place) `catalog refresh` finds.
+//!
+//! # Invariants
+//!
+//! * What is read is taken over with the word of what it was like *before* it was read: a
+//!   change in between is found the next time.
+//! * A folder counts as looked at only once all of its files were taken over.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use birthmark_catalog::engine::{Change, Engine, FileFacts, ProjectRow};
+use birthmark_core::SessionId;
+use birthmark_core::schema::{PART_SUFFIX, SIDECAR_SUFFIX};
+use birthmark_store::Layout;
+
+use super::sessions::{extent, facts, is_same, is_settled, print, print_of};
+use super::{Catalog, scan};
+use crate::error::Result;
+use crate::project::Project;
+use crate::sessions;
+
+/// Files, and sessions that are over, that one question looks at.
+const LOOKS: usize = 20_000;
+/// Changes that are taken over at once.
+const BATCH: usize = 1_000;
+/// Bytes that are read before what was found in them is taken over.
+const BATCH_BYTES: u64 = 256 << 20;
+/// The name under which the state of the sessions' folder is kept; no folder has it.
+const SESSIONS: &str = "\u{0}sessions";
+/// The same for files that journals tell of, wherever they lie.
+const ELSEWHERE: &str = "\u{0}elsewhere";
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// As closely as a question allows.
+    Question,
+    /// At everything.
+    All,
+}
+
+/// What was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Refreshed {
+    /// Sessions that were read.
+    pub sessions: u64,
+    /// Files that were read.
+    pub files: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Files and sessions that are gone.
+    pub gone: u64,
+}
+
+struct Refresher<'a> {
+    catalog: &'a mut Catalog,
+    project: &'a Project,
+    row: ProjectRow,
+    depth: Depth,
+    now: i128,
+    changes: Vec<Change>,
+    unwritten: u64,
+    /// Sessions that were read by now.
+    read: HashSet<String>,
+    done: Refreshed,
+}
+
+/// Brings what is known of a project up to date.
+pub(super) fn refresh(catalog: &mut Catalog, project: &Project, depth: Depth) -> Result<Refreshed> {
+    let row = catalog.row_of(project)?;
+    let now = i128::from(birthmark_capture::clock::now_micros()) * 1_000;
+    let mut refresher = Refresher {
+        catalog,
+        project,
+        row,
+        depth,
+        now,
+        changes: Vec::new(),
+        unwritten: 0,
+        read: HashSet::new(),
+        done: Refreshed::default(),
+    };
+    refresher.sessions()?;
+    refresher.folders()?;
+    refresher.flush()?;
+    refresher.elsewhere()?;
+    refresher.flush()?;
+    let done = refresher.done;
+    if depth == Depth::All && done.gone > 0 {
+        catalog.engine.tidy()?;
+    }
+    Ok(done)
+}
+
+impl Refresher<'_> {
+    fn flush(&mut self) -> Result<()> {
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        self.catalog.engine.apply(self.row.id, &self.changes)?;
+        self.changes.clear();
+        self.unwritten = 0;
+        Ok(())
+    }
+
+    fn push(&mut self, change: Change) -> Result<()> {
+        self.changes.push(change);
+        if self.changes.len() >= BATCH || self.unwritten >= BATCH_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    // ---- sessions --------------------------------------------------------
+
+    fn sessions(&mut self) -> Result<()> {
+        let layout = &self.project.layout;
+        let state = [layout.sessions(), layout.artifacts().to_owned()]
+            .map(|folder| print(&folder, self.now).unwrap_or_default())
+            .join(" ");
+        let before = self.known_folder(SESSIONS)?;
+        let listed =
+            self.depth == Depth::All || !before.is_some_and(|before| is_same(&before, &state));
+        if listed {
+            self.listed_sessions()?;
+        }
+        let most = if self.depth == Depth::All {
+            usize::MAX
+        } else {
+            LOOKS / 10
+        };
+        for seen in self.catalog.engine.seen_sessions(self.row.id, most)? {
+            let settled = !seen.open
+                && self.depth == Depth::Question
+                && is_settled(self.project, &seen.id, &seen.extent, self.now);
+            if settled || self.read.contains(&seen.id) {
+                continue;
+            }
+            let id = SessionId::from_text(seen.id);
+            match extent(self.project, &id, self.now) {
+                Some(now) if is_same(&seen.extent, &now) => {}
+                Some(now) => self.session(&id, now)?,
+                None => self.session_gone(&id)?,
+            }
+        }
+        if listed {
+            self.push(Change::Folder {
+                folder: SESSIONS.to_owned(),
+                state,
+            })?;
+        }
+        self.flush()
+    }
+
+    fn known_folder(&self, name: &str) -> Result<Option<String>> {
+        let folders = self.catalog.engine.seen_folders(self.row.id)?;
+        Ok(folders
+            .into_iter()
+            .find(|(folder, _)| folder == name)
+            .map(|(_, state)| state))
+    }
+
+    fn listed_sessions(&mut self) -> Result<()> {
+        let there = sessions::ids(self.project)?;
+        let known: HashSet<String> = self
+            .catalog
+            .engine
+            .session_ids(self.row.id)?
+            .into_iter()
+            .collect();
+        let names: HashSet<&str> = there.iter().map(SessionId::as_str).collect();
+        for gone in known.iter().filter(|id| !names.contains(id.as_str())) {
+            self.session_gone(&SessionId::from_text(gone.clone()))?;
+        }
+        for id in there.iter().filter(|id| !known.contains(id.as_str())) {
+            if let Some(now) = extent(self.project, id, self.now) {
+                self.session(id, now)?;
+            }
+        }
+        self.flush()
+    }
+
+    fn session(&mut self, id: &SessionId, extent: String) -> Result<()> {
+        // One that cannot be read hides no other.
+        if let Ok(facts) = facts(self.project, id, extent) {
+            self.done.sessions += 1;
+            self.read.insert(id.to_string());
+            self.push(Change::Session(Box::new(facts)))?;
+        }
+        Ok(())
+    }
+
+    fn session_gone(&mut self, id: &SessionId) -> Result<()> {
+        self.done.gone += 1;
+        self.push(Change::SessionGone(id.to_string()))
+    }
+
+    // ---- folders ---------------------------------------------------------
+
+    fn folders(&mut self) -> Result<()> {
+        let seen: HashMap<String, String> = self
+            .catalog
+            .engine
+            .seen_folders(self.row.id)?
+            .into_iter()
+            .filter(|(folder, _)| !folder.starts_with('\u{0}'))
+            .collect();
+        let few = self
+            .catalog
+            .engine
+            .count_files(self.row.id, LOOKS as u64 + 1)?
+            <= LOOKS as u64;
+        let mut left: HashSet<String> = seen.keys().cloned().collect();
+        let mut waiting = vec![String::new()];
+        while let Some(folder) = waiting.pop() {
+            left.remove(&folder);
+            let path = self.path_of(&folder);
+            let Some(state) = print(&path, self.now) else {
+                left.insert(folder);
+                continue;
+            };
+            let same = seen
+                .get(&folder)
+                .is_some_and(|before| is_same(before, &state));
+            if same && self.depth == Depth::Question {
+                waiting.extend(children(&seen, &folder));
+                if few {
+                    self.files(&folder, None)?;
+                }
+                continue;
+            }
+            let entries = entries(&path);
+            waiting.extend(entries.folders.iter().map(|name| joined(&folder, name)));
+            self.files(&folder, Some(entries.files))?;
+            self.push(Change::Folder { folder, state })?;
+        }
+        for gone in left {
+            self.folder_gone(&gone)?;
+        }
+        Ok(())
+    }
+
+    fn path_of(&self, folder: &str) -> PathBuf {
+        let artifacts = self.project.layout.artifacts();
+        if folder.is_empty() {
+            artifacts.to_owned()
+        } else {
+            artifacts.join(folder)
+        }
+    }
+
+    fn folder_gone(&mut self, folder: &str) -> Result<()> {
+        let path = self.path_of(folder);
+        for seen in self.catalog.engine.seen_files(self.row.id, folder)? {
+            self.done.gone += 1;
+            let file = self.project.stored_path(&path.join(&seen.name));
+            self.push(Change::FileGone(file))?;
+        }
+        self.push(Change::FolderGone(folder.to_owned()))
+    }
+
+    /// Looks at the files of a folder: at these names, or at those that are known.
+    fn files(&mut self, folder: &str, names: Option<Vec<String>>) -> Result<()> {
+        let path = self.path_of(folder);
+        let seen: HashMap<String, String> = self
+            .catalog
+            .engine
+            .seen_files(self.row.id, folder)?
+            .into_iter()
+            .map(|file| (file.name, file.state))
+            .collect();
+        let mut gone: HashSet<String> = HashSet::new();
+        let names = if let Some(names) = names {
+            let there: HashSet<&String> = names.iter().collect();
+            gone.extend(seen.keys().filter(|name| !there.contains(name)).cloned());
+            names
+        } else {
+            seen.keys().cloned().collect()
+        };
+        for name in names {
+            let subject = path.join(&name);
+            let Some(now) = subject_print(&subject, self.now) else {
+                gone.insert(name);
+                continue;
+            };
+            if seen.get(&name).is_some_and(|before| is_same(before, &now)) {
+                continue;
+            }
+            let file = self.project.stored_path(&subject);
+            self.file(scan::scan(&subject, &file))?;
+            self.push(Change::Seen {
+                folder: folder.to_owned(),
+                name,
+                state: now,
+                file,
+            })?;
+        }
+        for name in gone {
+            if seen.contains_key(&name) {
+                self.done.gone += 1;
+                let file = self.project.stored_path(&path.join(&name));
+                self.push(Change::FileGone(file))?;
+                self.push(Change::Unseen {
+                    folder: folder.to_owned(),
+                    name,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, facts: FileFacts) -> Result<()> {
+        self.done.files += 1;
+        self.done.bytes += facts.size;
+        self.unwritten += facts.size;
+        self.push(Change::File(Box::new(facts)))
+    }
+
+    // ---- what journals tell of -------------------------------------------
+
+    /// Files that journals tell of and that lie in no folder of the artifacts.
+    fn elsewhere(&mut self) -> Result<()> {
+        let most = if self.depth == Depth::All {
+            usize::MAX
+        } else {
+            LOOKS
+        };
+        let told = self
+            .catalog
+            .engine
+            .told_elsewhere(self.row.id, ELSEWHERE, most)?;
+        let mut seen: HashMap<String, String> = self
+            .catalog
+            .engine
+            .seen_files(self.row.id, ELSEWHERE)?
+            .into_iter()
+            .map(|file| (file.name, file.state))
+            .collect();
+        let complete = told.len() < most;
+        for file in told {
+            let path = sessions::locate(self.project, &file, None);
+            let before = seen.remove(&file);
+            match (before, subject_print(&path, self.now)) {
+                (Some(before), Some(now)) if is_same(&before, &now) => {}
+                (_, Some(now)) => {
+                    self.file(scan::scan(&path, &file))?;
+                    self.push(Change::Seen {
+                        folder: ELSEWHERE.to_owned(),
+                        name: file.clone(),
+                        state: now,
+                        file,
+                    })?;
+                }
+                (Some(_), None) => self.elsewhere_gone(file)?,
+                (None, None) => {}
+            }
+        }
+        if complete {
+            // Nobody tells of these any longer, or a folder that was listed holds them now.
+            for file in seen.into_keys() {
+                if sessions::locate(self.project, &file, None)
+                    .starts_with(self.project.layout.artifacts())
+                {
+                    self.push(Change::Unseen {
+                        folder: ELSEWHERE.to_owned(),
+                        name: file,
+                    })?;
+                } else {
+                    self.elsewhere_gone(file)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn elsewhere_gone(&mut self, file: String) -> Result<()> {
+        self.done.gone += 1;
+        self.push(Change::FileGone(file.clone()))?;
+        self.push(Change::Unseen {
+            folder: ELSEWHERE.to_owned(),
+            name: file,
+        })
+    }
+}
+
+/// What a file or folder and its sidecar are like; none where neither is there.
+fn subject_print(subject: &Path, now: i128) -> Option<String> {
+    // A sidecar of what is gone is no artifact.
+    let own = fs::metadata(subject).ok()?;
+    let sidecar = fs::metadata(Layout::sidecar(subject)).ok();
+    let word = |found: Option<fs::Metadata>| found.map(|found| print_of(&found, now));
+    // What is in a folder is its sidecar's business: only its being there counts.
+    let own = (!own.is_dir()).then_some(own);
+    Some(format!(
+        "{} {}",
+        word(own).unwrap_or_default(),
+        word(sidecar).unwrap_or_default()
+    ))
+}
+
+/// The known folders right below one.
+fn children(seen: &HashMap<String, String>, folder: &str) -> Vec<String> {
+    let prefix = if folder.is_empty() {
+        String::new()
+    } else {
+        format!("{folder}/")
+    };
+    let below = |name: &&String| {
+        name.strip_prefix(&prefix)
+            .is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
+    };
+    seen.keys().filter(below).cloned().collect()
+}
+
+fn joined(folder: &str, name: &str) -> String {
+    if folder.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{folder}/{name}")
+    }
+}
+
+#[derive(Default)]
+struct Entries {
+    files: Vec<String>,
+    folders: Vec<String>,
+}
+
+/// What may be an artifact in a folder, and the folders to look into. A folder with a
+/// sidecar is an artifact itself, and not looked into.
+fn entries(path: &Path) -> Entries {
+    let mut out = Entries::default();
+    let Ok(found) = fs::read_dir(path) else {
+        return out;
+    };
+    let mut names: Vec<(String, bool)> = Vec::new();
+    for entry in found.filter_map(std::result::Result::ok) {
+        // A name that is not UTF-8 cannot be told to people; journals tell of it escaped.
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        names.push((name, is_folder));
+    }
+    let sidecars: HashSet<String> = names
+        .iter()
+        .filter_map(|(name, _)| name.strip_suffix(SIDECAR_SUFFIX).map(str::to_owned))
+        .collect();
+    for (name, is_folder) in names {
+        let is_ours = name.starts_with(".birthmark")
+            || name.ends_with(SIDECAR_SUFFIX)
+            || name.ends_with(PART_SUFFIX)
+            || Layout::session_of_manifest(Path::new(&name)).is_some();
+        if is_ours {
+            continue;
+        }
+        if is_folder && !sidecars.contains(&name) {
+            out.folders.push(name);
+        } else {
+            out.files.push(name);
+        }
+    }
+    out.files.sort();
+    out
+}

@@ -1,0 +1,348 @@
+//! Reading a file for the catalog: its birthmarks as groups, its digest, its metrics.
+//!
+//! Every line is checked to be a JSON object; a line that is none is counted and hides
+//! no other. Memory does not grow with the number of records.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use birthmark_catalog::engine::{FileFacts, Known, Looked, Stretch};
+use birthmark_catalog::filter::Filter;
+use birthmark_catalog::groups::{Group, Grouper, Place, fields_of};
+use birthmark_catalog::value::Value;
+use birthmark_core::json::{self, Where};
+use birthmark_store::Layout;
+use birthmark_store::format::codec::Codec;
+use birthmark_store::format::sidecar::Sidecar;
+use birthmark_store::format::{Each, FileKind, FormatError, Input, Mark, Source};
+use birthmark_store::running::RunningDigest;
+
+use crate::lines::{MarkKind, Marks, Step};
+
+/// Metrics of one report; beyond this number they are left out.
+const MOST_METRICS: usize = 4_096;
+/// Summaries are looked into so deep.
+const MOST_DEPTH: usize = 16;
+
+/// What stands at `path`, which is stored as `file`: read, if it can carry a birthmark.
+pub(crate) fn scan(path: &Path, file: &str) -> FileFacts {
+    let mut facts = FileFacts {
+        file: file.to_owned(),
+        ..FileFacts::default()
+    };
+    if let Ok(metadata) = path.metadata()
+        && metadata.is_file()
+    {
+        facts.size = metadata.len();
+    }
+    if path.is_file() && within(path, &mut facts) {
+        return facts;
+    }
+    beside(path, &mut facts);
+    facts
+}
+
+/// Counts and digests what passes.
+struct Digesting {
+    file: File,
+    running: RunningDigest,
+}
+
+impl Read for Digesting {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read(buffer)?;
+        self.running.update(&buffer[..got]);
+        Ok(got)
+    }
+}
+
+impl Source for Digesting {}
+
+/// What a file carries within; false where it carries nothing.
+fn within(path: &Path, facts: &mut FileFacts) -> bool {
+    let Some(kind) = FileKind::of(path) else {
+        return false;
+    };
+    let Ok(mut file) = File::open(path) else {
+        return false;
+    };
+    let mut reading = Reading::default();
+    let mut take = |mark: Result<Mark<'_>, FormatError>| {
+        match mark {
+            Ok(mark) => reading.take(&mark),
+            Err(_) => reading.bad_lines += 1,
+        }
+        true
+    };
+    facts.scanned = true;
+    let digest = if kind.has_key() {
+        // Only its key-values are read: it may be larger than all the rest.
+        let input = Input {
+            name: path,
+            bytes: &mut file,
+        };
+        // What is wrong with it shows in that nothing was found.
+        let _ = kind.format().read(input, &mut take);
+        None
+    } else {
+        read_all(path, kind, file, &mut take)
+    };
+    facts.groups = reading.grouper.finish();
+    if facts.groups.is_empty() {
+        return false;
+    }
+    facts.format = Some(kind.word());
+    // What could not be read to its end has no digest.
+    facts.digest = digest;
+    facts.records = kind.has_records().then_some(reading.records);
+    facts.unstamped = reading.unstamped;
+    facts.bad_lines = reading.bad_lines;
+    if kind == FileKind::Report {
+        facts.metrics = reading.metrics;
+    }
+    if kind.has_key() {
+        // Its one birthmark is of no record.
+        for group in &mut facts.groups {
+            group.records = 0;
+            (group.line, group.start, group.end) = (0, 0, 0);
+        }
+        facts.unstamped = 0;
+    }
+    true
+}
+
+/// Reads a file from its beginning to its end; gives its digest.
+fn read_all(path: &Path, kind: FileKind, file: File, take: &mut Each<'_>) -> Option<String> {
+    let mut bytes = Digesting {
+        file,
+        running: RunningDigest::default(),
+    };
+    let input = Input {
+        name: path,
+        bytes: &mut bytes,
+    };
+    kind.format().read(input, take).ok()?;
+    // Behind packed text there may be more.
+    io::copy(&mut bytes, &mut io::sink()).ok()?;
+    Some(bytes.running.digest().to_string())
+}
+
+/// What a sidecar says of a file or folder.
+fn beside(path: &Path, facts: &mut FileFacts) {
+    let place = Layout::sidecar(path);
+    if !place.is_file() {
+        return;
+    }
+    facts.scanned = true;
+    let Ok(sidecar) = Sidecar::read(&place) else {
+        return;
+    };
+    facts.format = Some(match sidecar.kind {
+        birthmark_store::format::sidecar::SidecarKind::File => "file",
+        birthmark_store::format::sidecar::SidecarKind::Folder => "folder",
+    });
+    facts.size = sidecar.size;
+    facts.records = sidecar.records;
+    facts.digest = Some(sidecar.digest.to_string());
+    facts.content_digest = sidecar.content_digest.map(|digest| digest.to_string());
+    facts.groups = vec![Group {
+        line: 0,
+        start: 0,
+        end: 0,
+        records: sidecar.records.unwrap_or(0),
+        constants: fields_of(&sidecar.birthmark),
+        zones: Vec::new(),
+    }];
+}
+
+#[derive(Default)]
+struct Reading {
+    grouper: Grouper,
+    marks: Marks,
+    records: u64,
+    unstamped: u64,
+    bad_lines: u64,
+    metrics: Vec<(String, Value)>,
+}
+
+impl Reading {
+    fn take(&mut self, mark: &Mark<'_>) {
+        self.records += 1;
+        let place = Place {
+            line: mark.line,
+            start: mark.offset,
+            end: mark.offset + mark.record.len() as u64,
+        };
+        match self.marks.step_located(mark.record, &mark.place) {
+            Step::None => self.unstamped += 1,
+            Step::Same => {
+                let changed = self.marks.changed().iter();
+                let values = changed.map(|member| (*member, self.marks.value(*member)));
+                self.grouper.same(place, values);
+            }
+            Step::Anew => {
+                let members = ours(&self.marks);
+                self.grouper.anew(place, members.into_iter());
+            }
+        }
+        if let Some(summary) = json::get(mark.record, &["summary"]) {
+            self.metrics.clear();
+            metrics("", summary, MOST_DEPTH, &mut self.metrics);
+        }
+    }
+}
+
+/// The members of the birthmark at hand that are ours.
+fn ours(marks: &Marks) -> Vec<(&str, &[u8])> {
+    let merged = marks.kind() == Some(MarkKind::Merged);
+    let users = merged
+        .then(|| marks.get("merged").and_then(json::as_u64))
+        .flatten()
+        .unwrap_or(0);
+    let all = marks.names().iter().enumerate();
+    all.filter(|(member, name)| *member as u64 >= users && !(merged && *name == "merged"))
+        .map(|(member, name)| (name.as_str(), marks.value(member)))
+        .collect()
+}
+
+/// The values of a summary, at any depth, under dotted names.
+fn metrics(name: &str, raw: &[u8], depth: usize, out: &mut Vec<(String, Value)>) {
+    if out.len() >= MOST_METRICS || depth == 0 {
+        return;
+    }
+    let joined = |key: &str| {
+        if name.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{name}.{key}")
+        }
+    };
+    match raw.first() {
+        Some(b'{') => {
+            for (key, value) in json::members(raw) {
+                let key = json::as_text_lossy(key).unwrap_or_default();
+                metrics(&joined(&key), value, depth - 1, out);
+            }
+        }
+        Some(b'[') => {
+            for (place, element) in json::elements(raw).enumerate().take(64) {
+                metrics(&joined(&place.to_string()), element.of(raw), depth - 1, out);
+            }
+        }
+        _ if name.is_empty() => {}
+        _ => {
+            let value = Value::of_json(raw);
+            match out.iter_mut().find(|(known, _)| known == name) {
+                Some(known) => known.1 = value,
+                None => out.push((name.to_owned(), value)),
+            }
+        }
+    }
+}
+
+/// What a record is known by: its own birthmark, else what is known of its group.
+struct One<'a> {
+    own: &'a [u8],
+    known: &'a Known,
+}
+
+impl birthmark_catalog::filter::Record for One<'_> {
+    fn get(&self, field: &str) -> Option<Value> {
+        let name = field.strip_prefix("field.").unwrap_or(field);
+        let own = || {
+            if let Some(raw) = json::get(self.own, &[name]) {
+                return Some(Value::of_json(raw));
+            }
+            name.contains('.').then(|| {
+                let all = fields_of(self.own);
+                let found = all.into_iter().find(|(known, _)| known == name);
+                found.map(|(_, value)| value)
+            })?
+        };
+        own().or_else(|| self.known.get(field).cloned())
+    }
+}
+
+/// The birthmark of a record without the user's own keys.
+fn own_mark<'a>(mark: &Mark<'a>, memory: &'a mut Vec<u8>) -> &'a [u8] {
+    let Where::Merged { ours, .. } = mark.place else {
+        return mark.value().unwrap_or_default();
+    };
+    let text = ours.of(mark.record).trim_ascii_start();
+    let text = text.strip_prefix(b",").unwrap_or(text);
+    memory.clear();
+    memory.push(b'{');
+    memory.extend_from_slice(text.trim_ascii());
+    memory.push(b'}');
+    memory
+}
+
+/// Hands over the records of a stretch for which the filter holds, or is unknown, with
+/// the bytes of each. False ends the reading.
+pub(crate) fn records_of(
+    stretch: &Stretch,
+    known: &Known,
+    filter: &Filter,
+    each: &mut dyn FnMut(&Mark<'_>, Option<bool>) -> bool,
+) -> io::Result<()> {
+    let path = Path::new(&stretch.root).join(&stretch.file);
+    let mut file = File::open(&path)?;
+    let Some(kind) = FileKind::of(&path).filter(|kind| kind.has_records()) else {
+        return Ok(());
+    };
+    // Packed text can only be read from its beginning.
+    let whole = kind != FileKind::Records(Codec::Plain);
+    let mut memory = Vec::new();
+    let mut take = |mark: Result<Mark<'_>, FormatError>| {
+        let Ok(mark) = mark else { return true };
+        if whole && mark.offset >= stretch.end {
+            return false;
+        }
+        if mark.value().is_none() || (whole && mark.offset < stretch.start) {
+            return true;
+        }
+        let holds = if stretch.all {
+            Some(true)
+        } else {
+            let own = own_mark(&mark, &mut memory);
+            filter.ask(&One { own, known })
+        };
+        let line = if whole {
+            mark.line
+        } else {
+            stretch.line + mark.line - 1
+        };
+        each(&Mark { line, ..mark }, holds)
+    };
+    let read = if whole {
+        let input = Input {
+            name: &path,
+            bytes: &mut file,
+        };
+        kind.format().read(input, &mut take)
+    } else {
+        file.seek(SeekFrom::Start(stretch.start))?;
+        let part = file.take(stretch.end.saturating_sub(stretch.start));
+        let mut part: Box<dyn Read> = Box::new(part);
+        let input = Input {
+            name: &path,
+            bytes: &mut part,
+        };
+        kind.format().read(input, &mut take)
+    };
+    read.map(drop).map_err(io::Error::other)
+}
+
+/// Looks into a stretch until a record matches.
+pub(crate) fn look(stretch: &Stretch, known: &Known, filter: &Filter) -> Looked {
+    let mut looked = Looked::default();
+    let read = records_of(stretch, known, filter, &mut |_, holds| {
+        looked.holds = holds == Some(true);
+        looked.unknown |= holds.is_none();
+        !looked.holds
+    });
+    // What cannot be read is unknown.
+    looked.unknown |= read.is_err();
+    looked
+}

@@ -1,0 +1,117 @@
+//! Which sessions changed since the catalog last looked, and what each is now.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use birthmark_catalog::engine::{Packages, SessionFacts};
+use birthmark_core::SessionId;
+use birthmark_core::plan::PlanOutcome;
+use birthmark_store::objects;
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::project::Project;
+use crate::sessions::{self, Loaded};
+
+/// What a file or folder is like, in a word that changes when it does. What changed a
+/// moment ago may change again within one tick of the clock, so its word is never the
+/// same twice.
+pub(super) fn print(path: &Path, now_nanos: i128) -> Option<String> {
+    fs::metadata(path)
+        .ok()
+        .map(|found| print_of(&found, now_nanos))
+}
+
+/// A clock's tick, and then some.
+const TICK_NANOS: i128 = 50_000_000;
+
+pub(super) fn print_of(found: &fs::Metadata, now_nanos: i128) -> String {
+    let changed = i128::from(found.ctime()) * 1_000_000_000 + i128::from(found.ctime_nsec());
+    let unsettled = if now_nanos - changed < TICK_NANOS {
+        "~"
+    } else {
+        ""
+    };
+    let size = if found.is_dir() { 0 } else { found.len() };
+    format!(
+        "{size}.{}.{}.{}.{}{unsettled}",
+        found.mtime(),
+        found.mtime_nsec(),
+        changed,
+        found.ino()
+    )
+}
+
+/// Whether nothing changed since `before` was written.
+pub(super) fn is_same(before: &str, now: &str) -> bool {
+    before == now && !before.contains('~')
+}
+
+/// What the journals of a session are like: first its folder, then each of them. Of a
+/// session without journals, what its manifest is like.
+pub(super) fn extent(project: &Project, id: &SessionId, now_nanos: i128) -> Option<String> {
+    let folder = project.layout.session(id);
+    let Some(mut text) = print(&folder, now_nanos) else {
+        let manifest = print(&project.layout.manifest(id), now_nanos)?;
+        return Some(format!("manifest {manifest}"));
+    };
+    let mut journals: Vec<_> = fs::read_dir(&folder)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    journals.sort();
+    for journal in journals {
+        let found = print(&journal, now_nanos).unwrap_or_default();
+        let name = journal.file_name().unwrap_or_default().to_string_lossy();
+        text.push_str(&format!(" {name}:{found}"));
+    }
+    Some(text)
+}
+
+/// Whether the folder of a session that is over is as it was: no journal came to it.
+pub(super) fn is_settled(project: &Project, id: &str, extent: &str, now_nanos: i128) -> bool {
+    let folder = project.layout.session(&SessionId::from_text(id));
+    let first = extent.split(' ').next().unwrap_or_default();
+    print(&folder, now_nanos).is_some_and(|now| is_same(first, &now)) && !extent.contains('~')
+}
+
+/// Reads a session for the catalog.
+pub(super) fn facts(project: &Project, id: &SessionId, extent: String) -> Result<SessionFacts> {
+    let loaded = sessions::load(project, id)?;
+    let session = &loaded.session;
+    let running = session.runs.iter().any(|run| run.end.is_none());
+    let open = loaded.is_bound() && (session.end.is_none() || running);
+    let (plans, _) = session.judge_plan();
+    let made = plans
+        .iter()
+        .filter(|plan| plan.outcome == PlanOutcome::Made)
+        .count();
+    let planned = (plans.len(), made);
+    Ok(SessionFacts {
+        id: id.clone(),
+        extent,
+        open,
+        bound: loaded.is_bound(),
+        host: loaded.host().map(str::to_owned),
+        planned,
+        packages: packages(project, &loaded),
+        session: loaded.session,
+    })
+}
+
+/// The digest of the session's list of packages, and the list.
+fn packages(project: &Project, loaded: &Loaded) -> Option<(String, Packages)> {
+    let digest = loaded
+        .session
+        .environment
+        .get("packages_object")?
+        .as_str()?;
+    let bytes = objects::get(&project.layout, &digest.parse().ok()?).unwrap_or_default();
+    let list: Vec<Value> = serde_json::from_slice(&bytes).unwrap_or_default();
+    let package = |one: &Value| {
+        let version = one["version"].as_str().map(str::to_owned);
+        Some((one["name"].as_str()?.to_owned(), version))
+    };
+    Some((digest.to_owned(), list.iter().filter_map(package).collect()))
+}

@@ -1,0 +1,319 @@
+//! Everything that was ever made, by what it was made with.
+//!
+//! A question is a filter (`model~qwen temperature=0.5.. since:yesterday`), asked of the
+//! catalog after that was brought up to date. Where the catalog's rows cannot tell, the
+//! records themselves are read, and only those that may match.
+//!
+//! # Invariants
+//!
+//! * What is left out because it is unknown is counted, never silently dropped.
+
+use std::io;
+
+use birthmark_catalog::engine::{Cell, Engine, Found, FoundRow, Query, What};
+use birthmark_catalog::filter::{self, Context, Filter, FilterError};
+use birthmark_core::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+
+use crate::catalog::{self, Catalog, Depth};
+use crate::error::{Error, Result};
+use crate::project::Project;
+
+pub use birthmark_catalog::engine::{
+    Cell as FoundCell, Found as Answered, FoundRow as Row, What as Sought,
+};
+
+/// A question as it was asked.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The filter.
+    pub filter: String,
+    /// What is looked for.
+    pub what: What,
+    /// In all projects that the catalog knows, and not in this one alone.
+    pub everywhere: bool,
+    /// Also what is no longer there.
+    pub gone: bool,
+    /// The field to sort by; a `-` before it turns the order round.
+    pub sort: Option<String>,
+    /// So many at most.
+    pub limit: Option<usize>,
+    /// Fields that are wanted beside the usual ones.
+    pub columns: Vec<String>,
+    /// When it is asked.
+    pub now: Timestamp,
+    /// Where days begin.
+    pub zone: TimeZone,
+}
+
+impl Ask {
+    /// For artifacts of this project, the newest first, all of them.
+    pub fn new(filter: impl Into<String>, now: Timestamp) -> Self {
+        Self {
+            filter: filter.into(),
+            what: What::Artifacts,
+            everywhere: false,
+            gone: false,
+            sort: None,
+            limit: None,
+            columns: Vec::new(),
+            now,
+            zone: TimeZone::system(),
+        }
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// What was found.
+    pub found: Found,
+    /// Lines for the person: the catalog was built anew, a field is misspelt.
+    pub said: Vec<String>,
+}
+
+/// Reads a filter; an error shows where it is wrong.
+pub fn parse(ask: &Ask) -> Result<Filter> {
+    let context = Context {
+        now: ask.now,
+        zone: ask.zone.clone(),
+    };
+    filter::parse(&ask.filter, &context).map_err(|error| explain(&error, &ask.filter))
+}
+
+fn explain(error: &FilterError, text: &str) -> Error {
+    let message = format!("cannot read the filter: {error}\n{}", error.picture(text));
+    let shown = Error::usage("filter", message);
+    match &error.hint {
+        Some(hint) => shown.with_hint(hint.clone()),
+        None => shown,
+    }
+}
+
+/// Answers a question.
+pub fn find(project: &Project, ask: &Ask) -> Result<Answer> {
+    let filter = parse(ask)?;
+    let mut catalog = Catalog::open()?;
+    find_in(&mut catalog, project, ask, filter)
+}
+
+/// The same, of a catalog that is open.
+pub fn find_in(
+    catalog: &mut Catalog,
+    project: &Project,
+    ask: &Ask,
+    filter: Filter,
+) -> Result<Answer> {
+    let query = prepare(catalog, project, ask, filter)?;
+    let found = catalog.engine.find(&query, &mut |stretch, known| {
+        catalog::look(stretch, known, &query.filter)
+    })?;
+    let mut said = std::mem::take(&mut catalog.said);
+    if found.total == 0 {
+        said.extend(misspelt(catalog, &query.filter)?);
+    }
+    Ok(Answer { found, said })
+}
+
+fn prepare(catalog: &mut Catalog, project: &Project, ask: &Ask, filter: Filter) -> Result<Query> {
+    let row = if ask.everywhere {
+        update_all(catalog, project)?;
+        None
+    } else {
+        catalog.refresh(project, Depth::Question)?;
+        Some(catalog.row_of(project)?.id)
+    };
+    let (field, upwards) = match ask.sort.as_deref() {
+        None => ("timestamp", false),
+        Some(field) => match field.strip_prefix('-') {
+            Some(field) => (field, false),
+            None => (field, true),
+        },
+    };
+    Ok(Query {
+        filter,
+        project: row,
+        what: ask.what,
+        gone: ask.gone,
+        sort: (field_of(field), upwards),
+        limit: ask.limit,
+        columns: ask.columns.iter().map(|column| field_of(column)).collect(),
+    })
+}
+
+/// Brings every known project up to date, this one first; those that are not there at
+/// the moment keep what is known of them.
+pub(crate) fn update_all(catalog: &mut Catalog, project: &Project) -> Result<()> {
+    if project.layout.artifacts().is_dir() {
+        catalog.refresh(project, Depth::Question)?;
+    }
+    for row in catalog.projects()? {
+        if std::path::Path::new(&row.artifacts).is_dir() {
+            let other = catalog::project_of(&row)?;
+            if other.layout.artifacts() != project.layout.artifacts() {
+                catalog.refresh(&other, Depth::Question)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// For fields that nothing has: which are spelt nearly so.
+fn misspelt(catalog: &Catalog, filter: &Filter) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    let known = catalog.engine.fields(10_000)?;
+    for field in filter.fields() {
+        let is_known = filter::column(field).is_some()
+            || field == filter::WORDS
+            || known.iter().any(|(name, _)| name == field)
+            || field.contains('.')
+            || birthmark_core::birthmark::rule(field).is_some();
+        if is_known {
+            continue;
+        }
+        let names = known.iter().map(|(name, _)| name.as_str()).chain(
+            birthmark_core::birthmark::FIELDS
+                .iter()
+                .map(|field| field.name),
+        );
+        let mut near: Vec<(usize, &str)> = names
+            .map(|name| (crate::sessions::edits_between(field, name), name))
+            .filter(|(edits, _)| *edits <= 2.max(field.len() / 4))
+            .collect();
+        near.sort_unstable();
+        near.dedup();
+        let shown = crate::text::short(field, 60);
+        lines.push(match near.first() {
+            Some((_, name)) => format!("nothing has a field `{shown}`; did you mean `{name}`?"),
+            None => format!("nothing has a field `{shown}`"),
+        });
+    }
+    Ok(lines)
+}
+
+/// What came of writing records out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Records that match.
+    pub records: u64,
+    /// Records of which it is unknown.
+    pub unknown: u64,
+    /// Files that they lie in.
+    pub files: u64,
+}
+
+/// Takes a record: its file, its line, its bytes.
+pub type Take<'a> = dyn FnMut(&str, u64, &[u8]) -> io::Result<()> + 'a;
+
+/// Hands over the records that match, each as it stands in its file, in the order of the
+/// files. `take` is told the file, the line and the bytes.
+pub fn records(
+    project: &Project,
+    ask: &Ask,
+    take: &mut Take<'_>,
+) -> Result<(Written, Vec<String>)> {
+    let filter = parse(ask)?;
+    let mut catalog = Catalog::open()?;
+    let query = prepare(&mut catalog, project, ask, filter)?;
+    let limit = query.limit.map_or(u64::MAX, |limit| limit as u64);
+    let mut written = Written::default();
+    let mut last_file = String::new();
+    let mut failed = Ok(());
+    for (stretch, known) in catalog.engine.stretches(&query)? {
+        let read = catalog::records_of(&stretch, &known, &query.filter, &mut |mark, holds| {
+            if holds != Some(true) {
+                written.unknown += u64::from(holds.is_none());
+                return true;
+            }
+            if written.records >= limit {
+                return false;
+            }
+            written.records += 1;
+            if last_file != stretch.file {
+                last_file.clone_from(&stretch.file);
+                written.files += 1;
+            }
+            failed = take(&stretch.file, mark.line, mark.record);
+            failed.is_ok()
+        });
+        let path = std::path::Path::new(&stretch.root).join(&stretch.file);
+        read.map_err(|source| cannot("read", &path, source))?;
+        std::mem::replace(&mut failed, Ok(()))
+            .map_err(|source| cannot("write what was found in", &path, source))?;
+        if written.records >= limit {
+            break;
+        }
+    }
+    Ok((written, std::mem::take(&mut catalog.said)))
+}
+
+fn cannot(action: &str, path: &std::path::Path, source: io::Error) -> Error {
+    let message = format!("cannot {action} `{}`", path.display());
+    Error::new(crate::error::Kind::Io, "io", message).with_source(source)
+}
+
+/// The stored name of a field that may have been typed by a short one.
+pub fn field_of(name: &str) -> String {
+    filter::alias(name).unwrap_or(name).to_owned()
+}
+
+/// How many of what was found have which value of a field, the most frequent first.
+pub fn group_by(found: &Found, field: &str) -> Vec<(Option<String>, u64)> {
+    let field = field_of(field);
+    let mut counts: std::collections::BTreeMap<Option<String>, u64> =
+        std::collections::BTreeMap::new();
+    for row in &found.rows {
+        let cell = row.fields.iter().find(|(name, _)| *name == field);
+        let value = match cell.map(|(_, cell)| cell) {
+            None | Some(Cell::Missing) => None,
+            Some(Cell::Value(value)) if value.is_null() => None,
+            Some(Cell::Value(value)) => Some(value.as_str().to_owned()),
+            Some(Cell::Range(low, high)) => Some(format!("{}..{}", low.as_str(), high.as_str())),
+            Some(Cell::Several) => Some("several".to_owned()),
+        };
+        *counts.entry(value).or_default() += 1;
+    }
+    let mut groups: Vec<(Option<String>, u64)> = counts.into_iter().collect();
+    groups.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    groups
+}
+
+/// A row as JSON, with the stored field names; of a field that varies both ends.
+pub fn row_to_json(row: &FoundRow) -> Value {
+    let mut out = Map::new();
+    for (name, cell) in &row.fields {
+        out.insert(name.clone(), cell_to_json(cell));
+    }
+    out.insert("project".to_owned(), Value::from(row.root.as_str()));
+    if !row.places.is_empty() {
+        out.insert("also_at".to_owned(), Value::from(row.places.clone()));
+    }
+    Value::Object(out)
+}
+
+fn cell_to_json(cell: &Cell) -> Value {
+    match cell {
+        Cell::Missing => Value::Null,
+        Cell::Value(value) => value.to_json(),
+        Cell::Range(low, high) => serde_json::json!({"min": low.to_json(), "max": high.to_json()}),
+        Cell::Several => serde_json::json!({"min": null, "max": null}),
+    }
+}
+
+/// An answer as JSON.
+pub fn to_json(found: &Found) -> Value {
+    let lacking: Map<String, Value> = found
+        .lacking
+        .iter()
+        .map(|(name, count)| (name.clone(), Value::from(*count)))
+        .collect();
+    serde_json::json!({
+        "found": found.total,
+        "among": found.among,
+        "unknown": found.unknown,
+        "lacking": lacking,
+        "gone": found.gone,
+        "rows": found.rows.iter().map(row_to_json).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,67 @@
+//! What happened lately: the newest sessions, of this project or of all.
+
+use birthmark_catalog::engine::{Engine, SessionRow};
+use birthmark_core::Timestamp;
+use serde_json::{Value, json};
+
+use crate::catalog::{Catalog, Depth};
+use crate::error::Result;
+use crate::project::Project;
+
+pub use birthmark_catalog::engine::SessionRow as Session;
+
+/// The newest sessions.
+#[derive(Debug)]
+pub struct Lately {
+    /// They, the newest first.
+    pub sessions: Vec<SessionRow>,
+    /// How many there are in all.
+    pub total: u64,
+    /// Lines for the person.
+    pub said: Vec<String>,
+}
+
+/// Lists the newest sessions.
+pub fn list(project: &Project, everywhere: bool, limit: usize) -> Result<Lately> {
+    let mut catalog = Catalog::open()?;
+    let row = if everywhere {
+        crate::find::update_all(&mut catalog, project)?;
+        None
+    } else {
+        catalog.refresh(project, Depth::Question)?;
+        Some(catalog.row_of(project)?.id)
+    };
+    let (sessions, total) = catalog.engine.sessions(row, limit)?;
+    Ok(Lately {
+        sessions,
+        total,
+        said: std::mem::take(&mut catalog.said),
+    })
+}
+
+/// Running, completed, interrupted …: seen at once, never stored.
+pub fn status(row: &SessionRow, now: Timestamp) -> birthmark_core::session::Status {
+    row.session.status(now, crate::machine::is_alive)
+}
+
+/// A session as JSON.
+pub fn to_json(row: &SessionRow, now: Timestamp) -> Value {
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    json!({
+        "session_id": row.id.as_str(),
+        "project": row.root,
+        "status": status(row, now).word(),
+        "session_start": time(row.start),
+        "session_end": row.end.as_ref().map(|(time, _)| time.to_string()),
+        "last_heard": time(row.last_heard),
+        "scripts": row.scripts,
+        "runs": row.runs,
+        "artifacts": row.artifacts,
+        "records": row.records,
+        "planned": row.planned.0,
+        "made": row.planned.1,
+        "git_commit": row.commit,
+        "git_dirty": row.dirty,
+        "host": row.host,
+    })
+}

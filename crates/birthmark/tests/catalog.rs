@@ -1,0 +1,304 @@
+//! The catalog says what the files say, whatever happened to them before.
+
+#![cfg(feature = "catalog")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests build their own world, and a world that cannot be built must fail"
+)]
+
+mod world;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use birthmark::catalog::{Catalog, Depth};
+use birthmark::find::{self, Ask, FoundCell};
+use birthmark::session::RunEnd;
+use birthmark_core::Fields;
+use birthmark_core::event::Outcome;
+use birthmark_store::records::Mode;
+use world::{World, now};
+
+/// What a catalog that was never asked before says.
+fn fresh(world: &World) -> String {
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    catalog.refresh(&world.project(), Depth::All).unwrap();
+    catalog.dump().unwrap()
+}
+
+fn found(catalog: &mut Catalog, world: &World, filter: &str) -> Vec<String> {
+    let ask = Ask::new(filter, now());
+    let parsed = find::parse(&ask).unwrap();
+    let answer = find::find_in(catalog, &world.project(), &ask, parsed).unwrap();
+    let name = |row: &find::Row| match &row.fields[0].1 {
+        FoundCell::Value(value) => value.as_str().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    let mut names: Vec<String> = answer.found.rows.iter().map(name).collect();
+    names.sort();
+    names
+}
+
+/// A small generator of numbers, so that a history can be played again.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % sides
+    }
+}
+
+fn line(seed: usize, temperature: usize) -> String {
+    format!(
+        r#"{{"n": {seed}, "metadata": {{"git_commit": "c0ffee", "timestamp": "2026-11-20T10:00:{:02}.000000+00:00", "artifact_type": "copied", "seed": {seed}, "temperature": 0.{temperature}, "birthmark": "birthmark/v1"}}}}"#,
+        seed % 60
+    )
+}
+
+fn files(world: &World) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = world::files_below(&world.artifacts())
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| !path.to_string_lossy().contains("/.birthmark/"))
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn step(world: &World, dice: &mut Dice, number: usize) -> String {
+    let artifacts = world.artifacts();
+    let all = files(world);
+    let pick = all.get(dice.roll(all.len().max(1))).cloned();
+    let name = format!("f{number}");
+    match (dice.roll(11), pick) {
+        (0, _) => {
+            let session = world.begin(&["*.jsonl"]);
+            world.records(&session, &format!("{name}.jsonl"), Mode::New, 3);
+            if dice.roll(2) == 0 {
+                session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+            }
+            "a session made records".to_owned()
+        }
+        (1, _) => {
+            let session = world.begin(&[]);
+            world.report(&session, &format!("{name}.json"));
+            let outside = world.repo.path().join(format!("{name}.bin"));
+            fs::write(&outside, "weights").unwrap();
+            session.add(&outside, "model", &Fields::new()).unwrap();
+            session.end(RunEnd::plain(Outcome::Failed)).unwrap();
+            "a session made a report, and a file elsewhere".to_owned()
+        }
+        (2 | 3, _) => {
+            let folder = artifacts.join(format!("d{}", dice.roll(3)));
+            fs::create_dir_all(&folder).unwrap();
+            let lines: Vec<String> = (0..dice.roll(300)).map(|n| line(n, n / 280)).collect();
+            fs::write(folder.join(format!("{name}.jsonl")), lines.join("\n")).unwrap();
+            "records were copied here".to_owned()
+        }
+        (4, Some(path)) => {
+            fs::remove_file(&path).unwrap();
+            format!("{} was removed", path.display())
+        }
+        (5, Some(path)) => {
+            let to = artifacts.join(format!("d{}", dice.roll(3)));
+            fs::create_dir_all(&to).unwrap();
+            fs::rename(&path, to.join(path.file_name().unwrap())).unwrap();
+            format!("{} was moved", path.display())
+        }
+        (6, Some(path)) => {
+            // In place, and as long as it was.
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            fs::write(
+                &path,
+                text.replace("0.0", "0.9")
+                    .replace("\"seed\": 1", "\"seed\": 8"),
+            )
+            .unwrap();
+            format!("{} was edited", path.display())
+        }
+        (7, Some(path)) => {
+            let text = format!(
+                "{}\n{}\n{{broken",
+                fs::read_to_string(&path).unwrap_or_default(),
+                line(7, 3)
+            );
+            fs::write(&path, text).unwrap();
+            format!("{} was added to", path.display())
+        }
+        (8, Some(path)) => {
+            fs::copy(
+                &path,
+                artifacts.join(format!(
+                    "copy-{}",
+                    path.file_name().unwrap().to_string_lossy()
+                )),
+            )
+            .unwrap();
+            format!("{} was copied", path.display())
+        }
+        (9, _) => {
+            let folder = artifacts.join(format!("d{}", dice.roll(3)));
+            let _ = fs::remove_dir_all(&folder);
+            format!("{} was removed", folder.display())
+        }
+        _ => {
+            let sessions = world.project().layout.sessions();
+            let mut ids: Vec<PathBuf> = fs::read_dir(&sessions)
+                .map(|found| found.map(|one| one.unwrap().path()).collect())
+                .unwrap_or_default();
+            ids.sort();
+            if let Some(gone) = ids.get(dice.roll(ids.len().max(1))) {
+                fs::remove_dir_all(gone).unwrap();
+            }
+            "journals were removed".to_owned()
+        }
+    }
+}
+
+/// Holds a catalog that followed the history against a fresh one. A session that was
+/// left open may still be told of its machine, by a thread of its own.
+fn agree(catalog: &mut Catalog, world: &World, when: &str) {
+    let mut differences = String::new();
+    for _ in 0..100 {
+        catalog.refresh(&world.project(), Depth::Question).unwrap();
+        let (told, truth) = (catalog.dump().unwrap(), fresh(world));
+        if told == truth {
+            return;
+        }
+        let missing = truth.lines().filter(|line| !told.contains(line));
+        let added = told.lines().filter(|line| !truth.contains(line));
+        differences = missing
+            .map(|line| format!("missing {line}\n"))
+            .chain(added.map(|line| format!("added {line}\n")))
+            .collect();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{when}:\n{differences}");
+}
+
+#[test]
+fn catalog_after_any_history_is_that_of_a_fresh_one() {
+    for seed in 0..6 {
+        let world = World::new();
+        fs::create_dir_all(world.artifacts()).unwrap();
+        let cache = tempfile::tempdir().unwrap();
+        let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+        let mut dice = Dice(seed * 977 + 1);
+        let mut history = Vec::new();
+        for number in 0..14 {
+            history.push(step(&world, &mut dice, number));
+            if dice.roll(3) == 0 {
+                continue;
+            }
+            agree(
+                &mut catalog,
+                &world,
+                &format!("seed {seed}, after {history:#?}"),
+            );
+        }
+        catalog.rebuild(&world.project()).unwrap();
+        agree(&mut catalog, &world, &format!("seed {seed}, rebuilt"));
+    }
+}
+
+#[test]
+fn what_a_session_made_is_found_by_what_it_was_made_with() {
+    let world = World::new();
+    world.small();
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    let all = [
+        "artifacts/evaluation_a.json",
+        "artifacts/model",
+        "artifacts/sft_a.jsonl",
+        "artifacts/table.csv",
+    ];
+    for (filter, names) in [
+        ("", &all[..]),
+        ("model~smollm2 temperature=0.7", &all[..]),
+        ("seed=44", &all[2..3]),
+        ("seed=46", &[]),
+        ("seed>44 quantization=Q4_1", &all[2..3]),
+        ("type=evaluation accuracy>=0.5", &all[..1]),
+        ("metric.accuracy=0.5", &all[..1]),
+        ("type=model OR records=4", &all[1..3]),
+        ("branch=main type=training_data", &all[2..3]),
+        ("since:yesterday format=folder", &all[1..2]),
+        ("NOT has:seed", &[all[0], all[1], all[3]]),
+        ("sft", &all[2..3]),
+        ("state=sealed size>0 sentinel_tests~5", &all[..]),
+    ] {
+        assert_eq!(found(&mut catalog, &world, filter), names, "{filter}");
+    }
+    fs::remove_file(world.path("table.csv")).unwrap();
+    assert_eq!(found(&mut catalog, &world, "table"), [""; 0]);
+}
+
+#[test]
+fn nothing_to_do_reads_nothing() {
+    let world = World::new();
+    world.small();
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    let first = catalog.refresh(&world.project(), Depth::Question).unwrap();
+    assert_eq!((first.sessions, first.files), (1, 4));
+    // What changed within the last tick of the clock is looked at once more.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    catalog.refresh(&world.project(), Depth::Question).unwrap();
+    let again = catalog.refresh(&world.project(), Depth::Question).unwrap();
+    assert_eq!((again.sessions, again.files, again.bytes), (0, 0, 0));
+}
+
+#[test]
+fn same_bytes_in_two_places_are_one_artifact_with_two_places() {
+    let world = World::new();
+    world.small();
+    fs::copy(world.path("sft_a.jsonl"), world.path("copy.jsonl")).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    let ask = Ask::new("seed=44", now());
+    let parsed = find::parse(&ask).unwrap();
+    let answer = find::find_in(&mut catalog, &world.project(), &ask, parsed).unwrap();
+    assert_eq!((answer.found.total, answer.found.rows.len()), (1, 1));
+    assert_eq!(answer.found.rows[0].places.len(), 1);
+}
+
+#[test]
+fn damaged_catalog_is_built_anew_and_it_is_said() {
+    let world = World::new();
+    world.small();
+    let cache = tempfile::tempdir().unwrap();
+    let folder = cache.path().join("c");
+    let mut catalog = Catalog::open_at(folder.clone()).unwrap();
+    catalog.refresh(&world.project(), Depth::Question).unwrap();
+    let truth = catalog.dump().unwrap();
+    drop(catalog);
+    for damage in [1, 5, 9] {
+        spoil(&folder.join("catalog.db"), damage);
+        let mut catalog = Catalog::open_at(folder.clone()).unwrap();
+        catalog.refresh(&world.project(), Depth::All).unwrap();
+        let _ = catalog.rebuild(&world.project()).unwrap();
+        assert_eq!(catalog.dump().unwrap(), truth, "{damage}");
+    }
+    fs::write(folder.join("catalog.db"), "no database").unwrap();
+    let mut catalog = Catalog::open_at(folder).unwrap();
+    assert_eq!(catalog.said, ["the catalog is built anew: it was damaged"]);
+    catalog.refresh(&world.project(), Depth::Question).unwrap();
+    assert_eq!(catalog.dump().unwrap(), truth);
+}
+
+/// Writes junk over a part of a file.
+fn spoil(path: &Path, tenths: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = bytes.len() / 10 * tenths;
+    let end = (at + 9_000).min(bytes.len());
+    bytes[at..end].fill(0xA5);
+    fs::write(path, bytes).unwrap();
+}
