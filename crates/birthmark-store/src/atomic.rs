@@ -10,6 +10,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::layout::STORE_NAME;
+
 /// A failed use of a file, with its path.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} `{path}`")]
@@ -33,9 +35,20 @@ impl PathError {
     pub fn hint(&self) -> Option<String> {
         let path = self.path.display();
         match self.source.kind() {
-            io::ErrorKind::PermissionDenied => Some(format!(
-                "make `{path}` writable, or set BIRTHMARK_DIR to another folder"
+            io::ErrorKind::PermissionDenied if self.action == "read" => Some(format!(
+                "make `{path}` readable for this user, or ask as its owner"
             )),
+            io::ErrorKind::PermissionDenied => {
+                // A new file needs its folder; an old one is replaced there, too.
+                let folder = folder_of(&self.path).display();
+                let of_store = self.path.iter().any(|part| part == STORE_NAME);
+                let or = if of_store {
+                    ", or set BIRTHMARK_DIR to another one"
+                } else {
+                    ""
+                };
+                Some(format!("make the folder `{folder}` writable{or}"))
+            }
             io::ErrorKind::StorageFull => {
                 Some("free some space; nothing of yours was changed".to_owned())
             }
@@ -94,6 +107,14 @@ pub fn replace_with(
     settle(temp, path, durability)
 }
 
+/// The same error without the name of the temporary file, which says nothing to anybody.
+fn without_temporary_name(error: io::Error) -> io::Error {
+    match error.get_ref() {
+        Some(_) => error.kind().into(),
+        None => error,
+    }
+}
+
 /// A temporary file in the folder of `path`, with the mode that `path` has or would get.
 /// It is gone when dropped.
 pub fn temp_beside(path: &Path) -> Result<tempfile::NamedTempFile, PathError> {
@@ -102,6 +123,7 @@ pub fn temp_beside(path: &Path) -> Result<tempfile::NamedTempFile, PathError> {
         .prefix(".birthmark-")
         .permissions(fs::Permissions::from_mode(FILE_MODE))
         .tempfile_in(folder)
+        .map_err(without_temporary_name)
         .at("write", path)?;
     if let Ok(old) = fs::metadata(path) {
         // Best effort: a file system without modes has none to keep.

@@ -114,6 +114,66 @@ fn folder_that_cannot_be_written_is_named() {
     world.snapshot(name, ["stamp", "ro/a.json", "--type", "t"]);
 }
 
+/// The program as somebody who may look into this world and change nothing in it.
+fn as_nobody(world: &World, args: &[&str]) -> Option<String> {
+    let program = world.repo.outside().join("birthmark");
+    std::fs::copy(crate::world::PROGRAM, &program).unwrap();
+    for path in [world.repo.outside(), world.path(), &program] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = std::process::Command::new("setpriv");
+    let output = command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(&program)
+        .args(args)
+        .current_dir(world.path())
+        .env("HOME", "/nonexistent")
+        .output()
+        .ok()?;
+    Some(crate::world::picture(&output))
+}
+
+#[test]
+fn what_another_user_may_not_read_or_write_is_named_with_what_to_do() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let secret = world.repo.write("secret.jsonl", "{\"a\": 1}\n");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    for args in [
+        &["stamp", "secret.jsonl", "--type", "t", "--in-place"][..],
+        &["show", "secret.jsonl"],
+        &["verify", "secret.jsonl"],
+    ] {
+        let Some(said) = as_nobody(&world, args) else {
+            return;
+        };
+        assert!(said.starts_with("exit status: 2"), "{args:?}: {said}");
+        assert!(said.contains("cannot read"), "{args:?}: {said}");
+        assert!(!said.contains("writable"), "{args:?}: {said}");
+    }
+    let git = birthmark_testing::repo::fingerprint(&world.repo.git_dir());
+    for args in [
+        &["stamp", "train.py", "--type", "t"][..],
+        &["session", "start"],
+        &["run", "--", "true"],
+        &["declare"],
+        &["init"],
+    ] {
+        let said = as_nobody(&world, args).unwrap();
+        assert!(said.starts_with("exit status: 2"), "{args:?}: {said}");
+        let hint = said.contains("hint: make the folder `");
+        assert!(hint && !said.contains("at path"), "{args:?}: {said}");
+    }
+    assert_eq!(std::fs::read(&secret).unwrap(), b"{\"a\": 1}\n");
+    assert!(!world.at("artifacts").exists(), "nothing was made");
+    assert_eq!(
+        git,
+        birthmark_testing::repo::fingerprint(&world.repo.git_dir())
+    );
+}
+
 #[test]
 fn full_disk_changes_nothing() {
     let world = World::new();

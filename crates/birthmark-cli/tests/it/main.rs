@@ -29,6 +29,7 @@ mod scan;
 mod session;
 mod show;
 mod stamp;
+mod states;
 mod trace;
 mod unstamp;
 mod verify;
