@@ -172,3 +172,67 @@ def test_kill_while_a_session_begins_leaves_a_store_that_works(repo, git, store)
     for manifest in store.manifests():
         assert manifest["planned_artifacts"] == []
     subprocess.run([sys.executable, "script.py"], check=True, stderr=subprocess.DEVNULL)
+
+
+MANY = """
+import itertools, os, sys, threading
+import birthmark as bm
+
+mode, path = sys.argv[1:]
+
+def forever(write, first):
+    for n in itertools.count(first):
+        write({"id": f"{threading.get_ident()}:{n}", "pad": "x" * (n * 37 % 1500)})
+        os.write(1, f"{threading.get_ident()}:{n}\\n".encode())
+
+with bm.session() as s:
+    if mode == "report":
+        with s.report(path, mode="a") as r:
+            forever(r.add, r.count)
+    out = s.jsonl(path, mode="a")
+    if mode == "fork" and os.fork() == 0:
+        # A child that inherited the writer lives on, and may not write.
+        try:
+            out.write({"id": "child"})
+        except bm.BirthmarkError:
+            os.close(1)
+            import time; time.sleep(0.5)
+        os._exit(0)
+    threads = 4 if mode == "threads" else 1
+    for _ in range(threads):
+        threading.Thread(target=forever, args=(out.write, out.count), daemon=True).start()
+    threading.Event().wait()
+"""
+
+
+def test_reports_threads_and_forks_lose_nothing_acknowledged_to_kills(repo, git, store):
+    (repo / "many.py").write_text(MANY)
+    git("add", "many.py")
+    git("commit", "--quiet", "--message", "Many writers")
+    rng, known = random.Random(3), {}
+    for n in range(30):
+        mode = ("report", "threads", "fork")[n % 3]
+        name = {"report": "r.json", "threads": "t.jsonl", "fork": "f.jsonl"}[mode]
+        process = subprocess.Popen(
+            [sys.executable, "many.py", mode, f"artifacts/{name}"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**os.environ, "BIRTHMARK_QUIET": "1"},
+        )
+        began = process.stdout.readline()
+        assert began, f"{mode}: it ended without a record"
+        time.sleep(rng.random() * 0.05)
+        process.kill()
+        text = (began + process.stdout.read()).decode()
+        process.wait(30)
+        acks = set(text.rpartition("\n")[0].split("\n"))
+        file = repo / "artifacts" / (f"{name}.part.jsonl" if mode == "report" else name)
+        whole = file.read_bytes().rpartition(b"\n")[0].split(b"\n")
+        ids = [json.loads(line)["id"] for line in whole]
+        assert "child" not in ids
+        there = known.get(file, 0)
+        assert len(ids) >= there, "what was there before is lost"
+        assert acks <= set(ids[there:]), f"{mode}: {len(acks - set(ids))} acknowledged are lost"
+        # Another process may have another thread of the same number, but not in one run.
+        assert len(ids[there:]) == len(set(ids[there:])), f"{mode}: written twice"
+        known[file] = len(ids)
+    check_journals(store)
