@@ -57,8 +57,13 @@ pub struct StatusOptions {
     pub time_limit: Duration,
     /// Folders whose untracked files are artifacts, and no dirt.
     pub artifacts: Vec<PathBuf>,
-    /// Single untracked files that are artifacts (a journal names them as generated).
+    /// Untracked files and folders that are artifacts (a journal names them as generated).
+    /// None of them is asked of the file system, since there may be many.
     pub generated: std::collections::HashSet<PathBuf>,
+    /// Whether untracked files are looked for, which takes a walk through all folders.
+    pub untracked: bool,
+    /// The folder that those of `generated` that are not absolute are in.
+    pub generated_in: PathBuf,
 }
 
 impl Default for StatusOptions {
@@ -67,6 +72,8 @@ impl Default for StatusOptions {
             time_limit: Duration::from_secs(2),
             artifacts: Vec::new(),
             generated: std::collections::HashSet::new(),
+            untracked: true,
+            generated_in: PathBuf::new(),
         }
     }
 }
@@ -94,6 +101,13 @@ pub fn capture_head(anchor: &Path) -> CodeState {
 /// otherwise `dirty` is `Unknown("status did not answer in 2 s")`.
 pub fn capture_status(anchor: &Path, options: &StatusOptions) -> CodeState {
     status::capture(anchor, options)
+}
+
+/// What became of the code since `before`, for [`CodeState::drift_to`]: commit, branch, each
+/// tracked file, and those untracked files that `before` names. No folder is walked, so files
+/// that came meanwhile are not in it, and its counts are of tracked files alone.
+pub fn capture_later(anchor: &Path, before: &CodeState, options: &StatusOptions) -> CodeState {
+    status::capture_later(anchor, before, options)
 }
 
 /// How the file at `path` stands to the commit of its own repository: `anchor` is

@@ -801,6 +801,35 @@ fn drift_between_two_looks_is_named() {
     assert!(before.drift_to(&look(repo.path())).head_moved);
 }
 
+#[test]
+fn a_later_look_sees_what_was_edited_and_walks_no_folder() {
+    let repo = TestRepo::with_commit();
+    repo.write("data/b.txt", "b\n");
+    repo.commit_all("b");
+    repo.write("train.py", "lr = 22\n");
+    repo.write("notes.txt", "old");
+    repo.write("gone.txt", "");
+    let before = look(repo.path());
+    let options = StatusOptions::default();
+    let later = || {
+        let git_dir = fingerprint(&repo.git_dir());
+        let state = git::capture_later(repo.path(), &before, &options);
+        assert_eq!(git_dir, fingerprint(&repo.git_dir()));
+        before.drift_to(&state)
+    };
+    assert!(!later().any(), "{:?}", later());
+    repo.write("came.txt", "made by the run");
+    assert!(!later().any(), "{:?}", later());
+    repo.write("notes.txt", "edited");
+    repo.write("data/b.txt", "edited\n");
+    std::fs::remove_file(repo.path().join("gone.txt")).expect("it was there");
+    let drift = later();
+    assert!(drift.files_known);
+    assert_eq!(drift.files, ["data/b.txt", "gone.txt", "notes.txt"]);
+    repo.commit_all("moved");
+    assert!(later().head_moved);
+}
+
 /// A small generator of numbers, the same in every run.
 struct Dice(u64);
 

@@ -8,39 +8,82 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use birthmark_store::{Layout, atomic};
 
 const LIST_LIMIT: u64 = 64 << 20;
+/// From so many lines on, what is gone is looked for.
+const MANY: usize = 64;
 
 fn list(layout: &Layout) -> PathBuf {
     layout.store().join("generated")
 }
 
-/// The absolute paths on the list.
+/// The paths on the list: from the root, or absolute where they lie outside of it.
 pub(crate) fn read(layout: &Layout) -> HashSet<PathBuf> {
     let bytes = atomic::read_limited(&list(layout), LIST_LIMIT).unwrap_or_default();
+    lines(&bytes).collect()
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = PathBuf> {
     bytes
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
-        .map(|line| layout.root().join(OsString::from_vec(unescape(line))))
-        .collect()
+        .map(|line| PathBuf::from(OsString::from_vec(unescape(line))))
 }
 
-/// Puts a path on the list, unless it is there or lies in the artifacts folder.
+/// Puts a path on the list, unless it is there or lies in the artifacts folder. What can
+/// fail here is left: see the head of this file.
 pub(crate) fn note(layout: &Layout, path: &Path) {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let path = crate::project::plain(&path);
-    if path.starts_with(layout.artifacts()) || read(layout).contains(&path) {
+    if path.starts_with(layout.artifacts()) {
         return;
     }
-    let from_root = path.strip_prefix(layout.root()).unwrap_or(&path);
-    if let Ok(mut file) = atomic::open_append(&list(layout), false) {
-        // Derived: see the head of this file.
-        let _ = file.write_all(&escape(from_root.as_os_str().as_bytes()));
+    if let Ok(file) = atomic::open_append(&list(layout), false) {
+        let _ = rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive);
+        let _ = put(file, layout, &from_root(layout, &path));
+    }
+}
+
+/// With the list locked: whoever comes meanwhile waits. It grows with what is there, not with
+/// what ever was: each time that it has doubled, what is gone is taken off.
+fn put(mut file: File, layout: &Layout, path: &Path) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let listed: Vec<PathBuf> = lines(&bytes).collect();
+    if listed.iter().any(|one| one == path) {
+        return Ok(());
+    }
+    let count = listed.len() + 1;
+    let mut text = escape(path.as_os_str().as_bytes());
+    if count >= MANY && count.is_power_of_two() {
+        let there = |one: &&PathBuf| layout.root().join(one).symlink_metadata().is_ok();
+        for one in listed.iter().filter(there) {
+            text.extend(escape(one.as_os_str().as_bytes()));
+        }
+        file.set_len(0)?;
+    }
+    file.write_all(&text)
+}
+
+/// The path from the root; also where the root is reached by another name.
+fn from_root(layout: &Layout, path: &Path) -> PathBuf {
+    if let Ok(inside) = path.strip_prefix(layout.root()) {
+        return inside.to_owned();
+    }
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    let (Some(folder), Some(name)) = (folder, path.file_name()) else {
+        return path.to_owned();
+    };
+    let root = layout.root().canonicalize().unwrap_or_default();
+    match folder.strip_prefix(root) {
+        Ok(inside) => inside.join(name),
+        Err(_) => folder.join(name),
     }
 }
 
@@ -85,8 +128,25 @@ mod tests {
             note(&layout, path);
         }
         note(&layout, &layout.artifacts().join("inside"));
-        assert_eq!(read(&layout), HashSet::from(paths));
+        let from_root = names.map(|name| PathBuf::from(OsString::from_vec(name.to_vec())));
+        assert_eq!(read(&layout), HashSet::from(from_root));
         let bytes = atomic::read_limited(&list(&layout), LIST_LIMIT).unwrap();
         assert_eq!(bytes.split(|byte| *byte == b'\n').count(), 5, "each once");
+    }
+
+    #[test]
+    fn list_grows_with_what_is_there_and_not_with_what_ever_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path(), dir.path().join("artifacts"));
+        std::fs::create_dir_all(layout.store()).unwrap();
+        let kept = dir.path().join("kept");
+        std::fs::create_dir(&kept).unwrap();
+        note(&layout, &kept);
+        for gone in 0..1000 {
+            note(&layout, &dir.path().join(format!("checkpoint-{gone}")));
+        }
+        let listed = read(&layout);
+        assert!(listed.len() <= 2 * MANY, "{}", listed.len());
+        assert!(listed.contains(Path::new("kept")));
     }
 }

@@ -44,7 +44,10 @@ impl Stop {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Own {
     folders: Vec<PathBuf>,
-    files: HashSet<PathBuf>,
+    generated: HashSet<PathBuf>,
+    generated_in: PathBuf,
+    /// Whether untracked files are not wanted at all.
+    pub(super) tracked_only: bool,
 }
 
 impl Own {
@@ -53,7 +56,9 @@ impl Own {
         let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
         Self {
             folders: options.artifacts.iter().map(real).collect(),
-            files: options.generated.iter().map(real).collect(),
+            generated: options.generated.clone(),
+            tracked_only: !options.untracked,
+            generated_in: real(&options.generated_in),
         }
     }
 
@@ -62,18 +67,24 @@ impl Own {
         if path.ends_with(b".birthmark.json") {
             return true;
         }
-        if self.folders.is_empty() && self.files.is_empty() {
+        if self.folders.is_empty() && self.generated.is_empty() {
             return false;
         }
         let Ok(relative) = gix::path::from_bstr(path) else {
             return false;
         };
         let absolute = root.join(relative);
-        self.files.contains(&absolute)
-            || self
-                .folders
-                .iter()
-                .any(|folder| absolute.starts_with(folder))
+        self.folders
+            .iter()
+            .any(|folder| absolute.starts_with(folder))
+            || self.is_generated(&absolute)
+    }
+
+    /// Whether it, or a folder that it lies in, is on the list.
+    fn is_generated(&self, absolute: &Path) -> bool {
+        let listed = |path: &Path| path.ancestors().any(|up| self.generated.contains(up));
+        let within = absolute.strip_prefix(&self.generated_in);
+        !self.generated.is_empty() && (within.is_ok_and(listed) || listed(absolute))
     }
 }
 

@@ -110,6 +110,45 @@ pub(super) fn capture_with_changes(
     (state, look)
 }
 
+/// See [`super::capture_later`].
+pub(super) fn capture_later(
+    anchor: &Path,
+    before: &CodeState,
+    options: &StatusOptions,
+) -> CodeState {
+    let options = StatusOptions {
+        untracked: false,
+        ..options.clone()
+    };
+    let mut later = capture(anchor, &options);
+    let Finding::Found(repository) = Repository::discover(anchor) else {
+        return later;
+    };
+    let root = repository.root().map(PathBuf::from).unwrap_or_default();
+    for file in before
+        .changed_files
+        .iter()
+        .filter(|file| is_untracked(file))
+    {
+        let now = changed_file(&root, file.path.as_str().into(), (file.kind, String::new()));
+        // An escaped name leads to no file: then nothing is claimed.
+        let escaped = file.path.contains('\\');
+        if escaped {
+            later.changed_files.push(file.clone());
+        } else if now.mark != NOWHERE {
+            later.changed_files.push(now);
+        }
+    }
+    later
+}
+
+/// The mark of a file that is neither in the index nor in the work tree.
+const NOWHERE: &str = "/";
+
+fn is_untracked(file: &ChangedFile) -> bool {
+    file.kind == ChangeKind::New && file.mark.starts_with(NOWHERE)
+}
+
 /// A walk that did not answer leaves the glance, if that one knew.
 fn settle_pushed(state: &mut CodeState, pushed: Option<Finding<bool>>, late: &str) {
     match pushed {
@@ -228,7 +267,7 @@ pub(super) fn look(
     let (index, flagged) = index::with_hidden_made_visible(repository, index);
     let submodules = submodule::Submodules::new(repository, depth, stop, seen);
     let mut visitor = visit::Visitor::new(repository, own, &flagged, seen);
-    let options = walk_options(repository).map_err(|error| reason(&error))?;
+    let options = walk_options(repository, !own.tracked_only).map_err(|error| reason(&error))?;
     let looked = repository.git.index_worktree_status(
         &index,
         None::<&BStr>,
@@ -255,15 +294,18 @@ fn reason(error: &gix::Error) -> String {
     )
 }
 
-/// Each untracked file by itself, and no more.
-fn walk_options(repository: &Repository) -> gix::Result<gix::status::index_worktree::Options> {
+/// Each untracked file by itself, and no more; or none at all.
+fn walk_options(
+    repository: &Repository,
+    untracked: bool,
+) -> gix::Result<gix::status::index_worktree::Options> {
     let walk = repository.git.dirwalk_options()?;
     let walk = walk
         .emit_untracked(gix::dir::walk::EmissionMode::Matching)
         .emit_ignored(None);
     Ok(gix::status::index_worktree::Options {
         sorting: None,
-        dirwalk_options: Some(walk.empty_patterns_match_prefix(false)),
+        dirwalk_options: untracked.then(|| walk.empty_patterns_match_prefix(false)),
         rewrites: None,
         thread_limit: None,
     })

@@ -96,10 +96,10 @@ fn every_state_of_a_work_tree_is_what_git_says() {
             repo.git(["add", "-A"]);
         }),
         ("deleted", |repo| {
-            std::fs::remove_file(repo.path().join("train.py")).unwrap()
+            std::fs::remove_file(repo.path().join("train.py")).unwrap();
         }),
         ("only untracked", |repo| {
-            drop(repo.write("new_module.py", ""))
+            repo.write("new_module.py", "");
         }),
         ("only ignored", |repo| {
             repo.write(".git/info/exclude", "*.log\n");
@@ -116,7 +116,7 @@ fn every_state_of_a_work_tree_is_what_git_says() {
             repo.write("train.py", "lr = 1\r\n");
         }),
         ("only line ends, not converted", |repo| {
-            drop(repo.write("train.py", "lr = 1\r\n"))
+            repo.write("train.py", "lr = 1\r\n");
         }),
         ("intent to add", |repo| {
             repo.write("new.py", "x\n");
@@ -138,7 +138,7 @@ fn every_state_of_a_work_tree_is_what_git_says() {
         ("bisect", TestRepo::start_bisect),
         ("index.lock", |repo| drop(repo.write(".git/index.lock", ""))),
         ("no index", |repo| {
-            std::fs::remove_file(repo.path().join(".git/index")).unwrap()
+            std::fs::remove_file(repo.path().join(".git/index")).unwrap();
         }),
         ("nested repository", |repo| {
             repo.git(["init", "-q", "nested"]);

@@ -179,12 +179,10 @@ fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
 
 /// What the look at the tree counts as Birthmark's own.
 pub(crate) fn status_options(project: &Project) -> StatusOptions {
-    let generated = crate::generated::read(&project.layout);
-    let mut artifacts = vec![project.layout.artifacts().to_owned()];
-    artifacts.extend(generated.iter().filter(|path| path.is_dir()).cloned());
     StatusOptions {
-        artifacts,
-        generated,
+        artifacts: vec![project.layout.artifacts().to_owned()],
+        generated: crate::generated::read(&project.layout),
+        generated_in: project.root().to_owned(),
         ..StatusOptions::default()
     }
 }

@@ -74,7 +74,8 @@ impl Session {
         if before.state.commit.found().is_none() {
             return Ok(());
         }
-        let state = git::capture_status(self.anchor(), &status_options(self.project()));
+        let options = status_options(self.project());
+        let state = git::capture_later(self.anchor(), &before.state, &options);
         let drift = before.state.drift_to(&state);
         let script_edited = self.script_edited(&before);
         let mut changes = Vec::new();
@@ -103,6 +104,7 @@ impl Session {
             return Ok(());
         }
         self.say(&format!("birthmark: while it ran, {}", phrase(&changes)));
+        let state = git::capture_status(self.anchor(), &options);
         let fields: Fields = CodeSeen::new(state, None).fields;
         self.record(Drift { changes, fields })
     }
