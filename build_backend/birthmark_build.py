@@ -2,7 +2,8 @@
 
 Purpose: maturin builds the extension module; what it cannot do is put the program of another
 crate beside it. So the program is built first and laid into `build-data/scripts`, which maturin
-takes into the wheel and pip onto the PATH. Everything else is maturin's (PEP 517 and PEP 660).
+takes into the wheel and pip onto the PATH; the library that `birthmark run` preloads goes into
+`lib/birthmark` of the same installation. Everything else is maturin's (PEP 517 and PEP 660).
 
 Limits: a source archive is made of what git tracks, so only in a clone.
 """
@@ -24,6 +25,7 @@ import maturin
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "build-data"
 PROGRAM = "birthmark"
+PRELOAD = "birthmark_preload"
 
 
 def get_requires_for_build_wheel(config_settings=None):
@@ -92,27 +94,38 @@ def _make_data_folder():
 
 
 def _build_program():
-    """Build the program as it is released, and lay it where maturin finds it."""
+    """Build the program as it is released, and the library, and lay them where maturin looks."""
     _need_cargo()
     command = ["cargo", "build", "--release", "--locked", "--package", "birthmark-cli"]
-    command.append("--message-format=json-render-diagnostics")
+    command += ["--package", "birthmark-preload", "--message-format=json-render-diagnostics"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         sys.exit("the program `birthmark` could not be built: see what cargo says above")
     scripts = _make_data_folder()
-    for old in scripts.iterdir():
+    libraries = DATA / "data" / "lib" / "birthmark"
+    libraries.mkdir(parents=True, exist_ok=True)
+    for old in [*scripts.iterdir(), *libraries.iterdir()]:
         old.unlink()
-    program = Path(_executable(done.stdout))
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    program = Path(_executable(messages))
     shutil.copy2(program, scripts / program.name)
+    for library in _libraries(messages):
+        shutil.copy2(library, libraries / library.name)
 
 
 def _executable(messages):
     """The path that cargo gives in its messages, wherever the target folder is."""
-    for line in messages.splitlines():
-        message = json.loads(line)
+    for message in messages:
         if message.get("executable") and message["target"]["name"] == PROGRAM:
             return message["executable"]
     sys.exit("cargo built no program `birthmark`")
+
+
+def _libraries(messages):
+    """The library to be preloaded, on Linux, which alone has such a thing in this form."""
+    for message in messages:
+        if message.get("target", {}).get("name") == PRELOAD and sys.platform == "linux":
+            yield from (Path(name) for name in message["filenames"] if name.endswith(".so"))
 
 
 def _need_cargo():

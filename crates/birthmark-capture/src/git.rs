@@ -110,6 +110,21 @@ pub fn capture_later(anchor: &Path, before: &CodeState, options: &StatusOptions)
     status::capture_later(anchor, before, options)
 }
 
+/// The top level of the repository at `anchor`, and the ids of the blobs that `git add` would
+/// make of these files, in their order. Absent where there is no work tree.
+pub fn blob_ids(
+    anchor: &Path,
+    paths: &[PathBuf],
+    limit: Duration,
+) -> Finding<(PathBuf, Vec<Finding<String>>)> {
+    let (anchor, paths) = (anchor.to_owned(), paths.to_vec());
+    match with_time_limit("git", limit, move || file::blobs(&anchor, &paths)) {
+        Finding::Found(found) => found,
+        Finding::Absent => Finding::Absent,
+        Finding::Unknown(reason) => Finding::Unknown(reason),
+    }
+}
+
 /// How the file at `path` stands to the commit of its own repository: `anchor` is
 /// where the repository is looked for, `path` the file (relative paths: from `anchor`).
 pub fn file_state(anchor: &Path, path: &Path) -> FileState {

@@ -303,6 +303,57 @@ pub struct LogKept {
     pub reason: Option<String>,
 }
 
+/// How much was seen of what a run read and wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineageObserved {
+    /// `complete`, or `partial` with the reasons.
+    pub state: String,
+    /// Why it is partial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+    /// How it was seen: `preload`, `audit`, `maps`, `folder`.
+    pub observed_by: Vec<String>,
+    /// Files that were opened to be read, once each.
+    pub read: u64,
+    /// Files that were opened to be written, once each.
+    pub written: u64,
+    /// Inputs that are listed, each in an `artifact_used`.
+    pub inputs: u64,
+    /// Files that rules leave out, by the name of the rule.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub left_out: Fields,
+}
+
+/// One module that was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// Its path below the root, with `/`.
+    pub file: String,
+    /// The id of the blob that git makes of it; null where it cannot be told.
+    pub blob: Option<String>,
+    /// Whether it changed after the run began, so that other bytes may have been loaded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changed: bool,
+}
+
+/// Code of a repository that a run really loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModulesObserved {
+    /// The repository: `.` for the project's own root, else as paths are stored.
+    pub root: String,
+    /// How it was seen.
+    pub observed_by: String,
+    /// The modules, by path.
+    pub files: Vec<Module>,
+}
+
+/// Seeds that a run set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeedsObserved {
+    /// By the function that was called: `random.seed`, `numpy.random.seed`, …
+    pub seeds: Fields,
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
@@ -407,6 +458,12 @@ events! {
     Drift = "drift",
     /// What a command said.
     LogKept = "log_kept",
+    /// How much was seen of reading and writing.
+    LineageObserved = "lineage_observed",
+    /// Code that was loaded.
+    ModulesObserved = "modules_observed",
+    /// Seeds that were set.
+    SeedsObserved = "seeds_observed",
     /// A run is over.
     RunEnded = "run_ended",
     /// A session is over.

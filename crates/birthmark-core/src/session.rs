@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::birthmark::Fields;
 use crate::event::{
-    ArtifactOpened, ArtifactSealed, CodeKept, Event, Line, LogKept, OpenedBy, Outcome,
-    ProcessIdentity, RunEnded, SnapshotTaken, WriterOpened,
+    ArtifactOpened, ArtifactSealed, CodeKept, Event, Line, LineageObserved, LogKept,
+    ModulesObserved, OpenedBy, Outcome, ProcessIdentity, RunEnded, SnapshotTaken, WriterOpened,
 };
 use crate::id::{RunId, SessionId, WriterId};
 use crate::plan::{self, Made, Plan, PlanReport};
@@ -73,6 +73,19 @@ pub struct Run {
     pub drift: Vec<String>,
     /// What its command said, as far as it was kept.
     pub logs: Vec<LogKept>,
+    /// What was seen of it beside what was told.
+    pub observed: Observed,
+}
+
+/// What was seen of a run without a call.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Observed {
+    /// How much was seen of reading and writing.
+    pub lineage: Option<LineageObserved>,
+    /// Code of repositories that was loaded.
+    pub modules: Vec<ModulesObserved>,
+    /// Seeds that were set.
+    pub seeds: Fields,
 }
 
 impl Run {
@@ -95,6 +108,7 @@ impl Run {
             end: None,
             drift: Vec::new(),
             logs: Vec::new(),
+            observed: Observed::default(),
         }
     }
 
@@ -110,6 +124,9 @@ impl Run {
             }
             Event::Drift(drift) => self.drift.extend(drift.changes.iter().cloned()),
             Event::LogKept(log) => self.logs.push(log.clone()),
+            Event::LineageObserved(seen) => self.observed.lineage = Some(seen.clone()),
+            Event::ModulesObserved(seen) => self.observed.modules.push(seen.clone()),
+            Event::SeedsObserved(seen) => self.observed.seeds.extend(seen.seeds.clone()),
             Event::RunEnded(ended) => self.end = Some((line.time, ended.clone())),
             _ => {}
         }
@@ -342,7 +359,13 @@ impl Session {
                     run.environment.clone_from(&seen.environment);
                 }
             }
-            Event::RunStarted(_) | Event::Drift(_) | Event::LogKept(_) | Event::RunEnded(_) => {
+            Event::RunStarted(_)
+            | Event::Drift(_)
+            | Event::LogKept(_)
+            | Event::LineageObserved(_)
+            | Event::ModulesObserved(_)
+            | Event::SeedsObserved(_)
+            | Event::RunEnded(_) => {
                 if let Some(run) = self.run_mut(run) {
                     run.hear(line);
                 }
@@ -663,6 +686,17 @@ fn run_entry(run: &Run) -> Value {
         && !run.logs.is_empty()
     {
         put("logs", logs);
+    }
+    if let Some(Ok(lineage)) = run.observed.lineage.as_ref().map(serde_json::to_value) {
+        put("lineage", lineage);
+    }
+    if let Ok(modules) = serde_json::to_value(&run.observed.modules)
+        && !run.observed.modules.is_empty()
+    {
+        put("modules", modules);
+    }
+    if !run.observed.seeds.is_empty() {
+        put("seeds", Value::Object(run.observed.seeds.clone()));
     }
     Value::Object(entry)
 }

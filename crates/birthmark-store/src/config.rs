@@ -67,6 +67,28 @@ impl Default for SnapshotLimits {
 
 const MEGABYTE: u64 = 1_000_000;
 
+/// What is watched of a run: the table `[lineage]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lineage {
+    /// `on`: whether anything is.
+    pub on: bool,
+    /// `ignore`: globs of files that are no inputs, as plans have them.
+    pub ignore: Vec<String>,
+    /// `folders`: where files that a run makes are looked for, beside the artifacts folder;
+    /// relative to the file.
+    pub folders: Vec<PathBuf>,
+}
+
+impl Default for Lineage {
+    fn default() -> Self {
+        Self {
+            on: true,
+            ignore: Vec::new(),
+            folders: Vec::new(),
+        }
+    }
+}
+
 /// A project's settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
@@ -78,6 +100,8 @@ pub struct Config {
     pub snapshot: Setting<SnapshotLimits>,
     /// `durability`: `"process"` or `"power"`.
     pub durability: Setting<Durability>,
+    /// `[lineage]`: `on`, `ignore`, `folders`.
+    pub lineage: Setting<Lineage>,
     /// `[policy]`: what the birthmarks of this project must say.
     pub policy: Policy,
     /// `stores`: other artifacts folders or projects whose sessions are asked too, relative
@@ -161,6 +185,10 @@ impl Config {
                     };
                 }
                 ("policy", _) => config.policy = policy::read(text, key, value)?,
+                ("lineage", _) => {
+                    let value = lineage(value)?;
+                    config.lineage = Setting { value, from };
+                }
                 ("snapshot", _) => {
                     let value = snapshot_limits(value)?;
                     config.snapshot = Setting { value, from };
@@ -176,7 +204,7 @@ impl Config {
                 (name, _) => {
                     let reason = format!(
                         "unknown setting `{name}`; there are `artifacts`, `on_dirty`, `durability`, \
-                         `stores`, `[snapshot]`, `[policy]`"
+                         `stores`, `[snapshot]`, `[lineage]`, `[policy]`"
                     );
                     return Err((key.span(), reason));
                 }
@@ -184,6 +212,48 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+fn lineage(
+    value: &toml::Spanned<toml::de::DeValue<'_>>,
+) -> Result<Lineage, (Range<usize>, String)> {
+    let refuse = |span: Range<usize>, text: &str| (span, text.to_owned());
+    let table = value.get_ref().as_table().ok_or_else(|| {
+        refuse(
+            value.span(),
+            "`lineage` must be a table: [lineage] with `on`, `ignore`, `folders`",
+        )
+    })?;
+    let mut lineage = Lineage::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "on" => {
+                lineage.on = value
+                    .get_ref()
+                    .as_bool()
+                    .ok_or_else(|| refuse(value.span(), "`on` must be true or false"))?;
+            }
+            "ignore" => {
+                let globs = paths(value.get_ref())
+                    .ok_or_else(|| refuse(value.span(), "`ignore` must be a list of globs"))?;
+                lineage.ignore = globs
+                    .into_iter()
+                    .map(|glob| glob.to_string_lossy().into_owned())
+                    .collect();
+            }
+            "folders" => {
+                lineage.folders = paths(value.get_ref())
+                    .ok_or_else(|| refuse(value.span(), "`folders` must be a list of folders"))?;
+            }
+            name => {
+                let reason = format!(
+                    "unknown setting `{name}` of `lineage`; there are `on`, `ignore`, `folders`"
+                );
+                return Err((key.span(), reason));
+            }
+        }
+    }
+    Ok(lineage)
 }
 
 fn paths(value: &toml::de::DeValue<'_>) -> Option<Vec<PathBuf>> {
@@ -262,6 +332,17 @@ mod tests {
         );
         assert_eq!(config.artifacts.value, Some(PathBuf::from("out")));
         assert_eq!(config.durability, Setting::default());
+    }
+
+    #[test]
+    fn lineage_has_its_own_table() {
+        let text = "[lineage]\nignore = [\"*.tmp\", \"scratch/**\"]\nfolders = [\"models\"]\n";
+        let lineage = Config::parse(text).unwrap().lineage.value;
+        assert!(lineage.on);
+        assert_eq!(lineage.ignore, ["*.tmp", "scratch/**"]);
+        assert_eq!(lineage.folders, [PathBuf::from("models")]);
+        assert!(Config::parse("[lineage]\nwatch = 1\n").is_err());
+        assert!(Config::parse("[lineage]\non = \"yes\"\n").is_err());
     }
 
     #[test]

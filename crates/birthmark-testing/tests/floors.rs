@@ -19,6 +19,10 @@ const FLOORS: [(&str, u8); 7] = [
     ("birthmark-python", 3),
 ];
 
+/// Stands beside the house: it is loaded into programs of others, imports none of ours, and none
+/// imports it.
+const PRELOAD: &str = "birthmark-preload";
+
 fn metadata() -> Metadata {
     MetadataCommand::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"))
@@ -47,7 +51,8 @@ fn dependencies(package: &Package) -> impl Iterator<Item = &str> {
 #[test]
 fn every_crate_of_the_workspace_has_its_floor() {
     for package in &metadata().packages {
-        let known = floor(&package.name).is_some() || *package.name == "birthmark-testing";
+        let beside = ["birthmark-testing", PRELOAD].contains(&package.name.as_str());
+        let known = floor(&package.name).is_some() || beside;
         assert!(
             known,
             "`{}` stands on no floor: add it to FLOORS and to ARCHITECTURE.md",
@@ -72,6 +77,17 @@ fn crates_import_from_lower_floors_only() {
                     package.name
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn preloaded_library_stands_alone() {
+    for package in &metadata().packages {
+        let is_it = *package.name == PRELOAD;
+        for dependency in dependencies(package) {
+            assert_ne!(dependency, PRELOAD, "{}", package.name);
+            assert!(!is_it || dependency == "libc", "it imports {dependency}");
         }
     }
 }
@@ -177,7 +193,8 @@ fn rust_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 fn every_crate_takes_the_lints_of_the_workspace_or_says_why_not() {
     for package in &metadata().packages {
         let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
-        let own = manifest.contains("[lints.rust]") && *package.name == "birthmark-python";
+        let unsafe_needed = ["birthmark-python", PRELOAD].contains(&package.name.as_str());
+        let own = manifest.contains("[lints.rust]") && unsafe_needed;
         assert!(
             own || manifest.contains("[lints]\nworkspace = true"),
             "{}",

@@ -31,7 +31,7 @@ pub mod evaluation;
 pub mod find;
 mod generated;
 pub mod init;
-mod lineage;
+pub mod lineage;
 mod lines;
 #[cfg(feature = "catalog")]
 pub mod list;

@@ -1,14 +1,27 @@
-//! Lineage by itself: which files a run made, without a call that says so.
+//! Lineage by itself: what a run read, made and loaded, without a call that says so.
 //!
 //! | seen by | what |
 //! |---|---|
-//! | [`folders`] | files that are new or changed in the artifacts folder at the end |
+//! | `preload` | every opening of the command and its children, under `birthmark run` on Linux |
+//! | `folders` | files that are new or changed in the artifacts folder at the end |
 //!
-//! What a writer of ours recorded stands in the journal already and is left alone. The rest is
-//! recorded as *observed*: with digest and birthmark in the journal, and nothing written beside
-//! the file, since a program may take every file of a folder for its own.
+//! What was opened is sorted by [`rules`]: data become inputs (`artifact_used`), the
+//! repository's own code becomes a list of modules (`modules_observed`), the rest is noise and
+//! counted. How far all that reaches is said once (`lineage_observed`).
+//!
+//! What a writer of ours recorded stands in the journal already and is left alone. Files that a
+//! run made otherwise are recorded as *observed*: with digest and birthmark in the journal, and
+//! nothing written beside the file, since a program may take every file of a folder for its own.
 
 pub(crate) mod folders;
+pub(crate) mod inputs;
 mod made;
+mod modules;
+pub(crate) mod preload;
+mod record;
+pub(crate) mod rules;
+mod seen;
 
 pub(crate) use made::OBSERVED;
+pub use record::Watched;
+pub use seen::Seen;

@@ -40,7 +40,6 @@ use birthmark_core::{Fields, Finding, RunId, SessionId};
 use birthmark_store::config::OnDirty;
 
 use crate::error::{Error, Kind, Result};
-use crate::lineage::folders::Folders;
 use crate::session::{self, Begin, RunEnd, Session};
 use crate::talk::Talk;
 
@@ -49,6 +48,7 @@ mod relay;
 mod signals;
 mod streams;
 mod usage;
+mod watch;
 
 pub use relay::{RelayOptions, relay};
 pub use streams::RELAY;
@@ -57,6 +57,7 @@ use program::{find, interpreter_of, script_of};
 use signals::{SENT_ON, Signals};
 use streams::Streams;
 use usage::Usage;
+use watch::Watch;
 
 /// What shells answer when there is no such program.
 pub const NOT_FOUND: u8 = 127;
@@ -75,8 +76,11 @@ pub struct RunOptions {
     pub on_dirty: Option<OnDirty>,
     /// Where lines for the person go.
     pub talk: Option<Talk>,
-    /// The program whose hidden command [`RELAY`] calls [`relay()`]; none to keep no logs.
+    /// The program whose hidden command [`RELAY`] calls [`relay()`], and beside which the
+    /// library to be preloaded lies. Without it there are no logs, and what is read is not seen.
     pub helper: Option<PathBuf>,
+    /// Whether nothing of what it says is kept.
+    pub no_logs: bool,
 }
 
 /// How a command came out.
@@ -106,12 +110,15 @@ pub fn run(options: &RunOptions) -> Result<Finished, NotRun> {
     let program = options.command.first().cloned().unwrap_or_default();
     let path = find(&program)?;
     let session = session::begin(begin(options, &path)?).map_err(NotRun::Session)?;
-    let folders = [session.project().layout.artifacts().to_owned()];
-    let before = Folders::look(&folders);
+    let watch = Watch::new(options.helper.as_deref(), &session, path.clone());
     let mut signals = Signals::watch();
-    let mut streams = Streams::new(options.helper.as_deref(), &session);
+    let mut streams = Streams::new(
+        options.helper.as_deref().filter(|_| !options.no_logs),
+        &session,
+    );
     let mut command = command(&path, &options.command, &session);
     streams.give(&mut command);
+    watch.give(&mut command);
     let started = command.spawn();
     // It holds our ends of the pipes: as long as it lives they are not at their end.
     drop(command);
@@ -126,7 +133,7 @@ pub fn run(options: &RunOptions) -> Result<Finished, NotRun> {
         ..end_of(status, stopped)
     };
     let logs = streams.finish(&mut signals);
-    let unrecorded = record_end(&session, logs, &folders, &before, end);
+    let unrecorded = record_end(&session, logs, &watch, end);
     Ok(Finished {
         code: code_of(status),
         session: session.id().clone(),
@@ -135,19 +142,13 @@ pub fn run(options: &RunOptions) -> Result<Finished, NotRun> {
     })
 }
 
-fn record_end(
-    session: &Session,
-    logs: Vec<LogKept>,
-    folders: &[PathBuf],
-    before: &Folders,
-    end: RunEnd,
-) -> Result<()> {
+fn record_end(session: &Session, logs: Vec<LogKept>, watch: &Watch, end: RunEnd) -> Result<()> {
     for log in logs {
         session.record(log)?;
     }
-    let made = session.record_made(folders, before, "folder");
+    let watched = watch.record(session);
     session.end(end)?;
-    let left_out = made?;
+    let left_out = watched?;
     if left_out > 0 {
         session.say(&format!(
             "birthmark: it made {left_out} files more than are listed"

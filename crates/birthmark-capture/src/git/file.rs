@@ -67,6 +67,27 @@ fn differs(
         .map(|id| entry_id(&repository.git, commit, inside).is_none_or(|(held, _)| held != *id))
 }
 
+/// See [`super::blob_ids`].
+pub(super) fn blobs(anchor: &Path, paths: &[PathBuf]) -> Finding<(PathBuf, Vec<Finding<String>>)> {
+    let repository = match Repository::discover(anchor) {
+        Finding::Found(repository) => repository,
+        Finding::Absent => return Finding::Absent,
+        Finding::Unknown(reason) => return Finding::Unknown(reason),
+    };
+    let Some(root) = repository.root().map(Path::to_owned) else {
+        return Finding::Absent;
+    };
+    let index = match status::read_index(&repository) {
+        Ok(index) => index,
+        Err(reason) => return Finding::Unknown(reason),
+    };
+    let blob = |path: &PathBuf| match relative_path(&repository, path) {
+        Some(inside) => blob_id(&repository, &index, &inside).map(|id| id.to_string()),
+        None => Finding::unknown("outside the repository"),
+    };
+    Finding::Found((root, paths.iter().map(blob).collect()))
+}
+
 /// The path below the top level, symlinks resolved; `None` outside.
 pub(super) fn relative_path(repository: &Repository, path: &Path) -> Option<PathBuf> {
     let root = repository.root()?.canonicalize().ok()?;

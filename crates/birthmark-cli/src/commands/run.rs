@@ -53,11 +53,8 @@ pub fn run(ui: &mut Ui, args: RunArgs) -> Answer {
         planned: args.planned,
         command: args.command,
         on_dirty: None,
-        helper: if args.no_logs {
-            None
-        } else {
-            std::env::current_exe().ok()
-        },
+        helper: std::env::current_exe().ok(),
+        no_logs: args.no_logs,
         talk: if super::quiet() {
             None
         } else {

@@ -10,26 +10,30 @@ use birthmark_core::plan::Plan;
 use birthmark_core::session::Session as Folded;
 use serde_json::Value;
 
+use super::Seen;
 use super::folders::Folders;
+use super::inputs::Budget;
+use crate::add;
 use crate::error::Result;
 use crate::session::{Session, fold_session, now};
-use crate::{add, dataset};
 
 /// A new folder with more files than this is one artifact.
 const MANY: usize = 64;
 /// Files of which more are made are listed up to here; the rest is counted.
 const MOST: usize = 2_000;
 /// What makes a folder of weights a model.
-const WEIGHTS: [&str; 5] = ["safetensors", "gguf", "bin", "pt", "pth"];
+pub(super) const WEIGHTS: [&str; 5] = ["safetensors", "gguf", "bin", "pt", "pth"];
 
 impl Session {
     /// Records the files that `before` did not know or knew otherwise, and that nobody
-    /// recorded. `observed_by` says how they were found. Answers how many were left out.
+    /// recorded. Where `seen` is all that was written, it must have been written by this run.
+    /// Answers how many were left out.
     pub(crate) fn record_made(
         &self,
         folders: &[PathBuf],
         before: &Folders,
-        observed_by: &str,
+        seen: Option<&Seen>,
+        budget: &mut Budget,
     ) -> Result<usize> {
         let after = Folders::look(folders);
         let folded = fold_session(self.project(), self.id())?;
@@ -38,15 +42,29 @@ impl Session {
             .changed_since(before)
             .into_iter()
             .filter(|path| !known.has(path))
+            .filter(|path| seen.is_none_or(|seen| seen.writes.contains(path)))
             .collect();
+        let by = if seen.is_some() { "preload" } else { "folder" };
         let artifacts = group(&changed, folders, before, |folder| {
             self.is_one(&folded, folder, &changed)
         });
         let left_out = artifacts.len().saturating_sub(MOST);
         for path in artifacts.iter().take(MOST) {
-            self.record_observed(path, observed_by)?;
+            self.record_observed(path, by, budget)?;
         }
         Ok(left_out)
+    }
+
+    /// Files that were written outside of the folders that are looked at: a model's are one.
+    pub(super) fn as_artifacts(&self, told: &Folded, made: &[PathBuf]) -> BTreeSet<PathBuf> {
+        let whole = |path: &&PathBuf| {
+            let folder = path.parent()?;
+            let root = folder == self.project().root();
+            (!root && self.is_one(told, folder, made) && folder.join("config.json").is_file())
+                .then(|| folder.to_owned())
+        };
+        let artifacts = made.iter().map(|path| whole(&path).unwrap_or(path.clone()));
+        artifacts.take(MOST).collect()
     }
 
     /// Whether a new folder is one artifact: planned as such, a model, or of very many files.
@@ -70,11 +88,16 @@ impl Session {
     }
 
     /// Records one file or folder that was seen to be made.
-    fn record_observed(&self, path: &Path, observed_by: &str) -> Result<()> {
-        let time = now();
+    pub(super) fn record_observed(
+        &self,
+        path: &Path,
+        observed_by: &str,
+        budget: &mut Budget,
+    ) -> Result<()> {
+        let (time, size) = (now(), size(path));
         let mut notes = Fields::new();
         notes.insert("observed_by".to_owned(), Value::from(observed_by));
-        let (digest, content) = match dataset::digests(path) {
+        let (digest, content) = match budget.digests(path, size) {
             (Finding::Found(digest), content) => (Some(digest), content),
             (Finding::Unknown(reason), _) => {
                 notes.insert("digest_unknown".to_owned(), Value::from(reason));
@@ -89,7 +112,7 @@ impl Session {
             artifact_type: "artifact".to_owned(),
             format: OBSERVED.to_owned(),
             timestamp: time,
-            size: size(path),
+            size,
             records: add::records(path),
             content_digest: content.or_else(|| digest.clone()),
             digest,
@@ -105,12 +128,12 @@ impl Session {
 pub(crate) const OBSERVED: &str = "observed";
 
 /// Paths that the session's journals tell of.
-struct Known {
+pub(super) struct Known {
     paths: BTreeSet<PathBuf>,
 }
 
 impl Known {
-    fn of(session: &Session, folded: &Folded) -> Self {
+    pub(super) fn of(session: &Session, folded: &Folded) -> Self {
         let project = session.project();
         let paths = folded.artifacts.iter();
         Self {
@@ -119,7 +142,7 @@ impl Known {
     }
 
     /// Also what lies in a folder that was recorded, and the parts of a report.
-    fn has(&self, path: &Path) -> bool {
+    pub(super) fn has(&self, path: &Path) -> bool {
         let part = path.to_string_lossy();
         let report = part.strip_suffix(".part.jsonl");
         path.ancestors().any(|up| self.paths.contains(up))
@@ -154,7 +177,7 @@ fn group(
     artifacts
 }
 
-fn size(path: &Path) -> u64 {
+pub(super) fn size(path: &Path) -> u64 {
     if path.is_dir() {
         let files = Folders::look(&[path.to_owned()]);
         return files.bytes();

@@ -272,7 +272,22 @@ fn run_of(value: &Value) -> Option<Run> {
             .get("logs")
             .and_then(|logs| serde_json::from_value(logs.clone()).ok())
             .unwrap_or_default(),
+        observed: observed_of(fields),
     })
+}
+
+fn observed_of(run: &Fields) -> birthmark_core::session::Observed {
+    let read = |name: &str| run.get(name).cloned();
+    birthmark_core::session::Observed {
+        lineage: read("lineage").and_then(|value| serde_json::from_value(value).ok()),
+        modules: read("modules")
+            .and_then(|value| serde_json::from_value(value).ok())
+            .unwrap_or_default(),
+        seeds: match read("seeds") {
+            Some(Value::Object(seeds)) => seeds,
+            _ => Fields::new(),
+        },
+    }
 }
 
 fn artifact_of(value: &Value) -> Option<Artifact> {

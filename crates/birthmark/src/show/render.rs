@@ -397,8 +397,53 @@ fn inputs(shown: &Shown) -> Vec<String> {
     } else {
         listed
     };
-    fallback.iter().map(input).collect()
+    listed_inputs(&fallback)
 }
+
+/// Files that were seen to be read stand together by their folder where they are many.
+fn listed_inputs(inputs: &[Value]) -> Vec<String> {
+    let told = |input: &Value, name: &str| input.get(name)?.as_str().map(str::to_owned);
+    let folder = |input: &Value| {
+        let seen = told(input, "observed_by").is_some() && told(input, "role")? == "read";
+        let file = told(input, "file").filter(|_| seen)?;
+        Some(file.rsplit_once('/').map_or(".", |(up, _)| up).to_owned())
+    };
+    let mut by_folder: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+    for folder in inputs.iter().filter_map(folder) {
+        *by_folder.entry(folder).or_default() += 1;
+    }
+    let mut lines = Vec::new();
+    for one in inputs {
+        let many = folder(one).and_then(|folder| {
+            let files = by_folder.get(&folder).copied()?;
+            (files > MANY_INPUTS).then_some((folder, files))
+        });
+        match many {
+            None => lines.push(input(one)),
+            Some((folder, files)) => {
+                let line = format!(
+                    "read: {} in {}",
+                    text::count(files, "file"),
+                    short(&folder, LONGEST)
+                );
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
+        }
+    }
+    if lines.len() > MOST_INPUTS {
+        let more = lines.len() - MOST_INPUTS;
+        lines.truncate(MOST_INPUTS);
+        lines.push(format!("and {more} more (--json has all)"));
+    }
+    lines
+}
+
+/// Files read from one folder that are named one by one.
+const MANY_INPUTS: u64 = 4;
+/// Inputs that a screen names.
+const MOST_INPUTS: usize = 16;
 
 fn input(input: &Value) -> String {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
@@ -546,6 +591,33 @@ fn session_lines(page: &mut Page, shown: &Shown) {
     }
 }
 
+/// What was seen of a run without a call: how far it reaches, its code, its seeds.
+fn observed_lines(page: &mut Page, seen: &birthmark_core::session::Observed) {
+    if let Some(lineage) = &seen.lineage {
+        let mut parts = vec![short(&lineage.state, 20)];
+        parts.extend(lineage.reasons.iter().map(|reason| short(reason, 120)));
+        page.put("lineage", &parts);
+    }
+    for modules in &seen.modules {
+        let changed = modules.files.iter().filter(|one| one.changed).count();
+        let count = text::count(modules.files.len() as u64, "module");
+        let mut parts = vec![match modules.root.as_str() {
+            "." => format!("{count} of this project"),
+            other => format!("{count} of {}", short(other, LONGEST)),
+        }];
+        if changed > 0 {
+            let files = text::count(changed as u64, "file");
+            parts.push(format!("{files} changed after it began"));
+        }
+        page.put("loaded", &parts);
+    }
+    let seeds = seen.seeds.iter();
+    let seeds: Vec<String> = seeds
+        .map(|(name, seed)| format!("{} {}", short(name, 40), short(&plain(seed), 60)))
+        .collect();
+    page.put("seeds", &seeds);
+}
+
 /// What commands used, and where what they said is kept.
 fn used_lines(page: &mut Page, session: &super::SessionFacts) {
     for usage in &session.usage {
@@ -560,6 +632,9 @@ fn used_lines(page: &mut Page, session: &super::SessionFacts) {
         parts.extend(largest.map(|most| format!("{most} in one process")));
         parts.extend(bytes("gpu_memory_bytes").map(|most| format!("{most} of GPU memory")));
         page.put("used", &parts);
+    }
+    for seen in &session.observed {
+        observed_lines(page, seen);
     }
     for log in &session.logs {
         let mut parts = vec![short(&log.stream, 20)];

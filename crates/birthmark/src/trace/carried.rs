@@ -142,6 +142,7 @@ fn session_of(carried: &Carried, run: Option<&str>) -> Session {
         end: None,
         drift: Vec::new(),
         logs: Vec::new(),
+        observed: birthmark_core::session::Observed::default(),
     });
     let artifact = Artifact {
         file: carried.file.clone(),

@@ -1,0 +1,392 @@
+//! The notes: in memory shared with files `<pid>-<n>.seen` of the folder that
+//! `BIRTHMARK_SEEN` names.
+//!
+//! ```text
+//! offset  0  "BMSEEN1\n"
+//!         8  capacity of the file, u32
+//!        12  where the next note begins, u32, counted up before it is written
+//!        16  notes that found no room, u32
+//!        64  notes: u32 (kind << 24 | length of the path), the path, padding to 4 bytes
+//! ```
+//!
+//! Numbers are little-endian on all machines that this runs on. The number before a note is
+//! written last; a note whose number is 0 was never finished. Children made by `fork` share
+//! their parent's memory and so its file; a program that is executed begins one of its own
+//! with its first note.
+
+use core::ffi::{CStr, c_char, c_int};
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+/// What a file was opened for.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Kind {
+    /// To be read.
+    Read = 1,
+    /// To be written, also where it is read as well.
+    Write = 2,
+    /// A program was executed that carries this library on.
+    Execute = 4,
+    /// One was executed with an environment that leaves this library out.
+    ExecuteUnseen = 5,
+}
+
+const FIRST: usize = 64;
+const CAPACITY: usize = 64 << 10;
+/// Files of notes that one process makes at most.
+const MOST: u32 = 256;
+const LONGEST: usize = 4096;
+/// Paths that are known to be noted, by their hash: a power of two.
+const KNOWN: usize = 1 << 15;
+
+static FOLDER: Place = Place(core::cell::UnsafeCell::new([0; LONGEST]));
+static FOLDER_LENGTH: AtomicUsize = AtomicUsize::new(0);
+static CHUNK: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+static GROWING: AtomicBool = AtomicBool::new(false);
+static MADE: AtomicU32 = AtomicU32::new(0);
+static BROKEN: AtomicBool = AtomicBool::new(false);
+static KNOWN_PATHS: [AtomicU64; KNOWN] = [const { AtomicU64::new(0) }; KNOWN];
+static ZEROS: [u8; CAPACITY] = [0; CAPACITY];
+
+/// The folder's name, written once before `main`.
+struct Place(core::cell::UnsafeCell<[u8; LONGEST]>);
+
+// SAFETY: written by the constructor alone, which runs before there is a second thread, and
+// read only after `FOLDER_LENGTH`, which it sets last, is not 0.
+unsafe impl Sync for Place {}
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEGIN: extern "C" fn() = begin;
+
+/// Reads where notes go, before the program can change its environment.
+extern "C" fn begin() {
+    // SAFETY: nothing else runs yet that could change the environment; `getenv` answers null
+    // or a string that ends.
+    let folder = unsafe { libc::getenv(c"BIRTHMARK_SEEN".as_ptr()) };
+    if folder.is_null() {
+        return;
+    }
+    // SAFETY: not null, and ends.
+    let folder = unsafe { CStr::from_ptr(folder) }.to_bytes();
+    // Room is kept for the file's own name.
+    if folder.is_empty() || folder.len() > LONGEST - 64 {
+        return;
+    }
+    // SAFETY: the only writer, before there are readers (see `Place`); the length fits.
+    unsafe { ptr::copy_nonoverlapping(folder.as_ptr(), FOLDER.0.get().cast::<u8>(), folder.len()) };
+    FOLDER_LENGTH.store(folder.len(), Ordering::Release);
+}
+
+/// Notes a path, relative to `folder` (a descriptor, or `AT_FDCWD`). `errno` stays as it is.
+pub(crate) fn note(kind: Kind, folder: c_int, path: *const c_char) {
+    if path.is_null() || FOLDER_LENGTH.load(Ordering::Acquire) == 0 {
+        return;
+    }
+    // SAFETY: the call that was asked with this path has read it as a string that ends.
+    let path = unsafe { CStr::from_ptr(path) }.to_bytes();
+    if path.is_empty() || is_of_the_kernel(path) {
+        return;
+    }
+    let saved = errno();
+    let mut whole = Path {
+        bytes: [0; LONGEST],
+        length: 0,
+    };
+    if path.first() == Some(&b'/') || whole.begin(folder) {
+        whole.push(path);
+        put(kind, whole.text());
+    }
+    set_errno(saved);
+}
+
+/// Notes a name as it is: of a program that is searched for.
+pub(crate) fn note_name(kind: Kind, name: *const c_char) {
+    if name.is_null() || FOLDER_LENGTH.load(Ordering::Acquire) == 0 {
+        return;
+    }
+    // SAFETY: as in `note`.
+    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+    if name.contains(&b'/') {
+        note(kind, libc::AT_FDCWD, name.as_ptr().cast());
+        return;
+    }
+    let saved = errno();
+    put(kind, name);
+    set_errno(saved);
+}
+
+fn is_of_the_kernel(path: &[u8]) -> bool {
+    path.starts_with(b"/proc/") || path.starts_with(b"/sys/") || path.starts_with(b"/dev/")
+}
+
+/// A path on the stack.
+struct Path {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl Path {
+    /// Puts the folder before a relative path; false where it cannot be told.
+    fn begin(&mut self, folder: c_int) -> bool {
+        if folder == libc::AT_FDCWD {
+            // SAFETY: the buffer is as long as is said.
+            let found = unsafe { libc::getcwd(self.bytes.as_mut_ptr().cast(), LONGEST) };
+            if found.is_null() {
+                return false;
+            }
+            self.length = self.bytes.iter().position(|byte| *byte == 0).unwrap_or(0);
+        } else {
+            let mut link = Self {
+                bytes: [0; LONGEST],
+                length: 0,
+            };
+            link.push(b"/proc/self/fd/");
+            link.push_number(folder.unsigned_abs());
+            // SAFETY: the name ends with a zero, since the buffer began as zeros; the other
+            // buffer is as long as is said.
+            let read = unsafe {
+                libc::readlink(
+                    link.bytes.as_ptr().cast(),
+                    self.bytes.as_mut_ptr().cast(),
+                    LONGEST - 1,
+                )
+            };
+            self.length = usize::try_from(read).unwrap_or(0);
+        }
+        self.push(b"/");
+        self.bytes.first() == Some(&b'/')
+    }
+
+    fn push(&mut self, more: &[u8]) {
+        for byte in more {
+            // One byte stays 0, so that it ends.
+            if self.length + 1 < LONGEST
+                && let Some(place) = self.bytes.get_mut(self.length)
+            {
+                *place = *byte;
+                self.length += 1;
+            }
+        }
+    }
+
+    fn push_number(&mut self, number: u32) {
+        let mut digits = [0_u8; 10];
+        let mut at = digits.len();
+        let mut rest = number;
+        loop {
+            at = at.wrapping_sub(1);
+            if let Some(place) = digits.get_mut(at) {
+                *place = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+            }
+            rest /= 10;
+            if rest == 0 || at == 0 {
+                break;
+            }
+        }
+        self.push(digits.get(at..).unwrap_or_default());
+    }
+
+    fn text(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+fn put(kind: Kind, path: &[u8]) {
+    if BROKEN.load(Ordering::Relaxed) || is_known(kind, path) {
+        return;
+    }
+    let needed = 4 + path.len().div_ceil(4) * 4;
+    for _ in 0..8 {
+        let chunk = CHUNK.load(Ordering::Acquire);
+        if chunk.is_null() {
+            if !grow(chunk) {
+                return;
+            }
+            continue;
+        }
+        // SAFETY: a chunk is `CAPACITY` bytes that stay mapped; its header is aligned.
+        let next = unsafe { AtomicU32::from_ptr(chunk.add(12).cast()) };
+        let at =
+            next.fetch_add(u32::try_from(needed).unwrap_or(u32::MAX), Ordering::AcqRel) as usize;
+        if at.wrapping_add(needed) <= CAPACITY && at >= FIRST {
+            // SAFETY: these bytes were counted up for this note alone, lie within the chunk,
+            // and begin at a multiple of 4.
+            unsafe {
+                ptr::copy_nonoverlapping(path.as_ptr(), chunk.add(at + 4), path.len());
+                let head = (kind as u32) << 24 | u32::try_from(path.len()).unwrap_or(0);
+                AtomicU32::from_ptr(chunk.add(at).cast()).store(head, Ordering::Release);
+            }
+            return;
+        }
+        // Full: what was counted up in vain stays 0, which ends the notes of this chunk.
+        next.fetch_sub(u32::try_from(needed).unwrap_or(0), Ordering::AcqRel);
+        if !grow(chunk) {
+            // SAFETY: as above.
+            let lost = unsafe { AtomicU32::from_ptr(chunk.add(16).cast()) };
+            lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+    }
+}
+
+/// Whether it was noted already; the same place is taken by at most eight hashes.
+fn is_known(kind: Kind, path: &[u8]) -> bool {
+    let hash = hash(kind, path);
+    for step in 0..8 {
+        let place = usize::try_from(hash).unwrap_or(0).wrapping_add(step) & (KNOWN - 1);
+        let Some(slot) = KNOWN_PATHS.get(place) else {
+            return false;
+        };
+        match slot.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return false,
+            Err(there) if there == hash => return true,
+            Err(_) => {}
+        }
+    }
+    // No place: noted again, which costs room and nothing else.
+    false
+}
+
+fn hash(kind: Kind, path: &[u8]) -> u64 {
+    const K: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut hash = (kind as u64).wrapping_mul(K) ^ path.len() as u64;
+    let (words, rest) = path.as_chunks::<8>();
+    for word in words {
+        hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(K);
+        hash ^= hash >> 29;
+    }
+    for byte in rest {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(K);
+    }
+    (hash ^ hash >> 32) | 1
+}
+
+/// Puts a new chunk in the place of a full one; false where there can be none. Whoever comes
+/// while another does so tries for a while, and then gives its note up.
+fn grow(full: *mut u8) -> bool {
+    for _ in 0..1_000 {
+        if CHUNK.load(Ordering::Acquire) != full {
+            return true;
+        }
+        if GROWING.swap(true, Ordering::AcqRel) {
+            // SAFETY: takes nothing and touches nothing.
+            unsafe { libc::sched_yield() };
+            continue;
+        }
+        let grown = CHUNK.load(Ordering::Acquire) != full || begin_chunk();
+        GROWING.store(false, Ordering::Release);
+        return grown;
+    }
+    false
+}
+
+fn begin_chunk() -> bool {
+    if MADE.fetch_add(1, Ordering::AcqRel) >= MOST {
+        BROKEN.store(true, Ordering::Relaxed);
+        return false;
+    }
+    let file = open_new();
+    if file < 0 {
+        BROKEN.store(true, Ordering::Relaxed);
+        return false;
+    }
+    let chunk = map(file);
+    // SAFETY: opened just now, and used by nobody else.
+    unsafe { libc::close(file) };
+    if chunk.is_null() {
+        BROKEN.store(true, Ordering::Relaxed);
+        return false;
+    }
+    // SAFETY: `CAPACITY` bytes were mapped, and nobody else knows them yet.
+    unsafe {
+        ptr::copy_nonoverlapping(b"BMSEEN1\n".as_ptr(), chunk, 8);
+        let number = |value: usize| u32::try_from(value).unwrap_or(0).to_le_bytes();
+        ptr::copy_nonoverlapping(number(CAPACITY).as_ptr(), chunk.add(8), 4);
+        ptr::copy_nonoverlapping(number(FIRST).as_ptr(), chunk.add(12), 4);
+    }
+    CHUNK.store(chunk, Ordering::Release);
+    true
+}
+
+/// A file that was not there before, filled: memory behind a file that the disk has no room
+/// for would end the program.
+fn open_new() -> c_int {
+    let mut path = Path {
+        bytes: [0; LONGEST],
+        length: 0,
+    };
+    let length = FOLDER_LENGTH.load(Ordering::Acquire);
+    // SAFETY: written before the length was set, and never again (see `Place`).
+    let folder = unsafe { &*FOLDER.0.get() };
+    path.push(folder.get(..length).unwrap_or_default());
+    path.push(b"/");
+    // SAFETY: takes nothing.
+    path.push_number(unsafe { libc::getpid() }.unsigned_abs());
+    path.push(b"-");
+    let stem = path.length;
+    for number in 0..MOST * 4 {
+        path.length = stem;
+        path.push_number(number);
+        path.push(b".seen");
+        if let Some(end) = path.bytes.get_mut(path.length) {
+            *end = 0;
+        }
+        let flags =
+            libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+        // SAFETY: the path ends with a zero. The kernel is asked itself, since the C library's
+        // own function is ours.
+        let file = unsafe {
+            libc::syscall(
+                libc::SYS_openat,
+                libc::AT_FDCWD,
+                path.bytes.as_ptr(),
+                flags,
+                0o600,
+            )
+        };
+        let file = c_int::try_from(file).unwrap_or(-1);
+        if file < 0 && errno() == libc::EEXIST {
+            continue;
+        }
+        // SAFETY: the bytes are there, as many as is said.
+        let written = unsafe { libc::write(file, ZEROS.as_ptr().cast(), CAPACITY) };
+        if file >= 0 && usize::try_from(written) != Ok(CAPACITY) {
+            // SAFETY: opened just now.
+            unsafe { libc::close(file) };
+            return -1;
+        }
+        return file;
+    }
+    -1
+}
+
+fn map(file: c_int) -> *mut u8 {
+    // SAFETY: a new mapping of a file that has these bytes; it is never unmapped.
+    let chunk = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            CAPACITY,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED,
+            file,
+            0,
+        )
+    };
+    if chunk == libc::MAP_FAILED {
+        ptr::null_mut()
+    } else {
+        chunk.cast()
+    }
+}
+
+pub(crate) fn errno() -> c_int {
+    // SAFETY: the place is this thread's own.
+    unsafe { *libc::__errno_location() }
+}
+
+fn set_errno(value: c_int) {
+    // SAFETY: the place is this thread's own.
+    unsafe { *libc::__errno_location() = value }
+}

@@ -1,0 +1,72 @@
+//! Code that was loaded, by repository, with the ids that git gives its bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use birthmark_capture::git;
+use birthmark_core::Finding;
+use birthmark_core::event::{Module, ModulesObserved};
+
+use crate::project::Project;
+
+const GIT_LIMIT: Duration = Duration::from_secs(10);
+/// Modules of one repository that are listed.
+const MOST: usize = 5_000;
+
+/// The loaded files of each repository; those in none are left out. `since` is when the run
+/// began, in microseconds: a file that changed later may have been loaded with other bytes.
+pub(crate) fn observed(
+    project: &Project,
+    files: &BTreeSet<PathBuf>,
+    since: i64,
+    by: &str,
+) -> Vec<ModulesObserved> {
+    let mut by_root: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    for file in files {
+        let top = file.ancestors().skip(1).find(|up| up.join(".git").exists());
+        let root = top.or_else(|| file.starts_with(project.root()).then(|| project.root()));
+        if let Some(root) = root {
+            by_root
+                .entry(root.to_owned())
+                .or_default()
+                .push(file.clone());
+        }
+    }
+    by_root
+        .into_iter()
+        .map(|(root, mut files)| {
+            files.truncate(MOST);
+            let blobs = match git::blob_ids(&root, &files, GIT_LIMIT) {
+                Finding::Found((_, blobs)) => blobs,
+                _ => vec![Finding::Absent; files.len()],
+            };
+            let modules = files.iter().zip(blobs);
+            ModulesObserved {
+                files: modules
+                    .map(|(file, blob)| Module {
+                        file: name(file, &root),
+                        blob: blob.found().cloned(),
+                        changed: changed(file) > since,
+                    })
+                    .collect(),
+                root: project.stored_path(&root),
+                observed_by: by.to_owned(),
+            }
+        })
+        .collect()
+}
+
+fn name(file: &Path, root: &Path) -> String {
+    let inside = file.strip_prefix(root).unwrap_or(file);
+    use std::os::unix::ffi::OsStrExt;
+    git::display_path(inside.as_os_str().as_bytes())
+}
+
+/// When the file was last written, in microseconds.
+fn changed(file: &Path) -> i64 {
+    file.metadata().map_or(i64::MAX, |found| {
+        found.mtime() * 1_000_000 + found.mtime_nsec() / 1_000
+    })
+}

@@ -1,0 +1,163 @@
+//! The preloaded library: where it is, how a command gets it, and what it cannot see.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use birthmark_capture::process;
+
+use super::Seen;
+
+/// The library's file name.
+const LIBRARY: &str = "libbirthmark_preload.so";
+/// Programs named as not watched, of many.
+const NAMED: usize = 3;
+
+/// Where the library lies: beside the program (as built), or in `lib/birthmark` of the same
+/// installation (as a wheel lays it).
+pub(crate) fn library(program: &Path) -> Option<PathBuf> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let folder = program.parent()?;
+    let installed = folder.parent()?.join("lib/birthmark").join(LIBRARY);
+    [folder.join(LIBRARY), installed]
+        .into_iter()
+        .find(|path| path.is_file())
+}
+
+/// The variables that make a command note what it opens into `folder`.
+pub(crate) fn variables(library: &Path, folder: &Path) -> [(&'static str, OsString); 2] {
+    let mut preload = library.as_os_str().to_owned();
+    if let Some(others) = process::variable("LD_PRELOAD").filter(|others| !others.is_empty()) {
+        preload.push(":");
+        preload.push(others);
+    }
+    [("LD_PRELOAD", preload), ("BIRTHMARK_SEEN", folder.into())]
+}
+
+/// Why what was seen is not all: programs that the library cannot be loaded into, or was kept
+/// from.
+pub(crate) fn gaps(seen: &Seen, command: &Path) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let found: Vec<PathBuf> = seen
+        .executed
+        .iter()
+        .map(|path| searched(path))
+        .chain([command.to_owned()])
+        .collect();
+    let names = |wanted: &dyn Fn(&Path) -> bool| -> Vec<String> {
+        let mut names: Vec<String> = found
+            .iter()
+            .filter(|path| wanted(path))
+            .map(|path| path.display().to_string())
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    };
+    reasons.extend(said(&names(&is_static), "is linked statically"));
+    reasons.extend(said(
+        &names(&is_privileged),
+        "runs with more rights than its caller",
+    ));
+    let unwatched: Vec<String> = seen
+        .unwatched
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    reasons.extend(said(
+        &unwatched,
+        "was started without the watch in its environment",
+    ));
+    if seen.lost > 0 {
+        reasons.push(format!("{} openings found no room", seen.lost));
+    }
+    reasons
+}
+
+fn said(names: &[String], why: &str) -> Option<String> {
+    let first = names
+        .iter()
+        .take(NAMED)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len() {
+        0 => None,
+        more if more > NAMED => Some(format!("{first} and {} more: each {why}", more - NAMED)),
+        _ => Some(format!("{first} {why}")),
+    }
+}
+
+/// A name without `/` as the shell finds it.
+fn searched(path: &Path) -> PathBuf {
+    if path.is_absolute() {
+        return path.to_owned();
+    }
+    let places = process::variable("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&places).map(|folder| folder.join(path));
+    found
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| path.to_owned())
+}
+
+fn is_privileged(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o6000 != 0)
+}
+
+/// Whether it is an ELF program without an interpreter: nothing can be preloaded into it.
+fn is_static(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let Ok(file) = std::fs::File::open(path) else {
+        return false;
+    };
+    let at = |offset: usize, length: usize, head: &[u8]| -> Option<u64> {
+        let bytes = head.get(offset..offset + length)?;
+        Some(
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        )
+    };
+    if file.take(4096).read_to_end(&mut head).is_err() || !head.starts_with(b"\x7fELF\x02\x01") {
+        return false;
+    }
+    let headers = || -> Option<bool> {
+        let (begin, size, count) = (at(32, 8, &head)?, at(54, 2, &head)?, at(56, 2, &head)?);
+        for number in 0..count {
+            let offset = usize::try_from(begin + number * size).ok()?;
+            // PT_INTERP
+            if at(offset, 4, &head)? == 3 {
+                return Some(true);
+            }
+        }
+        Some(false)
+    };
+    headers() == Some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_cannot_be_watched_are_named() {
+        assert!(!is_static(Path::new("/bin/sh")));
+        assert!(!is_static(Path::new("/etc/passwd")));
+        let mut seen = Seen::default();
+        seen.unwatched.insert(PathBuf::from("/bin/cat"));
+        seen.lost = 2;
+        let gaps = gaps(&seen, Path::new("/bin/sh"));
+        assert_eq!(
+            gaps,
+            [
+                "/bin/cat was started without the watch in its environment",
+                "2 openings found no room"
+            ]
+        );
+    }
+}

@@ -1,0 +1,276 @@
+//! Which files that were opened are inputs, which are code, and which are noise.
+//!
+//! The rules are looked at in this order; the first that fits says what the file is. A project
+//! adds its own with `[lineage] ignore = ["*.tmp", "scratch/**"]` in `birthmark.toml`.
+//!
+//! | rule | fits | it is |
+//! |---|---|---|
+//! | `birthmark` | the store, manifests, sidecars, `birthmark.toml` | noise |
+//! | `ignore` | a glob of the project's own | noise |
+//! | `git` | within `.git` | noise |
+//! | `weights` | model weights, Parquet, Arrow and such, wherever they lie | data |
+//! | `packages` | installed packages and virtual environments | noise |
+//! | `code` | Python's modules and scripts within a repository | code |
+//! | `bytecode`, `library` | `.pyc`, `.so` and such | noise |
+//! | `hub` | the caches of Hugging Face's hub and datasets | data |
+//! | `cache` | folders of caches by name | noise |
+//! | `system`, `home`, `temporary` | outside of the project: `/usr`, `/etc`, `~/.x`, `/tmp` … | noise |
+
+use std::path::{Path, PathBuf};
+
+use birthmark_capture::process;
+use birthmark_core::plan::Plan;
+use birthmark_core::schema::SIDECAR_SUFFIX;
+use birthmark_store::Layout;
+use birthmark_store::config::CONFIG_NAME;
+use birthmark_store::layout::STORE_NAME;
+
+use crate::project::Project;
+
+/// What a file is to the run that opened it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Something that it worked on.
+    Data,
+    /// A module or script of a repository.
+    Code,
+    /// Left out, by the rule of this name.
+    Noise(&'static str),
+}
+
+/// Endings of files that hold weights or data and nothing else.
+const DATA: [&str; 16] = [
+    "safetensors",
+    "gguf",
+    "onnx",
+    "parquet",
+    "arrow",
+    "feather",
+    "npy",
+    "npz",
+    "h5",
+    "hdf5",
+    "tfrecord",
+    "jsonl",
+    "ndjson",
+    "ckpt",
+    "mds",
+    "lance",
+];
+const CODE: [&str; 7] = ["py", "sh", "bash", "R", "jl", "pl", "ipynb"];
+const CACHES: [&str; 7] = [
+    "__pycache__",
+    ".cache",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".ipynb_checkpoints",
+    "node_modules",
+];
+const SYSTEM: [&str; 12] = [
+    "/usr", "/etc", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/proc", "/sys", "/dev", "/run",
+    "/var",
+];
+
+/// The rules of a project.
+pub(crate) struct Rules {
+    root: PathBuf,
+    artifacts: PathBuf,
+    home: Option<PathBuf>,
+    temporary: PathBuf,
+    ignore: Vec<Plan>,
+}
+
+impl Rules {
+    /// The rules as `birthmark.toml` has them.
+    pub(crate) fn of(project: &Project) -> Self {
+        let ignore = &project.config.lineage.value.ignore;
+        Self {
+            root: project.root().to_owned(),
+            artifacts: project.layout.artifacts().to_owned(),
+            home: process::variable("HOME").map(PathBuf::from),
+            temporary: std::env::temp_dir(),
+            ignore: ignore.iter().map(|glob| Plan::parse(glob)).collect(),
+        }
+    }
+
+    /// What a file is, by its absolute path.
+    pub(crate) fn class(&self, path: &Path) -> Class {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let ending = path.extension().unwrap_or_default().to_string_lossy();
+        let has = |part: &str| path.components().any(|one| one.as_os_str() == part);
+        let ours = has(STORE_NAME)
+            || name.ends_with(SIDECAR_SUFFIX)
+            || name == CONFIG_NAME
+            || name.starts_with(".birthmark-")
+            || Layout::session_of_manifest(path).is_some();
+        if ours {
+            return Class::Noise("birthmark");
+        }
+        let text = path.to_string_lossy();
+        if self.ignore.iter().any(|glob| glob.matches(&text)) {
+            return Class::Noise("ignore");
+        }
+        if has(".git") {
+            return Class::Noise("git");
+        }
+        if DATA.contains(&&*ending) {
+            return self.unless_temporary(path);
+        }
+        let within = path.starts_with(&self.root) || path.starts_with(&self.artifacts);
+        if has("site-packages") || has("dist-packages") || is_of_python(path, &self.root) {
+            return Class::Noise("packages");
+        }
+        if CODE.contains(&&*ending) && !self.is_elsewhere(path) {
+            return Class::Code;
+        }
+        if ending == "pyc" {
+            return Class::Noise("bytecode");
+        }
+        if ending == "so" || name.contains(".so.") || name.ends_with(".pyd") {
+            return Class::Noise("library");
+        }
+        if text.contains("/huggingface/hub/") || text.contains("/huggingface/datasets/") {
+            return hub(&name);
+        }
+        if CACHES.iter().any(|cache| has(cache)) {
+            return Class::Noise("cache");
+        }
+        if within {
+            return Class::Data;
+        }
+        self.outside(path)
+    }
+
+    fn outside(&self, path: &Path) -> Class {
+        if SYSTEM.iter().any(|place| path.starts_with(place)) && !path.starts_with(&self.temporary)
+        {
+            return Class::Noise("system");
+        }
+        let at_home = self
+            .home
+            .as_ref()
+            .and_then(|home| path.strip_prefix(home).ok());
+        let hidden = at_home
+            .and_then(|rest| rest.components().next())
+            .is_some_and(|first| first.as_os_str().to_string_lossy().starts_with('.'));
+        if hidden {
+            return Class::Noise("home");
+        }
+        self.unless_temporary(path)
+    }
+
+    fn unless_temporary(&self, path: &Path) -> Class {
+        let within = path.starts_with(&self.root) || path.starts_with(&self.artifacts);
+        let temporary = path.starts_with(&self.temporary) || path.starts_with("/tmp");
+        if temporary && !within {
+            Class::Noise("temporary")
+        } else {
+            Class::Data
+        }
+    }
+
+    fn is_elsewhere(&self, path: &Path) -> bool {
+        matches!(self.outside(path), Class::Noise(_)) && !path.starts_with(&self.root)
+    }
+}
+
+/// Of the caches only the content counts, not how it was fetched.
+fn hub(name: &str) -> Class {
+    let ending = name.rsplit('.').next().unwrap_or_default();
+    let fetching = ["lock", "incomplete", "metadata"].contains(&ending) || name == "version.txt";
+    if fetching {
+        Class::Noise("cache")
+    } else {
+        Class::Data
+    }
+}
+
+/// Whether a file belongs to an installed Python or a virtual environment.
+fn is_of_python(path: &Path, root: &Path) -> bool {
+    let is_library = |up: &Path| {
+        up.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("python3."))
+            && up
+                .parent()
+                .and_then(Path::file_name)
+                .is_some_and(|name| name == "lib")
+    };
+    path.ancestors().skip(1).any(is_library)
+        || path
+            .ancestors()
+            .skip(1)
+            .take_while(|up| *up != root)
+            .any(|up| up.join("pyvenv.cfg").is_file())
+}
+
+/// The module that a file of bytecode was made of: `a/__pycache__/b.cpython-311.pyc` is `a/b.py`.
+pub(crate) fn source_of(path: &Path) -> Option<PathBuf> {
+    if path.extension()? != "pyc" {
+        return None;
+    }
+    let name = path.file_name()?.to_str()?;
+    let stem = name.split('.').next()?;
+    let folder = path.parent()?;
+    (folder.file_name()? == "__pycache__")
+        .then(|| folder.parent().map(|up| up.join(format!("{stem}.py"))))?
+}
+
+#[cfg(test)]
+mod tests {
+    use birthmark_store::config::Config;
+
+    use super::*;
+
+    #[test]
+    fn each_rule_knows_its_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("proj");
+        let mut config = Config::default();
+        config.lineage.value.ignore = vec!["*.scratch".to_owned()];
+        let project = Project {
+            layout: Layout::new(&root, root.join("artifacts")),
+            config,
+        };
+        let rules = Rules::of(&project);
+        let at = |path: &str| {
+            if path.starts_with('/') {
+                PathBuf::from(path)
+            } else {
+                root.join(path)
+            }
+        };
+        for (path, class) in [
+            ("data/train.csv", Class::Data),
+            ("artifacts/a.jsonl", Class::Data),
+            ("train.py", Class::Code),
+            ("lib/mod.py", Class::Code),
+            ("x.scratch", Class::Noise("ignore")),
+            ("artifacts/.birthmark/open", Class::Noise("birthmark")),
+            ("artifacts/a.json.birthmark.json", Class::Noise("birthmark")),
+            (".git/HEAD", Class::Noise("git")),
+            ("__pycache__/a.cpython-311.pyc", Class::Noise("bytecode")),
+            ("native.so", Class::Noise("library")),
+            ("/usr/lib/python3.11/os.py", Class::Noise("packages")),
+            (
+                "/v/lib/python3.11/site-packages/x/y.json",
+                Class::Noise("packages"),
+            ),
+            ("/v/lib/python3.11/site-packages/m/q8.gguf", Class::Data),
+            ("/usr/share/zoneinfo/UTC", Class::Noise("system")),
+            ("/etc/hosts", Class::Noise("system")),
+            ("/mnt/data/train.bin", Class::Data),
+            (
+                "/c/huggingface/hub/models--a--b/snapshots/r/config.json",
+                Class::Data,
+            ),
+            ("/c/huggingface/hub/.locks/x.lock", Class::Noise("cache")),
+            ("/tmp/elsewhere/x.csv", Class::Noise("temporary")),
+        ] {
+            assert_eq!(rules.class(&at(path)), class, "{path}");
+        }
+        let source = source_of(Path::new("/p/a/__pycache__/b.cpython-311.pyc"));
+        assert_eq!(source, Some(PathBuf::from("/p/a/b.py")));
+        assert_eq!(source_of(Path::new("/p/a/b.py")), None);
+    }
+}

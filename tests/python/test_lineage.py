@@ -1,0 +1,181 @@
+"""What a run read, made and loaded is found without a call that says so."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def ran(repo, program):
+    """Run words under `birthmark run`; gives the events of its session by kind."""
+
+    def run(*words, check=True):
+        done = subprocess.run(
+            [program, "run", "--", *words], cwd=repo, capture_output=True, text=True, timeout=120
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return events(repo)
+
+    return run
+
+
+def events(repo):
+    folder = max((repo / "artifacts/.birthmark/sessions").iterdir())
+    found = {}
+    for journal in folder.glob("*.jsonl"):
+        for line in journal.read_text().splitlines():
+            event = json.loads(line)
+            found.setdefault(event["event"], []).append(event)
+    return found
+
+
+def inputs(found):
+    return {used["input"]["file"]: used["input"] for used in found.get("artifact_used", [])}
+
+
+def made(found):
+    return [sealed["file"] for sealed in found.get("artifact_sealed", [])]
+
+
+def needs_preload(found):
+    if "preload" not in found["lineage_observed"][0]["observed_by"]:
+        pytest.skip("SKIPPED: the library to be preloaded is not beside the program")
+
+
+def test_readers_in_c_are_seen_and_noise_is_not(repo, ran):
+    pq = pytest.importorskip("pyarrow.parquet", reason="this test needs pyarrow")
+    safetensors = pytest.importorskip("safetensors.numpy", reason="this test needs safetensors")
+    import numpy
+    import pyarrow
+
+    pq.write_table(pyarrow.table({"a": [1, 2]}), repo / "data.parquet")
+    safetensors.save_file({"w": numpy.zeros(3)}, repo / "w.safetensors")
+    numpy.save(repo / "x.npy", numpy.zeros(3))
+    (repo / "plain.txt").write_text("text\n")
+    (repo / "train.py").write_text(
+        "import numpy, pyarrow.parquet as pq\n"
+        "from safetensors import safe_open\n"
+        "pq.read_table('data.parquet')\n"
+        "with safe_open('w.safetensors', 'np') as f: f.get_tensor('w')\n"
+        "numpy.load('x.npy'); open('plain.txt').read()\n"
+        "open('out.csv', 'w').write('1')\n"
+    )
+    found = ran(sys.executable, "train.py")
+    needs_preload(found)
+    seen = inputs(found)
+    assert sorted(seen) == ["data.parquet", "plain.txt", "w.safetensors", "x.npy"]
+    assert seen["w.safetensors"]["role"] == "model"
+    assert all(one["digest"].startswith("blake3:") for one in seen.values())
+    assert made(found) == ["out.csv"]
+    lineage = found["lineage_observed"][0]
+    assert (lineage["state"], lineage.get("reasons")) == ("complete", None)
+    assert lineage["left_out"]["packages"] > 50
+
+
+def test_modules_that_were_loaded_are_listed_with_their_blobs(repo, ran, git):
+    (repo / "lib").mkdir()
+    (repo / "lib/__init__.py").write_text("")
+    (repo / "lib/used.py").write_text("X = 1\n")
+    (repo / "lib/unused.py").write_text("X = 2\n")
+    (repo / "main.py").write_text("import importlib\nimportlib.import_module('lib.' + 'used')\n")
+    for _ in range(2):  # the second time from bytecode
+        found = ran(sys.executable, "main.py")
+        needs_preload(found)
+        (modules,) = found["modules_observed"]
+        assert modules["root"] == "."
+        blobs = {one["file"]: one["blob"] for one in modules["files"]}
+        assert sorted(blobs) == ["lib/__init__.py", "lib/used.py", "main.py"]
+        assert blobs["lib/used.py"] == git("hash-object", "lib/used.py")
+
+
+def test_children_threads_and_killed_workers_are_seen(repo, ran):
+    for number in range(8):
+        (repo / f"part{number}.txt").write_text(str(number))
+    (repo / "load.py").write_text(
+        "import multiprocessing as mp, os, signal, subprocess, sys\n"
+        "def load(n):\n"
+        "    return open(f'part{n}.txt').read()\n"
+        "if __name__ == '__main__':\n"
+        "    for how in ('fork', 'spawn'):\n"
+        "        with mp.get_context(how).Pool(8) as pool:\n"
+        "            assert pool.map(load, range(8)) == [str(n) for n in range(8)]\n"
+        "    killed = \"open('last.txt'); import os; os.kill(os.getpid(), 9)\"\n"
+        "    subprocess.run([sys.executable, '-c', killed])\n"
+    )
+    (repo / "last.txt").write_text("read before it was killed\n")
+    found = ran(sys.executable, "load.py")
+    needs_preload(found)
+    assert sorted(inputs(found)) == ["last.txt"] + [f"part{n}.txt" for n in range(8)]
+
+
+def test_shell_pipelines_are_seen(repo, ran):
+    (repo / "words.txt").write_text("b\na\nb\n")
+    found = ran("sh", "-c", "sort < words.txt | uniq -c > tmp.txt; mv tmp.txt counts.txt")
+    needs_preload(found)
+    assert list(inputs(found)) == ["words.txt"]
+    assert made(found) == ["counts.txt"]
+    assert found["lineage_observed"][0]["state"] == "complete"
+
+
+def test_what_could_not_be_watched_is_said(repo, ran):
+    (repo / "a.txt").write_text("a\n")
+    found = ran("sh", "-c", "cat a.txt; env -i /bin/cat a.txt")
+    needs_preload(found)
+    lineage = found["lineage_observed"][0]
+    assert lineage["state"] == "partial"
+    assert "/bin/cat was started without the watch" in lineage["reasons"][0]
+
+
+def test_rules_of_the_project_leave_files_out(repo, ran):
+    (repo / "birthmark.toml").write_text('[lineage]\nignore = ["*.tmp", "scratch/**"]\n')
+    (repo / "scratch").mkdir()
+    for name in ("kept.txt", "x.tmp", "scratch/y.txt"):
+        (repo / name).write_text("x")
+    found = ran("sh", "-c", "cat kept.txt x.tmp scratch/y.txt > z.tmp")
+    needs_preload(found)
+    assert (list(inputs(found)), made(found)) == (["kept.txt"], [])
+    assert found["lineage_observed"][0]["left_out"]["ignore"] == 2
+    (repo / "birthmark.toml").write_text("[lineage]\non = false\n")
+    found = ran("sh", "-c", "cat kept.txt")
+    assert "lineage_observed" not in found
+
+
+def test_checkpoint_is_one_input_and_one_artifact(repo, ran):
+    (repo / "base").mkdir()
+    (repo / "base/config.json").write_text("{}")
+    for shard in (1, 2):
+        (repo / f"base/model-{shard}.safetensors").write_text("w")
+    found = ran("sh", "-c", "mkdir tuned; cat base/* > /dev/null; cp base/* tuned/")
+    needs_preload(found)
+    (used,) = found["artifact_used"]
+    assert (used["input"]["role"], used["input"]["file"]) == ("model", "base")
+    assert used["input"]["files_read"] == 3
+    assert made(found) == ["tuned"]
+    # The copy has the digest of what it is a copy of.
+    assert found["artifact_sealed"][0]["digest"] == used["input"]["digest"]
+
+
+def test_the_program_is_not_harmed_where_notes_cannot_be_kept(repo, program, tmp_path):
+    (repo / "a.txt").write_text("a\n")
+    library = [*_libraries(program)]
+    if not library:
+        pytest.skip("SKIPPED: the library to be preloaded is not beside the program")
+    for folder in ("/nowhere", "/proc", str(tmp_path / ("x" * 200)), ""):
+        done = subprocess.run(
+            ["sh", "-c", "cat a.txt; cat missing"],
+            env={"PATH": "/usr/bin:/bin", "LD_PRELOAD": str(library[0]), "BIRTHMARK_SEEN": folder},
+            capture_output=True,
+            text=True,
+        )
+        assert (done.stdout, done.returncode) == ("a\n", 1)
+        assert done.stderr == "cat: missing: No such file or directory\n"
+
+
+def _libraries(program):
+    from pathlib import Path
+
+    name = "libbirthmark_preload.so"
+    bin = Path(program).resolve().parent
+    return (path for path in (bin / name, bin.parent / "lib/birthmark" / name) if path.exists())
