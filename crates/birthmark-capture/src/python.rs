@@ -12,6 +12,7 @@
 
 mod installed;
 mod interpreter;
+mod lock;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::probe::with_time_limit;
 use crate::process::read_head;
 
 pub use interpreter::find_interpreter;
+pub use lock::{LockFile, lock_file, pins};
 
 /// What the Python door knows of its interpreter, or the command line of the nearest.
 #[derive(Debug, Clone, PartialEq, Eq)]

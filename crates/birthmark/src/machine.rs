@@ -1,7 +1,7 @@
 //! What the hall asks of the machine: who this process is, how it was launched, and the
 //! environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use birthmark_capture::{gpu, host, launcher, process, python};
@@ -58,6 +58,7 @@ pub fn environment(interpreter: Option<&Interpreter>) -> Fields {
 /// and named by its digest.
 pub(crate) fn look(
     project: &Project,
+    folder: &Path,
     interpreter: Option<&Interpreter>,
     runtime: &Fields,
 ) -> Fields {
@@ -74,8 +75,46 @@ pub(crate) fn look(
         Finding::Unknown(reason) => Finding::Unknown(reason),
     };
     put(&mut fields, "packages_object", kept);
+    keep_way_back(project, folder, interpreter, &seen, &mut fields);
     add_runtime(&mut fields, runtime);
     fields
+}
+
+/// The lock file, if the project has one, and pins of what is installed: each kept once.
+fn keep_way_back(
+    project: &Project,
+    folder: &Path,
+    interpreter: Option<&Interpreter>,
+    seen: &Environment,
+    fields: &mut Fields,
+) {
+    let object = |text: &str| match objects::put(&project.layout, text.as_bytes()) {
+        Ok(digest) => Finding::Found(Value::from(digest.to_string())),
+        Err(error) => Finding::unknown(error.to_string()),
+    };
+    match python::lock_file(folder, project.root()) {
+        Finding::Found(lock) => {
+            fields.insert(
+                "lock_file".to_owned(),
+                Value::from(project.stored_path(&lock.path)),
+            );
+            put(fields, "lock_object", object(&lock.text));
+            if lock.redacted {
+                fields.insert("lock_redacted".to_owned(), Value::from(true));
+            }
+        }
+        Finding::Absent => put(fields, "lock_file", Finding::Absent),
+        Finding::Unknown(reason) => put(fields, "lock_file", Finding::Unknown(reason)),
+    }
+    let (Some(interpreter), Finding::Found(found)) = (interpreter, &seen.python) else {
+        return;
+    };
+    let pins = match python::pins(interpreter, found) {
+        Finding::Found(text) => object(&text),
+        Finding::Absent => Finding::Absent,
+        Finding::Unknown(reason) => Finding::Unknown(reason),
+    };
+    put(fields, "pins_object", pins);
 }
 
 /// What loaded libraries say stands beside what was found without them, and fills in what

@@ -57,8 +57,15 @@ fn look(session: &Session, machine: &Machine) {
     // next one: capture never harms the run.
     let _ = session.record(observed);
     publish(session, code);
+    let anchor = session.anchor();
+    let folder = if anchor.is_dir() {
+        anchor
+    } else {
+        birthmark_store::atomic::folder_of(anchor)
+    };
     let environment = machine::look(
         session.project(),
+        folder,
         machine.interpreter.as_ref(),
         &machine.runtime,
     );
