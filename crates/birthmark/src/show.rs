@@ -15,6 +15,7 @@
 //! * `show` says what was recorded. Whether it still holds is what `verify` asks.
 
 mod columns;
+mod environment;
 mod facts;
 mod records;
 pub mod render;
@@ -40,6 +41,7 @@ use crate::project::Project;
 use crate::sessions;
 
 pub use columns::Varying;
+pub use environment::render_environment;
 pub use facts::{Recorded, SessionFacts};
 pub use render::render;
 

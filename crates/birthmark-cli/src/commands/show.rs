@@ -7,7 +7,7 @@ use birthmark::{sessions, show};
 use jiff::tz::TimeZone;
 
 use crate::exit::ExitStatus;
-use crate::failure::Answer;
+use crate::failure::{Answer, Failure};
 use crate::ui::Ui;
 
 /// Show who made a file, when, from which code, with which model
@@ -19,6 +19,10 @@ pub struct ShowArgs {
     /// A file, a folder, FILE:LINE, or a session
     #[arg(value_name = "FILE[:LINE]")]
     file: OsString,
+
+    /// Show the environment of its session: versions, lock file, pins of what was installed
+    #[arg(long, conflicts_with = "json")]
+    environment: bool,
 
     /// Print everything as JSON, with the stored field names
     #[arg(long)]
@@ -33,7 +37,13 @@ pub fn run(ui: &mut Ui, args: &ShowArgs) -> Answer {
     };
     let project = sessions::project_of(&path)?;
     let shown = show::show(&project, &path, line, super::now())?;
-    if args.json {
+    if args.environment {
+        let Some(text) = show::render_environment(&shown, &project) else {
+            return Err(Failure::new("no environment is known of it")
+                .with_hint("its session is not here, or it has none"));
+        };
+        ui.people(&text)?;
+    } else if args.json {
         ui.json(&shown.to_json())?;
     } else {
         ui.people(&show::render(

@@ -30,6 +30,29 @@ fn stamped_file_one_record_and_unstamped_file_are_shown() {
 }
 
 #[test]
+fn the_way_back_to_the_environment_is_named_and_kept() {
+    let world = World::new();
+    world.repo.write("uv.lock", "version = 1\n");
+    world.repo.git(["add", "uv.lock"]);
+    world.repo.git(["commit", "-qm", "lock"]);
+    world.birthmark(["run", "--", "true"]);
+    let seen = world.event("environment_observed");
+    assert_eq!(seen["environment"]["lock_file"], "uv.lock");
+    let text = world.birthmark(["show", "last", "--environment"]);
+    let kept = text
+        .lines()
+        .find_map(|line| line.strip_prefix("  kept in  "));
+    let kept = kept.unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(world.read(kept), b"version = 1\n");
+    world.repo.write("a.json", "{}");
+    assert!(
+        world
+            .birthmark(["show", "a.json", "--environment"])
+            .starts_with("exit status: 2")
+    );
+}
+
+#[test]
 fn nothing_in_a_file_acts_on_the_terminal() {
     let world = World::new();
     let hostile = "\u{1b}]52;c;aGk=\u{7}\u{9b}31m\u{202e}";
