@@ -23,7 +23,7 @@ use birthmark_core::environment::{Packages, Python, TorchBuild};
 use crate::probe::with_time_limit;
 use crate::process::read_head;
 
-pub use interpreter::find_interpreter;
+pub use interpreter::{find_interpreter, interpreter_at};
 pub use lock::{LockFile, lock_file, pins};
 
 /// What the Python door knows of its interpreter, or the command line of the nearest.

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    catalog, compare, completions, declare, doctor, find, init, list, man, policy, run, scan,
-    session, show, snapshot, stamp, trace, unstamp, verify,
+    catalog, compare, completions, declare, doctor, find, init, list, man, policy, reproduce, run,
+    scan, session, show, snapshot, stamp, trace, unstamp, verify,
 };
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -57,6 +57,7 @@ enum Command {
     Compare(compare::CompareArgs),
     Trace(trace::TraceArgs),
     List(list::ListArgs),
+    Reproduce(reproduce::ReproduceArgs),
     Session(session::SessionArgs),
     Snapshot(snapshot::SnapshotArgs),
     Stamp(stamp::StampArgs),
@@ -147,6 +148,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Trace(args)) => trace::run(ui, &args),
         Some(Command::Find(args)) => find::run(ui, &args),
         Some(Command::List(args)) => list::run(ui, &args),
+        Some(Command::Reproduce(args)) => reproduce::run(ui, args),
         Some(Command::Session(args)) => session::run(ui, args),
         Some(Command::Snapshot(args)) => snapshot::run(ui, &args),
         Some(Command::Stamp(args)) => stamp::run(ui, &args),

@@ -11,6 +11,7 @@ pub mod init;
 pub mod list;
 pub mod man;
 pub mod policy;
+pub mod reproduce;
 pub mod run;
 pub mod scan;
 pub mod session;

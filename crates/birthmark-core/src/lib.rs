@@ -11,6 +11,7 @@
 //! | what does an evaluation say, whatever tool wrote it? | [`evaluation`] |
 //! | may two things be compared, and is the difference real? | [`compare`], [`stats`] |
 //! | what came from what? | [`lineage`] |
+//! | is what was made again the same? | [`reproduce`] |
 //! | what is known of the code, of the machine? | [`code`], [`environment`] |
 //! | how are things named? | [`id`], [`digest`], [`timestamp`], [`schema`] |
 
@@ -28,6 +29,7 @@ pub mod json;
 pub mod lineage;
 pub mod plan;
 pub mod policy;
+pub mod reproduce;
 pub mod schema;
 pub mod session;
 pub mod snapshot;

@@ -11,6 +11,7 @@
 //!     objects/<aa>/<rest of the hex>        content-addressed blobs
 //!     repositories/<key>.git                snapshots of repositories that cannot be written
 //!     bundles/<commit>                      which object holds a commit that no remote has
+//!     reproductions.jsonl                   what was made again, and how it came out
 //!     launches/<key>/<n>/session, rank-<r>  which session the ranks of one launch agreed on
 //! ```
 
@@ -133,6 +134,11 @@ impl Layout {
     /// Which object holds this commit.
     pub fn bundle(&self, commit: &str) -> PathBuf {
         self.bundles().join(commit)
+    }
+
+    /// What was made again, a line each.
+    pub fn reproductions(&self) -> PathBuf {
+        self.store().join("reproductions.jsonl")
     }
 
     /// The folder in which the ranks of launches agree.

@@ -17,6 +17,7 @@
 //! | wants the code back that ran | [`snapshot`] |
 //! | asks: where did it come from, what came of it | [`trace`] |
 //! | asks for all that was made so, anywhere | `find`, `list` (feature `catalog`) |
+//! | wants it made again | [`reproduce`] |
 
 pub mod add;
 #[cfg(feature = "catalog")]
@@ -43,6 +44,7 @@ pub mod project;
 pub mod read;
 pub mod records;
 pub mod report;
+pub mod reproduce;
 pub mod run;
 pub mod scan;
 pub mod session;

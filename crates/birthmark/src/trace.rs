@@ -40,6 +40,7 @@ use birthmark_core::{SessionId, Timestamp};
 
 use crate::error::Result;
 use crate::project::Project;
+use crate::reproduce::{Kept, kept_in};
 
 pub use disk::OnDisk;
 pub use render::render;
@@ -102,6 +103,8 @@ pub struct Traced {
     pub down: BTreeSet<NodeId>,
     /// The artifacts that are reached, as they lie now.
     pub on_disk: BTreeMap<usize, OnDisk>,
+    /// When it was made again, and how that came out.
+    pub reproductions: Vec<Kept>,
     /// What could not be read.
     pub problems: Vec<String>,
 }
@@ -138,6 +141,7 @@ pub fn trace(artifact: &Path, options: &Options) -> Result<Traced> {
         options.read_limit,
     );
     Ok(Traced {
+        reproductions: reproductions(&target, &lineage, &projects),
         target,
         up,
         down,
@@ -146,6 +150,21 @@ pub fn trace(artifact: &Path, options: &Options) -> Result<Traced> {
         stores: projects,
         lineage,
     })
+}
+
+/// What the stores tell of its being made again.
+fn reproductions(target: &Target, lineage: &Lineage, projects: &[Project]) -> Vec<Kept> {
+    let Some(artifact) = target.artifact else {
+        return Vec::new();
+    };
+    let digests = &lineage.artifacts[artifact].digests;
+    let is_its = |kept: &Kept| {
+        kept.digest
+            .as_ref()
+            .is_some_and(|own| digests.contains(own))
+    };
+    let all = projects.iter().flat_map(|project| kept_in(&project.layout));
+    all.filter(is_its).collect()
 }
 
 fn build(told: &[Told]) -> Lineage {

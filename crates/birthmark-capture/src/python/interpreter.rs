@@ -33,7 +33,11 @@ pub fn find_interpreter() -> Finding<Interpreter> {
     }
 }
 
-/// The interpreter at a path, by the layout around it.
+/// The interpreter at a path, by the layout around it, without running it.
+pub fn interpreter_at(executable: &Path) -> Finding<Interpreter> {
+    at(executable)
+}
+
 fn at(executable: &Path) -> Finding<Interpreter> {
     let Some(prefix) = executable.parent().and_then(Path::parent) else {
         return unreadable(executable);

@@ -56,6 +56,7 @@ impl Traced {
             "stores": self.stores.iter().map(|project| {
                 project.layout.store().to_string_lossy().into_owned()
             }).collect::<Vec<_>>(),
+            "reproductions": self.reproductions,
             "problems": self.problems,
         })
     }

@@ -70,10 +70,21 @@ pub fn render(traced: &Traced, now: Timestamp, zone: &TimeZone, width: usize) ->
     if !traced.down.is_empty() {
         page.text.push_str("\ncame of it\n");
         let tree = traced.down_tree();
-        if tree.is_empty() {
+        if tree.is_empty() && traced.reproductions.is_empty() {
             page.put(1, "", &["nothing that a session here tells of".to_owned()]);
         }
         branches(&mut page, traced, &tree, 1);
+        for again in &traced.reproductions {
+            let place = again.place.as_deref().map(|place| short(place, 100));
+            let parts = [
+                Some(short(&again.verdict, LONGEST)),
+                place,
+                Some(render_age(again.time, now)),
+                Some(format!("in {}", short(&again.folder, 200))),
+            ];
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            page.put(1, "made again", &parts);
+        }
     }
     for problem in &traced.problems {
         page.put(0, "problem", &[neutral(problem).into_owned()]);

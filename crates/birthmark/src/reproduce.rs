@@ -1,0 +1,138 @@
+//! Making an artifact again: first what can be promised, then the run, then the comparison.
+//!
+//! ```text
+//! trace ──> the run ──> Plan: code, inputs, environment, seeds, command
+//!                         │ on a go
+//!                         ├── a folder of its own: the code, the inputs, a declaration
+//!                         ├── `birthmark run -- CMD` in it, in a fresh session
+//!                         └── compare ──> identical, equal records, differs; recorded
+//! ```
+//!
+//! # Invariants
+//!
+//! * Nothing of the user's is overwritten: the folder is new, arguments that name the user's
+//!   own tree are turned to the folder, and an artifact that was written to a path outside of
+//!   the project is refused.
+//! * Nothing is promised that is not known: what could not be told stands in the plan.
+//!
+//! # Limitations
+//!
+//! * A script that writes to an absolute path of its own writes there again; only its
+//!   arguments and its recorded artifacts can be seen.
+//! * What a run read without anybody having recorded it is not brought along.
+//! * The folder is no repository: a script that asks git itself is told nothing.
+
+mod compare;
+mod environment;
+mod kept;
+mod lay;
+mod plan;
+mod render;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use birthmark_core::Timestamp;
+use birthmark_core::reproduce::Allowance;
+use serde_json::{Value, json};
+
+use crate::error::{Error, Kind, Result};
+
+pub use compare::{Compared, Verdict};
+pub use kept::Kept;
+pub(crate) use kept::all as kept_in;
+pub use plan::{Code, Input, InputState, Plan, plan};
+pub use render::render;
+
+/// How to make it again.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Other stores, as for trace.
+    pub stores: Vec<PathBuf>,
+    /// The folder; without one, a new one in the system's temporary folder.
+    pub into: Option<PathBuf>,
+    /// The command, where the recorded one is not to be used or cannot be.
+    pub command: Vec<OsString>,
+    /// Whether to go on although code or inputs are not what they were.
+    pub inexact: bool,
+    /// Whether to build a venv from the recorded pins; takes the network.
+    pub venv: bool,
+    /// What may differ.
+    pub allowance: Allowance,
+    /// The program `birthmark` itself, which runs the command in a session of its own.
+    pub program: PathBuf,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// How it came out.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The folder it was made in.
+    pub folder: PathBuf,
+    /// What was made there.
+    pub made: PathBuf,
+    /// The session of the reproduction, if one began.
+    pub session: Option<String>,
+    /// Exit status of the command.
+    pub exit_code: Option<i32>,
+    /// The verdict.
+    pub compared: Compared,
+    /// What could not be written down.
+    pub unrecorded: Option<String>,
+}
+
+impl Outcome {
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "folder": self.folder.to_string_lossy(),
+            "made": self.made.to_string_lossy(),
+            "session_id": self.session,
+            "exit_code": self.exit_code,
+            "verdict": self.compared.verdict.word(),
+            "place": self.compared.place,
+        })
+    }
+}
+
+/// Does what a plan says. `say` takes lines for the person.
+pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<Outcome> {
+    if let Some(blocker) = plan.blockers(options).first() {
+        return Err(
+            Error::usage("cannot-reproduce", blocker.text.clone()).with_hint(blocker.hint.clone())
+        );
+    }
+    let laid = lay::lay(plan, options, say)?;
+    say(&format!(
+        "birthmark: running it in {}",
+        laid.folder.display()
+    ));
+    let exit_code = lay::run(plan, options, &laid)?;
+    let made = laid.folder.join(&plan.file);
+    let compared = compare::compare(
+        &plan.recorded,
+        plan.original.as_deref(),
+        &made,
+        &options.allowance,
+    )?;
+    let session = lay::session_in(&laid);
+    let unrecorded = kept::keep(plan, &laid, &compared, session.as_deref(), options.now).err();
+    Ok(Outcome {
+        folder: laid.folder,
+        made,
+        session,
+        exit_code,
+        compared,
+        unrecorded: unrecorded.map(|error| error.whole()),
+    })
+}
+
+fn io(path: &Path, what: &str, source: std::io::Error) -> Error {
+    Error::new(
+        Kind::Io,
+        "io",
+        format!("cannot {what} `{}`", path.display()),
+    )
+    .with_source(source)
+}

@@ -1,0 +1,125 @@
+//! The environment now, held against the one that was recorded.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use birthmark_capture::python::{self, Interpreter};
+use birthmark_core::birthmark::Fields;
+use birthmark_core::digest::Digest;
+use birthmark_store::{Layout, objects};
+use serde_json::Value;
+
+use crate::machine;
+use crate::text::{plain, short};
+
+/// At most this many packages are named.
+const NAMED: usize = 6;
+
+/// What differs, a line each; the error is why it cannot be told.
+pub(super) fn differences(
+    layout: &Layout,
+    recorded: &Fields,
+    program: &str,
+) -> Result<Vec<String>, String> {
+    if recorded.is_empty() {
+        return Err("no environment was recorded".to_owned());
+    }
+    let interpreter = interpreter(program);
+    let now = machine::environment(interpreter.as_ref());
+    let mut lines = Vec::new();
+    for name in ["python", "torch", "cuda", "gpu", "arch"] {
+        let word = |fields: &Fields| match fields.get(name) {
+            None | Some(Value::Null) => "none".to_owned(),
+            // Of Python's own version text only the number says what it can do.
+            Some(value) => {
+                let text = plain(value);
+                match name {
+                    "python" => text.split_whitespace().next().unwrap_or("none").to_owned(),
+                    _ => text,
+                }
+            }
+        };
+        let (was, is) = (word(recorded), word(&now));
+        if was != is {
+            lines.push(format!(
+                "{name} {}, not {}",
+                short(&is, 40),
+                short(&was, 40)
+            ));
+        }
+    }
+    let was = recorded_packages(layout, recorded)?;
+    let Some(interpreter) = interpreter else {
+        return Err("there is no Python here whose packages could be compared".to_owned());
+    };
+    let is: BTreeMap<String, String> = python::packages(&interpreter.sys_path)
+        .by_name
+        .into_iter()
+        .map(|(name, package)| (name, package.version))
+        .collect();
+    lines.extend(package_lines(&was, &is));
+    Ok(lines)
+}
+
+fn interpreter(program: &str) -> Option<Interpreter> {
+    let path = Path::new(program);
+    let own = (path.is_absolute() && path.exists()).then(|| python::interpreter_at(path));
+    let found = own.and_then(|own| own.found().cloned());
+    found.or_else(|| python::find_interpreter().found().cloned())
+}
+
+fn recorded_packages(
+    layout: &Layout,
+    recorded: &Fields,
+) -> Result<BTreeMap<String, String>, String> {
+    let digest = recorded.get("packages_object").and_then(Value::as_str);
+    let digest: Digest = digest
+        .and_then(|text| text.parse().ok())
+        .ok_or("the packages were not recorded")?;
+    let bytes = objects::get(layout, &digest)
+        .map_err(|_| "the list of packages is not in the store".to_owned())?;
+    let list: Vec<Value> = serde_json::from_slice(&bytes)
+        .map_err(|_| "the list of packages cannot be read".to_owned())?;
+    let text = |entry: &Value, name: &str| entry[name].as_str().map(str::to_owned);
+    Ok(list
+        .iter()
+        .filter_map(|entry| Some((text(entry, "name")?, text(entry, "version")?)))
+        .collect())
+}
+
+fn package_lines(was: &BTreeMap<String, String>, is: &BTreeMap<String, String>) -> Vec<String> {
+    let changed: Vec<String> = was
+        .iter()
+        .filter_map(|(name, version)| {
+            let now = is.get(name)?;
+            (now != version).then(|| format!("{name} {now}, not {version}"))
+        })
+        .collect();
+    let gone: Vec<String> = was
+        .keys()
+        .filter(|name| !is.contains_key(*name))
+        .cloned()
+        .collect();
+    let added: Vec<String> = is
+        .keys()
+        .filter(|name| !was.contains_key(*name))
+        .cloned()
+        .collect();
+    [("changed", changed), ("missing", gone), ("added", added)]
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(word, names)| {
+            let more = names.len().saturating_sub(NAMED);
+            let listed = names.iter().take(NAMED).map(|name| short(name, 60));
+            let mut line = format!(
+                "{} {word}: {}",
+                crate::text::count(names.len() as u64, "package"),
+                listed.collect::<Vec<_>>().join("; ")
+            );
+            if more > 0 {
+                line.push_str(&format!("; +{more}"));
+            }
+            line
+        })
+        .collect()
+}

@@ -1,0 +1,436 @@
+//! A folder of its own: the code, the inputs, and the run in it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+use birthmark_core::birthmark::Fields;
+use birthmark_core::digest::Digest;
+use birthmark_core::schema::DECLARATION_FORMAT;
+use birthmark_store::config::CONFIG_NAME;
+use birthmark_store::{Durability, Layout, atomic, objects};
+use serde_json::{Value, json};
+
+use super::plan::{Input, InputState, Plan};
+use super::{Options, io};
+use crate::declare::DECLARATION_NAME;
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::snapshot::{RestoreOptions, restore};
+use crate::{dataset, sessions};
+
+/// Inputs over this are linked, not copied.
+const COPY_LIMIT: u64 = 1 << 30;
+
+/// What was laid out.
+pub(super) struct Laid {
+    /// In the place of the repository's top.
+    pub(super) top: PathBuf,
+    /// In the place of the project's root.
+    pub(super) folder: PathBuf,
+    /// In the place of the artifacts folder.
+    artifacts: PathBuf,
+    /// The Python of the venv, where one was built.
+    python: Option<PathBuf>,
+}
+
+/// Lays out the code and the inputs.
+pub(super) fn lay(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<Laid> {
+    let top = folder_for(plan, options)?;
+    let commit = plan.code.restore.as_deref().unwrap_or_default();
+    let restored = restore(
+        &plan.project,
+        commit,
+        &RestoreOptions {
+            into: Some(&top),
+            force: false,
+        },
+    )?;
+    if !restored.is_exact() && !options.inexact {
+        let why: Vec<String> = restored
+            .missing
+            .iter()
+            .map(|one| format!("repository {} is not here", one.path))
+            .chain(restored.inexact.iter().cloned())
+            .collect();
+        return Err(Error::usage(
+            "cannot-reproduce",
+            format!("the code is not exactly what ran: {}", why.join("; ")),
+        )
+        .with_hint("--inexact goes on all the same"));
+    }
+    let root = plan.project.root();
+    let below = root.strip_prefix(&plan.top).unwrap_or(Path::new(""));
+    // Joined part by part: an empty path would only add a slash.
+    let folder: PathBuf = top.components().chain(below.components()).collect();
+    let artifacts = plan.project.layout.artifacts();
+    let artifacts = artifacts
+        .strip_prefix(root)
+        .unwrap_or(Path::new("artifacts"));
+    let mut laid = Laid {
+        artifacts: folder.join(artifacts),
+        folder,
+        top,
+        python: None,
+    };
+    mark(plan, &laid)?;
+    for input in &plan.inputs {
+        bring(input, plan, options, &laid)?;
+    }
+    if options.venv {
+        say("birthmark: building the environment from its pins (this takes the network)");
+        laid.python = Some(venv(plan, &laid)?);
+    }
+    Ok(laid)
+}
+
+fn folder_for(plan: &Plan, options: &Options) -> Result<PathBuf> {
+    let chosen = if let Some(folder) = &options.into {
+        std::path::absolute(folder).unwrap_or_else(|_| folder.clone())
+    } else {
+        let name = format!("birthmark-reproduce-{}", plan.session.short());
+        let place = std::env::temp_dir();
+        (1..1000)
+            .map(|number| place.join(format!("{name}-{number}")))
+            .find(|folder| folder.symlink_metadata().is_err())
+            .unwrap_or_else(|| place.join(name))
+    };
+    // Within the user's tree its files would be the user's, and its code that of the tree.
+    if chosen.starts_with(&plan.top) {
+        let message = format!("`{}` lies within the project", chosen.display());
+        return Err(Error::usage("folder-exists", message)
+            .with_hint("--into a folder outside of it, which is not there yet"));
+    }
+    Ok(chosen)
+}
+
+/// The folder is a project of its own, and says which code it holds.
+fn mark(plan: &Plan, laid: &Laid) -> Result<()> {
+    let config = laid.folder.join(CONFIG_NAME);
+    if !config.exists() {
+        atomic::create_folder(&laid.folder)?;
+        atomic::create_new(&config, b"# A reproduction made by birthmark reproduce.\n")?;
+    }
+    let mut fields = Fields::new();
+    fields.insert("birthmark".to_owned(), Value::from(DECLARATION_FORMAT));
+    fields.insert("declared_by".to_owned(), Value::from("birthmark reproduce"));
+    for name in [
+        "git_commit",
+        "git_branch",
+        "git_dirty",
+        "git_snapshot",
+        "git_remote",
+        "git_pushed",
+    ] {
+        let value = plan.code_fields.get(name).cloned().unwrap_or(Value::Null);
+        fields.insert(name.to_owned(), value);
+    }
+    let text = serde_json::to_vec_pretty(&fields).unwrap_or_default();
+    atomic::replace(&laid.top.join(DECLARATION_NAME), &text, Durability::Process)?;
+    Ok(())
+}
+
+/// Brings an input to where the run will look for it, unless the code has brought it.
+fn bring(input: &Input, plan: &Plan, options: &Options, laid: &Laid) -> Result<()> {
+    let name = Path::new(&input.name);
+    let is_inside = !name.is_absolute()
+        && name
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+    if input.state == InputState::NameAlone || !is_inside {
+        return Ok(());
+    }
+    let target = laid.folder.join(name);
+    if is_as_it_was(&target, input) {
+        return Ok(());
+    }
+    let InputState::Here(source) = &input.state else {
+        if options.inexact {
+            return Ok(());
+        }
+        let message = format!(
+            "`{}`, which it read, is neither here as it was nor in the code",
+            crate::text::short(&input.name, 100)
+        );
+        return Err(Error::usage("input-missing", message)
+            .with_hint("bring it back, name a store that has it (--store), or use --inexact"));
+    };
+    atomic::create_folder(atomic::folder_of(&target))?;
+    if target.symlink_metadata().is_ok() {
+        let removed = if target.is_dir() {
+            fs::remove_dir_all(&target)
+        } else {
+            fs::remove_file(&target)
+        };
+        removed.map_err(|error| io(&target, "replace", error))?;
+    }
+    copy_or_link(source, &target)?;
+    if is_as_it_was(&target, input) {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` changed while it was brought",
+        plan.project.stored_path(source)
+    );
+    Err(Error::usage("input-missing", message).with_hint("wait until nothing writes to it"))
+}
+
+fn is_as_it_was(path: &Path, input: &Input) -> bool {
+    if path.symlink_metadata().is_err() {
+        return false;
+    }
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (digest, content) = dataset::digests(&real);
+    let digest = digest.found().cloned();
+    digest
+        .into_iter()
+        .chain(content)
+        .any(|digest| input.digests.contains(&digest))
+}
+
+fn copy_or_link(source: &Path, target: &Path) -> Result<()> {
+    let real = source
+        .canonicalize()
+        .map_err(|error| io(source, "read", error))?;
+    if size_below(&real, COPY_LIMIT) {
+        return copy(&real, target).map_err(|error| io(source, "copy", error));
+    }
+    std::os::unix::fs::symlink(&real, target).map_err(|error| io(target, "link", error))
+}
+
+fn size_below(path: &Path, limit: u64) -> bool {
+    let mut left = limit;
+    let mut open = vec![path.to_owned()];
+    while let Some(path) = open.pop() {
+        let Ok(found) = path.symlink_metadata() else {
+            return false;
+        };
+        if found.is_dir() {
+            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+            open.extend(entries.map(|entry| entry.path()));
+        } else if found.len() > left {
+            return false;
+        } else {
+            left -= found.len();
+        }
+    }
+    true
+}
+
+fn copy(source: &Path, target: &Path) -> std::io::Result<()> {
+    let found = source.symlink_metadata()?;
+    if found.is_symlink() {
+        return std::os::unix::fs::symlink(fs::read_link(source)?, target);
+    }
+    if !found.is_dir() {
+        return fs::copy(source, target).map(|_| ());
+    }
+    fs::create_dir_all(target)?;
+    for entry in fs::read_dir(source)? {
+        let entry = entry?;
+        copy(&entry.path(), &target.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// A venv beside the code, with what was pinned.
+fn venv(plan: &Plan, laid: &Laid) -> Result<PathBuf> {
+    let pins = plan
+        .environment_fields
+        .get("pins_object")
+        .and_then(Value::as_str);
+    let digest: Option<Digest> = pins.and_then(|text| text.parse().ok());
+    let digest = digest.ok_or_else(|| {
+        Error::usage("no-pins", "no pins were recorded for that run")
+            .with_hint("leave --venv out, and activate an environment of your own")
+    })?;
+    let text = objects::get(&plan.project.layout, &digest)?;
+    let pins = laid.top.join(".birthmark-pins.txt");
+    atomic::replace(&pins, &text, Durability::Process)?;
+    let folder = laid.top.join(".venv-reproduce");
+    let base = plan
+        .argv
+        .first()
+        .filter(|word| is_python(word) && Path::new(word).exists());
+    let base = base.map_or_else(|| OsString::from("python3"), OsString::from);
+    step(
+        &base,
+        &[OsStr::new("-m"), OsStr::new("venv"), folder.as_os_str()],
+    )?;
+    let python = folder.join("bin/python");
+    let install = [
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--quiet",
+        "-r",
+    ];
+    let words: Vec<&OsStr> = install
+        .iter()
+        .map(OsStr::new)
+        .chain([pins.as_os_str()])
+        .collect();
+    step(python.as_os_str(), &words)?;
+    Ok(python)
+}
+
+fn step(program: &OsStr, words: &[&OsStr]) -> Result<()> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "asked for by the user, with no limit of its own"
+    )]
+    let status = Command::new(program).args(words).status();
+    let failed = |why: String| {
+        Error::usage("venv", format!("the environment could not be built: {why}"))
+            .with_hint("leave --venv out, and activate an environment of your own")
+    };
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(failed(format!(
+            "`{}` ended with {status}",
+            program.to_string_lossy()
+        ))),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+fn is_python(word: &str) -> bool {
+    word.rsplit('/')
+        .next()
+        .is_some_and(|name| name.starts_with("python"))
+}
+
+/// Runs the command in a session of its own; its exit status.
+pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<Option<i32>> {
+    let words = command(plan, options, laid);
+    let of = json!({
+        "session_id": plan.session.as_str(),
+        "run_id": plan.run.as_str(),
+        "file": plan.file,
+        "digest": plan.recorded.digest,
+    });
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command is the user's own, and has no limit"
+    )]
+    let mut command = Command::new(&options.program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("BIRTHMARK_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("BIRTHMARK_DIR", &laid.artifacts)
+        .env("BIRTHMARK_ON_DIRTY", "warn")
+        .arg("run")
+        .arg("--set")
+        .arg(format!("reproduction_of={of}"))
+        .arg("--")
+        .args(words)
+        .current_dir(working_folder(plan, laid));
+    if let Some(python) = &laid.python {
+        let bin = atomic::folder_of(python);
+        let old = std::env::var_os("PATH").unwrap_or_default();
+        let paths = std::iter::once(bin.to_owned()).chain(std::env::split_paths(&old));
+        if let Ok(path) = std::env::join_paths(paths) {
+            command.env("PATH", path);
+        }
+        command.env("VIRTUAL_ENV", laid.top.join(".venv-reproduce"));
+    }
+    let status = command
+        .status()
+        .map_err(|error| io(&options.program, "run", error))?;
+    Ok(status.code())
+}
+
+/// The command, with every word that names a file of the user's tree turned to the folder.
+fn command(plan: &Plan, options: &Options, laid: &Laid) -> Vec<OsString> {
+    let mut words = plan.command(options);
+    if !options.command.is_empty() {
+        return words;
+    }
+    let mut first = true;
+    for word in &mut words {
+        let text = word.to_string_lossy().into_owned();
+        if std::mem::take(&mut first) {
+            if let Some(python) = laid.python.as_ref().filter(|_| is_python(&text)) {
+                *word = python.clone().into_os_string();
+            } else if is_python(&text)
+                && Path::new(&text).is_absolute()
+                && !Path::new(&text).exists()
+            {
+                *word = OsString::from("python3");
+            }
+            continue;
+        }
+        if let Some(turned) = turned(&text, plan, laid) {
+            *word = OsString::from(turned);
+        }
+    }
+    words
+}
+
+/// `--out=/home/me/project/x` becomes `--out=<folder>/x`.
+fn turned(word: &str, plan: &Plan, laid: &Laid) -> Option<String> {
+    let (head, path) = match word.split_once('=') {
+        Some((head, path)) if head.starts_with('-') => (format!("{head}="), path),
+        _ => (String::new(), word),
+    };
+    let path = Path::new(path);
+    if !path.is_absolute() {
+        return None;
+    }
+    let tops = [Some(plan.top.as_path()), plan.old_top.as_deref()];
+    let rest = tops
+        .into_iter()
+        .flatten()
+        .find_map(|top| path.strip_prefix(top).ok());
+    let found = match rest {
+        Some(rest) => laid.top.join(rest),
+        None if path.exists() => return None,
+        None => by_ending(path, &laid.top)?,
+    };
+    Some(format!("{head}{}", found.display()))
+}
+
+/// The longest end of a path of another machine that lies in the folder.
+fn by_ending(path: &Path, folder: &Path) -> Option<PathBuf> {
+    let parts: Vec<Component<'_>> = path.components().skip(1).collect();
+    (0..parts.len()).find_map(|from| {
+        let tail: PathBuf = parts[from..].iter().collect();
+        let there = folder.join(tail);
+        there.exists().then_some(there)
+    })
+}
+
+/// The folder that takes the place of the one it ran in.
+fn working_folder(plan: &Plan, laid: &Laid) -> PathBuf {
+    let Some(cwd) = &plan.cwd else {
+        return laid.folder.clone();
+    };
+    let tops = [Some(plan.top.as_path()), plan.old_top.as_deref()];
+    let known = tops
+        .into_iter()
+        .flatten()
+        .find_map(|top| cwd.strip_prefix(top).ok());
+    let candidates = [
+        known.map(|rest| laid.top.join(rest)),
+        known.is_none().then(|| by_ending(cwd, &laid.top)).flatten(),
+        Some(laid.folder.clone()),
+    ];
+    let is_folder = |path: &PathBuf| path.is_dir();
+    let found = candidates.into_iter().flatten().find(is_folder);
+    found.unwrap_or_else(|| laid.folder.clone())
+}
+
+/// The session that the run began.
+pub(super) fn session_in(laid: &Laid) -> Option<String> {
+    let project = Project {
+        layout: Layout::new(&laid.folder, &laid.artifacts),
+        config: birthmark_store::config::Config::default(),
+    };
+    let ids = sessions::ids(&project).ok()?;
+    ids.first().map(ToString::to_string)
+}

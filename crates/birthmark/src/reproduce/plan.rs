@@ -1,0 +1,496 @@
+//! What can be promised before anything runs.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use birthmark_capture::git::Repository;
+use birthmark_core::birthmark::Fields;
+use birthmark_core::lineage::{Lineage, NodeId, Relation};
+use birthmark_core::session::{Artifact, Run, Session};
+use birthmark_core::{Finding, RunId, SessionId};
+use serde_json::{Value, json};
+
+use super::{Options, environment};
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::trace::{self, OnDisk, Traced};
+use crate::{read, sessions};
+
+/// The code that ran, and whether it can be had exactly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    /// The commit.
+    pub commit: Option<String>,
+    /// The commit that holds what ran: the snapshot of a dirty tree, else the commit.
+    pub restore: Option<String>,
+    /// Why it is not exactly what ran; none where it is.
+    pub inexact: Vec<String>,
+}
+
+/// Whether something that was read can be read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputState {
+    /// It lies here, as it was.
+    Here(PathBuf),
+    /// It does not lie here as it was; the code may hold it.
+    NotAsItWas(&'static str),
+    /// It was never known by more than its name.
+    NameAlone,
+}
+
+/// Something that the run read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// What it was to the run.
+    pub role: Option<String>,
+    /// Its path as recorded, or its name.
+    pub name: String,
+    /// Its digests.
+    pub digests: Vec<String>,
+    /// Whether it is there.
+    pub state: InputState,
+}
+
+/// Why it cannot be tried, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocker {
+    /// Why.
+    pub text: String,
+    /// What now.
+    pub hint: String,
+}
+
+/// Everything that is known before it runs.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The project whose session made it.
+    pub project: Project,
+    /// The session.
+    pub session: SessionId,
+    /// The run.
+    pub run: RunId,
+    /// The artifact's path from the project's root.
+    pub file: String,
+    /// What was recorded of it.
+    pub recorded: Artifact,
+    /// Its file, if it is still as recorded.
+    pub original: Option<PathBuf>,
+    /// The code.
+    pub code: Code,
+    /// The code fields as recorded.
+    pub code_fields: Fields,
+    /// The command line as recorded.
+    pub argv: Vec<String>,
+    /// The working folder as recorded.
+    pub cwd: Option<PathBuf>,
+    /// The top of the repository here, whose place the new folder takes.
+    pub top: PathBuf,
+    /// Its top on the machine where it ran, where that was told.
+    pub old_top: Option<PathBuf>,
+    /// What it read.
+    pub inputs: Vec<Input>,
+    /// What differs in the environment; the error is why that cannot be told.
+    pub environment: Result<Vec<String>, String>,
+    /// The recorded environment.
+    pub environment_fields: Fields,
+    /// Seeds by name; empty where none was recorded.
+    pub seeds: Vec<String>,
+}
+
+/// Finds the run that made an artifact, and says what can be promised.
+pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
+    let traced = trace::trace(
+        artifact,
+        &trace::Options {
+            stores: options.stores.clone(),
+            down: false,
+            read_limit: u64::MAX,
+            ..trace::Options::at(options.now)
+        },
+    )?;
+    let node = traced.target.artifact.ok_or_else(|| {
+        Error::usage(
+            "not-an-artifact",
+            "a session or run is not what can be made again",
+        )
+        .with_hint("name a file: `birthmark show SESSION` lists what it made")
+    })?;
+    let (place, loaded, recorded) = maker(&traced, node)?;
+    let found = &traced.lineage.runs[place];
+    let project = traced.stores[found.store].clone();
+    let run = run_of(&loaded, &found.runs);
+    let own = |fields: &Fields, all: &Fields| {
+        if fields.is_empty() {
+            all.clone()
+        } else {
+            fields.clone()
+        }
+    };
+    let empty = Fields::new();
+    let code_fields = own(&found.code, &loaded.code);
+    let environment_fields = own(
+        run.map_or(&empty, |run| &run.environment),
+        &loaded.environment,
+    );
+    let argv = found.argv.clone();
+    let program = argv.first().map_or("", String::as_str);
+    let environment = environment::differences(&project.layout, &environment_fields, program);
+    let original = original(&traced, node, &recorded);
+    Ok(Plan {
+        code: code(&loaded, &code_fields, &found.runs),
+        cwd: found
+            .facts
+            .get("cwd")
+            .and_then(Value::as_str)
+            .map(PathBuf::from),
+        top: top(&project),
+        old_top: loaded
+            .snapshots
+            .iter()
+            .find(|one| one.taken.path.is_empty())
+            .map(|one| PathBuf::from(&one.taken.root)),
+        inputs: inputs(&traced, node, place),
+        seeds: seeds(&recorded, &loaded, original.as_deref()),
+        session: found.session.clone(),
+        run: found
+            .runs
+            .first()
+            .cloned()
+            .unwrap_or_else(|| RunId::from_text("")),
+        file: recorded.file.clone(),
+        recorded,
+        original,
+        code_fields,
+        argv,
+        environment,
+        environment_fields,
+        project,
+    })
+}
+
+fn top(project: &Project) -> PathBuf {
+    let root = project.root();
+    match Repository::discover(root) {
+        Finding::Found(repository) => repository.root().map_or(root, |top| top).to_owned(),
+        Finding::Absent | Finding::Unknown(_) => root.to_owned(),
+    }
+}
+
+/// The run that made the artifact, its session, and what that recorded.
+fn maker(traced: &Traced, node: usize) -> Result<(usize, Session, Artifact)> {
+    let lineage = &traced.lineage;
+    let wanted: Vec<usize> = if traced.target.line.is_some() && !traced.target.runs.is_empty() {
+        traced.target.runs.clone()
+    } else {
+        generators(lineage, node)
+    };
+    let digests = &lineage.artifacts[node].digests;
+    let digest = traced.target.digests.0.as_deref();
+    let mut fallback = None;
+    for place in wanted {
+        let run = &lineage.runs[place];
+        if run.unknown.is_some() {
+            continue;
+        }
+        let session = sessions::fold_of(&traced.stores[run.store], &run.session)?;
+        let is_its = |artifact: &&Artifact| {
+            artifact.run.as_ref().is_none_or(|id| run.runs.contains(id))
+                && artifact
+                    .digest
+                    .as_ref()
+                    .is_some_and(|digest| digests.contains(digest))
+        };
+        let Some(artifact) = session
+            .artifacts
+            .iter()
+            .chain(&session.replaced)
+            .find(is_its)
+            .cloned()
+        else {
+            continue;
+        };
+        if artifact.digest.as_deref() == digest {
+            return Ok((place, session, artifact));
+        }
+        fallback = fallback.or(Some((place, session, artifact)));
+    }
+    fallback.ok_or_else(|| {
+        let message = format!("the run that made `{}` is not here", traced.target.name);
+        Error::usage("run-not-here", crate::text::neutral(&message).into_owned())
+            .with_hint("name the store that recorded it: --store PATH")
+    })
+}
+
+/// The newest first.
+fn generators(lineage: &Lineage, node: usize) -> Vec<usize> {
+    let edges = lineage.origins(NodeId::Artifact(node));
+    let mut runs: Vec<usize> = edges
+        .filter_map(|edge| match (edge.relation, edge.to) {
+            (Relation::WasGeneratedBy, NodeId::Run(run)) => Some(run),
+            _ => None,
+        })
+        .collect();
+    runs.sort_by_key(|run| std::cmp::Reverse(lineage.runs[*run].start));
+    runs
+}
+
+fn run_of<'a>(session: &'a Session, ids: &[RunId]) -> Option<&'a Run> {
+    let seen = |run: &&Run| !run.environment.is_empty();
+    let mut own = session.runs.iter().filter(|run| ids.contains(&run.id));
+    let first = own.clone().next();
+    own.find(seen).or(first)
+}
+
+fn original(traced: &Traced, node: usize, recorded: &Artifact) -> Option<PathBuf> {
+    let path = traced.target.path.clone();
+    let own = path.filter(|_| traced.target.digests.0 == recorded.digest);
+    let lies = || match traced.on_disk.get(&node)? {
+        OnDisk::Same(path) => Some(path.clone()),
+        _ => None,
+    };
+    own.or_else(lies)
+}
+
+fn code(session: &Session, fields: &Fields, runs: &[RunId]) -> Code {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
+    let commit = text("git_commit");
+    let mut inexact = Vec::new();
+    let is_own = |run: &Option<RunId>| run.as_ref().is_none_or(|id| runs.contains(id));
+    let taken = session.snapshots.iter().filter(|one| is_own(&one.run));
+    let snapshot = text("git_snapshot");
+    if let Some(snapshot) = &snapshot {
+        for one in taken.filter(|one| one.taken.commit == *snapshot) {
+            inexact.extend(one.taken.inexact.iter().cloned());
+            inexact.extend(
+                one.taken
+                    .left_out
+                    .iter()
+                    .map(|left| format!("{} was left out", left.path)),
+            );
+        }
+        return Code {
+            restore: Some(snapshot.clone()),
+            commit,
+            inexact,
+        };
+    }
+    match (fields.get("git_dirty").and_then(Value::as_bool), &commit) {
+        (_, None) => inexact.push("no commit was recorded".to_owned()),
+        (Some(false), _) => {}
+        (Some(true), _) => {
+            inexact.push("the tree was dirty and no snapshot was kept".to_owned());
+        }
+        (None, _) => inexact.push("whether the tree was dirty is unknown".to_owned()),
+    }
+    if fields
+        .get("declared")
+        .is_some_and(|names| !names.as_array().is_some_and(Vec::is_empty))
+    {
+        inexact.push("the commit was declared, not observed".to_owned());
+    }
+    Code {
+        restore: commit.clone(),
+        commit,
+        inexact,
+    }
+}
+
+/// What the artifact was made from, and what its run was told to have read.
+fn inputs(traced: &Traced, node: usize, run: usize) -> Vec<Input> {
+    let lineage = &traced.lineage;
+    let derived = lineage
+        .origins(NodeId::Artifact(node))
+        .filter(|edge| edge.relation == Relation::WasDerivedFrom && edge.by == Some(run));
+    let used = lineage
+        .origins(NodeId::Run(run))
+        .filter(|edge| edge.relation == Relation::Used);
+    let mut inputs: Vec<Input> = Vec::new();
+    let mut seen = Vec::new();
+    for edge in derived.chain(used) {
+        let NodeId::Artifact(place) = edge.to else {
+            continue;
+        };
+        // What it was before it was gone on with is made again with it.
+        let is_before = edge.role.as_deref() == Some("before");
+        if is_before || place == node || seen.contains(&place) {
+            continue;
+        }
+        seen.push(place);
+        let artifact = &lineage.artifacts[place];
+        let path = artifact.places.iter().find(|place| place.is_path);
+        let state = match (
+            traced.on_disk.get(&place),
+            path,
+            artifact.digests.is_empty(),
+        ) {
+            (_, None, _) | (_, _, true) => InputState::NameAlone,
+            (Some(OnDisk::Same(path)), _, _) => InputState::Here(path.clone()),
+            (Some(OnDisk::Changed(_) | OnDisk::Replaced(_)), _, _) => {
+                InputState::NotAsItWas("changed since")
+            }
+            _ => InputState::NotAsItWas("not here"),
+        };
+        inputs.push(Input {
+            role: edge.role.clone(),
+            name: artifact.name().to_owned(),
+            digests: artifact.digests.iter().cloned().collect(),
+            state,
+        });
+    }
+    inputs
+}
+
+/// Every field that a birthmark or the session calls a seed.
+fn seeds(recorded: &Artifact, session: &Session, original: Option<&Path>) -> Vec<String> {
+    let first = original.and_then(|path| read::read(path, None).ok().flatten());
+    let empty = Fields::new();
+    let sources = [
+        recorded.birthmark(),
+        &session.given,
+        first.as_ref().unwrap_or(&empty),
+    ];
+    let mut seeds: Vec<String> = Vec::new();
+    for (place, fields) in sources.into_iter().enumerate() {
+        for (name, value) in fields
+            .iter()
+            .filter(|(name, value)| name.to_ascii_lowercase().contains("seed") && !value.is_null())
+        {
+            let value = crate::text::short(&value.to_string(), 40);
+            let of = if place == 2 {
+                " (of the first record)"
+            } else {
+                ""
+            };
+            if !seeds
+                .iter()
+                .any(|known| known.split(' ').next() == Some(name))
+            {
+                seeds.push(format!("{name} {value}{of}"));
+            }
+        }
+    }
+    seeds
+}
+
+impl Plan {
+    /// The command that will run: the given one, else the recorded one.
+    pub fn command(&self, options: &Options) -> Vec<OsString> {
+        if options.command.is_empty() {
+            self.argv.iter().map(OsString::from).collect()
+        } else {
+            options.command.clone()
+        }
+    }
+
+    /// Why it cannot be tried.
+    pub fn blockers(&self, options: &Options) -> Vec<Blocker> {
+        let mut blockers = Vec::new();
+        let mut put = |text: String, hint: &str| {
+            blockers.push(Blocker {
+                text,
+                hint: hint.to_owned(),
+            });
+        };
+        if options.command.is_empty() {
+            self.command_blockers(&mut put);
+        }
+        let go_on = "--inexact goes on all the same, and the verdict then says less";
+        if self.code.restore.is_none() {
+            put(
+                self.code.inexact.join("; "),
+                "the code that ran cannot be had",
+            );
+        } else if !options.inexact {
+            for why in &self.code.inexact {
+                put(format!("the code is not exactly what ran: {why}"), go_on);
+            }
+            for input in &self.inputs {
+                let is_outside = Path::new(&input.name).is_absolute();
+                if let InputState::NotAsItWas(why) = input.state
+                    && is_outside
+                {
+                    let name = crate::text::short(&input.name, 100);
+                    put(format!("`{name}` is {why}"), go_on);
+                }
+            }
+        }
+        let outside =
+            Path::new(&self.file).is_absolute() || self.file.split('/').any(|part| part == "..");
+        if outside {
+            put(
+                format!(
+                    "it was written outside of the project, to `{}`, and would be again",
+                    self.file
+                ),
+                "let the script take its output from an argument",
+            );
+        }
+        if self.recorded.sealed().is_none() {
+            put(
+                "it was never finished, so what it should be is not known".to_owned(),
+                "run its script again: a file that was begun is gone on with",
+            );
+        }
+        blockers
+    }
+
+    fn command_blockers(&self, put: &mut dyn FnMut(String, &str)) {
+        let hint = "say the command yourself: birthmark reproduce ARTIFACT -- CMD";
+        let is_notebook = self.argv.iter().any(|word| word.contains("ipykernel"));
+        if self.argv.is_empty() || is_notebook {
+            put(
+                "no command line that could be run again was recorded".to_owned(),
+                hint,
+            );
+        }
+        for (place, word) in self.argv.iter().enumerate() {
+            if word.contains("[redacted:") {
+                let word = crate::text::short(word, 60);
+                put(
+                    format!("argument {place} of the command was a secret: {word}"),
+                    hint,
+                );
+            }
+        }
+    }
+
+    /// For programs.
+    pub fn to_json(&self, options: &Options) -> Value {
+        let inputs: Vec<Value> = self
+            .inputs
+            .iter()
+            .map(|input| {
+                let (state, path) = match &input.state {
+                    InputState::Here(path) => ("here", Some(path.to_string_lossy())),
+                    InputState::NotAsItWas(why) => (*why, None),
+                    InputState::NameAlone => ("known by name alone", None),
+                };
+                json!({
+                    "role": input.role, "name": input.name, "digests": input.digests,
+                    "state": state, "path": path,
+                })
+            })
+            .collect();
+        let command: Vec<String> = self
+            .command(options)
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        json!({
+            "file": self.file,
+            "digest": self.recorded.digest,
+            "session_id": self.session.as_str(),
+            "run_id": self.run.as_str(),
+            "git_commit": self.code.commit,
+            "restore": self.code.restore,
+            "code_inexact": self.code.inexact,
+            "command": command,
+            "cwd": self.cwd.as_ref().map(|cwd| cwd.to_string_lossy()),
+            "inputs": inputs,
+            "environment_differs": self.environment.as_ref().ok(),
+            "environment_unknown": self.environment.as_ref().err(),
+            "seeds": self.seeds,
+            "blockers": self.blockers(options).iter().map(|blocker| &blocker.text).collect::<Vec<_>>(),
+        })
+    }
+}

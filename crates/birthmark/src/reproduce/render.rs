@@ -1,0 +1,101 @@
+//! The plan for people: what is promised, what is not, and what would run.
+
+use super::Options;
+use super::plan::{InputState, Plan};
+use crate::text::{self, neutral, short};
+
+/// Longest line of a reason.
+const LONGEST: usize = 100;
+/// At most this many inputs are listed.
+const MOST: usize = 12;
+
+/// The lines, without colour.
+pub fn render(plan: &Plan, options: &Options) -> String {
+    let mut out = format!(
+        "{}\nmade by {} in session {}\n\n",
+        neutral(&plan.file),
+        plan.argv
+            .get(1)
+            .map_or("a run", |word| word.rsplit('/').next().unwrap_or(word)),
+        plan.session.short()
+    );
+    let mut put = |label: &str, text: &str| {
+        out.push_str(&format!("{label:<13}{text}\n"));
+    };
+    let hex = |commit: &Option<String>| {
+        commit
+            .as_deref()
+            .map_or("unknown".to_owned(), |hex| short(hex, 8).replace('…', ""))
+    };
+    let is_snapshot = plan.code.restore != plan.code.commit;
+    let what = if is_snapshot { "snapshot" } else { "commit" };
+    put(
+        "code",
+        &match plan.code.inexact.as_slice() {
+            [] => format!("exact: {what} {}", hex(&plan.code.restore)),
+            why => format!("NOT exact: {}", short(&why.join("; "), LONGEST)),
+        },
+    );
+    if plan.inputs.is_empty() {
+        put("inputs", "none was recorded");
+    }
+    for input in plan.inputs.iter().take(MOST) {
+        let state = match &input.state {
+            InputState::Here(_) => "as it was",
+            InputState::NotAsItWas(why) => why,
+            InputState::NameAlone => "known by name alone: cannot be checked",
+        };
+        put(
+            "inputs",
+            &format!("{}  {state}", short(&input.name, LONGEST)),
+        );
+    }
+    if plan.inputs.len() > MOST {
+        put(
+            "",
+            &format!("+ {} more (all with --json)", plan.inputs.len() - MOST),
+        );
+    }
+    match &plan.environment {
+        Ok(lines) if lines.is_empty() => put("environment", "equal: Python, packages, GPU"),
+        Ok(lines) => {
+            for line in lines {
+                put("environment", &format!("differs: {}", neutral(line)));
+            }
+        }
+        Err(why) => put("environment", &format!("unknown: {}", neutral(why))),
+    }
+    put(
+        "seeds",
+        &if plan.seeds.is_empty() {
+            "none was recorded: it may differ by chance".to_owned()
+        } else {
+            plan.seeds.join("  ")
+        },
+    );
+    let command: Vec<String> = plan
+        .command(options)
+        .iter()
+        .map(|word| quoted(&word.to_string_lossy()))
+        .collect();
+    put("command", &neutral(&command.join(" ")));
+    if let Some(cwd) = &plan.cwd {
+        put("ran in", &neutral(&cwd.to_string_lossy()));
+    }
+    for blocker in plan.blockers(options) {
+        put("CANNOT", &text::neutral(&blocker.text));
+        put("", &format!("try: {}", blocker.hint));
+    }
+    out.push_str("\nnot promised: that what it read without anybody recording it is the same\n");
+    out
+}
+
+/// As a shell would have to be told.
+fn quoted(word: &str) -> String {
+    let plain = |each: char| each.is_ascii_alphanumeric() || "-_=./:,@%+".contains(each);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

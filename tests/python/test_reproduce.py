@@ -1,0 +1,138 @@
+"""Making artifacts again, in real processes: equal records, the first difference, refusals."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SAME = """
+import json, random, sys
+import birthmark as bm
+
+with bm.session() as s:
+    s.use("artifacts/numbers.json", role="numbers")
+    numbers = json.load(open("artifacts/numbers.json"))
+    random.seed(7)
+    with s.jsonl("artifacts/out.jsonl", mode="a", seed=7) as out:
+        for n in numbers:
+            out.write({"n": n, "x": random.random()})
+"""
+CHANCE = """
+import random
+import birthmark as bm
+
+with bm.session() as s:
+    with s.jsonl("artifacts/out.jsonl") as out:
+        out.write({"n": 1, "nested": {"same": True}})
+        out.write({"n": 2, "nested": {"x": random.random()}})
+"""
+
+
+@pytest.fixture
+def reproduce(repo, program):
+    def run(*arguments, cwd=repo):
+        done = subprocess.run(
+            [program, "reproduce", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=300
+        )
+        return done
+
+    return run
+
+
+@pytest.fixture
+def project(repo, git):
+    """Commit a script and run it as users do."""
+
+    def run(source, *, dirty=None):
+        (repo / ".gitignore").write_text("artifacts/\n")
+        (repo / "script.py").write_text(source)
+        (repo / "artifacts").mkdir(exist_ok=True)
+        (repo / "artifacts/numbers.json").write_text("[1, 2, 3]")
+        git("add", ".")
+        git("commit", "--quiet", "--message", "A script")
+        if dirty:
+            (repo / "script.py").write_text(dirty)
+        subprocess.run([sys.executable, "script.py"], cwd=repo, check=True, capture_output=True)
+        return repo
+
+    return run
+
+
+def tree(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "reproductions.jsonl"
+    }
+
+
+def test_a_seeded_script_gives_equal_records_and_touches_nothing(project, reproduce, tmp_path_factory):
+    repo = project(SAME)
+    before = tree(repo)
+    folder = tmp_path_factory.mktemp("again") / "here"
+    done = reproduce("artifacts/out.jsonl", "--yes", "--into", folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\nequal records\n" in done.stdout, done.stdout
+    assert "code         exact: commit" in done.stdout
+    assert "artifacts/numbers.json  as it was" in done.stdout
+    assert tree(repo) == before
+    (line,) = (repo / "artifacts/.birthmark/reproductions.jsonl").read_text().splitlines()
+    kept = json.loads(line)
+    assert kept["verdict"] == "equal records" and kept["folder"] == str(folder)
+    record = json.loads((folder / "artifacts/out.jsonl").read_text().splitlines()[0])
+    assert record["metadata"]["session_id"] == kept["reproduced_by"] != kept["session_id"]
+
+
+def test_the_code_that_ran_is_used_though_it_was_edited_before_and_after(project, reproduce, git):
+    repo = project(SAME, dirty=SAME.replace("random.seed(7)", "random.seed(8)"))
+    (repo / "script.py").write_text("raise SystemExit('not this')\n")
+    done = reproduce("artifacts/out.jsonl", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "exact: snapshot" in done.stdout
+
+
+def test_chance_differs_and_the_first_place_is_named(project, reproduce):
+    project(CHANCE)
+    done = reproduce("artifacts/out.jsonl", "--yes")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "differs: line 2, nested.x: " in done.stdout
+    assert "none was recorded: it may differ by chance" in done.stdout
+    done = reproduce("artifacts/out.jsonl", "--yes", "--ignore", "x", "--json")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["outcome"]["verdict"]) == (0, "equal records")
+
+
+def test_a_changed_input_is_told_and_refused(project, reproduce):
+    repo = project(SAME)
+    (repo / "artifacts/numbers.json").write_text("[1, 2, 4]")
+    plan = reproduce("artifacts/out.jsonl", "--dry-run")
+    assert "artifacts/numbers.json  changed since" in plan.stdout
+    done = reproduce("artifacts/out.jsonl", "--yes")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "neither here as it was nor in the code" in done.stderr
+
+
+def test_a_secret_in_the_command_cannot_be_replayed_but_can_be_said_anew(project, repo, reproduce):
+    project(CHANCE.replace("import random", "import random; random.seed(1)"))
+    (repo / "artifacts/out.jsonl").unlink()
+    token = "hf_" + "abcdefghijklmnopqrstuvwxyzABCDEFGH"
+    subprocess.run([sys.executable, "script.py", "--token", token], cwd=repo, check=True, capture_output=True)
+    done = reproduce("artifacts/out.jsonl", "--yes")
+    assert done.returncode == 2 and "was a secret" in done.stdout, done.stdout + done.stderr
+    assert token not in done.stdout
+    done = reproduce("artifacts/out.jsonl", "--yes", "--", sys.executable, "script.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_script_that_fails_the_second_time_has_not_made_it(project, reproduce):
+    project(CHANCE)
+    done = reproduce("artifacts/out.jsonl", "--yes", "--", sys.executable, "-c", "raise SystemExit(3)")
+    assert done.returncode == 1
+    assert "not made" in done.stdout and "exit status 3" in done.stdout
+
+
+def test_nobody_to_ask_runs_nothing(project, reproduce):
+    project(CHANCE)
+    done = reproduce("artifacts/out.jsonl")
+    assert done.returncode == 2 and "--yes" in done.stderr
