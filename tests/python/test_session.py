@@ -401,6 +401,20 @@ with bm.session():
     assert drift["changes"] == ["README.md changed"]
 
 
+def test_names_that_act_on_a_terminal_are_escaped_and_lines_stay_lines(committed, repo):
+    source = """
+import birthmark as bm
+with bm.session() as s, s.jsonl("artifacts/a\\x1b[31m\\nbirthmark: forged.jsonl") as out:
+    out.write({"n": 1})
+"""
+    (repo / "edited.py").write_text("")
+    lines = committed(source).stderr.splitlines()
+    assert all(line.startswith(("birthmark: ", "           ")) for line in lines), lines
+    assert not any(line.startswith("birthmark: forged") for line in lines)
+    assert "\x1b" not in "".join(lines) and "\\x1b[31m\\nbirthmark: forged" in "".join(lines)
+    assert not any("\\n  " in line for line in lines), lines
+
+
 def test_without_drift_nothing_is_said_of_it(committed, store):
     assert "while it ran" not in committed(WORK).stderr
     assert store.events("drift") == []

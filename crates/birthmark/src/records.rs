@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::session::{CloseWithSession, Session, lock, now};
 use crate::template::{RecordField, Templates};
+use crate::text::neutral;
 
 /// The journal is told how far a file has come after so many bytes …
 const PROGRESS_BYTES: u64 = 64 << 20;
@@ -105,6 +106,7 @@ impl Session {
             notes.insert("torn_bytes".to_owned(), Value::from(*bytes));
             let aside = self.project().stored_path(aside);
             notes.insert("torn_aside".to_owned(), Value::from(aside.clone()));
+            let (file, aside) = (neutral(&file), neutral(&aside));
             self.say(&format!(
                 "birthmark: {file}: cut {bytes} bytes of a torn last line aside, to {aside}"
             ));
@@ -315,7 +317,7 @@ impl Records {
     }
 
     fn warn_of_metadata(&self, placed: Placed) {
-        let file = &self.shared.file;
+        let file = neutral(&self.shared.file);
         let how = match placed {
             Placed::Merged => "it is kept, ours is merged into it",
             Placed::Kept => {

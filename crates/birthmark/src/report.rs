@@ -24,6 +24,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::session::{CloseWithSession, Session, lock, now};
 use crate::template::Templates;
+use crate::text::neutral;
 
 /// How a report is to be written.
 #[derive(Debug, Clone)]
@@ -92,6 +93,7 @@ impl Session {
         if continued.records > 0 {
             let kept = crate::talk::count(continued.records, "item");
             let name = self.project().stored_path(&part);
+            let name = neutral(&name);
             self.say(&format!("birthmark: going on with {kept} in {name}"));
         }
         let base = self.base_fields(&options.artifact_type, &options.given);
@@ -283,6 +285,7 @@ impl Shared {
         if let Some(writer) = writer {
             let kept = crate::talk::count(writer.records(), "item");
             let name = self.session.project().stored_path(&self.part);
+            let name = neutral(&name);
             self.session.say(&format!(
                 "birthmark: kept {kept} in {name}; run again to go on"
             ));

@@ -251,10 +251,12 @@ impl Session {
         self.inner.speaks
     }
 
-    /// Says one line to the person, if there is one.
-    pub(crate) fn say(&self, line: &str) {
+    /// Says a line to the person, if there is one, or a line and its continuation. Names in it
+    /// are neutral already, so that no line end of theirs can begin a line of ours.
+    pub(crate) fn say(&self, text: &str) {
         if let Some(talk) = &self.inner.talk {
-            talk(&crate::text::neutral(line));
+            let lines = text.split('\n').map(crate::text::neutral);
+            talk(&lines.collect::<Vec<_>>().join("\n"));
         }
     }
 

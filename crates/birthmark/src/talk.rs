@@ -5,6 +5,7 @@ use birthmark_core::plan::PlanOutcome;
 use birthmark_core::session::{Artifact, Session};
 
 use crate::looks::CodeSeen;
+use crate::text::neutral;
 
 /// Takes one line, without its line end, to where the person reads.
 pub type Talk = std::sync::Arc<dyn Fn(&str) + Send + Sync>;
@@ -146,14 +147,14 @@ fn made_line(made: &[&Artifact]) -> Option<String> {
         [one] if one.records.is_some() => Some(format!(
             "birthmark: made {} in {}",
             count(records, "record"),
-            one.file
+            neutral(&one.file)
         )),
-        [one] => Some(format!("birthmark: made {}", one.file)),
+        [one] => Some(format!("birthmark: made {}", neutral(&one.file))),
         many => {
             let mut names: Vec<String> = many
                 .iter()
                 .take(NAMED_ARTIFACTS)
-                .map(|one| one.file.clone())
+                .map(|one| neutral(&one.file).into_owned())
                 .collect();
             if many.len() > NAMED_ARTIFACTS {
                 names.truncate(NAMED_ARTIFACTS - 1);
