@@ -23,6 +23,7 @@ from pathlib import Path
 
 import capture
 import machine
+import stamping
 import writing
 from report import Section, as_markdown, as_text, counted
 
@@ -30,6 +31,7 @@ HERE = Path(__file__).resolve().parent
 PARTS = {
     "writing": writing.speed,
     "records": writing.growth,
+    "stamping": stamping.speed,
     "capture": capture.small,
     "large": capture.large,
     "commands": capture.commands,

@@ -20,6 +20,15 @@ import os
 from . import _native, _talk
 from ._provenance import model_provenance
 from ._session import Session, current
+from ._stamp import (
+    save_file,
+    save_pretrained,
+    stamp,
+    stamp_dataset,
+    to_jsonl,
+    to_parquet,
+    torch_save,
+)
 from ._writers import JsonlWriter, Report
 from .errors import (
     ArtifactExistsError,
@@ -53,6 +62,7 @@ __all__ = [
     "Report",
     "Session",
     "StoreError",
+    "TrainerCallback",
     "UsageError",
     "__version__",
     "capture",
@@ -66,7 +76,14 @@ __all__ = [
     "hf_features",
     "model_provenance",
     "read",
+    "save_file",
+    "save_pretrained",
     "session",
+    "stamp",
+    "stamp_dataset",
+    "to_jsonl",
+    "to_parquet",
+    "torch_save",
     "trace",
 ]
 
@@ -194,3 +211,23 @@ def hf_features(*paths: str | os.PathLike[str]) -> Any:
     from .integrations.datasets import features
 
     return features([os.fspath(path) for path in paths])
+
+
+def TrainerCallback(artifact_type: str = "model", **fields: Any) -> Any:  # noqa: N802 - a class to users
+    """Return a callback for a trainer of transformers, TRL or accelerate.
+
+        trainer = Trainer(..., callbacks=[bm.TrainerCallback()])
+
+    Each checkpoint becomes an artifact with its step, the arguments of the training as params,
+    and the model that was trained as input. It is recorded at once and digested beside the
+    training, after all its shards are there; what rotation deletes is *removed*, not
+    *missing*. The open session is used, or one begun for the training. Only rank 0 acts, and no
+    fault of ours reaches the trainer.
+
+    Args:
+        artifact_type: ``"model"`` or your own.
+        fields: More fields for each birthmark, such as ``inputs=["data/train.jsonl"]``.
+    """
+    from .integrations.trainer import callback
+
+    return callback(artifact_type, **fields)

@@ -198,6 +198,27 @@ class Session:
             The entry, fit for ``inputs``.
         """
 
+    def seal(
+        self,
+        from_path: _AnyPath,
+        to_path: _AnyPath,
+        artifact_type: str,
+        given: dict[str, Any],
+        reasons: dict[str, str],
+        /,
+    ) -> Path:
+        """Put a file that another tool made to its place, with its birthmark within."""
+
+    def expect(
+        self,
+        path: _AnyPath,
+        artifact_type: str,
+        given: dict[str, Any],
+        reasons: dict[str, str],
+        /,
+    ) -> None:
+        """Record that a file or folder is there whose digest is still to come."""
+
     def removed(self, path: _AnyPath, reason: str, /) -> None:
         """Record that an artifact was removed on purpose."""
 
@@ -389,3 +410,21 @@ def _encode_record(
         ``(text, nan_count, nan_paths, metadata)``; the last is where the value of a
         ``metadata`` of its own lies in ``text``, as ``(start, end)`` in bytes.
     """
+
+def stamp(
+    path: _AnyPath,
+    /,
+    *,
+    artifact_type: str,
+    given: dict[str, Any],
+    reasons: dict[str, str],
+    out: _AnyPath | None,
+    in_place: bool,
+    on_existing: str,
+    force: bool,
+    argv: list[str],
+) -> dict[str, Any]:
+    """Stamp a file or folder that is there already; what was done, as JSON has it."""
+
+def carries_within(path: _AnyPath, /) -> bool:
+    """Whether files of this name carry their birthmark within."""

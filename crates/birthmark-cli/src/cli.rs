@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     catalog, compare, completions, declare, doctor, find, init, list, man, policy, reproduce, run,
-    scan, session, show, snapshot, stamp, trace, unstamp, verify,
+    salvage, scan, session, show, snapshot, stamp, trace, unstamp, verify,
 };
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -64,6 +64,7 @@ enum Command {
     Unstamp(unstamp::UnstampArgs),
     Policy(policy::PolicyArgs),
     Scan(scan::ScanArgs),
+    Salvage(salvage::SalvageArgs),
     Declare(declare::DeclareArgs),
     Catalog(catalog::CatalogArgs),
     Doctor(doctor::DoctorArgs),
@@ -155,6 +156,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Unstamp(args)) => unstamp::run(ui, &args),
         Some(Command::Policy(args)) => policy::run(ui, &args),
         Some(Command::Scan(args)) => scan::run(ui, &args),
+        Some(Command::Salvage(args)) => salvage::run(ui, &args),
         Some(Command::Declare(args)) => declare::run(ui, &args),
         Some(Command::Catalog(args)) => catalog::run(ui, &args),
         Some(Command::Doctor(args)) => doctor::run(ui, &args),

@@ -13,6 +13,7 @@ pub mod man;
 pub mod policy;
 pub mod reproduce;
 pub mod run;
+pub mod salvage;
 pub mod scan;
 pub mod session;
 pub mod show;

@@ -11,6 +11,7 @@ mod looks;
 mod records;
 mod report;
 mod session;
+mod stamp;
 
 use pyo3::prelude::*;
 
@@ -27,4 +28,6 @@ mod _native {
     use crate::report::Report;
     #[pymodule_export]
     use crate::session::{Session, begin};
+    #[pymodule_export]
+    use crate::stamp::{carries_within, stamp};
 }

@@ -245,6 +245,36 @@ impl Session {
         interruptible(py, || self.inner.add(&path, artifact_type, &given))?.into_py_result(py)
     }
 
+    /// Puts a file that another tool made to its place, with its birthmark within.
+    fn seal(
+        &self,
+        py: Python<'_>,
+        from: PathBuf,
+        to: PathBuf,
+        artifact_type: &str,
+        given: &Bound<'_, PyDict>,
+        reasons: &Bound<'_, PyDict>,
+    ) -> PyResult<PathBuf> {
+        let given = self.filled(py, given, reasons)?;
+        let (from, to) = (convert::absolute(&from), convert::absolute(&to));
+        interruptible(py, || self.inner.seal(&from, &to, artifact_type, &given))?.into_py_result(py)
+    }
+
+    /// Records that a file or folder is there whose digest is still to come.
+    fn expect(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        artifact_type: &str,
+        given: &Bound<'_, PyDict>,
+        reasons: &Bound<'_, PyDict>,
+    ) -> PyResult<()> {
+        let given = self.filled(py, given, reasons)?;
+        let path = convert::absolute(&path);
+        py.detach(|| self.inner.expect(&path, artifact_type, &given))
+            .into_py_result(py)
+    }
+
     /// Records that something was read.
     fn use_input<'py>(
         &self,

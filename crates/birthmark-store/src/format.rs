@@ -13,6 +13,7 @@
 
 pub mod codec;
 pub mod directory;
+pub mod gguf;
 pub mod json;
 pub mod jsonl;
 mod keyvalue;

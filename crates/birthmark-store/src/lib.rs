@@ -5,6 +5,7 @@
 //! | where does a file stand? | [`layout`] |
 //! | how is a file written so that a crash cannot halve it? | [`atomic`] |
 //! | how are events recorded and read back? | [`journal`] |
+//! | is the last line of a file whole? | [`tail`] |
 //! | how are records appended, and an interrupted file gone on with? | [`records`] |
 //! | what did a command say? | [`logs`] |
 //! | how do the ranks of one launch find one session? | [`launches`] |
@@ -29,6 +30,7 @@ pub mod objects;
 pub mod records;
 pub mod running;
 pub mod stop;
+pub mod tail;
 pub mod tree;
 
 pub use atomic::{Durability, PathError};

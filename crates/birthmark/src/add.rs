@@ -31,7 +31,16 @@ impl Session {
         let (file, file_bytes) = self.project().stored_name(path);
         self.obey_policy(&file, artifact_type, given, false)?;
         let time = now();
-        let birthmark = self.whole_birthmark(artifact_type, given, time);
+        let mut told = crate::weights::facts(self.project(), path);
+        if let Some(Value::Array(missing)) = told.get(crate::weights::MISSING) {
+            self.say(&format!(
+                "birthmark: {} lacks {} that its index names",
+                path.display(),
+                crate::text::count(missing.len() as u64, "shard")
+            ));
+        }
+        told.extend(given.clone());
+        let birthmark = self.whole_birthmark(artifact_type, &told, time);
         let mark = serde_json::to_vec(&birthmark).map_err(|source| {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;

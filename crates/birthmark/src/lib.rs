@@ -14,6 +14,7 @@
 //! | says what must be recorded | [`policy`] |
 //! | asks: does a secret stand in what I made | [`scan`] |
 //! | asks: may I compare these | [`compare`] |
+//! | asks: what did a crash leave | [`salvage`] |
 //! | wants the code back that ran | [`snapshot`] |
 //! | asks: where did it come from, what came of it | [`trace`] |
 //! | asks for all that was made so, anywhere | `find`, `list` (feature `catalog`) |
@@ -46,7 +47,9 @@ pub mod records;
 pub mod report;
 pub mod reproduce;
 pub mod run;
+pub mod salvage;
 pub mod scan;
+pub mod seal;
 pub mod session;
 pub mod sessions;
 pub mod show;
@@ -57,6 +60,7 @@ pub mod template;
 pub mod text;
 pub mod trace;
 pub mod verify;
+pub mod weights;
 
 pub use error::{Error, Kind, Result};
 pub use project::Project;

@@ -49,6 +49,7 @@ mod write;
 mod yaml;
 
 pub use unstamp::{Unstamped, unstamp};
+pub(crate) use write::{rewrite, spelled};
 
 /// Where the birthmark goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,6 +220,12 @@ fn stamp_known(
     code: &compose::Code<'_>,
 ) -> Result<Stamped> {
     let time = compose::modified(file)?;
+    let mut told = crate::weights::facts(code.project(), file);
+    told.extend(options.given.clone());
+    let options = &StampOptions {
+        given: told,
+        ..options.clone()
+    };
     let birthmark = compose::compose(code, time, options, birth.as_ref(), joined);
     let mut stamped = Stamped {
         birthmark,
@@ -286,7 +293,7 @@ fn stored_format(path: &Path, options: &StampOptions) -> &'static str {
 }
 
 /// The kind of a file that carries birthmarks within, or the refusal.
-fn kind_of(file: &Path) -> Result<FileKind> {
+pub(crate) fn kind_of(file: &Path) -> Result<FileKind> {
     FileKind::of(file).ok_or_else(|| {
         let name = file.display();
         Error::usage(

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use birthmark::Project;
 use birthmark::stamp::{StampOptions, Stamped, Target, given, many, stream};
+use birthmark::weights::MISSING;
 use birthmark_core::Fields;
 use birthmark_core::json::OnExisting;
 use serde_json::Value;
@@ -182,6 +183,13 @@ impl Said<'_> {
 }
 
 fn set_aside(ui: &mut Ui, stamped: &Stamped) {
+    if let Some(Value::Array(missing)) = stamped.birthmark.get(MISSING) {
+        let shards = birthmark::text::count(missing.len() as u64, "shard");
+        let file = stamped.file.display();
+        ui.talk(&format!(
+            "warning: {file} lacks {shards} that its index names"
+        ));
+    }
     let Some(aside) = stamped.aside.as_ref().filter(|aside| aside.lines > 0) else {
         return;
     };

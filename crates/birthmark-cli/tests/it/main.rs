@@ -25,6 +25,7 @@ mod policy;
 mod reference;
 mod run;
 mod run_output;
+mod salvage;
 mod scan;
 mod session;
 mod show;

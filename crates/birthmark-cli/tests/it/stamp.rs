@@ -471,3 +471,53 @@ fn fields_come_from_yaml_without_tags() {
     );
     assert!(!world.at("pwned").exists());
 }
+
+#[test]
+fn adapter_names_its_base_and_a_missing_shard_is_said() {
+    let world = World::new();
+    let config = r#"{"base_model_name_or_path": "org/base", "revision": "abc", "r": 8}"#;
+    world.repo.write("lora/adapter_config.json", config);
+    world.repo.write("lora/adapter_model.safetensors", "x");
+    world.birthmark(["stamp", "lora", "--type", "model"]);
+    let mark = &world.json("lora.birthmark.json")["metadata"];
+    let base = json!([{"role": "base", "name": "org/base", "model_revision": "abc"}]);
+    assert_eq!(mark["inputs"], base);
+    let index = r#"{"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}"#;
+    world.repo.write("ckpt/model.safetensors.index.json", index);
+    world.repo.write("ckpt/m-1.safetensors", "1");
+    let picture = world.birthmark(["stamp", "ckpt", "--type", "model"]);
+    assert!(picture.contains("lacks 1 shard"), "{picture}");
+    let sidecar = world.json("ckpt.birthmark.json");
+    assert_eq!(
+        sidecar["metadata"]["missing_shards"],
+        json!(["m-2.safetensors"])
+    );
+    assert_eq!(sidecar["members"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn model_in_gguf_says_what_it_is() {
+    let world = World::new();
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
+    let pair =
+        |key: &str, value: &str| [text(key), 8_u32.to_le_bytes().to_vec(), text(value)].concat();
+    let counts = [3_u32.to_le_bytes().to_vec(), 2_u64.to_le_bytes().to_vec()].concat();
+    let pairs = [
+        pair("general.name", "Tiny"),
+        pair("general.architecture", "llama"),
+    ]
+    .concat();
+    let bytes = [b"GGUF", &counts[..], &2_u64.to_le_bytes(), &pairs].concat();
+    std::fs::write(world.at("m.gguf"), bytes).unwrap();
+    world.birthmark(["stamp", "m.gguf", "--type", "model"]);
+    let told = &world.json("m.gguf.birthmark.json")["metadata"]["gguf"];
+    assert_eq!(told["name"], "Tiny");
+    assert_eq!(told["architecture"], "llama");
+    std::fs::write(
+        world.at("bomb.gguf"),
+        [b"GGUF\x03\0\0\0", [255; 20].as_slice()].concat(),
+    )
+    .unwrap();
+    let picture = world.birthmark(["stamp", "bomb.gguf", "--type", "model"]);
+    assert!(picture.starts_with("exit status: 0"), "{picture}");
+}

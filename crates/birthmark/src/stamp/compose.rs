@@ -98,6 +98,10 @@ impl<'a> Code<'a> {
         }
     }
 
+    pub(super) fn project(&self) -> &'a Project {
+        self.project
+    }
+
     fn fields(&self) -> Fields {
         let look = || {
             let options = session::status_options(self.project);

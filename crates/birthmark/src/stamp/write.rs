@@ -43,7 +43,7 @@ pub(super) fn sidecar(file: &Path, options: &StampOptions, stamped: &mut Stamped
     )?)
 }
 
-pub(super) fn spelled(birthmark: &Fields) -> Result<Vec<u8>> {
+pub(crate) fn spelled(birthmark: &Fields) -> Result<Vec<u8>> {
     serde_json::to_vec(birthmark).map_err(|source| {
         Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
     })
@@ -91,7 +91,7 @@ pub(super) fn within(
 }
 
 /// Reads `file` through `pass` into `out`: all of it or nothing.
-pub(super) fn rewrite<T>(
+pub(crate) fn rewrite<T>(
     format: &dyn ArtifactFormat,
     file: &Path,
     out: &Path,

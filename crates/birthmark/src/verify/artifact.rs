@@ -776,6 +776,13 @@ fn folder(
         text::bytes(tree.size)
     );
     if Layout::sidecar(path).symlink_metadata().is_err() {
+        if let Some(newest) = history.and_then(History::newest)
+            && newest.digest.is_none()
+            && newest.size.is_some()
+        {
+            let text = "its digest was never recorded";
+            return Ok((evidence, vec![Reason::cannot_tell("digest-pending", text)]));
+        }
         let mut reasons = vec![match history.and_then(observed) {
             Some(reason) => reason,
             None => Reason::failed("birthmark-missing", "its sidecar is gone"),

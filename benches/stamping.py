@@ -1,0 +1,169 @@
+"""Stamping a file that is there already: JSONL, plain and packed, and digests of large files.
+
+Everybody checks that each line is a JSON object and writes the same birthmark into each record;
+ours digests what it writes and what it read, beside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import world
+from measure import Spent, Spread, Way, environment, in_turns, ratio
+from report import Row, Section
+
+PROGRAM = Path(sys.executable).with_name("birthmark")
+HERE = Path(__file__).resolve().parent
+MARK = {"git_commit": "0" * 40, "timestamp": "2026-01-01T00:00:00.000000+00:00", "artifact_type": "t",
+        "birthmark": "birthmark/v1", **{f"field_{n}": "value" * 5 for n in range(16)}}  # fmt: skip
+RIVALS = {
+    "json": "import json\nloads, dumps = json.loads, lambda r: json.dumps(r).encode()",
+    "orjson": "from orjson import loads, dumps",
+    "msgspec": "import msgspec\ndecoder = msgspec.json.Decoder(dict[str, msgspec.Raw])\n"
+    "loads, dumps = decoder.decode, msgspec.json.encode",
+}
+LOOP = """
+import sys
+{library}
+mark = {mark!r}
+if "{name}" == "msgspec":
+    mark = msgspec.Raw(msgspec.json.encode(mark))
+with open(sys.argv[1], "rb") as source, open(sys.argv[2], "wb") as out:
+    for line in source:
+        record = loads(line)
+        record["metadata"] = mark
+        out.write(dumps(record))
+        out.write(b"\\n")
+"""
+
+
+def speed(data: Path, quick: bool) -> list[Section]:
+    """Ratios to what reads, changes and writes each line, and to what only copies."""
+    size, rounds = (4 << 20, 2) if quick else (1 << 30, 5)
+    folder = world.repository(data / "stamping", 10)
+    shutil.rmtree(folder / "artifacts", ignore_errors=True)
+    source = _made(folder / "in.jsonl", size)
+    return [_plain(folder, source, rounds), _packed(folder, quick), _digests(folder, source, rounds)]
+
+
+def _stamp(folder: Path, name: str, cores: int | None = None) -> Way:
+    out = f"out-{name}"
+    command = [
+        str(PROGRAM), "stamp", name, "--type", "t", "--out", out, "--force",
+        "--set-file", "mark.json",
+    ]  # fmt: skip
+    fields = {key: value for key, value in MARK.items() if key.startswith("field_")}
+    (folder / "mark.json").write_text(json.dumps(fields))
+    return lambda: _run(command, folder, cores)
+
+
+def _run(command: list[str], folder: Path, cores: int | None = None) -> Spent:
+    """As ``measure.run``, with the peak of the memory, on so many cores."""
+    allowed = sorted(os.sched_getaffinity(0))[:cores]
+    begin = time.perf_counter()
+    child = subprocess.Popen(
+        command, cwd=folder, env=environment(BIRTHMARK_QUIET="1"), stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, allowed),
+    )  # fmt: skip
+    _, status, used = os.wait4(child.pid, 0)
+    wall = time.perf_counter() - begin
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"{command} gave {child.returncode}")
+    return Spent(wall, used.ru_utime + used.ru_stime, told={"memory": used.ru_maxrss / 1024})
+
+
+def _plain(folder: Path, source: Path, rounds: int) -> Section:
+    section = Section(
+        "Stamping JSONL: how many times as long others take",
+        [
+            f"{source.stat().st_size >> 20} MiB of records of about 700 B, about 800 B of birthmark put into each;"
+            f" {rounds} rounds in turns; the file in the page cache.",
+            "Ours checks every line, makes two BLAKE3 digests and syncs the file to the disk; the others do neither.",
+            "The bars are of CPU time, which stands in the second column.",
+        ],
+    )  # fmt: skip
+    ours = _stamp(folder, source.name)
+    pairs = [("one core", _stamp(folder, source.name, 1), ours)]
+    for name, library in RIVALS.items():
+        if name != "json" and subprocess.run([sys.executable, "-c", f"import {name}"], stderr=-3).returncode:
+            section.rows.append(Row(name, None, why_not=f"{name} is not installed"))
+            continue
+        script = folder / f"with_{name}.py"
+        script.write_text(LOOP.format(library=library, mark=MARK, name=name))
+        command = [sys.executable, str(script), source.name, f"out-{name}"]
+        pairs.append((name, lambda command=command: _run(command, folder), ours))
+    pairs.append(("cp", lambda: _run(["cp", source.name, "out-cp"], folder), ours))
+    taken = in_turns(pairs, rounds)
+    for name, bar in [("json", None), ("orjson", 4.0), ("msgspec", 2.0), ("cp", None)]:
+        if name in taken:
+            by_cpu = ratio(taken[name], "cpu")
+            section.rows.append(Row(f"{name}, by CPU", by_cpu, bar=bar))
+            section.rows.append(Row(f"{name}, by the clock", ratio(taken[name], "wall")))
+    section.rows.append(Row("ours on one core", ratio(taken["one core"], "wall"), bar=1.7))
+    memory = Spread.of([both[1].told["memory"] for one in taken.values() for both in one])
+    section.rows.append(Row("ours: memory at its peak", memory, "MiB", 32.0, at_most=True))
+    return section
+
+
+def _packed(folder: Path, quick: bool) -> Section:
+    size, rounds = (4 << 20, 2) if quick else (128 << 20, 5)
+    section = Section(
+        "Stamping packed JSONL: how many times as long unpacking, stamping and packing by pipes takes",
+        [f"{size >> 20} MiB of text; {rounds} rounds in turns."],
+    )
+    text = _made(folder / "small.jsonl", size)
+    for tool, ending, pack in [("gzip", "gz", ["gzip", "-kf"]), ("zstd", "zst", ["zstd", "-qkf"])]:
+        if shutil.which(tool) is None:
+            section.rows.append(Row(tool, None, why_not=f"{tool} is not installed"))
+            continue
+        subprocess.run([*pack, text.name], cwd=folder, check=True)
+        name = f"{text.name}.{ending}"
+        script = f"{tool} -dc {name} | {PROGRAM} stamp - --type t --set-file mark.json | {tool} -c > out-pipe"
+        pair = (tool, lambda script=script: _run(["sh", "-c", script], folder), _stamp(folder, name))
+        taken = in_turns([pair], rounds)[tool]
+        section.rows.append(Row(f".{ending}", ratio(taken, "wall"), cpu=ratio(taken, "cpu")))
+    return section
+
+
+def _digests(folder: Path, source: Path, rounds: int) -> Section:
+    section = Section(
+        "Digests: how many times as long others take", [f"{source.stat().st_size >> 20} MiB in the page cache."]
+    )
+    code = f"import birthmark; birthmark.digest_file({source.name!r})"
+    ours = lambda: _run([sys.executable, "-c", code], folder)  # noqa: E731
+    read = f"f = open({source.name!r}, 'rb', 0); b = bytearray(1 << 20)\nwhile f.readinto(b): pass"
+    hashed = f"import hashlib; hashlib.file_digest(open({source.name!r}, 'rb'), 'sha256')"
+    pairs = [
+        ("reading alone", lambda: _run([sys.executable, "-c", read], folder), ours),
+        ("hashlib's sha256", lambda: _run([sys.executable, "-c", hashed], folder), ours),
+    ]
+    for name, taken in in_turns(pairs, rounds).items():
+        section.rows.append(Row(name, ratio(taken, "wall"), bar=0.85 if name == "reading alone" else None))
+    return section
+
+
+def _made(path: Path, size: int) -> Path:
+    """Records of prompts and answers, with numbers and escapes, made once."""
+    if path.exists() and abs(path.stat().st_size - size) < size // 20:
+        return path
+    chance = random.Random(42)
+    words = [f"{'abcdefghij'[n % 10] * (n % 7 + 1)}{n}" for n in range(500)]
+    lines = []
+    for n in range(2000):
+        record = {"id": n, "prompt": " ".join(chance.choices(words, k=30)),
+                  "answer": "\n".join(chance.choices(words, k=60)), "score": chance.random(),
+                  "tokens": [chance.randrange(50_000) for _ in range(10)]}  # fmt: skip
+        lines.append(json.dumps(record) + "\n")
+    block = "".join(lines).encode()
+    with open(path, "wb") as out:
+        while out.tell() < size:
+            out.write(block)
+    return path

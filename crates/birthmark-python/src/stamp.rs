@@ -1,0 +1,58 @@
+//! Stamping a file that is there already, with no session of this script.
+
+use std::path::PathBuf;
+
+use birthmark::Project;
+use birthmark::stamp::{StampOptions, Target, stamp as stamp_file};
+use birthmark_capture::process;
+use birthmark_core::json::OnExisting;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::convert;
+use crate::error::IntoPyResult;
+use crate::interrupt::interruptible;
+
+/// Stamps a file or folder: gives what `birthmark stamp --json` prints of it.
+#[pyfunction]
+#[pyo3(signature = (path, *, artifact_type, given, reasons, out, in_place, on_existing, force, argv))]
+#[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
+pub(crate) fn stamp<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    artifact_type: &str,
+    given: &Bound<'py, PyDict>,
+    reasons: &Bound<'py, PyDict>,
+    out: Option<PathBuf>,
+    in_place: bool,
+    on_existing: &str,
+    force: bool,
+    argv: Vec<String>,
+) -> PyResult<Bound<'py, PyAny>> {
+    process::remember_environment();
+    let project = Project::here().into_py_result(py)?;
+    let options = StampOptions {
+        given: convert::given(py, given, reasons, |_| Ok(()))?,
+        target: match out {
+            Some(out) => Target::Out(out),
+            None if in_place => Target::InPlace,
+            None => Target::Sidecar,
+        },
+        on_existing: on_existing
+            .parse::<OnExisting>()
+            .map_err(PyValueError::new_err)?,
+        force,
+        argv,
+        ..StampOptions::new(artifact_type)
+    };
+    let stamped =
+        interruptible(py, || stamp_file(&project, &path, &options))?.into_py_result(py)?;
+    convert::value_to_python(py, &stamped.to_json())
+}
+
+/// Whether files of this name carry their birthmark within.
+#[pyfunction]
+pub(crate) fn carries_within(path: PathBuf) -> bool {
+    birthmark::seal::carries_within(&path)
+}

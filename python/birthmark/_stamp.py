@@ -1,0 +1,431 @@
+"""Files that other tools write: stamped after, or in the one call that writes them.
+
+Nothing here imports pandas, Polars, pyarrow, datasets, torch or safetensors: they are
+imported by whoever made the object, or when a function that needs one is called.
+"""
+
+from __future__ import annotations
+
+import os
+
+from . import _native, _talk
+from ._session import _given, current
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+
+def stamp(
+    path: str | os.PathLike[str],
+    artifact_type: str = "artifact",
+    *,
+    out: str | os.PathLike[str] | None = None,
+    in_place: bool = False,
+    on_existing: str = "error",
+    force: bool = False,
+    inputs: Any = None,
+    dataset: Any = None,
+    models: dict[str, Any] | None = None,
+    params: Any = None,
+    provenance: Any = None,
+    **own: Any,
+) -> dict[str, Any]:
+    """Stamp a file or folder that is there already, as ``birthmark stamp`` does.
+
+    What it says was asserted, not observed, and ``declared`` in the birthmark lists it.
+
+    Args:
+        path: The file or folder.
+        artifact_type: ``"training_data"``, ``"evaluation"``, ``"model"``, ``"dataset"`` or your
+            own.
+        out: Write a stamped copy there; an existing file is refused without ``force``.
+        in_place: Write into the file itself (JSON, JSONL, Parquet, safetensors). Without
+            ``out`` and ``in_place`` a sidecar ``<path>.birthmark.json`` is written.
+        on_existing: Where there is one already: ``"error"``, ``"merge"``, ``"replace"``, ``"keep"``.
+        force: Overwrite ``out``; stamp in place what a session recorded.
+        inputs: What it was made from: a path, name or dict, or a list of them.
+        dataset: A path or dict; size, digest and last commit are filled in.
+        models: Role to model: name, path or None.
+        params: What was chosen, as for :meth:`Session.jsonl`.
+        provenance: Of the model, as for :meth:`Session.jsonl`.
+        own: More fields for the birthmark.
+
+    Returns:
+        What was done: ``wrote``, ``records``, ``metadata`` and so on.
+
+    Raises:
+        UsageError: If it is not there, cannot carry a birthmark within, has one already, or a
+            line of it is no record: then nothing was changed.
+        ArtifactExistsError: If ``out`` is there.
+        StoreError: If it cannot be read or written.
+    """
+    given, reasons = _given(
+        provenance, params, own, inputs=inputs, dataset=dataset, models=models
+    )
+    return _native.stamp(
+        os.fspath(path),
+        artifact_type=artifact_type,
+        given=given,
+        reasons=reasons,
+        out=None if out is None else os.fspath(out),
+        in_place=in_place,
+        on_existing=on_existing,
+        force=force,
+        argv=_talk.argv(),
+    )
+
+
+def to_parquet(
+    frame: Any,
+    path: str | os.PathLike[str],
+    artifact_type: str = "dataset",
+    *,
+    mode: str = "x",
+    rows: bool = False,
+    writer: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Path:
+    """Write a table to Parquet, born with its birthmark among the file's key-values.
+
+    Args:
+        frame: A pandas or Polars frame, a pyarrow table, or a Hugging Face ``Dataset``.
+        path: The file, which must end in ``.parquet``.
+        artifact_type: ``"dataset"``, ``"training_data"`` or your own.
+        mode: ``"x"`` refuses an existing file, before any work; ``"w"`` replaces it.
+        rows: Also put a column ``metadata`` into each row: the birthmark as JSON. The table is
+            then written by pyarrow.
+        writer: Arguments for the library that writes, such as ``{"compression": "zstd"}``.
+        fields: As for :meth:`Session.add`: ``inputs``, ``params``, your own.
+
+    Returns:
+        The file.
+
+    Raises:
+        ArtifactExistsError: If the file is there and the mode is ``"x"``.
+        TypeError: If ``frame`` is none of these.
+        UsageError: If the name does not end so, or a field is reserved or of the wrong type.
+    """
+    options = dict(writer or {})
+
+    def write(temporary: str) -> None:
+        table = frame
+        if rows:
+            table = _with_rows(frame, artifact_type, fields)
+        family = _family(table)
+        if family == "pyarrow":
+            import pyarrow.parquet
+
+            pyarrow.parquet.write_table(table, temporary, **options)
+        elif family == "polars":
+            table.write_parquet(temporary, **options)
+        else:
+            table.to_parquet(temporary, **options)
+
+    _family(frame)
+    return _born(path, artifact_type, mode, ".parquet", write, fields)
+
+
+def to_jsonl(
+    frame: Any,
+    path: str | os.PathLike[str],
+    artifact_type: str = "training_data",
+    *,
+    mode: str = "x",
+    **fields: Any,
+) -> Path:
+    """Write the rows of a table as JSONL, each born with its birthmark.
+
+    Args:
+        frame: A pandas or Polars frame, a pyarrow table, or a Hugging Face ``Dataset``; the
+            library spells the records.
+        path: The file: ``.jsonl``, or packed ``.jsonl.gz`` or ``.jsonl.zst``.
+        artifact_type: ``"training_data"``, ``"dataset"`` or your own.
+        mode: ``"x"`` refuses an existing file, before any work; ``"w"`` replaces it.
+        fields: As for :meth:`Session.add`: ``inputs``, ``params``, your own.
+
+    Returns:
+        The file.
+
+    Raises:
+        ArtifactExistsError: If the file is there and the mode is ``"x"``.
+        TypeError: If ``frame`` is none of these.
+        UsageError: If the name does not end so, or a field is reserved or of the wrong type.
+    """
+    family = _family(frame)
+
+    def write(temporary: str) -> None:
+        if family == "pandas":
+            frame.to_json(temporary, orient="records", lines=True, force_ascii=False)
+        elif family == "polars":
+            frame.write_ndjson(temporary)
+        elif family == "datasets":
+            frame.to_json(temporary)
+        else:
+            import json
+
+            with open(temporary, "w", encoding="utf-8") as file:
+                for batch in frame.to_batches(max_chunksize=1024):
+                    for row in batch.to_pylist():
+                        file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+
+    return _born(path, artifact_type, mode, (".jsonl", ".ndjson", ".gz", ".zst"), write, fields)
+
+
+def stamp_dataset(
+    dataset: Any,
+    path: str | os.PathLike[str],
+    artifact_type: str = "dataset",
+    *,
+    mode: str = "x",
+    **fields: Any,
+) -> Path:
+    """Write a Hugging Face ``Dataset`` (or a frame), born with its birthmark.
+
+    Args:
+        dataset: The dataset. Its name, split and fingerprint go into the birthmark.
+        path: ``.parquet``, ``.jsonl``, ``.jsonl.gz`` or ``.jsonl.zst``.
+        artifact_type: ``"dataset"``, ``"training_data"`` or your own.
+        mode: ``"x"`` refuses an existing file, before any work; ``"w"`` replaces it.
+        fields: As for :meth:`Session.add`.
+
+    Returns:
+        The file.
+
+    Raises:
+        ArtifactExistsError: If the file is there and the mode is ``"x"``.
+        TypeError: If ``dataset`` is none of these.
+    """
+    fingerprint = getattr(dataset, "_fingerprint", None)
+    if fingerprint and "fingerprint" not in fields:
+        fields["fingerprint"] = str(fingerprint)
+    split = getattr(dataset, "split", None)
+    if split is not None and "split" not in fields:
+        fields["split"] = str(split)
+    if os.fspath(path).endswith(".parquet"):
+        return to_parquet(dataset, path, artifact_type, mode=mode, **fields)
+    return to_jsonl(dataset, path, artifact_type, mode=mode, **fields)
+
+
+def torch_save(
+    obj: Any,
+    path: str | os.PathLike[str],
+    artifact_type: str = "model",
+    *,
+    saver: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Path:
+    """``torch.save``, whole or not at all, with a birthmark beside the file.
+
+    Args:
+        obj: What is saved.
+        path: The file; one that is there is replaced, as by ``torch.save``.
+        artifact_type: ``"model"`` or your own.
+        saver: Arguments for ``torch.save``.
+        fields: As for :meth:`Session.add`.
+    """
+    import torch
+
+    with _beside(path) as temporary:
+        torch.save(obj, temporary, **(saver or {}))
+        os.replace(temporary, path)
+    return _noted(path, artifact_type, fields)
+
+
+def save_file(
+    tensors: dict[str, Any],
+    path: str | os.PathLike[str],
+    artifact_type: str = "model",
+    *,
+    metadata: dict[str, str] | None = None,
+    mode: str = "w",
+    **fields: Any,
+) -> Path:
+    """``safetensors``' ``save_file``, with the birthmark in the file's own metadata.
+
+    Args:
+        tensors: Names to tensors, of torch or numpy.
+        path: The file, which must end in ``.safetensors``.
+        artifact_type: ``"model"`` or your own.
+        metadata: As for ``save_file``; kept beside the birthmark.
+        mode: ``"x"`` refuses an existing file, before any work; ``"w"`` replaces it.
+        fields: As for :meth:`Session.add`.
+    """
+    kinds = {type(tensor).__module__.split(".")[0] for tensor in tensors.values()}
+    if kinds <= {"numpy"}:
+        from safetensors.numpy import save_file as save
+    else:
+        from safetensors.torch import save_file as save
+
+    def write(temporary: str) -> None:
+        save(tensors, temporary, metadata=metadata)
+
+    return _born(path, artifact_type, mode, ".safetensors", write, fields)
+
+
+def save_pretrained(
+    model: Any,
+    folder: str | os.PathLike[str],
+    artifact_type: str = "model",
+    *,
+    also: Any = (),
+    saver: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Path:
+    """``model.save_pretrained(folder)``, with a birthmark beside the folder.
+
+    Args:
+        model: A model of transformers or PEFT, or anything with ``save_pretrained``. The model
+            that it came from is an input with the role ``base``.
+        folder: The folder.
+        artifact_type: ``"model"`` or your own.
+        also: What else is saved into it: a tokenizer, or a list of such.
+        saver: Arguments for ``save_pretrained``.
+        fields: As for :meth:`Session.add`.
+    """
+    model.save_pretrained(os.fspath(folder), **(saver or {}))
+    for one in also if isinstance(also, (list, tuple)) else [also]:
+        one.save_pretrained(os.fspath(folder))
+    base = base_of(model)
+    if base and fields.get("inputs") is None:
+        fields["inputs"] = [base]
+    return _noted(folder, artifact_type, fields)
+
+
+def base_of(model: Any) -> dict[str, Any] | None:
+    """The model that this one came from, as an input with the role ``base``."""
+    adapters = getattr(model, "peft_config", None)
+    config = None
+    if isinstance(adapters, dict):
+        config = next(iter(adapters.values()), None)
+    name = getattr(config, "base_model_name_or_path", None)
+    name = name or getattr(getattr(model, "config", None), "_name_or_path", None)
+    if not isinstance(name, str) or not name:
+        return None
+    return {"role": "base", ("file" if os.path.exists(name) else "name"): name}
+
+
+def _family(frame: Any) -> str:
+    """The library that a table is of, by the name of its class."""
+    for kind in type(frame).__mro__:
+        family = kind.__module__.split(".")[0]
+        if family in ("pandas", "polars", "pyarrow", "datasets") and kind.__name__ in (
+            "DataFrame",
+            "Table",
+            "Dataset",
+        ):
+            return family
+    raise TypeError(
+        f"cannot write this {type(frame).__name__}: pass a pandas or Polars DataFrame, a pyarrow "
+        "Table or a datasets Dataset"
+    )
+
+
+def _with_rows(frame: Any, artifact_type: str, fields: dict[str, Any]) -> Any:
+    """A pyarrow table with the birthmark in each row."""
+    import json
+
+    import pyarrow as pa
+
+    family = _family(frame)
+    if family == "pandas":
+        table = pa.Table.from_pandas(frame)
+    elif family == "polars":
+        table = frame.to_arrow()
+    elif family == "datasets":
+        table = pa.concat_tables(list(frame.with_format("arrow").iter(1024)))
+    else:
+        table = frame
+    if "metadata" in table.column_names:
+        raise ValueError("the table has a column `metadata` of its own")
+    session = current()
+    known = {name: value for name, value in fields.items() if name not in ("params", "provenance")}
+    if session is not None:
+        mark = session.birthmark(artifact_type, **known)
+    else:
+        from . import capture
+
+        mark = {**capture(artifact_type), **known}
+    text = pa.array([json.dumps(mark, separators=(",", ":"))])
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), text)
+    return table.append_column("metadata", column)
+
+
+class _beside:  # noqa: N801 - used as a function
+    """A temporary name beside a file, with its ending; gone at the end."""
+
+    def __init__(self, path: str | os.PathLike[str], ending: str = "") -> None:
+        folder, name = os.path.split(os.path.abspath(path))
+        unique = f"{os.getpid()}-{os.urandom(4).hex()}"
+        self._path = os.path.join(folder, f".birthmark-{unique}-{name}{ending}")
+        os.makedirs(folder, exist_ok=True)
+
+    def __enter__(self) -> str:
+        return self._path
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            os.unlink(self._path)
+        except FileNotFoundError:
+            pass
+
+
+def _born(
+    path: str | os.PathLike[str],
+    artifact_type: str,
+    mode: str,
+    endings: str | tuple[str, ...],
+    write: Callable[[str], None],
+    fields: dict[str, Any],
+) -> Path:
+    """Let a library write a file beside the target, and put it there with its birthmark."""
+    from pathlib import Path
+
+    from .errors import ArtifactExistsError, UsageError
+
+    target = os.fspath(path)
+    if mode not in ("x", "w"):
+        raise ValueError(f'mode must be "x" or "w", not {mode!r}')
+    if not target.endswith(endings) or not _native.carries_within(target):
+        wanted = endings if isinstance(endings, str) else endings[0]
+        raise UsageError(
+            f"the name of `{target}` does not say what it is", "no-format", f"let it end in {wanted}"
+        )
+    if mode == "x" and os.path.lexists(target):
+        raise ArtifactExistsError(
+            f"`{target}` is there already", "file-exists", 'say mode="w" to replace it'
+        )
+    plain = target
+    for packed in (".gz", ".zst"):
+        plain = plain.removesuffix(packed)
+    ending = os.path.splitext(plain)[1]
+    with _beside(target, ending) as temporary:
+        write(temporary)
+        session = current()
+        if session is not None:
+            given, reasons = _told(fields)
+            session._live.seal(temporary, target, artifact_type, given, reasons)
+        else:
+            stamp(temporary, artifact_type, out=target, force=mode == "w", **fields)
+    return Path(target)
+
+
+def _noted(path: str | os.PathLike[str], artifact_type: str, fields: dict[str, Any]) -> Path:
+    """Give what was written a sidecar: by the session that is open, else by a stamp."""
+    from pathlib import Path
+
+    session = current()
+    if session is not None:
+        session.add(path, artifact_type, **fields)
+    else:
+        stamp(path, artifact_type, on_existing="replace", **fields)
+    return Path(path)
+
+
+def _told(fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    own = dict(fields)
+    params, provenance = own.pop("params", None), own.pop("provenance", None)
+    filled = {name: own.pop(name, None) for name in ("inputs", "dataset", "models")}
+    return _given(provenance, params, own, **filled)

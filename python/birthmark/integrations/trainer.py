@@ -1,0 +1,250 @@
+"""Checkpoints of a trainer (transformers, TRL, accelerate) are born with their birthmark.
+
+The callback listens to the trainer's events and does nothing in them but put a folder's
+name into a queue. Beside the training a thread records that the checkpoint is there
+(``digest_state: pending``), waits until all its shards are, digests it at the lowest
+priority, writes its sidecar, and records what rotation removed.
+
+Nothing here imports transformers; where the script has imported it, the callback is of its class.
+
+Invariants:
+
+* No fault of ours ever reaches the trainer: it is said, once, and the training goes on.
+* Only the process that is rank 0 of the world does anything.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+from typing import Any
+
+from .._session import Session, current, one_line
+from .._stamp import base_of
+from .._talk import say
+
+_POLL = 0.5
+"""Seconds between two looks at a folder that is still being written."""
+_PATIENCE = 600.0
+"""Seconds after which a folder whose shards never come is digested as it is."""
+_NICEST = 19
+
+
+class _Job:
+    __slots__ = ("folder", "fields")
+
+    def __init__(self, folder: str, fields: dict[str, Any]) -> None:
+        self.folder = folder
+        self.fields = fields
+
+
+class Events:
+    """What the trainer calls. Made by :func:`birthmark.TrainerCallback`."""
+
+    def __init__(self, artifact_type: str = "model", **fields: Any) -> None:
+        self._artifact_type = artifact_type
+        self._fields = fields
+        self._session: Session | None = None
+        self._own: Session | None = None
+        self._params: Any = None
+        self._inputs = fields.pop("inputs", None)
+        self._kept: list[str] = []
+        self._noted: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    # -- the trainer's events
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        """Take the arguments of the training as params, and the model as input."""
+        if not getattr(state, "is_world_process_zero", True):
+            return
+        try:
+            self._begin(args, more.get("model"))
+        except Exception as error:  # noqa: BLE001 - never harm the training
+            say(f"birthmark: checkpoints will have no birthmark: {one_line(error)}")
+            self._session = None
+
+    def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        """A checkpoint was saved; what is to be done is done beside the training."""
+        if self._session is None or not getattr(state, "is_world_process_zero", True):
+            return
+        step = int(getattr(state, "global_step", 0))
+        folder = os.path.join(args.output_dir, f"checkpoint-{step}")
+        fields: dict[str, Any] = {"step": step}
+        epoch = getattr(state, "epoch", None)
+        if epoch is not None:
+            fields["epoch"] = float(epoch)
+        self._noted.put(_Job(os.path.abspath(folder), fields))
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        """Wait until every checkpoint has its digest, and end a session of our own."""
+        self.finish()
+
+    # -- for scripts
+
+    def finish(self) -> None:
+        """Wait until every checkpoint that was saved has its digest."""
+        if self._threads:
+            self._noted.put(None)
+            for thread in self._threads:
+                thread.join()
+            self._threads = []
+        own, self._own = self._own, None
+        self._session = None
+        if own is not None:
+            try:
+                own.end()
+            except Exception as error:  # noqa: BLE001 - never harm the training
+                say(f"birthmark: cannot record the end of the session: {one_line(error)}")
+
+    # -- beside the training
+
+    def _begin(self, args: Any, model: Any) -> None:
+        if self._threads:
+            return
+        self._session = current()
+        if self._session is None:
+            self._own = self._session = Session().start()
+        self._params = args
+        if self._inputs is None:
+            base = base_of(model)
+            self._inputs = None if base is None else [base]
+        self._kept = []
+        for work in (self._note, self._digest):
+            thread = threading.Thread(target=work, name="birthmark-checkpoints", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _told(self, job: _Job) -> dict[str, Any]:
+        told = {"params": self._params, **self._fields, **job.fields}
+        if self._inputs is not None:
+            told["inputs"] = self._inputs
+        return told
+
+    def _note(self) -> None:
+        """Record each checkpoint at once, before any is digested."""
+        while (job := self._noted.get()) is not None:
+            self._try(job, self._expect)
+            self._jobs.put(job)
+        self._jobs.put(None)
+
+    def _digest(self) -> None:
+        _be_nice()
+        while (job := self._jobs.get()) is not None:
+            self._try(job, self._add)
+            self._look_for_removed()
+
+    def _try(self, job: _Job, work: Any) -> None:
+        try:
+            work(job)
+        except Exception as error:  # noqa: BLE001 - never harm the training
+            if os.path.isdir(job.folder):
+                name = os.path.basename(job.folder)
+                say(f"birthmark: {name} has no birthmark: {one_line(error)}")
+
+    def _expect(self, job: _Job) -> None:
+        from .._stamp import _told
+
+        session = self._session
+        if session is not None and os.path.isdir(job.folder):
+            given, reasons = _told(self._told(job))
+            session._live.expect(job.folder, self._artifact_type, given, reasons)
+            self._kept.append(job.folder)
+
+    def _add(self, job: _Job) -> None:
+        session = self._session
+        if session is None or not _settled(job.folder):
+            return
+        session.add(job.folder, self._artifact_type, **self._told(job))
+
+    def _look_for_removed(self) -> None:
+        session = self._session
+        for folder in [folder for folder in self._kept if not os.path.exists(folder)]:
+            self._kept.remove(folder)
+            try:
+                sidecar = folder + ".birthmark.json"
+                if os.path.exists(sidecar):
+                    os.unlink(sidecar)
+                if session is not None:
+                    session.removed(folder, "rotation")
+            except Exception as error:  # noqa: BLE001 - never harm the training
+                say(f"birthmark: cannot record that {folder} is gone: {one_line(error)}")
+
+
+def _be_nice() -> None:
+    """Let the training go first, on systems where a thread has a priority of its own."""
+    if sys.platform == "linux":
+        try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICEST)
+        except OSError:
+            pass
+
+
+def _settled(folder: str) -> bool:
+    """Wait until all shards are there and nothing is written any more; False if it is gone."""
+    end = time.monotonic() + _PATIENCE
+    before = None
+    while True:
+        now = _picture(folder)
+        if now is None:
+            return False
+        if (now == before and not _missing_shards(folder)) or time.monotonic() > end:
+            return True
+        before = now
+        time.sleep(_POLL)
+
+
+def _picture(folder: str) -> dict[str, tuple[int, int]] | None:
+    found: dict[str, tuple[int, int]] = {}
+    try:
+        for place, _, names in os.walk(folder, onerror=_raise):
+            for name in names:
+                path = os.path.join(place, name)
+                state = os.stat(path, follow_symlinks=False)
+                found[path] = (state.st_size, state.st_mtime_ns)
+    except FileNotFoundError:
+        return None if not os.path.isdir(folder) else {}
+    return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _missing_shards(folder: str) -> list[str]:
+    """The shards that an index names and that are not there."""
+    import json
+
+    missing: set[str] = set()
+    for name in os.listdir(folder):
+        if name.endswith(".index.json"):
+            try:
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    shards = set(json.load(file)["weight_map"].values())
+            except (OSError, ValueError, KeyError, AttributeError):
+                # An index that cannot be read yet is still being written.
+                missing.add(name)
+                continue
+            missing.update(one for one in shards if not os.path.exists(os.path.join(folder, one)))
+    return sorted(missing)
+
+
+def callback(artifact_type: str = "model", **fields: Any) -> Any:
+    """A callback for a trainer: see :func:`birthmark.TrainerCallback`."""
+    transformers = sys.modules.get("transformers")
+    base = getattr(transformers, "TrainerCallback", None)
+    bases = (Events,) if base is None else (Events, base)
+    return type("BirthmarkCallback", bases, {} if base else {"__getattr__": _quiet})(
+        artifact_type, **fields
+    )
+
+
+def _quiet(self: Any, name: str) -> Any:
+    """Events that say nothing to us, where no base class has them."""
+    if name.startswith("on_"):
+        return lambda *args, **more: None
+    raise AttributeError(name)

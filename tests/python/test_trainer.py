@@ -1,0 +1,164 @@
+"""The callback of a trainer, driven by the same events, without transformers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import dataclass, field
+
+import birthmark as bm
+
+
+@dataclass
+class Arguments:
+    output_dir: str
+    learning_rate: float = 1e-4
+    save_total_limit: int = 2
+    hub_token: str | None = "hf_" + "a" * 34
+
+
+@dataclass
+class State:
+    global_step: int = 0
+    epoch: float = 0.0
+    is_world_process_zero: bool = True
+
+
+class Config:
+    _name_or_path = "org/base-model"
+
+
+class Model:
+    config = Config()
+
+
+@dataclass
+class Trainer:
+    """Saves and rotates as the real one does, and calls as it does."""
+
+    arguments: Arguments
+    callback: object
+    state: State = field(default_factory=State)
+    waited: list = field(default_factory=list)
+
+    def event(self, name, **more):
+        start = time.perf_counter()
+        getattr(self.callback, name)(self.arguments, self.state, object(), **more)
+        return time.perf_counter() - start
+
+    def train(self, folder, steps, shards=2):
+        self.event("on_train_begin", model=Model())
+        kept = []
+        for step in steps:
+            self.state.global_step, self.state.epoch = step, step / 10
+            self.event("on_step_end")
+            checkpoint = folder / f"checkpoint-{step}"
+            checkpoint.mkdir(parents=True)
+            names = [f"model-{n}-of-{shards}.safetensors" for n in range(shards)]
+            weights = {f"w{n}": name for n, name in enumerate(names)}
+            index = {"weight_map": weights}
+            (checkpoint / "model.safetensors.index.json").write_text(json.dumps(index))
+            for name in names:
+                (checkpoint / name).write_bytes(bytes(100_000))
+            kept.append(checkpoint)
+            while len(kept) > self.arguments.save_total_limit:
+                shutil.rmtree(kept.pop(0))
+            self.waited.append(self.event("on_save"))
+            time.sleep(0.3)  # the training goes on
+        self.event("on_train_end")
+
+
+def artifacts(session):
+    manifest = json.loads(session.manifest.read_text())
+    return {one["file"]: one for one in manifest["artifacts_generated"]}
+
+
+def test_each_checkpoint_is_an_artifact_and_rotation_removes(repo):
+    with bm.session() as session:
+        out = repo / "checkpoints"
+        trainer = Trainer(Arguments(str(out)), bm.TrainerCallback())
+        trainer.train(out, [10, 20, 30])
+    assert min(trainer.waited) < 0.005, trainer.waited
+    found = artifacts(session)
+    assert found["checkpoints/checkpoint-10"]["state"] == "removed", found
+    for step in (20, 30):
+        entry = found[f"checkpoints/checkpoint-{step}"]
+        assert entry["digest"].startswith("blake3:"), entry
+        sidecar = json.loads((out / f"checkpoint-{step}.birthmark.json").read_text())
+        mark = sidecar["metadata"]
+        assert (mark["step"], mark["epoch"]) == (step, step / 10)
+        assert mark["learning_rate"] == 1e-4
+        assert mark["inputs"] == [{"role": "base", "name": "org/base-model"}]
+        assert len(sidecar["members"]) == 3
+        assert "hf_aaaa" not in json.dumps(sidecar)
+    assert "missing" not in json.dumps(found)
+
+
+def test_other_ranks_and_other_events_do_nothing(repo):
+    callback = bm.TrainerCallback()
+    trainer = Trainer(Arguments(str(repo / "c")), callback, State(is_world_process_zero=False))
+    trainer.train(repo / "c", [1])
+    assert not (repo / "artifacts").exists()
+    for event in ("on_init_end", "on_log", "on_evaluate", "on_prediction_step", "on_push_begin"):
+        assert getattr(callback, event)(None, None, None) is None
+
+
+def test_session_of_its_own_ends_with_the_training(repo):
+    out = repo / "checkpoints"
+    Trainer(Arguments(str(out)), bm.TrainerCallback(seed=7)).train(out, [5])
+    assert bm.current() is None
+    assert bm.read(out / "checkpoint-5")["seed"] == 7
+
+
+def test_shard_that_comes_late_is_waited_for(repo):
+    import threading
+
+    out = repo / "checkpoints"
+    callback = bm.TrainerCallback()
+    trainer = Trainer(Arguments(str(out)), callback)
+    folder = out / "checkpoint-1"
+    folder.mkdir(parents=True)
+    index = {"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "one.safetensors").write_bytes(b"1")
+    late = threading.Timer(1.2, lambda: (folder / "two.safetensors").write_bytes(b"2"))
+    with bm.session():
+        trainer.event("on_train_begin", model=None)
+        trainer.state.global_step = 1
+        trainer.event("on_save")
+        late.start()
+        trainer.event("on_train_end")
+    sidecar = json.loads((out / "checkpoint-1.birthmark.json").read_text())
+    names = [member["file"] for member in sidecar["members"]]
+    assert names == ["model.safetensors.index.json", "one.safetensors", "two.safetensors"]
+
+
+def test_training_that_dies_leaves_its_checkpoint_pending(repo, python, program):
+    import subprocess
+
+    script = """
+        import os, pathlib, types
+        import birthmark as bm
+        from birthmark.integrations import trainer
+        trainer._settled = lambda folder: __import__("time").sleep(60)
+        session = bm.session().start()
+        callback = bm.TrainerCallback()
+        state = types.SimpleNamespace(global_step=3, epoch=1.0, is_world_process_zero=True)
+        args = types.SimpleNamespace(output_dir="c", to_dict=lambda: {"learning_rate": 0.1})
+        pathlib.Path("c/checkpoint-3").mkdir(parents=True)
+        pathlib.Path("c/checkpoint-3/w").write_text("w")
+        callback.on_train_begin(args, state, None)
+        callback.on_save(args, state, None)
+        while not any("pending" in p.read_text() for p in pathlib.Path("artifacts/.birthmark/sessions").rglob("*.jsonl")):
+            pass
+        os._exit(9)
+    """
+    import textwrap
+
+    python(textwrap.dedent(script), cwd=repo, check=False)
+    done = subprocess.run(
+        [program, "verify", "c/checkpoint-3"], cwd=repo, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stdout
+    assert "its digest was never recorded" in done.stdout
