@@ -10,6 +10,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::seam::{self, Step};
+
 use crate::layout::STORE_NAME;
 
 /// A failed use of a file, with its path.
@@ -138,9 +140,15 @@ pub fn settle(
     path: &Path,
     durability: Durability,
 ) -> Result<(), PathError> {
+    if seam::is_watched() {
+        tell(&temp, path)?;
+    }
     if durability == Durability::Power {
+        seam::pass(&Step::SyncFile(temp.path())).at("sync", path)?;
         temp.as_file().sync_all().at("sync", path)?;
     }
+    let (from, to) = (temp.path(), path);
+    seam::pass(&Step::Rename { from, to }).at("write", path)?;
     temp.persist(path)
         .map_err(|error| error.error)
         .at("write", path)?;
@@ -148,6 +156,19 @@ pub fn settle(
         sync_folder(folder_of(path))?;
     }
     Ok(())
+}
+
+/// Tells a watcher what is in a temporary file.
+fn tell(temp: &tempfile::NamedTempFile, path: &Path) -> Result<(), PathError> {
+    let bytes = fs::read(temp.path()).at("read", path)?;
+    let write = Step::Write {
+        path: temp.path(),
+        offset: 0,
+        bytes: &bytes,
+    };
+    seam::pass(&Step::Create(temp.path()))
+        .and_then(|()| seam::pass(&write))
+        .at("write", path)
 }
 
 /// Creates `path` with `bytes`; answers `false`, and changes nothing, when it is there
@@ -171,9 +192,29 @@ pub fn create_folder(path: &Path) -> Result<(), PathError> {
         .at("create folder", path)
 }
 
+/// As [`create_folder`]; with [`Durability::Power`] the folders that were made survive a
+/// power cut, each in the one above it.
+pub fn create_folder_safely(path: &Path, durability: Durability) -> Result<(), PathError> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        .collect();
+    for folder in missing.iter().rev() {
+        seam::pass(&Step::MakeFolder(folder)).at("create folder", folder)?;
+    }
+    create_folder(path)?;
+    if durability == Durability::Power {
+        for folder in missing.iter().rev() {
+            sync_folder(folder_of(folder))?;
+        }
+    }
+    Ok(())
+}
+
 /// Opens a file for appending, made if it is not there (refused if it is, with `fresh`).
 /// A symbolic link at its place is refused.
 pub fn open_append(path: &Path, fresh: bool) -> Result<File, PathError> {
+    seam::pass(&Step::Create(path)).at("open", path)?;
     OpenOptions::new()
         .append(true)
         .read(true)
@@ -209,6 +250,7 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
 
 /// Makes a folder's entries survive a power cut.
 pub fn sync_folder(folder: &Path) -> Result<(), PathError> {
+    seam::pass(&Step::SyncFolder(folder)).at("sync", folder)?;
     File::open(folder)
         .and_then(|file| file.sync_all())
         .at("sync", folder)

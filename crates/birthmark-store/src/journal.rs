@@ -15,7 +15,8 @@
 //!
 //! * Line `n` holds `seq == n`; `sum` is the digest of the line's bytes before
 //!   `,"sum"`, and `prev` is the `sum` of the line above.
-//! * Only a last line without its line end is torn. [`read`] leaves it out and
+//! * Only a last line without its line end is torn, or one with a hole of zeros, as a power
+//!   cut leaves where sectors came to the disk out of order. [`read`] leaves it out and
 //!   reports its length; a whole line that is wrong is damage.
 //! * One journal a writer: no two processes share a file, so nobody takes a lock.
 //!   A forked child is refused.
@@ -28,7 +29,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use birthmark_core::event::{self, Event, Line};
@@ -37,6 +38,7 @@ use birthmark_core::{Fields, SessionId, Timestamp, WriterId};
 
 use crate::atomic::{self, Durability, PathContext, PathError};
 use crate::layout::Layout;
+use crate::seam;
 
 /// A journal larger than this is refused: no session writes so many events.
 const JOURNAL_LIMIT: u64 = 4 << 30;
@@ -89,7 +91,7 @@ pub struct JournalWriter {
 impl JournalWriter {
     /// Begins a new journal; the folder is made if it is not there.
     pub fn create(path: &Path, durability: Durability) -> Result<Self, JournalError> {
-        atomic::create_folder(atomic::folder_of(path))?;
+        atomic::create_folder_safely(atomic::folder_of(path), durability)?;
         let file = atomic::open_append(path, true)?;
         if durability == Durability::Power {
             atomic::sync_folder(atomic::folder_of(path))?;
@@ -148,15 +150,13 @@ impl JournalWriter {
     }
 
     fn write_line(&mut self, line: &[u8]) -> Result<(), JournalError> {
-        let result = self
-            .file
-            .write_all(line)
-            .and_then(|()| match self.durability {
-                Durability::Power => self.file.sync_data(),
-                Durability::Process => Ok(()),
-            });
+        let written = seam::write_all(&mut self.file, &self.path, self.size, line);
+        let result = written.and_then(|()| match self.durability {
+            Durability::Power => seam::sync(&self.file, &self.path),
+            Durability::Process => Ok(()),
+        });
         if result.is_err() {
-            self.stuck = self.file.set_len(self.size).is_err();
+            self.stuck = seam::truncate(&self.file, &self.path, self.size).is_err();
         }
         Ok(result.at("record in", &self.path)?)
     }
@@ -216,8 +216,14 @@ pub fn read(path: &Path) -> Result<JournalContents, PathError> {
         };
         let number = contents.journal.lines.len() as u64;
         let prev = contents.journal.lines.last().map(|line| line.sum.as_str());
-        match read_line(&bytes[offset..offset + length], number, prev) {
+        let line = &bytes[offset..offset + length];
+        match read_line(line, number, prev) {
             Ok(line) => contents.journal.lines.push(line),
+            // Its end came to the disk before a power cut, and not all that stands before.
+            Err(_) if offset + length + 1 == bytes.len() && memchr::memchr(0, line).is_some() => {
+                contents.torn_bytes = (bytes.len() - offset) as u64;
+                break;
+            }
             Err(reason) => {
                 contents.damage = Some(Damage {
                     line: number + 1,

@@ -29,6 +29,7 @@ pub mod logs;
 pub mod objects;
 pub mod records;
 pub mod running;
+pub mod seam;
 pub mod stop;
 pub mod tail;
 pub mod tree;

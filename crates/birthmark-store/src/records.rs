@@ -31,6 +31,7 @@ use rustix::fs::FlockOperation;
 use crate::atomic::{self, Durability, PathContext, PathError};
 use crate::line_sums::LineSums;
 use crate::running::RunningDigest;
+use crate::seam;
 
 /// What to do with a file that is there, as in Python's `open()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +142,7 @@ impl RecordWriter {
         mode: Mode,
         durability: Durability,
     ) -> Result<(Self, Continued), RecordsError> {
-        atomic::create_folder(atomic::folder_of(path))?;
+        atomic::create_folder_safely(atomic::folder_of(path), durability)?;
         let file = match atomic::open_append(path, mode == Mode::New) {
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(RecordsError::Exists {
@@ -189,12 +190,15 @@ impl RecordWriter {
             if reader.read_until(b'\n', &mut line).at("read", &self.path)? == 0 {
                 break;
             }
-            if !line.ends_with(b"\n") {
+            let ended = line.ends_with(b"\n");
+            if !ended || self.is_hole(&line, &mut reader)? {
                 torn = self.mend_tail(&line)?;
                 if torn.is_some() {
                     break;
                 }
-                line.push(b'\n');
+                if !ended {
+                    line.push(b'\n');
+                }
             }
             self.count_line(&line, &mut without);
         }
@@ -203,6 +207,13 @@ impl RecordWriter {
             records: self.records,
             torn,
         })
+    }
+
+    /// Whether the last line, though it has its end, holds bytes that a power cut kept from
+    /// the disk: zeros, which no record has.
+    fn is_hole(&self, line: &[u8], reader: &mut impl BufRead) -> Result<bool, RecordsError> {
+        let hole = memchr::memchr(0, line).is_some();
+        Ok(hole && reader.fill_buf().at("read", &self.path)?.is_empty())
     }
 
     fn count_line(&mut self, line: &[u8], without: &mut Vec<u8>) {
@@ -230,7 +241,7 @@ impl RecordWriter {
         name.push(".torn");
         let aside = PathBuf::from(name);
         let mut file = atomic::open_append(&aside, false)?;
-        file.write_all(line)
+        file.write_all(line.strip_suffix(b"\n").unwrap_or(line))
             .and_then(|()| file.write_all(b"\n"))
             .at("write", &aside)?;
         file.sync_data().at("sync", &aside)?;
@@ -314,15 +325,14 @@ impl RecordWriter {
                 path: self.path.clone(),
             });
         }
-        let result = self
-            .file
-            .write_all(bytes)
-            .and_then(|()| match self.durability {
-                Durability::Power => self.file.sync_data(),
-                Durability::Process => Ok(()),
-            });
+        let end = self.as_it_lies.length();
+        let written = seam::write_all(&mut self.file, &self.path, end, bytes);
+        let result = written.and_then(|()| match self.durability {
+            Durability::Power => seam::sync(&self.file, &self.path),
+            Durability::Process => Ok(()),
+        });
         if result.is_err() {
-            self.stuck = self.file.set_len(self.as_it_lies.length()).is_err();
+            self.stuck = seam::truncate(&self.file, &self.path, end).is_err();
         }
         Ok(result.at("write", &self.path)?)
     }
