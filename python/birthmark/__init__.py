@@ -94,6 +94,7 @@ def session(
     provenance: Any = None,
     params: Any = None,
     on_dirty: str | None = None,
+    lineage: bool | None = None,
     **fields: Any,
 ) -> Session:
     """Return a session: a context manager, a decorator, or an object to start and end.
@@ -109,6 +110,8 @@ def session(
         params: What was chosen, inherited by every artifact.
         on_dirty: ``"snapshot"``, ``"warn"`` or ``"refuse"``; the default is the project's. The variable
             ``BIRTHMARK_ON_DIRTY`` wins over both, for once.
+        lineage: Whether to see by itself what is read, made and loaded, and which seeds are
+            set; the default is the project's, which is to do so.
         fields: More fields for every birthmark. Nearer wins.
 
     Raises:
@@ -124,7 +127,14 @@ def session(
     """
     if callable(planned):
         raise TypeError("use it as `@bm.session()`, with brackets")
-    return Session(planned, provenance=provenance, params=params, on_dirty=on_dirty, **fields)
+    return Session(
+        planned,
+        provenance=provenance,
+        params=params,
+        on_dirty=on_dirty,
+        lineage=lineage,
+        **fields,
+    )
 
 
 def capture(artifact_type: str = "artifact") -> dict[str, Any]:

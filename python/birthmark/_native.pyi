@@ -18,6 +18,13 @@ _AnyPath = str | PathLike[str]
 def version() -> str:
     """Return the version of the package, such as ``"0.1.0"``."""
 
+def watch() -> bool:
+    """Begin to note what this process opens; False where the system refuses.
+
+    A hook of the interpreter's audit events, which cannot be taken out again: after the end of
+    the watch it does nothing. Forked children note into the same memory.
+    """
+
 def begin(
     *,
     anchor: _AnyPath,
@@ -221,6 +228,21 @@ class Session:
 
     def removed(self, path: _AnyPath, reason: str, /) -> None:
         """Record that an artifact was removed on purpose."""
+
+    @property
+    def wants_lineage(self) -> bool:
+        """Whether the project wants to know what is read and made."""
+
+    def record_watch(self, readers: list[str], modules: list[str]) -> None:
+        """End the watch, and record what was seen: inputs, files made, code loaded.
+
+        Args:
+            readers: Loaded libraries that open files in C, which the hook does not see.
+            modules: Files of the modules that are loaded.
+        """
+
+    def record_seeds(self, seeds: dict[str, Any]) -> None:
+        """Record the seeds that were set, by the function that was called."""
 
     def end(
         self, outcome: str, error: str | None = None, exit_code: int | None = None, /

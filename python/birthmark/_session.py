@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, TypeVar
 
+    from ._watch import Watch
+
     F = TypeVar("F", bound=Callable[..., Any])
 
 _current: Session | None = None
@@ -56,11 +58,14 @@ class Session:
         provenance: Any = None,
         params: Any = None,
         on_dirty: str | None = None,
+        lineage: bool | None = None,
         **fields: Any,
     ) -> None:
         self._planned = [planned] if isinstance(planned, str) else [str(one) for one in planned]
         self._given, self._reasons = gather(provenance, params, _spelled_all(fields))
         self._on_dirty = on_dirty
+        self._lineage = lineage
+        self._watch: Watch | None = None
         self._native: _native.Session | None = None
         self._outer: Session | None = None
         self._depth = 0
@@ -111,6 +116,7 @@ class Session:
                 talk=_talk.talker(),
             )
             self._export()
+            self._begin_watch()
             _current = self
             atexit.register(self._at_exit)
         return self
@@ -139,12 +145,35 @@ class Session:
         if self._native is None:
             return
         native = self._native
+        self._end_watch(native)
         native.end(outcome, error, exit_code)
         # Reached only when it is over: after a failure it is tried once more at the exit.
         atexit.unregister(self._at_exit)
         self._restore()
         if _current is self:
             _current = None
+
+    def _begin_watch(self) -> None:
+        """See what is read, made and loaded; under ``birthmark run`` that sees more already."""
+        wanted = self._live.wants_lineage if self._lineage is None else self._lineage
+        if not wanted:
+            return
+        from ._watch import Watch
+
+        try:
+            self._watch = Watch()
+            self._watch.start()
+        except Exception as error:  # noqa: BLE001 - capture never harms the run
+            _talk.say(f"birthmark: cannot watch what is read: {one_line(error)}")
+
+    def _end_watch(self, native: _native.Session) -> None:
+        watch, self._watch = self._watch, None
+        if watch is None or native.is_over:
+            return
+        try:
+            watch.stop(native)
+        except Exception as error:  # noqa: BLE001 - the end itself comes first
+            _talk.say(f"birthmark: cannot record what was read: {one_line(error)}")
 
     def _at_exit(self) -> None:
         error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
@@ -235,7 +264,7 @@ class Session:
     def _again(self) -> Session:
         """A session with the same arguments, not begun."""
         again = Session.__new__(type(self))
-        again.__dict__.update(self.__dict__, _native=None, _outer=None, _depth=0, _environ={})
+        again.__dict__.update(self.__dict__, _native=None, _outer=None, _depth=0, _environ={}, _watch=None)
         return again
 
     # -- what it is

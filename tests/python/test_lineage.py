@@ -22,7 +22,8 @@ def ran(repo, program):
 
 
 def events(repo):
-    folder = max((repo / "artifacts/.birthmark/sessions").iterdir())
+    sessions = (repo / "artifacts/.birthmark/sessions").iterdir()
+    folder = max(sessions, key=lambda session: session.stat().st_mtime_ns)
     found = {}
     for journal in folder.glob("*.jsonl"):
         for line in journal.read_text().splitlines():
@@ -179,3 +180,93 @@ def _libraries(program):
     name = "libbirthmark_preload.so"
     bin = Path(program).resolve().parent
     return (path for path in (bin / name, bin.parent / "lib/birthmark" / name) if path.exists())
+
+
+SESSION = """
+import random, sys
+import birthmark as bm
+def load(n):
+    return open(f"part{n}.txt").read()
+with bm.session(**eval(sys.argv[1])) as s:
+    random.seed(42)
+    before = random.seed
+    import multiprocessing as mp, mmap, lib.used
+    open("plain.txt").read()
+    with mp.get_context("fork").Pool(2) as pool:
+        pool.map(load, range(3))
+    open("out.csv", "w").write("1")
+    try:
+        open("missing.txt")
+    except FileNotFoundError:
+        pass
+assert random.seed is not before and random.seed.__self__ is not None
+"""
+
+
+@pytest.fixture
+def files(repo):
+    for name in ("plain.txt", "part0.txt", "part1.txt", "part2.txt"):
+        (repo / name).write_text(name)
+    (repo / "lib").mkdir()
+    (repo / "lib/used.py").write_text("X = 1\n")
+
+
+def test_session_of_its_own_sees_what_python_opens(repo, python, files, git):
+    python(SESSION, "{}")
+    found = events(repo)
+    assert sorted(inputs(found)) == ["part0.txt", "part1.txt", "part2.txt", "plain.txt"]
+    assert made(found) == ["out.csv"]
+    assert found["seeds_observed"][0]["seeds"] == {"random.seed": 42}
+    (modules,) = found["modules_observed"]
+    blobs = {one["file"]: one["blob"] for one in modules["files"]}
+    assert blobs["lib/used.py"] == git("hash-object", "lib/used.py")
+    assert sorted(blobs) == ["lib/used.py", "script.py"]
+    lineage = found["lineage_observed"][0]
+    assert (lineage["state"], lineage["observed_by"]) == ("complete", ["audit", "maps"])
+
+
+def test_session_is_not_watched_where_that_is_not_wanted(repo, python, files):
+    python(SESSION.replace("assert random.seed is not before and", "assert"), "{'lineage': False}")
+    found = events(repo)
+    for kind in ("lineage_observed", "modules_observed", "seeds_observed", "artifact_used"):
+        assert kind not in found
+
+
+def test_session_under_run_is_watched_once(repo, ran, files):
+    (repo / "script.py").write_text(SESSION)
+    found = ran(sys.executable, "script.py", "{}")
+    needs_preload(found)
+    assert len(found["lineage_observed"]) == 1
+    assert sorted(inputs(found)) == ["part0.txt", "part1.txt", "part2.txt", "plain.txt"]
+    assert len(found["artifact_used"]) == 4
+    assert found["seeds_observed"][0]["seeds"] == {"random.seed": 42}
+
+
+def test_libraries_that_open_in_c_and_programs_make_it_partial(repo, python):
+    pytest.importorskip("pyarrow", reason="this test needs pyarrow")
+    python(
+        "import birthmark as bm\n"
+        "with bm.session():\n"
+        "    import subprocess, pyarrow\n"
+        "    subprocess.run(['true'])\n"
+    )
+    lineage = events(repo)["lineage_observed"][0]
+    assert lineage["state"] == "partial"
+    assert lineage["reasons"] == [
+        "what pyarrow opened and closed is seen under `birthmark run` only",
+        "what the programs that it started opened is seen under `birthmark run` only",
+    ]
+
+
+def test_seeds_of_libraries_that_are_imported_later_are_seen(repo, python):
+    python(
+        "import birthmark as bm\n"
+        "with bm.session():\n"
+        "    import numpy\n"
+        "    numpy.random.seed(7)\n"
+        "    numpy.random.seed(seed=8)\n"
+        "    try: numpy.random.seed(-1)\n"
+        "    except ValueError: print('as ever')\n"
+        "numpy.random.seed(9)\n"
+    )
+    assert events(repo)["seeds_observed"][0]["seeds"] == {"numpy.random.seed": -1}

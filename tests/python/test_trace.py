@@ -66,7 +66,8 @@ def test_from_the_score_back_to_the_data_and_forth_again(three_steps):
     up = bm.trace("artifacts/score.json")
     everything = {"artifacts/points.jsonl", "artifacts/line.npy", "artifacts/score.json"}
     assert files(up, "up") == everything
-    roles = {edge["role"] for edge in up["edges"] if edge["role"]}
+    # What was only seen to be read has the role `read`.
+    roles = {edge["role"] for edge in up["edges"] if edge["role"] not in (None, "read")}
     assert roles == {"training data", "line", "dataset"}
     assert files(bm.trace("artifacts/points.jsonl"), "down") == everything
 

@@ -194,9 +194,11 @@ impl Path {
 }
 
 fn put(kind: Kind, path: &[u8]) {
-    if BROKEN.load(Ordering::Relaxed) || is_known(kind, path) {
+    let hash = hash(kind, path);
+    if BROKEN.load(Ordering::Relaxed) || is_known(hash) || is_ours() {
         return;
     }
+    remember(hash);
     let needed = 4 + path.len().div_ceil(4) * 4;
     for _ in 0..8 {
         let chunk = CHUNK.load(Ordering::Acquire);
@@ -231,22 +233,37 @@ fn put(kind: Kind, path: &[u8]) {
     }
 }
 
-/// Whether it was noted already; the same place is taken by at most eight hashes.
-fn is_known(kind: Kind, path: &[u8]) -> bool {
-    let hash = hash(kind, path);
-    for step in 0..8 {
-        let place = usize::try_from(hash).unwrap_or(0).wrapping_add(step) & (KNOWN - 1);
-        let Some(slot) = KNOWN_PATHS.get(place) else {
-            return false;
-        };
-        match slot.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => return false,
-            Err(there) if there == hash => return true,
-            Err(_) => {}
+/// The places that a hash may take.
+fn places(hash: u64) -> impl Iterator<Item = &'static AtomicU64> {
+    let first = usize::try_from(hash).unwrap_or(0);
+    (0..8).filter_map(move |step| KNOWN_PATHS.get(first.wrapping_add(step) & (KNOWN - 1)))
+}
+
+/// Whether it was noted already.
+fn is_known(hash: u64) -> bool {
+    places(hash)
+        .map(|place| place.load(Ordering::Acquire))
+        .take_while(|there| *there != 0)
+        .any(|there| there == hash)
+}
+
+/// Where there is no place it is noted again, which costs room and nothing else.
+fn remember(hash: u64) {
+    for place in places(hash) {
+        let taken = place.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire);
+        if taken.is_ok() || taken == Err(hash) {
+            return;
         }
     }
-    // No place: noted again, which costs room and nothing else.
-    false
+}
+
+/// Whether Birthmark itself looks at the code here, on threads of its own: what it reads the
+/// run has not read. They are told by their names, which those they begin inherit.
+fn is_ours() -> bool {
+    let mut name = [0_u8; 16];
+    // SAFETY: the buffer has the length that the kernel writes at most.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    name.starts_with(b"birthmark") || name.starts_with(b"gix") || name.starts_with(b"gitoxide")
 }
 
 fn hash(kind: Kind, path: &[u8]) -> u64 {

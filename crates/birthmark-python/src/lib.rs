@@ -3,6 +3,8 @@
 //! The documentation that users read is in `python/birthmark/_native.pyi` and in the
 //! package's own docstrings.
 
+#[cfg(target_os = "linux")]
+mod audit;
 mod convert;
 mod encode;
 mod error;
@@ -12,6 +14,7 @@ mod records;
 mod report;
 mod session;
 mod stamp;
+mod watch;
 
 use pyo3::prelude::*;
 
@@ -30,4 +33,6 @@ mod _native {
     use crate::session::{Session, begin};
     #[pymodule_export]
     use crate::stamp::{carries_within, stamp};
+    #[pymodule_export]
+    use crate::watch::watch;
 }

@@ -297,6 +297,33 @@ impl Session {
             .into_py_result(py)
     }
 
+    /// Whether the project wants to know what is read and made.
+    #[getter]
+    fn wants_lineage(&self) -> bool {
+        self.inner.project().config.lineage.value.on
+    }
+
+    /// Records what was seen since the watch began.
+    fn record_watch(
+        &self,
+        py: Python<'_>,
+        readers: Vec<String>,
+        modules: Vec<PathBuf>,
+    ) -> PyResult<()> {
+        py.detach(|| {
+            let watched = crate::watch::end(&readers, modules);
+            self.inner.record_lineage(&watched)
+        })
+        .into_py_result(py)
+    }
+
+    /// Records the seeds that were set.
+    fn record_seeds(&self, py: Python<'_>, seeds: &Bound<'_, PyDict>) -> PyResult<()> {
+        let seeds = convert::fields(seeds)?;
+        py.detach(|| self.inner.record_seeds(seeds))
+            .into_py_result(py)
+    }
+
     /// Ends the run of this process, and the session if it was begun here.
     fn end(
         &self,

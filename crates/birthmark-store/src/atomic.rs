@@ -248,6 +248,14 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
     Ok(bytes)
 }
 
+/// Reads a file that the kernel makes up while it is read, as those of `/proc`.
+pub fn read_kernel(path: &Path) -> Result<Vec<u8>, PathError> {
+    read_limited(path, KERNEL_LIMIT)
+}
+
+/// The map of a process with very many libraries has some megabytes.
+const KERNEL_LIMIT: u64 = 64 << 20;
+
 /// Makes a folder's entries survive a power cut.
 pub fn sync_folder(folder: &Path) -> Result<(), PathError> {
     seam::pass(&Step::SyncFolder(folder)).at("sync", folder)?;

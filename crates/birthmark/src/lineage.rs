@@ -3,6 +3,8 @@
 //! | seen by | what |
 //! |---|---|
 //! | `preload` | every opening of the command and its children, under `birthmark run` on Linux |
+//! | `audit` | what a Python session opens through the interpreter, its forked children too |
+//! | `maps` | what is mapped or open at its end |
 //! | `folders` | files that are new or changed in the artifacts folder at the end |
 //!
 //! What was opened is sorted by [`rules`]: data become inputs (`artifact_used`), the
@@ -23,5 +25,5 @@ pub(crate) mod rules;
 mod seen;
 
 pub(crate) use made::OBSERVED;
-pub use record::Watched;
+pub use record::{Watched, mapped};
 pub use seen::Seen;

@@ -123,6 +123,12 @@ impl Session {
         &self.inner.given
     }
 
+    /// When the run of this process began, by the wall clock of now.
+    pub(crate) fn began(&self) -> Timestamp {
+        let since = i64::try_from(self.inner.started.elapsed().as_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(now().micros().saturating_sub(since))
+    }
+
     /// Whether somebody else began it.
     pub fn is_joined(&self) -> bool {
         self.inner.joined

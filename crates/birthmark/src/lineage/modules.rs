@@ -48,7 +48,7 @@ pub(crate) fn observed(
                     .map(|(file, blob)| Module {
                         file: name(file, &root),
                         blob: blob.found().cloned(),
-                        changed: changed(file) > since,
+                        changed: written(file) > since,
                     })
                     .collect(),
                 root: project.stored_path(&root),
@@ -65,7 +65,7 @@ fn name(file: &Path, root: &Path) -> String {
 }
 
 /// When the file was last written, in microseconds.
-fn changed(file: &Path) -> i64 {
+pub(super) fn written(file: &Path) -> i64 {
     file.metadata().map_or(i64::MAX, |found| {
         found.mtime() * 1_000_000 + found.mtime_nsec() / 1_000
     })

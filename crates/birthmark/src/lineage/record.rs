@@ -1,10 +1,12 @@
 //! Recording what was seen: inputs, files made, code loaded, and how far all that reaches.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use birthmark_core::event::{ArtifactUsed, LineageObserved};
+use birthmark_capture::process;
+use birthmark_core::event::{ArtifactUsed, LineageObserved, SeedsObserved};
 use birthmark_core::{Fields, Timestamp};
+use birthmark_store::atomic;
 use serde_json::Value;
 
 use super::inputs::{self, Budget};
@@ -13,6 +15,9 @@ use super::rules::{Class, Rules, source_of};
 use super::{Seen, modules};
 use crate::error::Result;
 use crate::session::{Session, fold_session};
+
+/// File systems tell times by a clock that runs up to a tick behind.
+const CLOCK_STEP: i64 = 20_000;
 
 /// What was seen of a run, and how.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +31,29 @@ pub struct Watched {
 }
 
 impl Session {
+    /// Records what was seen of the run of this process; nothing in a forked child, after the
+    /// end, and on ranks but 0.
+    pub fn record_lineage(&self, watched: &Watched) -> Result<()> {
+        if self.is_over() || self.rank() > 0 {
+            return Ok(());
+        }
+        self.record_watched(watched, self.began())
+    }
+
+    /// Records the seeds that this run set.
+    pub fn record_seeds(&self, seeds: Fields) -> Result<()> {
+        if self.is_over() || seeds.is_empty() {
+            return Ok(());
+        }
+        let mut seeds = Value::Object(seeds);
+        // A text may be a seed, and a secret be used for one.
+        process::redactor().json(&mut seeds);
+        match seeds {
+            Value::Object(seeds) => self.record(SeedsObserved { seeds }),
+            _ => Ok(()),
+        }
+    }
+
     /// Records what was seen of this run since `start`. Files that it made are recorded as
     /// artifacts, those that it read as inputs, modules of repositories as code.
     pub(crate) fn record_watched(&self, watched: &Watched, start: Timestamp) -> Result<()> {
@@ -33,7 +61,7 @@ impl Session {
         let by = watched.by.first().map_or("watch", String::as_str);
         let (data, code, left_out) = sort(&rules, &watched.seen);
         let mut budget = Budget::new(inputs::DIGEST_TIME);
-        let made = self.record_written(&rules, &watched.seen, by, &mut budget)?;
+        let made = self.record_written(&rules, watched, start, &mut budget)?;
         let reads: BTreeSet<PathBuf> = data.difference(&made).cloned().collect();
         let listed = self.record_inputs(&reads, by, &mut budget)?;
         for modules in modules::observed(self.project(), &code, start.micros(), by) {
@@ -67,12 +95,19 @@ impl Session {
         budget: &mut Budget,
     ) -> Result<(u64, u64)> {
         let folded = fold_session(self.project(), self.id())?;
+        let known = Known::of(self, &folded);
+        // What the session itself vouches for is no input, also where it was read to be digested.
+        let reads = reads
+            .iter()
+            .filter(|path| !known.has(path))
+            .cloned()
+            .collect();
         let told: BTreeSet<&str> = folded
             .used
             .iter()
             .filter_map(|input| input.get("file")?.as_str())
             .collect();
-        let grouped = inputs::group(reads);
+        let grouped = inputs::group(&reads);
         let new: Vec<_> = grouped
             .iter()
             .filter(|input| !told.contains(self.project().stored_path(input.path()).as_str()))
@@ -89,14 +124,20 @@ impl Session {
     fn record_written(
         &self,
         rules: &Rules,
-        seen: &Seen,
-        by: &str,
+        watched: &Watched,
+        start: Timestamp,
         budget: &mut Budget,
     ) -> Result<BTreeSet<PathBuf>> {
+        let seen = &watched.seen;
+        let by = watched.by.first().map_or("watch", String::as_str);
         let folded = fold_session(self.project(), self.id())?;
         let known = Known::of(self, &folded);
         let is_made = |path: &&PathBuf| {
-            rules.class(path) == Class::Data && path.is_file() && !known.has(path)
+            // Opened to be written is not written yet.
+            rules.class(path) == Class::Data
+                && path.is_file()
+                && modules::written(path) >= start.micros() - CLOCK_STEP
+                && !known.has(path)
         };
         let made: Vec<PathBuf> = seen.writes.iter().filter(is_made).cloned().collect();
         for artifact in self.as_artifacts(&folded, &made) {
@@ -104,6 +145,33 @@ impl Session {
         }
         Ok(seen.writes.clone())
     }
+}
+
+/// Files of the process that are mapped or open now: what was opened in C and is still in use.
+pub fn mapped() -> BTreeSet<PathBuf> {
+    let maps = atomic::read_kernel(Path::new("/proc/self/maps")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&maps);
+    let lines: Vec<(bool, &str)> = text
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.splitn(6, ' ');
+            let executable = words.nth(1)?.contains('x');
+            Some((executable, words.nth(3)?.trim_start()))
+        })
+        .collect();
+    // A program or library is mapped in several parts, one of which is executed.
+    let programs: BTreeSet<&str> = lines.iter().filter(|one| one.0).map(|one| one.1).collect();
+    let of_maps = lines
+        .iter()
+        .map(|one| one.1)
+        .filter(|path| path.starts_with('/') && !programs.contains(path))
+        .map(PathBuf::from);
+    let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten();
+    let of_open = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    of_maps
+        .chain(of_open.filter(|path| path.is_absolute()))
+        .filter(|path| path.is_file())
+        .collect()
 }
 
 /// Data, code, and counts of what is left out, of all that was read.

@@ -1,0 +1,281 @@
+//! What this process opens, noted by a hook of the interpreter's audit events.
+//!
+//! The hook is C's, not Python's: it is called for every audit event, and answers at once
+//! for all but a few. Notes go into memory that forked children share, so that a `DataLoader`'s
+//! workers are seen although they never end as the interpreter does.
+//!
+//! # Invariants
+//!
+//! * Nothing is allocated, nothing raised, no file touched in the hook.
+//! * It can be taken in but not out again: out of a session it does nothing.
+//!
+//! # Limits
+//!
+//! * What libraries open in C, and programs that are started, are not seen: the watch of
+//!   `birthmark run` sees them.
+//! * The event comes before the opening: one that failed is noted too.
+
+#![expect(
+    unsafe_code,
+    reason = "the hook is called by the interpreter with raw pointers; each block says why"
+)]
+
+use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use birthmark::lineage::Seen;
+use pyo3::ffi;
+
+/// Memory for notes; what is not touched costs nothing.
+const CAPACITY: usize = 4 << 20;
+/// Where the next note begins, and how many found no room, stand before the notes.
+const FIRST: usize = 16;
+const KNOWN: usize = 1 << 15;
+
+static ON: AtomicBool = AtomicBool::new(false);
+static TAKEN_IN: AtomicBool = AtomicBool::new(false);
+static STARTED: AtomicBool = AtomicBool::new(false);
+static NOTES: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+static KNOWN_PATHS: [AtomicU64; KNOWN] = [const { AtomicU64::new(0) }; KNOWN];
+
+type Hook = unsafe extern "C" fn(*const c_char, *mut ffi::PyObject, *mut c_void) -> c_int;
+
+unsafe extern "C" {
+    // Exported by every interpreter since 3.8, and part of the stable interface since 3.13.
+    fn PySys_AddAuditHook(hook: Hook, data: *mut c_void) -> c_int;
+}
+
+/// Begins to note; false where the interpreter or the system refuses.
+pub(crate) fn begin() -> bool {
+    let notes = NOTES.load(Ordering::Acquire);
+    if notes.is_null() {
+        // SAFETY: new anonymous memory, which is never given back.
+        let fresh = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                CAPACITY,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if fresh == libc::MAP_FAILED {
+            return false;
+        }
+        NOTES.store(fresh.cast(), Ordering::Release);
+    }
+    // SAFETY: the memory begins with these two numbers, aligned, and is ours alone.
+    unsafe {
+        number(0).store(u32::try_from(FIRST).unwrap_or(0), Ordering::Release);
+        number(4).store(0, Ordering::Release);
+    }
+    for known in &KNOWN_PATHS {
+        known.store(0, Ordering::Relaxed);
+    }
+    STARTED.store(false, Ordering::Relaxed);
+    ON.store(true, Ordering::Release);
+    // SAFETY: the interpreter is held by the caller; the hook has the right signature.
+    TAKEN_IN.swap(true, Ordering::AcqRel)
+        || unsafe { PySys_AddAuditHook(hook, ptr::null_mut()) } == 0
+}
+
+/// Ends noting. Gives what was noted, and whether programs were started.
+pub(crate) fn end() -> (Seen, bool) {
+    ON.store(false, Ordering::Release);
+    let mut seen = Seen::default();
+    let notes = NOTES.load(Ordering::Acquire);
+    if notes.is_null() {
+        return (seen, false);
+    }
+    // SAFETY: as in `begin`.
+    let (end, lost) = unsafe {
+        (
+            number(0).load(Ordering::Acquire) as usize,
+            number(4).load(Ordering::Acquire),
+        )
+    };
+    // SAFETY: the memory is `CAPACITY` bytes; children may still write beyond `end`, which is
+    // not read.
+    let bytes = unsafe { std::slice::from_raw_parts(notes, end.min(CAPACITY)) };
+    let mut at = FIRST;
+    while let Some(head) = bytes.get(at..at + 4) {
+        let head = u32::from_le_bytes(head.try_into().unwrap_or_default());
+        let length = (head & 0x00ff_ffff) as usize;
+        let Some(path) = bytes.get(at + 4..at + 4 + length).filter(|_| head != 0) else {
+            break;
+        };
+        seen.note(head >> 24, PathBuf::from(OsStr::from_bytes(path)));
+        at += 4 + length.div_ceil(4) * 4;
+    }
+    seen.lost = u64::from(lost);
+    seen.any = true;
+    (seen, STARTED.load(Ordering::Relaxed))
+}
+
+/// A number before the notes.
+///
+/// # Safety
+///
+/// `NOTES` must be there.
+unsafe fn number<'a>(offset: usize) -> &'a AtomicU32 {
+    // SAFETY: the memory is page-aligned and never given back, the offset one of two.
+    unsafe { AtomicU32::from_ptr(NOTES.load(Ordering::Acquire).add(offset).cast()) }
+}
+
+unsafe extern "C" fn hook(event: *const c_char, args: *mut ffi::PyObject, _: *mut c_void) -> c_int {
+    if !ON.load(Ordering::Relaxed) {
+        return 0;
+    }
+    // SAFETY: the interpreter gives a string that ends.
+    let event = unsafe { CStr::from_ptr(event) }.to_bytes();
+    match event {
+        // SAFETY: the interpreter is held, and gives a tuple (see `opened`).
+        b"open" => unsafe { opened(args) },
+        // SAFETY: as above; the second argument is the new name.
+        b"os.rename" => unsafe { note(2, args, 1) },
+        b"subprocess.Popen" | b"os.system" | b"os.exec" | b"os.posix_spawn" | b"os.spawn" => {
+            STARTED.store(true, Ordering::Relaxed);
+        }
+        _ => {}
+    }
+    0
+}
+
+/// # Safety
+///
+/// The interpreter is held, and `args` is a tuple: path, mode, flags.
+unsafe fn opened(args: *mut ffi::PyObject) {
+    // SAFETY: see above; what is out of range or no number leaves an error, which is cleared.
+    let flags = unsafe {
+        let flags = ffi::PyTuple_GetItem(args, 2);
+        let flags = if flags.is_null() {
+            -1
+        } else {
+            ffi::PyLong_AsLong(flags)
+        };
+        if !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear();
+        }
+        c_int::try_from(flags).unwrap_or(0)
+    };
+    let kind = if flags & libc::O_ACCMODE == libc::O_RDONLY {
+        1
+    } else {
+        2
+    };
+    let updates = flags & libc::O_ACCMODE == libc::O_RDWR && flags & libc::O_TRUNC == 0;
+    // SAFETY: see above.
+    unsafe {
+        if updates {
+            note(1, args, 0);
+        }
+        note(kind, args, 0);
+    }
+}
+
+/// # Safety
+///
+/// The interpreter is held, and `args` is a tuple.
+unsafe fn note(kind: u32, args: *mut ffi::PyObject, at: isize) {
+    // SAFETY: what is asked of the objects is what their types allow; the text lives as long
+    // as the object, which the tuple holds.
+    let path = unsafe {
+        let path = ffi::PyTuple_GetItem(args, at);
+        if path.is_null() {
+            ffi::PyErr_Clear();
+            return;
+        }
+        let (mut text, mut length) = (ptr::null(), 0);
+        if ffi::PyUnicode_Check(path) != 0 {
+            text = ffi::PyUnicode_AsUTF8AndSize(path, &raw mut length);
+        } else if ffi::PyBytes_Check(path) != 0 {
+            let mut bytes = ptr::null_mut();
+            if ffi::PyBytes_AsStringAndSize(path, &raw mut bytes, &raw mut length) == 0 {
+                text = bytes.cast_const();
+            }
+        }
+        if text.is_null() {
+            ffi::PyErr_Clear();
+            return;
+        }
+        std::slice::from_raw_parts(text.cast::<u8>(), usize::try_from(length).unwrap_or(0))
+    };
+    if path.is_empty() || path.starts_with(b"/proc/") || path.starts_with(b"/dev/") {
+        return;
+    }
+    let mut folder = [0_u8; 4096];
+    let mut prefix: &[u8] = b"";
+    if path.first() != Some(&b'/') {
+        // SAFETY: the buffer is as long as is said.
+        let found = unsafe { libc::getcwd(folder.as_mut_ptr().cast(), folder.len() - 1) };
+        if found.is_null() {
+            return;
+        }
+        let end = folder.iter().position(|byte| *byte == 0).unwrap_or(0);
+        if let Some(slash) = folder.get_mut(end) {
+            *slash = b'/';
+        }
+        prefix = folder.get(..=end).unwrap_or_default();
+    }
+    put(kind, prefix, path);
+}
+
+fn put(kind: u32, prefix: &[u8], path: &[u8]) {
+    let notes = NOTES.load(Ordering::Acquire);
+    if notes.is_null() || is_known(kind, prefix, path) {
+        return;
+    }
+    let length = prefix.len() + path.len();
+    let needed = 4 + length.div_ceil(4) * 4;
+    // SAFETY: `NOTES` is there.
+    let (next, lost) = unsafe { (number(0), number(4)) };
+    let more = u32::try_from(needed).unwrap_or(u32::MAX);
+    let free = |at: u32| {
+        let end = at.checked_add(more)?;
+        (end as usize <= CAPACITY).then_some(end)
+    };
+    let Ok(at) = next.fetch_update(Ordering::AcqRel, Ordering::Acquire, free) else {
+        lost.fetch_add(1, Ordering::Relaxed);
+        return;
+    };
+    let head = kind << 24 | u32::try_from(length).unwrap_or(0);
+    // SAFETY: these bytes were counted up for this note alone and lie within the memory.
+    unsafe {
+        let at = notes.add(at as usize);
+        ptr::copy_nonoverlapping(prefix.as_ptr(), at.add(4), prefix.len());
+        ptr::copy_nonoverlapping(path.as_ptr(), at.add(4 + prefix.len()), path.len());
+        ptr::copy_nonoverlapping(head.to_le_bytes().as_ptr(), at, 4);
+    }
+}
+
+fn is_known(kind: u32, prefix: &[u8], path: &[u8]) -> bool {
+    const K: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut hash = u64::from(kind).wrapping_mul(K);
+    for part in [prefix, path] {
+        let (words, rest) = part.as_chunks::<8>();
+        for word in words {
+            hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(K);
+            hash ^= hash >> 29;
+        }
+        for byte in rest {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(K);
+        }
+    }
+    let hash = (hash ^ hash >> 32) | 1;
+    for step in 0..8 {
+        let place = usize::try_from(hash).unwrap_or(0).wrapping_add(step) & (KNOWN - 1);
+        let Some(slot) = KNOWN_PATHS.get(place) else {
+            return false;
+        };
+        match slot.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return false,
+            Err(there) if there == hash => return true,
+            Err(_) => {}
+        }
+    }
+    false
+}

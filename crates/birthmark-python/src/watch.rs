@@ -1,0 +1,63 @@
+//! Watching what this process reads and makes, for a session of its own.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use birthmark::lineage::{self, Seen, Watched};
+use pyo3::prelude::*;
+
+/// Begins to note what this process opens; false where that cannot be.
+#[pyfunction]
+pub(crate) fn watch() -> bool {
+    begin()
+}
+
+#[cfg(target_os = "linux")]
+fn begin() -> bool {
+    crate::audit::begin()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn begin() -> bool {
+    false
+}
+
+/// Ends noting, and gives what was seen: by the hook, and in what is mapped or open now.
+/// `readers` are libraries that open files in C, `modules` the files of loaded modules.
+pub(crate) fn end(readers: &[String], modules: Vec<PathBuf>) -> Watched {
+    let (mut seen, started) = noted();
+    let mapped: BTreeSet<PathBuf> = lineage::mapped();
+    seen.reads.extend(mapped);
+    seen.reads.extend(modules);
+    let mut gaps = Vec::new();
+    if !readers.is_empty() {
+        let names = readers.join(", ");
+        gaps.push(format!(
+            "what {names} opened and closed is seen under `birthmark run` only"
+        ));
+    }
+    if started {
+        gaps.push(
+            "what the programs that it started opened is seen under `birthmark run` only"
+                .to_owned(),
+        );
+    }
+    if seen.lost > 0 {
+        gaps.push(format!("{} openings found no room", seen.lost));
+    }
+    Watched {
+        seen,
+        by: vec!["audit".to_owned(), "maps".to_owned()],
+        gaps,
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn noted() -> (Seen, bool) {
+    crate::audit::end()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn noted() -> (Seen, bool) {
+    (Seen::default(), false)
+}
