@@ -372,10 +372,27 @@ pub fn ids(project: &Project) -> Result<Vec<SessionId>> {
 
 /// All sessions, newest first.
 pub fn list(project: &Project, now: Timestamp) -> Result<Vec<Summary>> {
+    newest(project, usize::MAX, now)
+}
+
+/// At most so many sessions, newest first. Ids of one second do not tell which was first;
+/// their starts do.
+pub fn newest(project: &Project, limit: usize, now: Timestamp) -> Result<Vec<Summary>> {
+    let second = |id: &SessionId| id.as_str().get(..15).map(str::to_owned);
     let ids = ids(project)?;
-    ids.iter()
-        .map(|id| Ok(Summary::of(&load(project, id)?, now)))
-        .collect()
+    let edge = ids.get(limit.saturating_sub(1)).and_then(second);
+    let near = |(place, id): &(usize, &SessionId)| {
+        *place < limit || (edge.is_some() && second(id) == edge)
+    };
+    let mut newest = ids
+        .iter()
+        .enumerate()
+        .filter(near)
+        .map(|(_, id)| Ok(Summary::of(&load(project, id)?, now)))
+        .collect::<Result<Vec<Summary>>>()?;
+    newest.sort_by_key(|one| std::cmp::Reverse((second(&one.id), one.start)));
+    newest.truncate(limit);
+    Ok(newest)
 }
 
 /// Finds the session that a name means: an id, a unique prefix or suffix of one, or `last`.

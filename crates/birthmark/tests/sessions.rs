@@ -74,7 +74,11 @@ fn list_is_newest_first_and_sums_up_each() {
         .find(|summary| summary.id == *session.id())
         .unwrap();
     assert_eq!((new.status, new.planned, new.made), (Status::Running, 1, 0));
-    assert!(list[0].start >= list[1].start || list[0].id > list[1].id);
+    assert_eq!(
+        list[0].id,
+        *session.id(),
+        "the newest first, also within a second"
+    );
     session.end(RunEnd::plain(Outcome::Failed)).unwrap();
     let list = sessions::list(&world.project(), now()).unwrap();
     assert_eq!(

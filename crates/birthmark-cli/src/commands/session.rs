@@ -213,11 +213,7 @@ fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
     let project = super::project()?;
     let now = super::now();
     let ids: Vec<SessionId> = sessions::ids(&project)?;
-    let shown: Vec<Summary> = ids
-        .iter()
-        .take(args.limit)
-        .map(|id| Ok(Summary::of(&sessions::load(&project, id)?, now)))
-        .collect::<Result<_, birthmark::Error>>()?;
+    let shown = sessions::newest(&project, args.limit, now)?;
     if args.json {
         ui.json(&shown.iter().map(Summary::to_json).collect())?;
         return Ok(ExitStatus::Yes);
