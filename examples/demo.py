@@ -272,6 +272,13 @@ def verification_of_the_origin(shell: Shell) -> None:
     check(said.strip() == "commit", "git knows it as a commit")
 
 
+def trace_back(shell: Shell) -> None:
+    part("Where did the evaluation come from?")
+    said = shell.run("birthmark trace artifacts/evaluation_instruction_following.json --up")
+    for name in (DATA, Path(EDITED).name, "data/seed_instructions.json", "data/test_instructions.json"):
+        check(name in said, f"it comes from {name}")
+
+
 def derived_checkpoint(shell: Shell) -> None:
     part("A derived checkpoint, and a second evaluation on the held-out set")
     model = "artifacts/SmolLM2-135M-Instruct.Q5_0.gguf"
@@ -337,6 +344,7 @@ def main() -> int:
         ask_later(shell)
         flip_a_byte(shell)
         verification_of_the_origin(shell)
+        trace_back(shell)
         if full:
             derived_checkpoint(shell)
             same_seed_same_text(shell)
