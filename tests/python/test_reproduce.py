@@ -132,6 +132,15 @@ def test_a_script_that_fails_the_second_time_has_not_made_it(project, reproduce)
     assert "not made" in done.stdout and "exit status 3" in done.stdout
 
 
+def test_what_a_killed_run_left_is_not_judged(project, repo, reproduce):
+    killed = CHANCE.replace('        out.write({"n": 2', '        import os; os.kill(os.getpid(), 9)\n        out.write({"n": 2')
+    with pytest.raises(subprocess.CalledProcessError):
+        project(killed)
+    assert (repo / "artifacts/out.jsonl").read_text().count("\n") == 1
+    done = reproduce("artifacts/out.jsonl", "--yes")
+    assert done.returncode == 2 and "never finished" in done.stderr, done.stdout + done.stderr
+
+
 def test_nobody_to_ask_runs_nothing(project, reproduce):
     project(CHANCE)
     done = reproduce("artifacts/out.jsonl")

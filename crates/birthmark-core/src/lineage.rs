@@ -38,6 +38,9 @@ use crate::timestamp::Timestamp;
 
 pub use build::{Builder, Source};
 
+/// Roles of one edge are told up to this length.
+const MOST_ROLES: usize = 200;
+
 /// A node: an artifact or a run, by its place in the lineage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NodeId {
@@ -201,7 +204,7 @@ pub struct Lineage {
     by_digest: BTreeMap<String, usize>,
     back: BTreeMap<NodeId, Vec<usize>>,
     forth: BTreeMap<NodeId, Vec<usize>>,
-    linked: BTreeSet<(NodeId, NodeId, Relation, Option<usize>)>,
+    linked: BTreeMap<(NodeId, NodeId, Relation, Option<usize>), usize>,
 }
 
 /// Which way to walk.
@@ -291,13 +294,25 @@ impl Lineage {
         node
     }
 
-    /// Puts in an edge, unless the same two already hang together so.
+    /// Puts in an edge. Where the same two already hang together so, in another role, that
+    /// edge has both.
     pub fn link(&mut self, edge: Edge) {
         let key = (edge.from, edge.to, edge.relation, edge.by);
-        if edge.from == edge.to || !self.linked.insert(key) {
+        if edge.from == edge.to {
             return;
         }
         let place = self.edges.len();
+        if let Some(known) = self.linked.get(&key).and_then(|at| self.edges.get_mut(*at)) {
+            if let (Some(role), Some(known)) = (&edge.role, &mut known.role)
+                && known.len() < MOST_ROLES
+                && !known.split(", ").any(|one| one == role)
+            {
+                known.push_str(", ");
+                known.push_str(role);
+            }
+            return;
+        }
+        self.linked.insert(key, place);
         self.back.entry(edge.from).or_default().push(place);
         self.forth.entry(edge.to).or_default().push(place);
         self.edges.push(edge);

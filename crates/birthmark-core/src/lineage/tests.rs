@@ -170,7 +170,8 @@ fn three_steps_hang_together_by_digest_alone_whatever_the_files_were_called() {
         "e.json",
         "b:3",
         "b:c3",
-        json!({"models": {"line": "copy.npy"}, "model_digests": {"line": "b:2"}}),
+        json!({"models": {"line": "copy.npy", "same": "copy.npy"},
+            "model_digests": {"line": "b:2", "same": "b:2"}}),
     )]);
     // On two machines, and in no order.
     let lineage = lineage(&[("s3", 0, score), ("s1", 1, data), ("s2", 0, fit)]);
@@ -187,6 +188,11 @@ fn three_steps_hang_together_by_digest_alone_whatever_the_files_were_called() {
             "score.py"
         ]
     );
+    let roles: Vec<&str> = lineage
+        .origins(end)
+        .filter_map(|edge| edge.role.as_deref())
+        .collect();
+    assert_eq!(roles, ["line, same"]);
     let start = NodeId::Artifact(lineage.artifact_of("b:1").unwrap());
     assert_eq!(lineage.artifact_of("b:c1"), lineage.artifact_of("b:1"));
     let down = lineage.reach(&[start], Direction::Down);

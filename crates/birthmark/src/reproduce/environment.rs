@@ -65,7 +65,14 @@ fn interpreter(program: &str) -> Option<Interpreter> {
     let path = Path::new(program);
     let own = (path.is_absolute() && path.exists()).then(|| python::interpreter_at(path));
     let found = own.and_then(|own| own.found().cloned());
-    found.or_else(|| python::find_interpreter().found().cloned())
+    let mut found = found.or_else(|| python::find_interpreter().found().cloned())?;
+    // As the run will have it: before the interpreter's own.
+    let more = birthmark_capture::process::variable("PYTHONPATH").unwrap_or_default();
+    let more: Vec<_> = std::env::split_paths(&more)
+        .filter(|path| path.is_absolute())
+        .collect();
+    found.sys_path.splice(0..0, more);
+    Some(found)
 }
 
 fn recorded_packages(

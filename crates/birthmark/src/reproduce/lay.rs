@@ -138,7 +138,8 @@ fn bring(input: &Input, plan: &Plan, options: &Options, laid: &Laid) -> Result<(
         && name
             .components()
             .all(|part| matches!(part, Component::Normal(_)));
-    if input.state == InputState::NameAlone || !is_inside {
+    let is_named = matches!(input.state, InputState::NameAlone | InputState::NoPlace);
+    if is_named || !is_inside {
         return Ok(());
     }
     let target = laid.folder.join(name);

@@ -36,6 +36,8 @@ pub enum InputState {
     NotAsItWas(&'static str),
     /// It was never known by more than its name.
     NameAlone,
+    /// Its digest is known, and not where it lay: the run finds it by itself.
+    NoPlace,
 }
 
 /// Something that the run read.
@@ -115,6 +117,11 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
         )
         .with_hint("name a file: `birthmark show SESSION` lists what it made")
     })?;
+    if traced.lineage.artifacts[node].state == Some("open") {
+        let text = "it was never finished, so what it should be is not known";
+        return Err(Error::usage("unfinished", text)
+            .with_hint("run its script again: a file that was begun is gone on with"));
+    }
     let (place, loaded, recorded) = maker(&traced, node)?;
     let found = &traced.lineage.runs[place];
     let project = traced.stores[found.store].clone();
@@ -323,7 +330,8 @@ fn inputs(traced: &Traced, node: usize, run: usize) -> Vec<Input> {
             path,
             artifact.digests.is_empty(),
         ) {
-            (_, None, _) | (_, _, true) => InputState::NameAlone,
+            (_, _, true) => InputState::NameAlone,
+            (_, None, _) => InputState::NoPlace,
             (Some(OnDisk::Same(path)), _, _) => InputState::Here(path.clone()),
             (Some(OnDisk::Changed(_) | OnDisk::Replaced(_)), _, _) => {
                 InputState::NotAsItWas("changed since")
@@ -464,6 +472,7 @@ impl Plan {
                     InputState::Here(path) => ("here", Some(path.to_string_lossy())),
                     InputState::NotAsItWas(why) => (*why, None),
                     InputState::NameAlone => ("known by name alone", None),
+                    InputState::NoPlace => ("where it lay is not known", None),
                 };
                 json!({
                     "role": input.role, "name": input.name, "digests": input.digests,

@@ -44,6 +44,7 @@ pub fn render(plan: &Plan, options: &Options) -> String {
             InputState::Here(_) => "as it was",
             InputState::NotAsItWas(why) => why,
             InputState::NameAlone => "known by name alone: cannot be checked",
+            InputState::NoPlace => "the run finds it by itself: not checked here",
         };
         put(
             "inputs",

@@ -160,6 +160,9 @@ fn artifact_line(traced: &Traced, place: usize, branch: &Branch) -> Vec<String> 
         return parts;
     }
     parts.extend(facts(artifact));
+    if branch.cut {
+        parts.push("(deeper with --json)".to_owned());
+    }
     if branch.by_name {
         parts.push("(by its name alone)".to_owned());
     }
@@ -180,6 +183,8 @@ fn facts(artifact: &ArtifactNode) -> Vec<String> {
             .map(|kind| short(kind, 40)),
     );
     match (artifact.records, artifact.size) {
+        // Of what was never finished the counts are those of the last word.
+        (Some(0), _) if artifact.state == Some("open") => {}
         (Some(records), _) => parts.push(text::count(records, "record")),
         (None, Some(size)) => parts.push(text::bytes(size)),
         _ => {}

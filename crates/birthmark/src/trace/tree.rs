@@ -23,6 +23,8 @@ pub struct Branch {
     pub by_name: bool,
     /// Whether it was opened up above.
     pub above: bool,
+    /// Whether it is too deep to be opened up.
+    pub cut: bool,
     /// Beyond it.
     pub children: Vec<Branch>,
 }
@@ -55,6 +57,7 @@ pub(super) fn up(lineage: &Lineage, target: &Target) -> Vec<Branch> {
         node: NodeId::Run(run),
         by_name: false,
         above: false,
+        cut: false,
         children: walk.origins_of_run(run, None, false, 1),
     };
     runs.into_iter()
@@ -101,6 +104,7 @@ impl Walk<'_> {
                 node: NodeId::Run(*run),
                 by_name: edge.by_name,
                 above: false,
+                cut: false,
                 children: self.origins_of_run(*run, Some(artifact), above, depth + 1),
             });
         }
@@ -173,6 +177,7 @@ impl Walk<'_> {
             node: edge.to,
             by_name: edge.by_name,
             above,
+            cut: !above && depth >= DEEPEST && self.lineage.origins(edge.to).next().is_some(),
             children,
         }
     }
@@ -213,6 +218,7 @@ impl Walk<'_> {
                 node: NodeId::Run(run),
                 by_name,
                 above: false,
+                cut: false,
                 children: self.outcomes_of_run(run, Some(artifact), depth + 1),
             });
         }
@@ -267,6 +273,7 @@ impl Walk<'_> {
             node,
             by_name: edge.by_name,
             above,
+            cut: !above && depth >= DEEPEST && self.lineage.outcomes(node).next().is_some(),
             children,
         }
     }
