@@ -237,6 +237,21 @@ def evaluate(shell: Shell) -> None:
     )
 
 
+def may_i_compare(shell: Shell) -> None:
+    part("May I compare these?")
+    report, other = "artifacts/evaluation_instruction_following.json", "artifacts/evaluation_temperature.json"
+    command = f"python scripts/evaluate_instruction_following.py --sft-data {DATA} --temperature 0.2 --out {other}"
+    shell.run(command, quiet=True)
+    said = shell.run(f"birthmark compare {report} {other}", expect=1)
+    check(
+        said.startswith("NOT COMPARABLE: temperature moved (0.7 -> 0.2)"),
+        "two evaluations at different temperatures may not be compared, and the first line says why",
+    )
+    said = shell.run(f"birthmark compare {report}")
+    check(said.startswith("COMPARABLE"), "the two systems of one evaluation may be")
+    check(" p = " in " ".join(said.split()).replace("\u00a0", " "), "their difference has a p-value, item by item")
+
+
 def ask_later(shell: Shell) -> None:
     part("Weeks later: what is this file?")
     shell.run(f"birthmark show {DATA}")
@@ -341,6 +356,7 @@ def main() -> int:
         kill_halfway(shell, count)
         go_on(shell, count, ran)
         evaluate(shell)
+        may_i_compare(shell)
         ask_later(shell)
         flip_a_byte(shell)
         verification_of_the_origin(shell)

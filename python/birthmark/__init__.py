@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 
 from . import _native, _talk
+from ._compare import Comparison, compare
 from ._provenance import model_provenance
 from ._session import Session, current
 from ._stamp import (
@@ -56,6 +57,7 @@ __version__ = _native.version()
 __all__ = [
     "ArtifactExistsError",
     "BirthmarkError",
+    "Comparison",
     "DamagedError",
     "JsonlWriter",
     "RefusedError",
@@ -67,6 +69,7 @@ __all__ = [
     "__version__",
     "capture",
     "check_git_dirty",
+    "compare",
     "create_artifact_metadata",
     "create_session_manifest",
     "current",

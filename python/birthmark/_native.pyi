@@ -450,3 +450,14 @@ def stamp(
 
 def carries_within(path: _AnyPath, /) -> bool:
     """Whether files of this name carry their birthmark within."""
+def compare(
+    targets: list[str],
+    subject: list[str],
+    accept: list[str],
+    match_by: str | None,
+    seed: int,
+    metric: str | None,
+    no_worse_than: float | None,
+    require_comparable: bool,
+) -> tuple[str, str, str, str]:
+    """Compare, and give the answer as JSON, a page for a terminal, Markdown and HTML."""

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    catalog, compare, completions, declare, doctor, find, init, list, man, policy, reproduce, run,
-    salvage, scan, session, show, snapshot, stamp, trace, unstamp, verify,
+    catalog, compare, completions, declare, doctor, find, import, init, list, man, policy,
+    reproduce, run, salvage, scan, session, show, snapshot, stamp, trace, unstamp, verify,
 };
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -67,6 +67,7 @@ enum Command {
     Salvage(salvage::SalvageArgs),
     Declare(declare::DeclareArgs),
     Catalog(catalog::CatalogArgs),
+    Import(import::ImportArgs),
     Doctor(doctor::DoctorArgs),
     Init(init::InitArgs),
     Completions(completions::CompletionsArgs),
@@ -159,6 +160,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Salvage(args)) => salvage::run(ui, &args),
         Some(Command::Declare(args)) => declare::run(ui, &args),
         Some(Command::Catalog(args)) => catalog::run(ui, &args),
+        Some(Command::Import(args)) => import::run(ui, &args),
         Some(Command::Doctor(args)) => doctor::run(ui, &args),
         Some(Command::Init(args)) => init::run(ui, &args),
         Some(Command::Completions(args)) => completions::run(ui, &args),

@@ -7,6 +7,7 @@ pub mod completions;
 pub mod declare;
 pub mod doctor;
 pub mod find;
+pub mod import;
 pub mod init;
 pub mod list;
 pub mod man;

@@ -226,6 +226,7 @@ impl Side {
 
 /// What was asked.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Options {
     /// Fields that are meant to differ, instead of those of the table.
     pub subject: Vec<String>,
@@ -237,6 +238,10 @@ pub struct Options {
     pub evaluation: bool,
     /// Classes of fields as the project changed them, the later before the earlier.
     pub classes: Vec<(String, Class)>,
+    /// What they hold is the same, so that a missing birthmark is only worth knowing.
+    pub same_content: bool,
+    /// Both were written by tools that have no loader of ours and no sentinels.
+    pub other_tool: bool,
     /// Every item is known to ask the same on both sides, though no digest of the dataset
     /// may say so.
     pub same_items: bool,

@@ -133,8 +133,10 @@ pub struct Evaluation {
     pub items: Items,
     /// How many items its summary speaks of.
     pub count: Option<usize>,
-    /// What was survived in reading it, in plain words.
+    /// What is worth knowing of how it was read.
     pub notes: Vec<String>,
+    /// What was survived in reading it and may matter: no results, a time without a zone …
+    pub problems: Vec<String>,
 }
 
 impl Evaluation {

@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "linux")]
 mod audit;
+mod compare;
 mod convert;
 mod encode;
 mod error;
@@ -21,6 +22,8 @@ use pyo3::prelude::*;
 /// The native half of the package `birthmark`.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::compare::compare;
     #[pymodule_export]
     use crate::encode::{encode_record_to_bytes, encode_to_bytes};
     #[pymodule_export]

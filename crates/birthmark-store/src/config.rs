@@ -3,6 +3,7 @@
 //! The file is never needed. What is not known is refused by name and line:
 //! a misspelled setting that is silently ignored is worse than none.
 
+mod compare;
 mod policy;
 
 use std::ops::Range;
@@ -102,6 +103,8 @@ pub struct Config {
     pub durability: Setting<Durability>,
     /// `[lineage]`: `on`, `ignore`, `folders`.
     pub lineage: Setting<Lineage>,
+    /// `[compare]`: fields by name, and the class that each is of, in the order of the file.
+    pub compare: Vec<(String, String)>,
     /// `[policy]`: what the birthmarks of this project must say.
     pub policy: Policy,
     /// `stores`: other artifacts folders or projects whose sessions are asked too, relative
@@ -184,6 +187,7 @@ impl Config {
                         from,
                     };
                 }
+                ("compare", _) => config.compare = compare::read(value)?,
                 ("policy", _) => config.policy = policy::read(text, key, value)?,
                 ("lineage", _) => {
                     let value = lineage(value)?;
@@ -204,7 +208,7 @@ impl Config {
                 (name, _) => {
                     let reason = format!(
                         "unknown setting `{name}`; there are `artifacts`, `on_dirty`, `durability`, \
-                         `stores`, `[snapshot]`, `[lineage]`, `[policy]`"
+                         `stores`, `[snapshot]`, `[lineage]`, `[policy]`, `[compare]`"
                     );
                     return Err((key.span(), reason));
                 }

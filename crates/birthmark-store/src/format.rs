@@ -23,6 +23,7 @@ pub mod parquet;
 mod pipeline;
 pub mod safetensors;
 pub mod sidecar;
+pub mod zip;
 
 use std::fs::File;
 use std::io::{self, Read, Write};

@@ -21,19 +21,26 @@
 mod code;
 mod evaluations;
 mod gate;
+mod html;
 mod imports;
+mod markdown;
+mod records;
 mod render;
 mod target;
+mod things;
 
 use birthmark_core::Timestamp;
 use birthmark_core::compare::scores::Scores;
-use birthmark_core::compare::{self, CodeBetween, Judgement, Match, Matching, Verdict};
+use birthmark_core::compare::{self, Class, CodeBetween, Judgement, Match, Matching, Verdict};
 use birthmark_core::evaluation::Tool;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
 pub use gate::{Gate, GateAnswer};
+pub use html::html;
+pub use markdown::markdown;
+pub use records::RecordsDiff;
 pub use render::render;
 pub use target::Target;
 
@@ -50,6 +57,8 @@ pub struct Options {
     pub seed: u64,
     /// What must hold for a pipeline to go on.
     pub gate: Gate,
+    /// Classes of fields as the project changed them.
+    pub classes: Vec<(String, Class)>,
     /// The time of the question.
     pub now: Timestamp,
 }
@@ -63,6 +72,7 @@ impl Options {
             match_by: None,
             seed: 0,
             gate: Gate::default(),
+            classes: Vec::new(),
             now,
         }
     }
@@ -108,11 +118,15 @@ pub struct Pair {
     pub scores: Vec<(Option<String>, Scores)>,
     /// Roles that only one of the two has.
     pub unpaired: [Vec<String>; 2],
+    /// Of two datasets: their records.
+    pub records: Option<RecordsDiff>,
 }
 
 /// The answer.
 #[derive(Debug, Clone)]
 pub struct Compared {
+    /// `evaluation`, `dataset`, `artifact`, `session` or `record`.
+    pub kind: &'static str,
     /// What was compared.
     pub parties: Vec<Party>,
     /// The first against each other.
@@ -145,6 +159,7 @@ impl Compared {
     /// Everything, as JSON.
     pub fn to_json(&self) -> Value {
         json!({
+            "kind": self.kind,
             "verdict": self.verdict().word(),
             "exit_status": self.exit_code(),
             "reasons": self.worst().map(|pair| reasons(&pair.judgement)),
@@ -196,6 +211,7 @@ impl Compared {
                 "more_than_once_in_b": pair.matching.twice_b.len(),
                 "ask_something_else": pair.matching.changed.len(),
             },
+            "records": pair.records.as_ref().map(RecordsDiff::to_json),
             "scores": scores,
             "metrics_on_one_side": only,
             "roles_on_one_side": { "a": pair.unpaired[0], "b": pair.unpaired[1] },
@@ -227,10 +243,124 @@ impl Party {
     }
 }
 
-/// Compares evaluation reports: the first with each other, or the systems inside of one.
+/// Compares what was named: the first with each other, or the systems inside of one report.
 pub fn compare(targets: &[Target], options: &Options) -> Result<Compared> {
-    if targets.is_empty() {
+    let Some(first) = targets.first() else {
         return Err(Error::usage("nothing", "there is nothing to compare"));
+    };
+    let options = with_project(first, options)?;
+    let mut reports = Vec::new();
+    for target in targets {
+        reports.push(is_report(target)?);
     }
-    evaluations::compare(targets, options)
+    if reports.iter().all(|report| *report) {
+        let compared = evaluations::compare(targets, &options)?;
+        return meant(compared, &options);
+    }
+    let mixed = reports.contains(&true) || targets.iter().any(|target| target.role.is_some());
+    let other = reports
+        .iter()
+        .position(|report| !report)
+        .map(|place| &targets[place]);
+    if let Some(other) = other.filter(|other| mixed && other.path.exists()) {
+        let message = format!("`{}` is no evaluation report", other.name());
+        return Err(Error::usage("no-report", message).with_hint("a report is one JSON object"));
+    }
+    meant(things::compare(targets, &options)?, &options)
+}
+
+/// Refuses a word of `--subject` or `--accept` that means no field at all: a misspelled one
+/// would be taken for a yes.
+fn meant(compared: Compared, options: &Options) -> Result<Compared> {
+    let stands = |word: &str| {
+        let rows = compared.pairs.iter().flat_map(|pair| &pair.judgement.rows);
+        compare::is_known(word)
+            || rows.into_iter().any(|row| compare::is_meant(word, &row.field))
+            || ["items", "environment", "report", "content"].contains(&word)
+    };
+    match options.subject.iter().chain(&options.accept).find(|word| !stands(word)) {
+        None => Ok(compared),
+        Some(word) => {
+            let message = format!("there is no field `{}`", crate::text::short(word, 60));
+            Err(Error::usage("field", message)
+                .with_hint("`birthmark compare --classes` names the fields and their groups"))
+        }
+    }
+}
+
+/// Whether a target is an evaluation report. A folder, a JSONL file or a session is none.
+fn is_report(target: &Target) -> Result<bool> {
+    let path = &target.path;
+    if !path.is_file()
+        || target.line.is_some()
+        || birthmark_store::Layout::session_of_manifest(path).is_some()
+        || path
+            .to_string_lossy()
+            .ends_with(birthmark_core::schema::SIDECAR_SUFFIX)
+    {
+        return Ok(false);
+    }
+    crate::evaluation::is_report(path)
+}
+
+/// The options with the classes that the project's settings change.
+fn with_project(first: &Target, options: &Options) -> Result<Options> {
+    let project = crate::sessions::project_of(&first.path)?;
+    let mut options = options.clone();
+    options.classes.extend(set_by(&project));
+    Ok(options)
+}
+
+/// One line of the table of classes.
+#[derive(Debug, Clone)]
+pub struct ClassOf {
+    /// The field.
+    pub field: String,
+    /// Its class.
+    pub class: &'static str,
+    /// How much it is wanted in evaluations: `required`, `expected`, or nothing.
+    pub need: &'static str,
+    /// The word that names it together with its like.
+    pub group: String,
+}
+
+/// Which field is of which class in a project: the table, then what its settings add.
+pub fn classes(project: &crate::Project) -> Vec<ClassOf> {
+    let set: Vec<(String, Class)> = set_by(project);
+    let line = |field: &str, group: &str, need| ClassOf {
+        field: field.to_owned(),
+        class: compare::class_of(field, &set).word(),
+        need,
+        group: group.to_owned(),
+    };
+    let table = compare::TABLE.iter().map(|rule| {
+        let need = match rule.need {
+            compare::Need::Required => "required",
+            compare::Need::Expected => "expected",
+            compare::Need::Optional => "",
+        };
+        line(rule.field, rule.group, need)
+    });
+    let own = set
+        .iter()
+        .filter(|(name, _)| !compare::is_known(name))
+        .map(|(name, _)| line(name, "birthmark.toml", ""));
+    table.chain(own).collect()
+}
+
+fn set_by(project: &crate::Project) -> Vec<(String, Class)> {
+    let set = project.config.compare.iter();
+    set.filter_map(|(name, word)| Some((name.clone(), Class::parse(word)?)))
+        .collect()
+}
+
+/// The letter of the party at a place: `A`, `B`, … `Z`, `A1`.
+fn letter(place: usize) -> String {
+    let alphabet = u8::try_from(place % 26).unwrap_or(0);
+    let letter = char::from(b'A' + alphabet);
+    if place < 26 {
+        letter.to_string()
+    } else {
+        format!("{letter}{}", place / 26)
+    }
 }

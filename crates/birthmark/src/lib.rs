@@ -19,6 +19,7 @@
 //! | asks: where did it come from, what came of it | [`trace`] |
 //! | asks for all that was made so, anywhere | `find`, `list` (feature `catalog`) |
 //! | wants it made again | [`reproduce`] |
+//! | wants birthmarks for what other tools wrote | [`import`] |
 
 pub mod add;
 #[cfg(feature = "catalog")]
@@ -32,6 +33,7 @@ pub mod evaluation;
 #[cfg(feature = "catalog")]
 pub mod find;
 mod generated;
+pub mod import;
 pub mod init;
 pub mod lineage;
 mod lines;

@@ -368,7 +368,35 @@ fn show_file(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
     if sidecar.is_file() {
         return show_sidecar(project, path, &sidecar, now);
     }
+    if let Some(shown) = show_log(project, path) {
+        return Ok(shown);
+    }
     Ok(unstamped(project, path, now))
+}
+
+/// The log of another tool, by our names: all of it is declared.
+fn show_log(project: &Project, path: &Path) -> Option<Shown> {
+    use birthmark_core::evaluation::Tool;
+    if !crate::evaluation::is_report(path).ok()? {
+        return None;
+    }
+    let found = crate::evaluation::read(path).ok()??;
+    if matches!(found.tool, Tool::Birthmark | Tool::Plain) {
+        return None;
+    }
+    let mut shown = Shown::new(What::Report, project.stored_path(path));
+    shown.size = path.metadata().ok().map(|found| found.len());
+    shown.place = Some(found.tool.word());
+    shown.foreign = true;
+    shown.birthmark = found.birthmark.unwrap_or_default();
+    shown.declared = shown.birthmark.keys().cloned().collect();
+    shown.declared.retain(|name| name != "unknown");
+    let own = shown.birthmark.clone();
+    gather(&mut shown, &own);
+    for problem in found.problems.iter().chain(&found.notes) {
+        note(&mut shown, "log", problem);
+    }
+    Some(shown)
 }
 
 /// A file that carries nothing: perhaps a journal tells of it all the same.

@@ -11,12 +11,16 @@ use crate::ui::Ui;
 ///
 /// The verdict comes first, then what moved, then the scores with paired statistics. One
 /// report is compared with itself: the systems inside of it. More than two are held against
-/// the first. The exit status is 0 when they are comparable, with or without caveats, 1 when
+/// the first. Reports are JSON with `summary` and `results`, results of lm-evaluation-harness
+/// with the samples beside them, logs of Inspect (.json, .eval) and trainer_state.json.
+/// Datasets, checkpoints, sessions and records are compared in the same way. The exit status is 0 when they are comparable, with or without caveats, 1 when
 /// they are not or a gate fails, and 2 when it cannot be told.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct CompareArgs {
-    /// Evaluation reports; FILE#ROLE names one system of a report
-    #[arg(value_name = "REPORT[#ROLE]", required = true)]
+    /// Reports, datasets, checkpoints, sessions, or FILE:LINE; FILE#ROLE names one
+    /// system of a report
+    #[arg(value_name = "FILE[#ROLE]", required_unless_present = "classes")]
     targets: Vec<String>,
 
     /// This field is meant to differ, instead of the model
@@ -48,12 +52,27 @@ pub struct CompareArgs {
     seed: u64,
 
     /// Print everything as JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["markdown", "html"])]
     json: bool,
+
+    /// Print Markdown, for a pull request
+    #[arg(long, conflicts_with = "html")]
+    markdown: bool,
+
+    /// Print one HTML page with plots that needs nothing else: --html > page.html
+    #[arg(long)]
+    html: bool,
+
+    /// Print which field is of which class, and compare nothing
+    #[arg(long, exclusive = true)]
+    classes: bool,
 }
 
 /// Compares.
 pub fn run(ui: &mut Ui, args: &CompareArgs) -> Answer {
+    if args.classes {
+        return classes(ui);
+    }
     let targets: Vec<Target> = args
         .targets
         .iter()
@@ -78,6 +97,10 @@ pub fn run(ui: &mut Ui, args: &CompareArgs) -> Answer {
     let compared = compare::compare(&targets, &options)?;
     if args.json {
         ui.json(&compared.to_json())?;
+    } else if args.markdown {
+        ui.people(&compare::markdown(&compared))?;
+    } else if args.html {
+        ui.raw(compare::html(&compared).as_bytes())?;
     } else {
         ui.people(&compare::render(&compared, ui.width()))?;
     }
@@ -86,4 +109,25 @@ pub fn run(ui: &mut Ui, args: &CompareArgs) -> Answer {
         1 => ExitStatus::No,
         _ => ExitStatus::CannotTell,
     })
+}
+
+/// The table of classes, with what the project's settings change.
+fn classes(ui: &mut Ui) -> Answer {
+    let project = super::project()?;
+    let rows: Vec<[String; 4]> = compare::classes(&project)
+        .into_iter()
+        .map(|one| {
+            [
+                one.field,
+                one.class.to_owned(),
+                one.need.to_owned(),
+                one.group,
+            ]
+        })
+        .collect();
+    ui.people(&crate::table::render(
+        ["FIELD", "CLASS", "IN EVALUATIONS", "GROUP"],
+        &rows,
+    ))?;
+    Ok(ExitStatus::Yes)
 }

@@ -16,6 +16,18 @@ pub enum Class {
 }
 
 impl Class {
+    /// The class that a setting names.
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Subject,
+            Self::Instrument,
+            Self::Environment,
+            Self::Context,
+        ]
+        .into_iter()
+        .find(|class| class.word() == word)
+    }
+
     /// The word for screens and JSON.
     pub fn word(self) -> &'static str {
         match self {
@@ -107,6 +119,9 @@ pub static TABLE: &[Rule] = &[
     subject("adapter"),
     subject("adapter_digest"),
     subject("peft"),
+    subject("delta"),
+    subject("model_args"),
+    subject("model_roles"),
     subject("inputs"),
     instrument("artifact_type", "artifact_type", Optional),
     instrument("dataset", "dataset", Required),
@@ -122,6 +137,23 @@ pub static TABLE: &[Rule] = &[
     instrument("template", "system_prompt", Optional),
     instrument("template", "prompt_template", Optional),
     instrument("template", "num_fewshot", Optional),
+    instrument("template", "fewshot_as_multiturn", Optional),
+    instrument("template", "prompts_digest", Optional),
+    instrument("template", "solver", Optional),
+    instrument("template", "solver_args", Optional),
+    instrument("template", "solver_steps", Optional),
+    instrument("task", "task", Optional),
+    instrument("task", "task_version", Optional),
+    instrument("task", "task_versions", Optional),
+    instrument("task", "task_args", Optional),
+    instrument("task", "limit", Optional),
+    instrument("task", "sample_id", Optional),
+    instrument("task", "epochs", Optional),
+    instrument("task", "epochs_reducer", Optional),
+    instrument("task", "message_limit", Optional),
+    instrument("task", "token_limit", Optional),
+    instrument("decoding", "decoding", Optional),
+    instrument("decoding", "generation_kwargs", Optional),
     instrument("decoding", "do_sample", Expected),
     instrument("decoding", "temperature", Required),
     instrument("decoding", "top_p", Expected),
@@ -139,6 +171,9 @@ pub static TABLE: &[Rule] = &[
     instrument("decoding", "n", Optional),
     instrument("seed", "eval_seed", Expected),
     instrument("seed", "seed", Optional),
+    instrument("seed", "fewshot_seed", Optional),
+    instrument("seed", "numpy_seed", Optional),
+    instrument("seed", "torch_seed", Optional),
     instrument("code", "code", Required),
     instrument("code", "git_dirty", Optional),
     instrument("code", "script_name", Optional),
@@ -148,7 +183,6 @@ pub static TABLE: &[Rule] = &[
     instrument("code", "metric", Optional),
     instrument("code", "judge_model", Optional),
     instrument("sentinels", "sentinel_tests_passed", Expected),
-    environment("environment"),
     environment("engine"),
     environment("engine_version"),
     environment("engine_defaults"),
@@ -172,6 +206,12 @@ pub static TABLE: &[Rule] = &[
     context("declared"),
     context("digest"),
     context("sentinels"),
+    context("environment"),
+    context("sources"),
+    context("imported_from"),
+    context("problems"),
+    context("git_commit_short"),
+    context("timestamp_as_written"),
 ];
 
 /// The table's line for a field; that of what it stands in (`models`) where it has none.

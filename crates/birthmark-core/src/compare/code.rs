@@ -219,6 +219,12 @@ fn told(arrow: &str, between: &Between) -> (Weight, String) {
         Finding::Found(several) => format!("{arrow}, {several} commits"),
         _ => arrow.to_owned(),
     };
+    if between.count == Finding::Found(0) && between.files.is_empty() {
+        return (
+            Weight::Note,
+            format!("the commit is the same, written short on one side ({arrow})"),
+        );
+    }
     let those = |parts: &[Part]| -> Vec<&str> {
         let files = between.files.iter();
         files

@@ -28,9 +28,10 @@ pub fn judge(a: &Side, b: &Side, between: &CodeBetween, options: &Options) -> Ju
             reasons.extend(data.filter(|_| options.evaluation));
         }
         reasons.extend(declared(&pair, &rows));
-        reasons.extend(subject(&rows));
+        reasons.extend(subject(&rows, options));
     }
-    if !options.one_report {
+    let told_enough = options.one_report || (bare && options.same_content);
+    if !told_enough {
         let (more, why) = environment::judge(a, b);
         rows.extend(more);
         reasons.extend(why);
@@ -59,12 +60,12 @@ fn carried(pair: &Pair<'_>) -> Option<Reason> {
         [one] => format!("{one} carries no birthmark: nothing is known of how it was made"),
         _ => "neither carries a birthmark: nothing is known of how they were made".to_owned(),
     };
-    Some(Reason::new(
-        Weight::CannotTell,
-        "no-birthmark",
-        "birthmark",
-        text,
-    ))
+    let weight = if pair.options.same_content {
+        Weight::Note
+    } else {
+        Weight::CannotTell
+    };
+    Some(Reason::new(weight, "no-birthmark", "birthmark", text))
 }
 
 /// Fields of subject and instrument that somebody declared.
@@ -103,13 +104,20 @@ fn is_declared(side: &Side, name: &str) -> bool {
 }
 
 /// Says so when nothing that is meant to differ does, or nothing says what it was.
-fn subject(rows: &[Row]) -> Option<Reason> {
+fn subject(rows: &[Row], options: &Options) -> Option<Reason> {
     let mut subjects = rows.iter().filter(|row| row.class == Class::Subject);
     if subjects.clone().any(|row| row.state == State::Moved) {
         return None;
     }
     if subjects.clone().any(|row| row.state == State::MissingOne) {
         return None;
+    }
+    if !options.subject.is_empty() {
+        let text = format!(
+            "nothing that is meant to differ does: {} is the same",
+            options.subject.join(", ")
+        );
+        return Some(Reason::new(Weight::Note, "same-subject", "subject", text));
     }
     let known = subjects.any(|row| row.state != State::MissingBoth);
     Some(if known {

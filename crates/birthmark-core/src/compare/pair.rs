@@ -99,7 +99,26 @@ impl<'a> Pair<'a> {
         }
         match name {
             "template_disabled" if self.both("chat_template_digest").is_some() => Need::Optional,
-            "chat_template_digest" if self.are("template_disabled", false) => Need::Required,
+            "chat_template_digest" if self.are("template_disabled", false) => Need::Expected,
+            // Nothing is generated: no text is drawn, so nothing says how.
+            _ if rule(name).is_some_and(|rule| rule.group == "decoding")
+                && self
+                    .both("decoding")
+                    .is_some_and(|both| both.iter().all(|one| **one == "none")) =>
+            {
+                Need::Optional
+            }
+            "temperature" | "top_p" | "do_sample" | "max_new_tokens"
+                if self.both("generation_kwargs").is_some() =>
+            {
+                Need::Optional
+            }
+            "eval_seed" if self.both("seed").is_some() => Need::Optional,
+            "loader_version" | "sentinel_tests_passed" | "add_special_tokens"
+                if self.options.other_tool =>
+            {
+                Need::Optional
+            }
             "dataset" if self.options.one_report || self.options.same_items => Need::Expected,
             "code" if self.options.one_report => Need::Expected,
             _ => rule(name).map_or(Need::Optional, |rule| rule.need),

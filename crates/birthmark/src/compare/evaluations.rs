@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use birthmark_core::birthmark::Fields;
 use birthmark_core::compare::scores::{self, Scores};
 use birthmark_core::compare::{self as core, Match, Matching, Side, items, matching};
-use birthmark_core::evaluation::Evaluation;
+use birthmark_core::evaluation::{Evaluation, Tool};
 use serde_json::Value;
 
-use super::{Compared, GateAnswer, Options, Pair, Party, Target, code};
+use super::{Compared, GateAnswer, Options, Pair, Party, Target, code, letter};
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 use crate::show::{self, Shown, What};
@@ -74,6 +74,7 @@ fn finish(reports: &[Loaded], seats: &[Seat], mut pairs: Vec<Pair>, options: &Op
         .map(|(place, seat)| party(&reports[seat.report], seat, place))
         .collect();
     let mut compared = Compared {
+        kind: "evaluation",
         parties,
         one_report: seats.iter().all(|seat| seat.report == seats[0].report),
         pairs,
@@ -83,16 +84,6 @@ fn finish(reports: &[Loaded], seats: &[Seat], mut pairs: Vec<Pair>, options: &Op
     };
     compared.gate = options.gate.judge(compared.verdict(), &compared.pairs);
     compared
-}
-
-fn letter(place: usize) -> String {
-    let alphabet = u8::try_from(place % 26).unwrap_or(0);
-    let letter = char::from(b'A' + alphabet);
-    if place < 26 {
-        letter.to_string()
-    } else {
-        format!("{letter}{}", place / 26)
-    }
 }
 
 fn party(report: &Loaded, seat: &Seat, place: usize) -> Party {
@@ -188,6 +179,11 @@ fn birthmark(shown: &Shown, evaluation: &Evaluation) -> Option<Fields> {
     } else {
         shown.birthmark.clone()
     };
+    if !matches!(evaluation.tool, Tool::Birthmark | Tool::Plain) {
+        // What its sidecar has as null is what the tool has no word for.
+        all.retain(|_, value| !value.is_null());
+        all.remove("unknown");
+    }
     let recorded = shown.recorded.iter().flat_map(|found| &found.birthmark);
     for (name, value) in evaluation.birthmark.iter().flatten().chain(recorded) {
         if !all.contains_key(name) {
@@ -248,14 +244,19 @@ fn pair(reports: &[Loaded], seats: &[Seat], other: usize, options: &Options) -> 
         accept: options.accept.clone(),
         one_report,
         evaluation: true,
-        classes: Vec::new(),
-        same_items: is_same(&found),
+        classes: options.classes.clone(),
+        same_content: false,
+        other_tool: loaded
+            .iter()
+            .all(|report| !matches!(report.evaluation.tool, Tool::Birthmark | Tool::Plain)),
+        same_items: is_same(&found) || same_prompts(loaded),
     };
     let mut judgement = core::judge(&sides[0], &sides[1], &between, &how);
     let (row, mut reasons) = items::judge(items[0], items[1], &found, names);
     let mut scores = scores_of(loaded, &together, &found, names, options);
     mark_repeats(&mut scores, &judgement);
     reasons.extend(scores.iter().flat_map(|(_, scores)| scores.reasons.clone()));
+    reasons.extend(problems(loaded, names, one_report));
     if let Some(row) = row {
         let place = judgement
             .rows
@@ -274,7 +275,21 @@ fn pair(reports: &[Loaded], seats: &[Seat], other: usize, options: &Options) -> 
         matching: found,
         scores,
         unpaired: together.unpaired,
+        records: None,
     })
+}
+
+/// What was survived in reading the reports, as caveats.
+fn problems(loaded: [&Loaded; 2], names: [&str; 2], one_report: bool) -> Vec<core::Reason> {
+    let sides = if one_report { 1 } else { 2 };
+    let of = |side: usize| {
+        let problems = loaded[side].evaluation.problems.iter();
+        problems.map(move |text| {
+            let text = format!("{}: {text}", names[side]);
+            core::Reason::new(core::Weight::Caveat, "report", "report", text)
+        })
+    };
+    (0..sides).flat_map(of).collect()
 }
 
 /// Marks systems that are the same model on both sides while another one moved.
@@ -310,6 +325,12 @@ fn is_same(found: &Matching) -> bool {
     !found.pairs.is_empty()
         && found.alike == found.pairs.len()
         && left.iter().all(|items| items.is_empty())
+}
+
+/// Whether both have the same digests of all prompts and answers, as the harness writes them.
+fn same_prompts(loaded: [&Loaded; 2]) -> bool {
+    let digests = loaded.map(|report| report.birthmark.as_ref()?.get("prompts_digest"));
+    digests[0].is_some() && digests[0] == digests[1]
 }
 
 /// Which system of A is held against which of B.

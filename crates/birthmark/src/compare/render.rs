@@ -29,6 +29,7 @@ pub fn render(compared: &Compared, width: usize) -> String {
             pair_title(&mut page, compared, pair);
         }
         fields(&mut page, pair, compared.one_report);
+        record_lines(&mut page, pair);
     }
     for pair in &compared.pairs {
         scores(&mut page, compared, pair);
@@ -94,7 +95,7 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
         .collect()
 }
 
-fn verdict_word(verdict: Verdict) -> &'static str {
+pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Comparable => "COMPARABLE",
         Verdict::Caveats => "COMPARABLE WITH CAVEATS",
@@ -108,7 +109,11 @@ fn headline(page: &mut Page, compared: &Compared) {
     let Some(pair) = compared.worst() else { return };
     let reasons = &pair.judgement.reasons;
     let first = match (reasons.first(), compared.verdict()) {
-        (Some(reason), Verdict::Comparable) if reason.weight == Weight::Note => None,
+        (Some(reason), Verdict::Comparable)
+            if reason.weight == Weight::Note && reason.code != "content" =>
+        {
+            None
+        }
         (reason, _) => reason,
     };
     let why = first.map_or_else(
@@ -158,15 +163,20 @@ fn letters(compared: &Compared, pair: &Pair) -> String {
 
 fn parties(page: &mut Page, compared: &Compared) {
     page.blank();
+    let noun = if compared.kind == "evaluation" {
+        "item"
+    } else {
+        "record"
+    };
     for party in &compared.parties {
-        page.put(&party.letter, &party_line(party));
+        page.put(&party.letter, &party_line(party, noun));
         for note in &party.notes {
             page.put("", &format!("! {}", text::neutral(note)));
         }
     }
 }
 
-fn party_line(one: &Party) -> String {
+fn party_line(one: &Party, noun: &str) -> String {
     let mut cells = vec![text::neutral(&one.file).into_owned()];
     if let Some(role) = &one.role {
         cells[0].push_str(&format!("#{}", text::neutral(role)));
@@ -175,7 +185,7 @@ fn party_line(one: &Party) -> String {
         cells.push(roles.join(" and "));
     }
     if one.items > 0 {
-        cells.push(text::count(one.items as u64, "item"));
+        cells.push(text::count(one.items as u64, noun));
     }
     if let Some(time) = &one.timestamp {
         cells.push(short(time.get(..16).unwrap_or(time), 20).replace('T', " "));
@@ -227,6 +237,14 @@ fn fields(page: &mut Page, pair: &Pair, one_report: bool) {
         "may matter",
     );
     code_lines(page, pair);
+    let varies =
+        |row: &&Row| row.state == State::Moved && value(row.a.as_ref()).ends_with(" values)");
+    let ranges: Vec<String> = rows
+        .iter()
+        .filter(varies)
+        .map(|row| format!("{} {}", text::neutral(&row.field), arrow(row)))
+        .collect();
+    page.list("varies", &ranges);
     page.list("same", &same(rows, pair));
     page.list("not counted", &not_counted(rows));
     page.list("unknown", &unknown(rows, one_report));
@@ -234,7 +252,10 @@ fn fields(page: &mut Page, pair: &Pair, one_report: bool) {
 
 fn counted(rows: Vec<&Row>) -> Vec<&Row> {
     rows.into_iter()
-        .filter(|row| row.not_counted.is_none() && row.field != "code" && row.field != "items")
+        .filter(|row| {
+            row.not_counted.is_none()
+                && !matches!(row.field.as_str(), "code" | "items" | "git_dirty")
+        })
         .collect()
 }
 
@@ -257,7 +278,10 @@ fn moved_rows(page: &mut Page, label: &str, rows: &[&Row], meaning: &str) {
     }
 }
 
-fn arrow(row: &Row) -> String {
+pub(super) fn arrow(row: &Row) -> String {
+    if row.state == State::MissingBoth {
+        return "not recorded".to_owned();
+    }
     let (a, b) = (value(row.a.as_ref()), value(row.b.as_ref()));
     if a == b {
         let whole = |value: &Option<Value>| value.as_ref().map(text::plain).unwrap_or_default();
@@ -353,6 +377,13 @@ fn same(rows: &[Row], pair: &Pair) -> Vec<String> {
             | "loader_version" => continue,
             "script_name" => shown,
             "sentinel_tests_passed" => "sentinels".to_owned(),
+            _ if row
+                .a
+                .as_ref()
+                .is_some_and(|a| a.is_object() || a.is_array()) =>
+            {
+                field.to_owned()
+            }
             _ => format!("{field} {shown}"),
         };
         parts.push(text::neutral(&part).into_owned());
@@ -409,6 +440,28 @@ fn unknown(rows: &[Row], one_report: bool) -> Vec<String> {
             Some(format!("{}{lacks}", text::neutral(&row.field)))
         })
         .collect()
+}
+
+fn record_lines(page: &mut Page, pair: &Pair) {
+    let Some(found) = &pair.records else { return };
+    page.blank();
+    let [a, b] = found.records.map(text::grouped);
+    page.put("records", &format!("{a} -> {b}: {}", found.says()));
+    for (label, (count, first)) in [
+        ("added", &found.added),
+        ("removed", &found.removed),
+        ("changed", &found.changed),
+    ] {
+        if *count > 0 {
+            let more = count.saturating_sub(first.len() as u64);
+            let tail = if more > 0 {
+                format!(", +{more}")
+            } else {
+                String::new()
+            };
+            page.put(label, &format!("{}{tail}", first.join(", ")));
+        }
+    }
 }
 
 fn scores(page: &mut Page, compared: &Compared, pair: &Pair) {
@@ -574,7 +627,7 @@ fn last_lines(page: &mut Page, compared: &Compared) {
 }
 
 /// What to do now, from the strongest reason.
-fn advice(compared: &Compared) -> Option<String> {
+pub(super) fn advice(compared: &Compared) -> Option<String> {
     let pair = compared.worst()?;
     let reason = pair.judgement.reasons.first()?;
     let letter = |place: usize| {
@@ -608,8 +661,9 @@ fn advice(compared: &Compared) -> Option<String> {
             )
         }
         ("no-birthmark", _) => {
-            "birthmark import FILE, or birthmark stamp FILE --set NAME=VALUE".to_owned()
+            "birthmark stamp FILE --set NAME=VALUE, with what is known of it".to_owned()
         }
+        ("dirty", _) => "commit before the run, or --accept code".to_owned(),
         ("code-moved", Weight::CannotTell) => {
             "run it in a clone that has both commits, or --accept code".to_owned()
         }
