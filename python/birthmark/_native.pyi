@@ -450,6 +450,7 @@ def stamp(
 
 def carries_within(path: _AnyPath, /) -> bool:
     """Whether files of this name carry their birthmark within."""
+
 def compare(
     targets: list[str],
     subject: list[str],

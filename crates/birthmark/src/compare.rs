@@ -275,10 +275,17 @@ fn meant(compared: Compared, options: &Options) -> Result<Compared> {
     let stands = |word: &str| {
         let rows = compared.pairs.iter().flat_map(|pair| &pair.judgement.rows);
         compare::is_known(word)
-            || rows.into_iter().any(|row| compare::is_meant(word, &row.field))
+            || rows
+                .into_iter()
+                .any(|row| compare::is_meant(word, &row.field))
             || ["items", "environment", "report", "content"].contains(&word)
     };
-    match options.subject.iter().chain(&options.accept).find(|word| !stands(word)) {
+    match options
+        .subject
+        .iter()
+        .chain(&options.accept)
+        .find(|word| !stands(word))
+    {
         None => Ok(compared),
         Some(word) => {
             let message = format!("there is no field `{}`", crate::text::short(word, 60));
