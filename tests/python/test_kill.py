@@ -196,7 +196,7 @@ with bm.session() as s:
             out.write({"id": "child"})
         except bm.BirthmarkError:
             os.close(1)
-            import time; time.sleep(0.5)
+            import time; time.sleep(0.1)
         os._exit(0)
     threads = 4 if mode == "threads" else 1
     for _ in range(threads):

@@ -24,6 +24,7 @@ use std::rc::Rc;
 use birthmark_core::digest::Digest;
 use flate2::read::MultiGzDecoder;
 use flate2::{Compress, Compression, FlushCompress, Status};
+use zstd::stream::raw::CParameter;
 use zstd::stream::{read, write};
 
 use crate::running::RunningDigest;
@@ -34,6 +35,9 @@ const SMALL: u64 = 64 << 20;
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// The last, empty deflate block.
 const GZIP_LAST: [u8; 2] = [3, 0];
+/// What one thread of Zstandard packs at a time, in bytes: small, as each job is held in
+/// memory several times.
+const ZSTD_JOB: u32 = 1 << 20;
 /// More threads than this wait for the thread that feeds them.
 const MOST_THREADS: usize = 8;
 
@@ -202,6 +206,7 @@ impl<'a> Packer<'a> {
                     .min(MOST_THREADS);
                 // A machine that gives no threads packs by itself.
                 let _ = encoder.multithread(u32::try_from(threads).unwrap_or(1));
+                encoder.set_parameter(CParameter::JobSize(ZSTD_JOB))?;
                 Self::Zstd(encoder)
             }
         })
