@@ -143,10 +143,15 @@ fn go(ui: &mut Ui, plan: &Plan, options: &Options, as_json: bool) -> Answer {
             Some(code) => format!("\nthe command ended with exit status {code}"),
             None => "\nthe command was stopped".to_owned(),
         };
+        let verdict = outcome.compared.verdict;
+        let (where_to, path) = match verdict {
+            Verdict::NotMade => ("tried in", &outcome.folder),
+            _ => ("made again in", &outcome.made),
+        };
         ui.people(&format!(
-            "{}{place}{status}\nmade again in {}",
-            outcome.compared.verdict.word(),
-            outcome.made.display()
+            "{}{place}{status}\n{where_to} {}",
+            verdict.word(),
+            path.display()
         ))?;
     }
     Ok(match outcome.compared.verdict {
