@@ -8,7 +8,7 @@ use core::mem;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::notes::{Kind, note, note_name};
+use crate::notes::{Kind, folder_changed, note, note_name, thread_named};
 
 type Mode = libc::mode_t;
 
@@ -124,6 +124,9 @@ instead! {
         ptr::null_mut(), |got| opened_stream(got, path, mode);
     freopen64(path: *const c_char, mode: *const c_char, stream: *mut libc::FILE) -> *mut libc::FILE,
         ptr::null_mut(), |got| opened_stream(got, path, mode);
+    chdir(path: *const c_char) -> c_int, -1, |got| folder_changed();
+    fchdir(folder: c_int) -> c_int, -1, |got| folder_changed();
+    pthread_setname_np(thread: libc::pthread_t, name: *const c_char) -> c_int, 0, |got| thread_named(name);
     rename(old: *const c_char, new: *const c_char) -> c_int, -1, |got| renamed(got, CWD, new);
     renameat(from: c_int, old: *const c_char, to: c_int, new: *const c_char) -> c_int, -1,
         |got| renamed(got, to, new);

@@ -49,11 +49,19 @@ static BROKEN: AtomicBool = AtomicBool::new(false);
 static KNOWN_PATHS: [AtomicU64; KNOWN] = [const { AtomicU64::new(0) }; KNOWN];
 static ZEROS: [u8; CAPACITY] = [0; CAPACITY];
 
-/// The folder's name, written once before `main`.
+/// The working folder, asked for once until it changes; the length is 0 while it is not known.
+static WORKING: Place = Place(core::cell::UnsafeCell::new([0; LONGEST]));
+static WORKING_LENGTH: AtomicUsize = AtomicUsize::new(0);
+static WORKING_BUSY: AtomicBool = AtomicBool::new(false);
+static WORKING_CHANGES: AtomicU32 = AtomicU32::new(0);
+/// Whether this process has threads of Birthmark's own, or is Birthmark.
+static OURS_HERE: AtomicBool = AtomicBool::new(false);
+
+/// A path that several threads may ask for.
 struct Place(core::cell::UnsafeCell<[u8; LONGEST]>);
 
-// SAFETY: written by the constructor alone, which runs before there is a second thread, and
-// read only after `FOLDER_LENGTH`, which it sets last, is not 0.
+// SAFETY: `FOLDER` is written by the constructor alone, before there is a second thread, and read
+// only after `FOLDER_LENGTH`, which it sets last, is not 0; `WORKING` by who holds `WORKING_BUSY`.
 unsafe impl Sync for Place {}
 
 #[used]
@@ -76,6 +84,7 @@ extern "C" fn begin() {
     }
     // SAFETY: the only writer, before there are readers (see `Place`); the length fits.
     unsafe { ptr::copy_nonoverlapping(folder.as_ptr(), FOLDER.0.get().cast::<u8>(), folder.len()) };
+    OURS_HERE.store(has_our_name(), Ordering::Release);
     FOLDER_LENGTH.store(folder.len(), Ordering::Release);
 }
 
@@ -94,11 +103,46 @@ pub(crate) fn note(kind: Kind, folder: c_int, path: *const c_char) {
         bytes: [0; LONGEST],
         length: 0,
     };
-    if path.first() == Some(&b'/') || whole.begin(folder) {
+    if path.first() == Some(&b'/') || whole.begin(folder, matches!(kind, Kind::Read | Kind::Write))
+    {
         whole.push(path);
         put(kind, whole.text());
     }
     set_errno(saved);
+}
+
+/// Forgets the working folder, which has changed.
+pub(crate) fn folder_changed() {
+    WORKING_CHANGES.fetch_add(1, Ordering::AcqRel);
+    WORKING_LENGTH.store(0, Ordering::Release);
+}
+
+/// Remembers the working folder as it was after so many changes.
+fn remember_folder(folder: &[u8], changes: u32) {
+    if folder.is_empty() || folder.len() >= LONGEST || WORKING_BUSY.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    // SAFETY: only the one who set `WORKING_BUSY` reads or writes it; the length fits.
+    unsafe {
+        ptr::copy_nonoverlapping(folder.as_ptr(), WORKING.0.get().cast::<u8>(), folder.len());
+    };
+    WORKING_LENGTH.store(folder.len(), Ordering::Release);
+    // Changed while it was asked for: then it is not known which was told.
+    if WORKING_CHANGES.load(Ordering::Acquire) != changes {
+        WORKING_LENGTH.store(0, Ordering::Release);
+    }
+    WORKING_BUSY.store(false, Ordering::Release);
+}
+
+/// A thread got this name: from here on names are asked for (see `is_ours`).
+pub(crate) fn thread_named(name: *const c_char) {
+    if !name.is_null() {
+        // SAFETY: the call that was asked with this name has read it as a string that ends.
+        let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+        if name.starts_with(b"birthmark") {
+            OURS_HERE.store(true, Ordering::Release);
+        }
+    }
 }
 
 /// Notes a name as it is: of a program that is searched for.
@@ -128,15 +172,41 @@ struct Path {
 }
 
 impl Path {
+    /// Puts the working folder as it is remembered; false where it is not.
+    fn begin_cached(&mut self) -> bool {
+        let length = WORKING_LENGTH.load(Ordering::Acquire);
+        if length == 0 || WORKING_BUSY.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        // SAFETY: only the one who set `WORKING_BUSY` reads or writes it.
+        let folder = unsafe { &*WORKING.0.get() };
+        self.push(folder.get(..length).unwrap_or_default());
+        WORKING_BUSY.store(false, Ordering::Release);
+        // Whoever changed the folder meanwhile said so before.
+        if WORKING_LENGTH.load(Ordering::Acquire) != length {
+            self.length = 0;
+            return false;
+        }
+        self.push(b"/");
+        true
+    }
+
     /// Puts the folder before a relative path; false where it cannot be told.
-    fn begin(&mut self, folder: c_int) -> bool {
+    fn begin(&mut self, folder: c_int, cached: bool) -> bool {
         if folder == libc::AT_FDCWD {
+            if cached && self.begin_cached() {
+                return true;
+            }
+            let changes = WORKING_CHANGES.load(Ordering::Acquire);
             // SAFETY: the buffer is as long as is said.
             let found = unsafe { libc::getcwd(self.bytes.as_mut_ptr().cast(), LONGEST) };
             if found.is_null() {
                 return false;
             }
             self.length = self.bytes.iter().position(|byte| *byte == 0).unwrap_or(0);
+            if cached {
+                remember_folder(self.text(), changes);
+            }
         } else {
             let mut link = Self {
                 bytes: [0; LONGEST],
@@ -160,14 +230,13 @@ impl Path {
     }
 
     fn push(&mut self, more: &[u8]) {
-        for byte in more {
-            // One byte stays 0, so that it ends.
-            if self.length + 1 < LONGEST
-                && let Some(place) = self.bytes.get_mut(self.length)
-            {
-                *place = *byte;
-                self.length += 1;
-            }
+        // One byte stays 0, so that it ends.
+        let room = (LONGEST - 1).saturating_sub(self.length);
+        let more = more.get(..more.len().min(room)).unwrap_or_default();
+        let end = self.length.wrapping_add(more.len());
+        if let Some(place) = self.bytes.get_mut(self.length..end) {
+            place.copy_from_slice(more);
+            self.length = end;
         }
     }
 
@@ -260,6 +329,10 @@ fn remember(hash: u64) {
 /// Whether Birthmark itself looks at the code here, on threads of its own: what it reads the
 /// run has not read. They are told by their names, which those they begin inherit.
 fn is_ours() -> bool {
+    OURS_HERE.load(Ordering::Acquire) && has_our_name()
+}
+
+fn has_our_name() -> bool {
     let mut name = [0_u8; 16];
     // SAFETY: the buffer has the length that the kernel writes at most.
     unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
