@@ -17,10 +17,13 @@
 
 mod ask;
 mod between;
+pub mod bundle;
+mod database;
 mod file;
 mod head;
 mod history;
 mod index;
+mod lines;
 mod objects;
 mod open;
 mod seen;
@@ -39,6 +42,8 @@ use birthmark_core::Finding;
 use birthmark_core::code::{CodeState, FileState};
 
 pub use between::{CommitBetween, Difference};
+pub use database::{BundleHead, Database};
+pub use lines::unified_diff;
 pub use objects::Objects;
 pub use open::Repository;
 pub use stored::{ReadFailure, StoredKind, StoredPlace};

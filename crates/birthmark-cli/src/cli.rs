@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    catalog, compare, completions, declare, doctor, find, import, init, list, man, policy,
+    bundle, catalog, compare, completions, declare, doctor, find, import, init, list, man, policy,
     reproduce, run, salvage, scan, session, show, snapshot, stamp, trace, unstamp, verify,
 };
 use crate::exit::ExitStatus;
@@ -60,6 +60,7 @@ enum Command {
     Reproduce(reproduce::ReproduceArgs),
     Session(session::SessionArgs),
     Snapshot(snapshot::SnapshotArgs),
+    Bundle(bundle::BundleArgs),
     Stamp(stamp::StampArgs),
     Unstamp(unstamp::UnstampArgs),
     Policy(policy::PolicyArgs),
@@ -153,6 +154,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Reproduce(args)) => reproduce::run(ui, args),
         Some(Command::Session(args)) => session::run(ui, args),
         Some(Command::Snapshot(args)) => snapshot::run(ui, &args),
+        Some(Command::Bundle(args)) => bundle::run(ui, &args),
         Some(Command::Stamp(args)) => stamp::run(ui, &args),
         Some(Command::Unstamp(args)) => unstamp::run(ui, &args),
         Some(Command::Policy(args)) => policy::run(ui, &args),

@@ -1,6 +1,7 @@
 //! One file a command: its arguments, whose doc comments are its help, and how its
 //! answer is shown.
 
+pub mod bundle;
 pub mod catalog;
 pub mod compare;
 pub mod completions;

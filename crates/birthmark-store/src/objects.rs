@@ -1,4 +1,4 @@
-//! Content-addressed blobs: package lists, lock files, later snapshots.
+//! Content-addressed blobs: package lists, lock files, bundles.
 //!
 //! A blob's name is its BLAKE3 digest, so the same list is kept once however many
 //! sessions had it, and a blob can be checked by reading it.
@@ -22,6 +22,17 @@ pub fn put(layout: &Layout, bytes: &[u8]) -> Result<Digest, PathError> {
         atomic::create_folder(atomic::folder_of(&path))?;
         atomic::create_new(&path, bytes)?;
     }
+    Ok(digest)
+}
+
+/// The same for what must survive a power cut whatever the settings say.
+pub fn put_synced(layout: &Layout, bytes: &[u8]) -> Result<Digest, PathError> {
+    let digest = put(layout, bytes)?;
+    let path = layout.object(&digest);
+    std::fs::File::open(&path)
+        .and_then(|file| file.sync_all())
+        .at("sync", &path)?;
+    atomic::sync_folder(atomic::folder_of(&path))?;
     Ok(digest)
 }
 

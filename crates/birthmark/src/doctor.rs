@@ -18,10 +18,12 @@ use birthmark_core::environment::{Gpus, Python};
 use birthmark_core::event::OpenedBy;
 use birthmark_core::session::Status;
 use birthmark_core::{Fields, Finding, SessionId, Timestamp};
+use birthmark_store::config::OnDirty;
 use serde_json::{Value, json};
 
 use crate::looks::CodeSeen;
 use crate::project::Project;
+use crate::snapshot::Lives;
 use crate::{declare, machine, session, sessions, stamp};
 
 pub use installation::Installation;
@@ -59,6 +61,8 @@ impl Risk {
 pub struct Doctor {
     /// The code.
     pub code: CodeSeen,
+    /// Where its commit lives now.
+    pub lives: Option<Lives>,
     /// The interpreter that the command line would use.
     pub python: Finding<Python>,
     /// The accelerators.
@@ -94,7 +98,9 @@ pub fn doctor(project: &Project) -> Doctor {
     let now = session::now();
     let (left_open, newest) = sessions_here(project, now);
     let installation = Installation::look(&python);
-    let mut risks = code_risks(project, &code);
+    let commit = state_commit(&code);
+    let lives = commit.map(|commit| crate::snapshot::lives(project, commit));
+    let mut risks = code_risks(project, &code, lives);
     risks.extend(store.risks());
     risks.extend(left_open.iter().map(left_open_risk));
     risks.extend(clock_risks(now, newest, store.clock_ahead_micros));
@@ -104,6 +110,7 @@ pub fn doctor(project: &Project) -> Doctor {
     Doctor {
         environment,
         code,
+        lives,
         python,
         gpus: seen.gpus,
         store,
@@ -126,6 +133,7 @@ impl Doctor {
         json!({
             "metadata": self.metadata,
             "code": self.code.details,
+            "code_lives": self.lives.map(Lives::to_json),
             "environment": self.environment,
             "store": self.store.to_json(),
             "session": self.open.as_ref().map(SessionId::as_str),
@@ -184,7 +192,12 @@ fn left_open_risk(id: &SessionId) -> Risk {
     )
 }
 
-fn code_risks(project: &Project, code: &CodeSeen) -> Vec<Risk> {
+/// The commit that was found here, and not only declared.
+fn state_commit(code: &CodeSeen) -> Option<&str> {
+    code.state.commit.found().map(String::as_str)
+}
+
+fn code_risks(project: &Project, code: &CodeSeen, lives: Option<Lives>) -> Vec<Risk> {
     let mut risks = Vec::new();
     let state = &code.state;
     if code.short_commit().is_none() {
@@ -213,7 +226,11 @@ fn code_risks(project: &Project, code: &CodeSeen) -> Vec<Risk> {
     }
     match &state.dirty {
         Finding::Found(true) => {
-            risks.push(Risk::new("code", "not what git would give back", "commit"));
+            let advice = match project.config.on_dirty.value {
+                OnDirty::Snapshot => "commit, or count on the snapshot that a run takes",
+                OnDirty::Warn | OnDirty::Refuse => "commit",
+            };
+            risks.push(Risk::new("code", "not what git would give back", advice));
         }
         Finding::Unknown(_) => {
             risks.push(Risk::new(
@@ -235,7 +252,8 @@ fn code_risks(project: &Project, code: &CodeSeen) -> Vec<Risk> {
             "git update-index --no-assume-unchanged",
         ));
     }
-    if code.fields.get("git_pushed") == Some(&Value::from(false)) {
+    let is_kept = lives.is_some_and(|lives| lives.store);
+    if code.fields.get("git_pushed") == Some(&Value::from(false)) && !is_kept {
         let no_remote = matches!(state.remote, Finding::Absent);
         let advice = if no_remote {
             "git remote add, then push"

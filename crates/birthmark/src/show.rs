@@ -39,6 +39,7 @@ use crate::error::{Error, Kind, Result};
 use crate::lines::MarkKind;
 use crate::project::Project;
 use crate::sessions;
+use crate::snapshot::Lives;
 
 pub use columns::Varying;
 pub use environment::render_environment;
@@ -117,6 +118,8 @@ pub struct Shown {
     pub unknown: Fields,
     /// What somebody declared, not observed.
     pub declared: Vec<String>,
+    /// Where the code that made it lives now; `None` where it is not one commit.
+    pub lives: Option<Lives>,
 }
 
 impl Shown {
@@ -138,6 +141,7 @@ impl Shown {
             summary: None,
             unknown: Fields::new(),
             declared: Vec::new(),
+            lives: None,
         }
     }
 
@@ -184,6 +188,7 @@ impl Shown {
             "session": self.session.as_ref().map(SessionFacts::to_json),
             "summary": self.summary,
             "git_pushed_as_of": self.get("git_pushed").map(|_| "the last fetch or push"),
+            "code_lives": self.lives.map(Lives::to_json),
             "unknown": self.unknown,
             "declared": self.declared,
         })
@@ -219,6 +224,14 @@ pub fn parse_target(text: &str) -> (PathBuf, Option<u64>) {
 
 /// Shows a file, a folder, a sidecar, a manifest, a session by its name, or one record.
 pub fn show(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -> Result<Shown> {
+    let mut shown = look(project, path, line, now)?;
+    let text = |name: &str| shown.get(name).and_then(Value::as_str);
+    let commit = text("git_snapshot").or_else(|| text("git_commit"));
+    shown.lives = commit.map(|commit| crate::snapshot::lives(project, commit));
+    Ok(shown)
+}
+
+fn look(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -> Result<Shown> {
     if path.symlink_metadata().is_err() {
         return show_session_named(project, path, line, now);
     }

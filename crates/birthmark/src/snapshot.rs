@@ -2,14 +2,29 @@
 //!
 //! * A dirty tree becomes a commit beside the run; the first birthmark waits for its id, the
 //!   rest (syncing, the reference, the bundle for the store) goes on without anybody waiting.
+//! * What no remote has is also written to the store as a bundle, so that copying the
+//!   artifacts brings the code along.
 //! * Giving back needs no git program and runs nothing. A commit is looked for in the clone,
 //!   in the repositories that it was taken from, and in the store.
 //! * Nothing that is there is replaced unless the person says so.
 
+mod archive;
+mod diff;
+mod editable;
+mod keep;
+mod list;
+mod prune;
 mod restore;
 mod source;
 mod take;
+mod wanted;
 
+pub use archive::{Archive, archive};
+pub use diff::{Change, Diff, Differing, diff};
+pub(crate) use editable::editable_code;
+pub use list::{Described, Listed, describe, list};
+pub use prune::{Pruned, prune};
 pub use restore::{Missing, RestoreOptions, Restored, restore};
-pub use source::{Place, Source};
+pub(crate) use source::is_restorable;
+pub use source::{Lives, lives};
 pub(crate) use take::Taking;

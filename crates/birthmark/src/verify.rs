@@ -118,7 +118,7 @@ pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result
         whole,
         ..
     } = wanted;
-    let commits = Commits::open(project.root());
+    let commits = Commits::open(project);
     let mut judge = Judge::new(&claims, commits, &project.config.policy);
     let mut report = Report::default();
     for path in &files {

@@ -513,6 +513,11 @@ fn in_another_clone_the_commit_cannot_be_told() {
     let copy = other.path().join("artifacts");
     copy_folder(&world.artifacts(), &copy);
     let project = birthmark::Project::find(other.path()).unwrap();
+    // The store has it, and can bring it here.
+    let report = verify(&project, std::slice::from_ref(&copy), &Options::at(now())).unwrap();
+    assert!(has(&report, "commit-in-store"), "{}", told(&report));
+    assert_eq!(report.exit_code(), 0, "{}", told(&report));
+    fs::remove_dir_all(copy.join(".birthmark/bundles")).unwrap();
     let report = verify(&project, &[copy], &Options::at(now())).unwrap();
     assert_eq!(report.exit_code(), 2, "{}", told(&report));
     assert!(

@@ -97,6 +97,36 @@ pub(super) fn create_reference(
     }
 }
 
+/// Takes a reference away, if it names this commit.
+pub(super) fn delete_reference(
+    repository: &Repository,
+    name: &str,
+    commit: ObjectId,
+) -> Result<(), String> {
+    let id = commit.to_string();
+    match git(repository, &["update-ref", "--no-deref", "-d", name, &id]) {
+        Finding::Found(output) if output.success() => Ok(()),
+        Finding::Found(output) => Err(super::text::display_path(output.stderr.trim_ascii())),
+        other => Err(other.reason().unwrap_or("git is not there").to_owned()),
+    }
+}
+
+/// The references below `prefix`, with what they name.
+pub(super) fn references(
+    repository: &Repository,
+    prefix: &str,
+) -> Result<Vec<(String, String)>, String> {
+    let format = "--format=%(objectname) %(refname)";
+    match git(repository, &["for-each-ref", format, prefix]) {
+        Finding::Found(output) => Ok(String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(id, name)| (name.to_owned(), id.to_owned()))
+            .collect()),
+        other => Err(other.reason().unwrap_or("git is not there").to_owned()),
+    }
+}
+
 /// What the references below `prefix` name, peeled to commits where they are tags.
 pub(super) fn tips(repository: &Repository, prefix: &str) -> Finding<Vec<ObjectId>> {
     let format = "--format=%(objectname) %(*objectname)";

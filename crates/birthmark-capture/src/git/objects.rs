@@ -44,29 +44,6 @@ impl Objects {
         })
     }
 
-    /// Opens a bare repository of our own.
-    pub fn bare(git_dir: &Path) -> Finding<Self> {
-        match Repository::bare_at(git_dir) {
-            Ok(repository) => Finding::Found(Self {
-                repository,
-                branches: None,
-                remotes: None,
-                left: WALK_LIMIT,
-            }),
-            Err(reason) => Finding::Unknown(reason),
-        }
-    }
-
-    /// `sha1` or `sha256`.
-    pub fn object_format(&self) -> String {
-        self.repository.git.object_hash().to_string()
-    }
-
-    /// Where the repository's own files are.
-    pub fn git_dir(&self) -> &Path {
-        self.repository.git.git_dir()
-    }
-
     /// Top level of the work tree; `None` in a bare repository.
     pub fn root(&self) -> Option<&Path> {
         self.repository.root()

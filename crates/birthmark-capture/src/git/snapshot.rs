@@ -33,6 +33,7 @@ use birthmark_core::snapshot::{LeftOut, NestedCommit, REFERENCES};
 use gix::ObjectId;
 use gix::bstr::BString;
 
+use super::database::Database;
 use super::open::Repository;
 use super::seen::{Look, Own};
 use super::text::display_path;
@@ -187,10 +188,61 @@ impl Part {
         Ok(Some(name))
     }
 
+    pub(super) fn repository(&self) -> &Repository {
+        &self.target
+    }
+
     /// The folder of the repository that has the objects.
     pub fn git_dir(&self) -> &Path {
         self.target.git.git_dir()
     }
+}
+
+/// Puts the objects that came from bundles into the repository round `anchor`, and makes the
+/// reference `name` for `commit` there. Only the user's own repository is written to.
+pub fn bring_into(
+    anchor: &Path,
+    database: &Database,
+    commit: &str,
+    name: &str,
+) -> Result<(), String> {
+    let repository = match Repository::discover(anchor) {
+        birthmark_core::Finding::Found(repository) => repository,
+        other => return Err(other.reason().unwrap_or("there is none").to_owned()),
+    };
+    if !repository.trusted {
+        return Err("the repository belongs to somebody else".to_owned());
+    }
+    let mut writer = write::Writer::new(&repository.git, &repository.git);
+    for packed in database.packed().values() {
+        writer.put(packed.kind, &packed.bytes)?;
+    }
+    let id = database.parse(commit)?;
+    write::sync_objects(&repository.git, &writer.into_written())
+        .map_err(|error| format!("the objects cannot be synced: {error}"))?;
+    write::name_commit(&repository, name, id)
+}
+
+/// The references of snapshots in the repository round `anchor`, and their commits.
+pub fn references(anchor: &Path) -> Result<Vec<(String, String)>, String> {
+    let repository = match Repository::discover(anchor) {
+        birthmark_core::Finding::Found(repository) => repository,
+        other => return Err(other.reason().unwrap_or("there is none").to_owned()),
+    };
+    write::references(&repository)
+}
+
+/// Takes one of them away, if it still names `commit`.
+pub fn delete_reference(anchor: &Path, name: &str, commit: &str) -> Result<(), String> {
+    let repository = match Repository::discover(anchor) {
+        birthmark_core::Finding::Found(repository) => repository,
+        other => return Err(other.reason().unwrap_or("there is none").to_owned()),
+    };
+    if !repository.trusted {
+        return Err("the repository belongs to somebody else".to_owned());
+    }
+    let id = ObjectId::from_hex(commit.as_bytes()).map_err(|_| format!("{commit} is no id"))?;
+    write::delete_reference(&repository, name, id)
 }
 
 /// Whether every part of a path is a plain name, and none is git's own folder.

@@ -1,11 +1,10 @@
 //! The files that a commit holds, as they are stored: no filter, no conversion.
 
-use birthmark_core::Finding;
 use gix::ObjectId;
 use gix::bstr::BString;
 use gix::objs::tree::EntryKind;
 
-use super::objects::Objects;
+use super::database::Database;
 use super::snapshot::is_plain_path;
 
 /// Folders in folders are followed this deep.
@@ -47,7 +46,7 @@ pub struct StoredPlace {
     pub id: String,
 }
 
-impl Objects {
+impl Database {
     /// Hands over every file of a commit in the order of its trees.
     ///
     /// A path that would leave the folder it is unpacked into is an error.
@@ -84,38 +83,8 @@ impl Objects {
         Ok(places)
     }
 
-    /// The bytes of a blob.
-    pub fn blob(&self, id: &str) -> Result<Vec<u8>, String> {
-        let id = ObjectId::from_hex(id.as_bytes()).map_err(|_| format!("{id} is no id"))?;
-        let mut blob = self
-            .git()
-            .find_blob(id)
-            .map_err(|_| format!("the file {id} cannot be read"))?;
-        Ok(std::mem::take(&mut blob.data))
-    }
-
-    /// The text of a commit's message, as far as it is UTF-8.
-    pub fn message(&self, commit: &str) -> Result<String, String> {
-        let id = ObjectId::from_hex(commit.as_bytes()).map_err(|_| format!("{commit} is no id"))?;
-        let unreadable = || format!("the commit {commit} cannot be read");
-        let commit = self.git().find_commit(id).map_err(|_| unreadable())?;
-        let message = commit.message_raw().map_err(|_| unreadable())?;
-        Ok(String::from_utf8_lossy(message).into_owned())
-    }
-
     fn tree_of(&self, commit: &str) -> Result<ObjectId, String> {
-        let id = match self.parse(commit) {
-            Finding::Found(id) => id,
-            other => return Err(other.reason().unwrap_or("no id").to_owned()),
-        };
-        let commit = self
-            .git()
-            .find_commit(id)
-            .map_err(|_| format!("the commit {commit} cannot be read"))?;
-        let tree = commit.tree_id();
-        Ok(tree
-            .map_err(|_| format!("the tree of {id} cannot be read"))?
-            .detach())
+        Ok(self.commit(self.parse(commit)?)?.tree)
     }
 
     fn walk(
@@ -128,24 +97,20 @@ impl Objects {
         if depth > DEEPEST {
             return Err("folders are nested too deep".to_owned());
         }
-        let unreadable = || format!("the tree {tree} cannot be read");
-        let held = self.git().find_tree(tree).map_err(|_| unreadable())?;
-        for entry in held.iter() {
-            let entry = entry.map_err(|_| unreadable())?;
+        for (name, kind, id) in self.tree(tree)? {
             let length = path.len();
-            path.extend_from_slice(entry.filename());
-            if !is_plain_path(entry.filename()) || entry.filename().contains(&b'/') {
+            path.extend_from_slice(&name);
+            if !is_plain_path(name.as_ref()) || name.contains(&b'/') {
                 let shown = super::display_path(path);
                 return Err(format!(
                     "the tree {tree} holds a name that is none: {shown}"
                 ));
             }
-            let kind = entry.mode().kind();
             if kind == EntryKind::Tree {
                 path.push(b'/');
-                self.walk(entry.object_id(), path, depth + 1, places)?;
+                self.walk(id, path, depth + 1, places)?;
             } else {
-                places.push((path.clone(), kind, entry.object_id()));
+                places.push((path.clone(), kind, id));
             }
             path.truncate(length);
         }

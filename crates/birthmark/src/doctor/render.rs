@@ -6,6 +6,7 @@ use birthmark_core::Finding;
 use birthmark_core::environment::{Gpu, Python};
 
 use super::Doctor;
+use crate::snapshot::Lives;
 use crate::text::{bytes, neutral, short};
 
 /// The column at which answers begin.
@@ -95,10 +96,15 @@ fn pushed(doctor: &Doctor) -> String {
             None => "unknown: the declaration does not tell".to_owned(),
         },
         (Finding::Found(true), _) => "yes, as of the last fetch".to_owned(),
-        (Finding::Found(false), _) => "no, as of the last fetch".to_owned(),
-        (Finding::Absent, _) => "no: there is no remote".to_owned(),
+        (Finding::Found(false), _) => format!("no, as of the last fetch; {}", lives(doctor)),
+        (Finding::Absent, _) => format!("no: there is no remote; {}", lives(doctor)),
         (Finding::Unknown(reason), _) => format!("unknown: {reason}"),
     }
+}
+
+/// Where the commit is, if not on a remote.
+fn lives(doctor: &Doctor) -> &'static str {
+    doctor.lives.map_or("nowhere", Lives::phrase)
 }
 
 fn environment(python: &Finding<Python>) -> String {

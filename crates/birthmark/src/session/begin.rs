@@ -320,8 +320,10 @@ fn say_opening(session: &Session, code: Option<&CodeSeen>) {
     if let Some(code) = code {
         say_code(session, code);
     } else {
+        let joined = session.is_joined() && !session.inner.of_launch;
+        let verb = if joined { "joined session" } else { "session" };
         session.say(&format!(
-            "birthmark: session {} · looking at the code",
+            "birthmark: {verb} {} · looking at the code",
             session.id().short()
         ));
         let session = session.clone();

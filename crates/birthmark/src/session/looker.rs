@@ -56,6 +56,7 @@ fn look(session: &Session, machine: &Machine) {
     // The event stands before any birthmark that tells it. A failed event is told by the
     // next one: capture never harms the run.
     let _ = session.record(observed);
+    let own = code.state.clone();
     publish(session, code);
     let anchor = session.anchor();
     let folder = if anchor.is_dir() {
@@ -63,12 +64,16 @@ fn look(session: &Session, machine: &Machine) {
     } else {
         birthmark_store::atomic::folder_of(anchor)
     };
-    let environment = machine::look(
+    let mut environment = machine::look(
         session.project(),
         folder,
         machine.interpreter.as_ref(),
         &machine.runtime,
     );
+    let editable = snapshot::editable_code(session, &environment, &own);
+    if editable.as_array().is_some_and(|list| !list.is_empty()) {
+        environment.insert("editable_code".to_owned(), editable);
+    }
     let _ = session.record(EnvironmentObserved { environment });
     taking.finish();
     session.fold_manifest(true);

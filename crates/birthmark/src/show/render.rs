@@ -63,6 +63,7 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         session_lines(&mut page, shown);
     } else if shown.what != What::Unstamped {
         page.put("code", &code(shown));
+        page.put("kept", &kept(shown));
         page.put("model", &model(shown));
         page.put("template", &template(shown));
         page.put("params", &params(shown));
@@ -230,6 +231,13 @@ fn code(shown: &Shown) -> Vec<String> {
     parts
 }
 
+/// Where the code lives now. On the remote is where everybody looks: that is not said.
+fn kept(shown: &Shown) -> Vec<String> {
+    let lives = shown.lives.filter(|lives| !lives.remote);
+    let phrase = lives.map(|lives| lives.phrase().to_owned());
+    phrase.into_iter().collect()
+}
+
 fn dirty(shown: &Shown) -> String {
     if shown
         .varies
@@ -241,7 +249,10 @@ fn dirty(shown: &Shown) -> String {
     match shown.get("git_dirty") {
         Some(Value::Bool(false)) => "clean".to_owned(),
         Some(Value::Bool(true)) => match word(shown, "git_snapshot") {
-            Some(hex) => format!("dirty, kept as {}", hex.chars().take(7).collect::<String>()),
+            Some(hex) => format!(
+                "dirty, snapshot {}",
+                hex.chars().take(7).collect::<String>()
+            ),
             None => "dirty".to_owned(),
         },
         _ => "dirty unknown".to_owned(),
@@ -521,6 +532,7 @@ fn session_lines(page: &mut Page, shown: &Shown) {
         ],
     );
     page.put("code", &code(shown));
+    page.put("kept", &kept(shown));
     let mut host: Vec<String> = facts.host.iter().map(|host| short(host, LONGEST)).collect();
     for name in ["gpu", "python", "torch", "transformers"] {
         let found = facts.environment.get(name).filter(|value| !value.is_null());

@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use birthmark_capture::git::{ReadFailure, StoredKind, display_path};
-use birthmark_core::event::SnapshotTaken;
-use birthmark_core::snapshot::LeftOut;
+use birthmark_capture::git::bundle::COMMITS;
+use birthmark_capture::git::{self, ReadFailure, StoredKind, display_path};
+use birthmark_core::snapshot::{LeftOut, REFERENCES};
 use birthmark_store::PathError;
 use birthmark_store::tree::TreeWriter;
 use serde_json::{Value, json};
 
-use super::source::{self, Place, Source};
+use super::wanted::{self, Wanted};
+
+use super::source::{self, Source};
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
-use crate::sessions;
 
 /// Repositories in repositories are followed this deep.
 const DEEPEST: u32 = 8;
@@ -47,8 +48,10 @@ pub struct Restored {
     pub folder: PathBuf,
     /// How many files.
     pub files: u64,
-    /// Where they came from.
-    pub place: Place,
+    /// Whether they came from the store.
+    pub from_store: bool,
+    /// Whether the commit is now in this clone, too.
+    pub brought_in: bool,
     /// Files that the snapshot does not hold.
     pub left_out: Vec<LeftOut>,
     /// What else keeps it from being exact.
@@ -76,6 +79,8 @@ impl Restored {
             "folder": self.folder.to_string_lossy(),
             "files": self.files,
             "exact": self.is_exact(),
+            "from_store": self.from_store,
+            "brought_in": self.brought_in,
             "left_out": self.left_out,
             "inexact": self.inexact,
             "missing": missing,
@@ -83,26 +88,17 @@ impl Restored {
     }
 }
 
-/// What a person named: a commit, and what is known of it.
-#[derive(Debug, Clone)]
-pub(super) struct Wanted {
-    pub(super) commit: String,
-    pub(super) taken: Option<SnapshotTaken>,
-    pub(super) hints: Vec<PathBuf>,
-}
-
 /// Gives back what a session ran, or what a commit holds. `what` is a session (as anywhere),
 /// or a commit (7 digits or more).
 pub fn restore(project: &Project, what: &str, options: &RestoreOptions<'_>) -> Result<Restored> {
-    let wanted = wanted(project, what)?;
+    let wanted = wanted::find(project, what)?;
     let short = wanted.commit.get(..7).unwrap_or(&wanted.commit);
     let folder = match options.into {
         Some(folder) => folder.to_owned(),
         None => beside(project, short),
     };
     let writer = open_target(&folder, options.force)?;
-    let source = source::find(project, &wanted.commit, &wanted.hints)
-        .ok_or_else(|| nowhere(&wanted.commit))?;
+    let source = source::find(project, &wanted.commit, &wanted.hints).map_err(nowhere)?;
     let (left_out, inexact) = match &wanted.taken {
         Some(taken) => (taken.left_out.clone(), taken.inexact.clone()),
         None => (Vec::new(), Vec::new()),
@@ -112,7 +108,8 @@ pub fn restore(project: &Project, what: &str, options: &RestoreOptions<'_>) -> R
         is_snapshot: wanted.taken.is_some(),
         folder,
         files: 0,
-        place: source.place,
+        from_store: source.from_bundles,
+        brought_in: bring_in(project, &source, &wanted),
         left_out,
         inexact,
         missing: Vec::new(),
@@ -157,11 +154,21 @@ fn open_target(folder: &Path, force: bool) -> Result<TreeWriter> {
     }
 }
 
-fn nowhere(commit: &str) -> Error {
-    let short = commit.get(..7).unwrap_or(commit);
-    let message = format!("{short} is neither in this clone nor in the store");
-    Error::usage("commit-nowhere", message)
+fn nowhere(reason: String) -> Error {
+    Error::usage("commit-nowhere", reason)
         .with_hint("git fetch, or copy the artifacts folder of the machine that made it")
+}
+
+/// Puts a commit that only the store had into this clone, so that git knows it. That it
+/// cannot be is no failure: the files are given back all the same.
+fn bring_in(project: &Project, source: &Source, wanted: &Wanted) -> bool {
+    source.fits_clone && {
+        let name = match &wanted.run {
+            Some(run) => format!("{REFERENCES}{run}"),
+            None => format!("{COMMITS}{}", wanted.commit),
+        };
+        git::snapshot::bring_into(project.root(), &source.database, &wanted.commit, &name).is_ok()
+    }
 }
 
 /// Filling one folder, from as many repositories as the commit names.
@@ -200,7 +207,7 @@ impl Filling<'_> {
             Ok(())
         };
         source
-            .objects
+            .database
             .files(commit, put)
             .map_err(|failure| match failure {
                 ReadFailure::Commit(reason) => {
@@ -225,7 +232,7 @@ impl Filling<'_> {
             .chain(self.hints.iter().cloned())
             .collect();
         match source::find(self.project, commit, &hints) {
-            Some(source) if depth <= DEEPEST => {
+            Ok(source) if depth <= DEEPEST => {
                 let prefix = [path, b"/"].concat();
                 self.fill(&source, commit, &prefix, depth, restored)
             }
@@ -238,93 +245,4 @@ impl Filling<'_> {
             }
         }
     }
-}
-
-/// What `what` means: a session's snapshot or commit, else a commit.
-pub(super) fn wanted(project: &Project, what: &str) -> Result<Wanted> {
-    match sessions::resolve(project, what) {
-        Ok(id) => of_session(project, &id),
-        Err(error) => of_commit(project, what).ok_or(error),
-    }
-}
-
-fn of_session(project: &Project, id: &birthmark_core::SessionId) -> Result<Wanted> {
-    let session = sessions::load(project, id)?.session;
-    let top = session
-        .snapshots
-        .iter()
-        .find(|one| one.taken.path.is_empty());
-    if let Some(snapshot) = top {
-        return Ok(Wanted {
-            commit: snapshot.taken.commit.clone(),
-            taken: Some(snapshot.taken.clone()),
-            hints: roots(&session),
-        });
-    }
-    let commit = session.code.get("git_commit").and_then(Value::as_str);
-    let dirty = session.code.get("git_dirty") != Some(&Value::Bool(false));
-    match commit {
-        Some(commit) if !dirty => Ok(Wanted {
-            commit: commit.to_owned(),
-            taken: None,
-            hints: roots(&session),
-        }),
-        Some(commit) => {
-            let short = commit.get(..7).unwrap_or(commit);
-            let message = format!(
-                "session {} ran with uncommitted changes to {short}, and no snapshot was taken",
-                id.short()
-            );
-            Err(Error::usage("no-snapshot", message)
-                .with_hint(format!("restore the commit without them: {short}")))
-        }
-        None => {
-            let message = format!("session {} has neither snapshot nor commit", id.short());
-            Err(Error::usage("no-snapshot", message))
-        }
-    }
-}
-
-/// A commit that some session tells of, or that is in this clone.
-fn of_commit(project: &Project, what: &str) -> Option<Wanted> {
-    let is_hex = what.len() >= 7 && what.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_hex {
-        return None;
-    }
-    for id in sessions::ids(project).unwrap_or_default() {
-        let Ok(loaded) = sessions::load(project, &id) else {
-            continue;
-        };
-        let session = loaded.session;
-        let told = session.snapshots.iter();
-        if let Some(snapshot) = told.clone().find(|one| one.taken.commit.starts_with(what)) {
-            return Some(Wanted {
-                commit: snapshot.taken.commit.clone(),
-                taken: Some(snapshot.taken.clone()),
-                hints: roots(&session),
-            });
-        }
-        let commit = session.code.get("git_commit").and_then(Value::as_str);
-        if let Some(commit) = commit.filter(|commit| commit.starts_with(what)) {
-            return Some(Wanted {
-                commit: commit.to_owned(),
-                taken: None,
-                hints: roots(&session),
-            });
-        }
-    }
-    matches!(what.len(), 40 | 64).then(|| Wanted {
-        commit: what.to_owned(),
-        taken: None,
-        hints: Vec::new(),
-    })
-}
-
-/// Where the repositories lay that a session took snapshots of.
-fn roots(session: &birthmark_core::session::Session) -> Vec<PathBuf> {
-    let roots = session
-        .snapshots
-        .iter()
-        .map(|one| PathBuf::from(&one.taken.root));
-    roots.filter(|root| root.is_dir()).collect()
 }

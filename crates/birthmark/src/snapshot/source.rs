@@ -1,54 +1,263 @@
-//! Where a commit can be read from now.
+//! Where a commit can be read from now: a clone, the repositories it was taken from, the
+//! store's own repositories, and the store's bundles.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use birthmark_capture::git::Objects;
+use birthmark_capture::git::{Database, Objects};
 use birthmark_core::Finding;
-use birthmark_core::code::ObjectKind;
+use birthmark_store::objects;
 
+use super::keep::Note;
 use crate::project::Project;
 
-/// Where a commit was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// In this clone, or in the repository that it was taken from.
-    Clone,
-    /// Only in the store.
-    Store,
+/// Where code lives now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lives {
+    /// On a remote, as of the last fetch or push.
+    pub remote: bool,
+    /// In this clone.
+    pub clone: bool,
+    /// In the store, with all that is needed to give it back here.
+    pub store: bool,
+}
+
+impl Lives {
+    /// The words for people.
+    pub fn phrase(self) -> &'static str {
+        match (self.remote, self.clone, self.store) {
+            (true, _, _) => "on the remote",
+            (_, true, true) => "in this clone and the store",
+            (_, true, false) => "in this clone only",
+            (_, false, true) => "in the store only",
+            (_, false, false) => "nowhere",
+        }
+    }
+
+    /// For programs.
+    pub fn to_json(self) -> serde_json::Value {
+        serde_json::json!({"remote": self.remote, "clone": self.clone, "store": self.store})
+    }
 }
 
 /// An object database that has a commit.
 #[derive(Debug)]
-pub struct Source {
+pub(super) struct Source {
     /// The database.
-    pub objects: Objects,
-    /// Where it is.
-    pub place: Place,
+    pub database: Database,
+    /// Whether it had to be put together from bundles.
+    pub from_bundles: bool,
+    /// Whether the clone of the project has all that the bundles build on, so that they can
+    /// be brought into it.
+    pub fits_clone: bool,
 }
 
-/// Looks for a commit, first where `hints` say.
-pub(super) fn find(project: &Project, commit: &str, hints: &[PathBuf]) -> Option<Source> {
-    let clones = hints
-        .iter()
-        .map(PathBuf::as_path)
-        .chain([project.root()])
-        .map(|folder| (Objects::open(folder), Place::Clone));
+/// Looks for a commit, first where `hints` say. `Err` says what is missing.
+pub(super) fn find(project: &Project, commit: &str, hints: &[PathBuf]) -> Result<Source, String> {
+    for database in databases(project, hints) {
+        if database.has_commit(commit) {
+            return Ok(Source {
+                database,
+                from_bundles: false,
+                fits_clone: false,
+            });
+        }
+    }
+    from_bundles(project, commit, hints)
+}
+
+/// Every repository that is at hand.
+fn databases<'a>(
+    project: &'a Project,
+    hints: &'a [PathBuf],
+) -> impl Iterator<Item = Database> + 'a {
+    let hinted = hints.iter().map(|folder| Database::at(folder));
+    let clone = std::iter::once_with(|| Database::open(project.root()));
     let ours = repositories(project)
         .into_iter()
-        .map(|folder| (Objects::bare(&folder), Place::Store));
-    clones
+        .map(|folder| Database::at(&folder));
+    hinted
+        .chain(clone)
         .chain(ours)
-        .filter_map(|(objects, place)| match objects {
-            Finding::Found(objects) => Some(Source { objects, place }),
+        .filter_map(|database| match database {
+            Finding::Found(database) => Some(database),
             Finding::Absent | Finding::Unknown(_) => None,
         })
-        .find(|source| has(&source.objects, commit))
 }
 
-/// Whether the commit is there, and what it names.
-fn has(objects: &Objects, commit: &str) -> bool {
-    objects.kind(commit) == Finding::Found(ObjectKind::Commit)
+/// Puts a commit together from the store's bundles, on top of a repository that has what
+/// they need.
+fn from_bundles(project: &Project, commit: &str, hints: &[PathBuf]) -> Result<Source, String> {
+    let short = |commit: &str| commit.get(..7).unwrap_or(commit).to_owned();
+    if Note::read(&project.layout, commit).is_none() {
+        return Err(format!(
+            "{} is neither in this clone nor in the store",
+            short(commit)
+        ));
+    }
+    let mut missing = None;
+    let clone = match Database::open(project.root()) {
+        Finding::Found(database) => Some((database, true)),
+        Finding::Absent | Finding::Unknown(_) => None,
+    };
+    let others = databases(project, hints).map(|database| (database, false));
+    let bases = clone.into_iter().chain(others);
+    for (mut database, is_clone) in bases.chain([(Database::empty(commit), false)]) {
+        match fill(project, commit, &mut database)? {
+            Filled::Whole => {
+                return Ok(Source {
+                    database,
+                    from_bundles: true,
+                    fits_clone: is_clone,
+                });
+            }
+            Filled::FilesOnly => {
+                return Ok(Source {
+                    database,
+                    from_bundles: true,
+                    fits_clone: false,
+                });
+            }
+            Filled::Lacks(needed) => missing = missing.or(Some(needed)),
+        }
+    }
+    Err(format!(
+        "{} needs the commit {}, which is neither here nor in the store",
+        short(commit),
+        short(&missing.unwrap_or_default())
+    ))
 }
+
+/// What came of adding bundles.
+enum Filled {
+    /// All is there.
+    Whole,
+    /// The files are there, the history is not.
+    FilesOnly,
+    /// This commit is needed and not to be had.
+    Lacks(String),
+}
+
+/// Adds the bundles of a commit and of all that they need.
+fn fill(project: &Project, commit: &str, database: &mut Database) -> Result<Filled, String> {
+    let mut wanted = vec![commit.to_owned()];
+    let mut filled = Filled::Whole;
+    let mut seen = HashSet::new();
+    while let Some(commit) = wanted.pop() {
+        if database.has_commit(&commit) || !seen.insert(commit.clone()) {
+            continue;
+        }
+        let fits = database.object_format() == Database::empty(&commit).object_format();
+        let note = Note::read(&project.layout, &commit).filter(|_| fits);
+        let Some(note) = note else {
+            return Ok(Filled::Lacks(commit));
+        };
+        let Some(digest) = note.digest() else {
+            return Ok(Filled::Lacks(commit));
+        };
+        let bytes = objects::get(&project.layout, &digest)
+            .map_err(|error| crate::Error::from(error).whole())?;
+        let head = database
+            .add(&bytes)
+            .map_err(|why| format!("the bundle {} cannot be read: {why}", note.bundle))?;
+        // One without history holds all of the files: nothing below it is needed.
+        if note.without_history.is_none() {
+            wanted.extend(head.prerequisites);
+        } else {
+            filled = Filled::FilesOnly;
+        }
+    }
+    Ok(filled)
+}
+
+/// Where a commit lives now. Notes of the store are believed; `verify` reads the bundles.
+pub fn lives(project: &Project, commit: &str) -> Lives {
+    let mut lives = Lives::default();
+    let clone = match Objects::open(project.root()) {
+        Finding::Found(objects) => Some(objects),
+        Finding::Absent | Finding::Unknown(_) => None,
+    };
+    let in_clone = |commit: &str| is_in(clone.as_ref(), commit);
+    lives.clone = is_in(clone.as_ref(), commit);
+    lives.store = noted(project, commit, &in_clone)
+        || (!lives.clone
+            && repositories(project)
+                .iter()
+                .any(|folder| has_commit(folder, commit)));
+    if let Some(mut objects) = clone.filter(|_| lives.clone) {
+        lives.remote = objects.on_remote(commit) == Finding::Found(true);
+    }
+    lives
+}
+
+fn is_in(clone: Option<&Objects>, commit: &str) -> bool {
+    clone.is_some_and(|objects| objects.kind(commit).found().is_some())
+}
+
+fn has_commit(folder: &Path, commit: &str) -> bool {
+    let database = Database::at(folder);
+    database
+        .found()
+        .is_some_and(|database| database.has_commit(commit))
+}
+
+/// Whether the store's notes lead from a commit to what this clone has, or to an end.
+fn noted(project: &Project, commit: &str, in_clone: &dyn Fn(&str) -> bool) -> bool {
+    let mut wanted = vec![commit.to_owned()];
+    let mut seen = HashSet::new();
+    while let Some(at) = wanted.pop() {
+        if !seen.insert(at.clone()) || (at != commit && in_clone(&at)) {
+            continue;
+        }
+        match Note::read(&project.layout, &at) {
+            Some(note) if note.without_history.is_none() => wanted.extend(note.prerequisites),
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Whether a commit can be given back, and by what: every object is there.
+pub(crate) fn is_restorable(project: &Project, commit: &str) -> Result<(), String> {
+    let source = find(project, commit, &[])?;
+    check(&source.database, commit)
+}
+
+/// The same from the store's bundles alone, on top of this clone without the commit itself.
+pub(super) fn is_restorable_from_store(project: &Project, commit: &str) -> bool {
+    let Some(note) = Note::read(&project.layout, commit) else {
+        return false;
+    };
+    let reads = |note: &Note| {
+        let bytes = objects::get(&project.layout, &note.digest()?).ok()?;
+        birthmark_capture::git::bundle::unpack(&bytes).ok()
+    };
+    let in_clone = |commit: &str| {
+        Database::open(project.root())
+            .found()
+            .is_some_and(|database| database.has_commit(commit))
+    };
+    reads(&note).is_some() && noted(project, commit, &in_clone)
+}
+
+/// Whether every file of a commit can be read.
+fn check(database: &Database, commit: &str) -> Result<(), String> {
+    let places = database.places(commit)?;
+    let lacks = places
+        .iter()
+        .find(|place| place.mode != GITLINK && !database.has(&place.id));
+    match lacks {
+        None => Ok(()),
+        Some(place) => {
+            let path = birthmark_capture::git::display_path(&place.path);
+            Err(format!("its file {path} is not there"))
+        }
+    }
+}
+
+/// The mode of a repository within.
+const GITLINK: u16 = 0o160_000;
 
 /// The bare repositories of the store.
 fn repositories(project: &Project) -> Vec<PathBuf> {
@@ -62,7 +271,7 @@ fn repositories(project: &Project) -> Vec<PathBuf> {
     folders
 }
 
-/// A folder's own name for a hint, if it is there.
+/// Where a repository within may lie.
 pub(super) fn hint(root: &Path, path: &str) -> PathBuf {
     root.join(path)
 }

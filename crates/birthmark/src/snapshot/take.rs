@@ -19,8 +19,8 @@ use crate::session::Session;
 
 /// How long a birthmark waits for the snapshot's id.
 const WAIT: Duration = Duration::from_secs(5);
-/// When a snapshot is given up.
-const LIMIT: Duration = Duration::from_mins(1);
+/// When a snapshot is given up: the end of a session waits for it.
+const LIMIT: Duration = Duration::from_secs(30);
 /// Of files that are left out, so many bytes in all get a digest.
 const MOST_DIGESTED: u64 = 4 << 30;
 
@@ -106,7 +106,7 @@ impl Taking {
     }
 }
 
-fn take(session: &Session, changes: &Changes) -> Result<Vec<Part>, String> {
+pub(super) fn take(session: &Session, changes: &Changes) -> Result<Vec<Part>, String> {
     let project = session.project();
     let limits = project.config.snapshot.value;
     let make_bare = |lender: &Lender| bare_repository(&project.layout, lender);
@@ -132,18 +132,18 @@ fn seen(parts: &[Part]) -> Option<SnapshotSeen> {
 }
 
 /// Syncs, makes references, and records.
-fn settle(session: &Session, mut parts: Vec<Part>) {
+pub(super) fn settle(session: &Session, mut parts: Vec<Part>) {
     for part in &mut parts {
         let named = part.settle(session.run_id().as_str());
-        let Some(taken) = part.taken.clone() else {
-            continue;
-        };
-        let (reference, failure) = match named {
-            Ok(reference) => (reference, None),
-            Err(reason) => (None, Some(reason)),
-        };
-        // A failed event is told by the next one: capture never harms the run.
-        let _ = session.record(event(part, taken, reference, failure));
+        if let Some(taken) = part.taken.clone() {
+            let (reference, failure) = match named {
+                Ok(reference) => (reference, None),
+                Err(reason) => (None, Some(reason)),
+            };
+            // A failed event is told by the next one: capture never harms the run.
+            let _ = session.record(event(part, taken, reference, failure));
+        }
+        super::keep::keep(session, part);
     }
 }
 

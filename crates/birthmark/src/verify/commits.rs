@@ -1,19 +1,21 @@
 //! The commits that birthmarks name, each asked once.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use birthmark_capture::git::Objects;
 use birthmark_core::Finding;
 use birthmark_core::code::ObjectKind;
 
 use super::report::Reason;
+use crate::project::Project;
+use crate::snapshot;
 
 /// What is known of commits in the clone round a project.
 pub(super) struct Commits {
     objects: Finding<Objects>,
     commits: HashMap<String, Vec<Reason>>,
     snapshots: HashMap<String, Vec<Reason>>,
+    project: Project,
 }
 
 /// Whether a text is a full object id as git writes it: 40 or 64 lower-case hex digits.
@@ -28,9 +30,10 @@ pub(super) fn is_full_id(text: &str) -> bool {
 const MOST: usize = 100_000;
 
 impl Commits {
-    pub(super) fn open(anchor: &Path) -> Self {
+    pub(super) fn open(project: &Project) -> Self {
         Self {
-            objects: Objects::open(anchor),
+            objects: Objects::open(project.root()),
+            project: project.clone(),
             commits: HashMap::new(),
             snapshots: HashMap::new(),
         }
@@ -50,6 +53,17 @@ impl Commits {
     }
 
     fn ask(&mut self, hex: &str) -> Vec<Reason> {
+        let reasons = self.ask_clone(hex);
+        let not_here = |reason: &Reason| reason.code == "commit-not-here";
+        if reasons.iter().any(not_here) && snapshot::is_restorable(&self.project, hex).is_ok() {
+            let short = hex.get(..7).unwrap_or(hex);
+            let text = format!("commit {short} is in the store, and not in this clone");
+            return vec![Reason::caveat("commit-in-store", text)];
+        }
+        reasons
+    }
+
+    fn ask_clone(&mut self, hex: &str) -> Vec<Reason> {
         let short = hex.get(..7).unwrap_or(hex);
         let objects = match &mut self.objects {
             Finding::Found(objects) => objects,
@@ -113,19 +127,18 @@ impl Commits {
             Finding::Unknown(reason) => Finding::Unknown(reason.clone()),
         };
         let reasons = match found {
-            Finding::Found(ObjectKind::Commit) => Vec::new(),
-            Finding::Found(kind) => {
+            Finding::Found(kind) if kind != ObjectKind::Commit => {
                 let text = format!("snapshot {short} is a {}, not a commit", kind_name(kind));
                 vec![Reason::failed("not-a-commit", text)]
             }
-            Finding::Absent => {
-                let text = format!("snapshot {short} is not in this clone");
-                vec![Reason::cannot_tell("snapshot-not-here", text)]
-            }
-            Finding::Unknown(why) => {
-                let text = format!("snapshot {short} cannot be looked up: {why}");
-                vec![Reason::cannot_tell("snapshot-not-here", text)]
-            }
+            // Wherever it is: that it can be given back is what counts.
+            _ => match snapshot::is_restorable(&self.project, hex) {
+                Ok(()) => Vec::new(),
+                Err(why) => {
+                    let text = format!("snapshot {short} cannot be given back: {why}");
+                    vec![Reason::cannot_tell("snapshot-not-here", text)]
+                }
+            },
         };
         if self.snapshots.len() >= MOST {
             self.snapshots.clear();

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 pub(crate) struct World {
     pub(crate) repo: TestRepo,
-    remote: TestRepo,
+    pub(crate) remote: TestRepo,
 }
 
 pub(crate) fn fields(value: Value) -> Fields {

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use birthmark_core::snapshot::REFERENCES;
 use gix::ObjectId;
 use gix::objs::{Kind, Write as _};
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog};
@@ -121,6 +122,54 @@ pub(super) fn name_commit(
     git.edit_references_as([edit], None)
         .map_err(|error| cannot(&root_cause(&error)))?;
     sync_reference(&repository.git, name).map_err(|error| cannot(&error.to_string()))
+}
+
+/// The references below ours, with what they name.
+pub(super) fn references(repository: &Repository) -> Result<Vec<(String, String)>, String> {
+    if repository.reftable {
+        return ask::references(repository, REFERENCES);
+    }
+    let unreadable = |error: gix::Error| root_cause(&error);
+    let platform = repository.git.references().map_err(unreadable)?;
+    let mut found = Vec::new();
+    for reference in platform.prefixed(REFERENCES).map_err(unreadable)? {
+        // One reference that is broken hides no other.
+        let Ok(reference) = reference else { continue };
+        let name = String::from_utf8_lossy(reference.name().as_bstr()).into_owned();
+        if let Some(id) = reference.try_id() {
+            found.push((name, id.to_string()));
+        }
+    }
+    Ok(found)
+}
+
+/// Takes a reference of ours away, if it names `commit`.
+pub(super) fn delete_reference(
+    repository: &Repository,
+    name: &str,
+    commit: ObjectId,
+) -> Result<(), String> {
+    let cannot = |why: &str| format!("the reference {name} cannot be taken away: {why}");
+    if !name.starts_with(REFERENCES) {
+        return Err(cannot("it is not Birthmark's"));
+    }
+    if repository.reftable {
+        return ask::delete_reference(repository, name, commit);
+    }
+    let full = FullName::try_from(name).map_err(|_| cannot("its name is none"))?;
+    let mut git = repository.git.clone();
+    git.refs.write_reflog = gix::refs::store::WriteReflog::Disable;
+    let edit = RefEdit {
+        change: Change::Delete {
+            expected: PreviousValue::MustExistAndMatch(Target::Object(commit)),
+            log: RefLog::AndReference,
+        },
+        name: full,
+        deref: false,
+    };
+    git.edit_references_as([edit], None)
+        .map_err(|error| cannot(&root_cause(&error)))?;
+    Ok(())
 }
 
 /// Syncs a reference's file and the folders that it stands in.

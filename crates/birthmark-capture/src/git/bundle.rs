@@ -1,0 +1,236 @@
+//! Git bundles, written and read in process: a commit and what it needs, in one file.
+//!
+//! * A bundle is one that `git fetch` and `git clone` take: version 2, or 3 where ids are
+//!   SHA-256. Its objects are whole, without deltas, so that reading it back needs nothing.
+//! * It holds the commits that are on no remote. The commits below them, which whoever reads
+//!   it must have, are its prerequisites.
+//! * Where the history is too large, or cut off, the files of the commit alone are kept:
+//!   then its prerequisites are its parents, and git wants them, but reading the files back
+//!   does not.
+//!
+//! Limits: a bundle is held in memory. Bundles with deltas, as git writes them, are not read.
+
+mod collect;
+mod pack;
+mod read;
+
+use std::time::{Duration, Instant};
+
+use birthmark_core::Finding;
+use gix::ObjectId;
+
+use super::database::Database;
+use super::history::{Reach, tips};
+use super::open::Repository;
+use super::snapshot::Part;
+use collect::{Boundary, Collection};
+
+pub use read::{Packed, Unpacked, unpack};
+
+/// Where a bundle of the store names its commit.
+pub const COMMITS: &str = "refs/birthmark/commits/";
+
+/// What a bundle may take.
+pub struct BundleOptions<'a> {
+    /// Bytes of the whole file.
+    pub limit: u64,
+    /// How long it may take.
+    pub time: Duration,
+    /// Whether a commit, and all below it, is kept elsewhere already. Asked only where there
+    /// is no remote.
+    pub is_kept: &'a dyn Fn(&str) -> bool,
+}
+
+impl BundleOptions<'_> {
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.time
+    }
+}
+
+/// A bundle, in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Commits that whoever reads it must have.
+    pub prerequisites: Vec<String>,
+    /// Why the history is not in it, if it is not: then only the files of the commit are.
+    pub without_history: Option<String>,
+}
+
+/// A name and the commit that it stands for, for the head of a bundle.
+pub type Named = (String, String);
+
+impl Part {
+    /// Bundles one of this repository's commits with what lies below it; `None` where a
+    /// remote has it. `Err` says why it cannot be: then its files still can.
+    pub fn bundle(
+        &self,
+        commit: &str,
+        options: &BundleOptions<'_>,
+    ) -> Result<Option<Bundle>, String> {
+        let repository = self.repository();
+        let database = Database::of(&repository.git);
+        let commit_id = database.parse(commit)?;
+        let boundary = match remote_tips(repository)? {
+            tips if tips.is_empty() => None,
+            tips => Some(Reach::from_tips(&repository.git, tips)),
+        };
+        let mut kept = Kept {
+            git: &repository.git,
+            boundary,
+            deadline: options.deadline(),
+            options,
+        };
+        let cut = repository.git.shallow_commits().ok().flatten();
+        let cut: Vec<ObjectId> = cut
+            .map(|cut| cut.iter().copied().collect())
+            .unwrap_or_default();
+        let names = [(format!("{COMMITS}{commit}"), commit.to_owned())];
+        let deadline = options.deadline();
+        let mut collection = Collection::new(&database, cut, deadline);
+        let prerequisites = collection.history(commit_id, &mut kept)?;
+        if prerequisites.contains(&commit_id) {
+            return Ok(None);
+        }
+        let sources = [(&database, collection.objects())];
+        Ok(Some(Bundle {
+            bytes: spell(&sources, &prerequisites, &names, options.limit, deadline)?,
+            prerequisites: hex(&prerequisites),
+            without_history: None,
+        }))
+    }
+
+    /// Bundles the files of a commit, and nothing below it, for this reason.
+    pub fn bundle_files(
+        &self,
+        commit: &str,
+        reason: &str,
+        options: &BundleOptions<'_>,
+    ) -> Result<Bundle, String> {
+        let database = Database::of(&self.repository().git);
+        let names = [(format!("{COMMITS}{commit}"), commit.to_owned())];
+        let deadline = options.deadline();
+        let mut collection = Collection::new(&database, Vec::new(), deadline);
+        let parents = collection.alone(database.parse(commit)?)?;
+        let sources = [(&database, collection.objects())];
+        Ok(Bundle {
+            bytes: spell(&sources, &parents, &names, options.limit, deadline)?,
+            prerequisites: hex(&parents),
+            without_history: Some(reason.to_owned()),
+        })
+    }
+
+    /// How much the packs of the repository take: a history is not smaller in a bundle.
+    pub fn packed_bytes(&self) -> u64 {
+        let folder = self
+            .repository()
+            .git
+            .objects
+            .store_ref()
+            .path()
+            .join("pack");
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let sizes = entries.filter_map(|entry| Some(entry.metadata().ok()?.len()));
+        sizes.sum()
+    }
+
+    /// Whether anything is known of what a remote has.
+    pub fn knows_a_remote(&self) -> bool {
+        remote_tips(self.repository()).is_ok_and(|tips| !tips.is_empty())
+    }
+}
+
+/// Bundles commits of several databases with all of their history: what needs nothing else.
+pub fn bundle_whole(
+    commits: &[(&Database, Vec<Named>)],
+    options: &BundleOptions<'_>,
+) -> Result<Bundle, String> {
+    let deadline = options.deadline();
+    let mut collections = Vec::new();
+    let mut names = Vec::new();
+    for (database, named) in commits {
+        let mut collection = Collection::new(database, Vec::new(), deadline);
+        for (name, commit) in named {
+            collection.history(database.parse(commit)?, &mut Everything)?;
+            names.push((name.clone(), commit.clone()));
+        }
+        collections.push((*database, collection));
+    }
+    let sources: Vec<(&Database, &[ObjectId])> = collections
+        .iter()
+        .map(|(database, collection)| (*database, collection.objects()))
+        .collect();
+    Ok(Bundle {
+        bytes: spell(&sources, &[], &names, options.limit, deadline)?,
+        prerequisites: Vec::new(),
+        without_history: None,
+    })
+}
+
+fn hex(ids: &[ObjectId]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+/// No boundary at all.
+struct Everything;
+
+impl Boundary for Everything {
+    fn holds(&mut self, _: ObjectId) -> Result<bool, String> {
+        Ok(false)
+    }
+}
+
+/// What the walk over history need not go beyond.
+struct Kept<'a> {
+    git: &'a gix::Repository,
+    boundary: Option<Reach>,
+    deadline: Instant,
+    options: &'a BundleOptions<'a>,
+}
+
+impl Boundary for Kept<'_> {
+    fn holds(&mut self, id: ObjectId) -> Result<bool, String> {
+        let Some(reach) = &mut self.boundary else {
+            return Ok((self.options.is_kept)(&id.to_string()));
+        };
+        match reach.contains(self.git, id, self.deadline) {
+            Finding::Found(found) => Ok(found),
+            Finding::Absent => Ok(false),
+            Finding::Unknown(reason) => Err(reason),
+        }
+    }
+}
+
+/// What is known of the remotes' branches.
+fn remote_tips(repository: &Repository) -> Result<Vec<ObjectId>, String> {
+    match tips(repository, &["refs/remotes/"]) {
+        Finding::Found(tips) => Ok(tips),
+        Finding::Absent => Ok(Vec::new()),
+        Finding::Unknown(reason) => Err(reason),
+    }
+}
+
+/// The bytes of the file.
+fn spell(
+    sources: &[(&Database, &[ObjectId])],
+    prerequisites: &[ObjectId],
+    names: &[Named],
+    limit: u64,
+    deadline: Instant,
+) -> Result<Vec<u8>, String> {
+    let format = sources.first().map(|(database, _)| database.hash_kind());
+    let mut bytes = match format {
+        None | Some(gix::hash::Kind::Sha1) => b"# v2 git bundle\n".to_vec(),
+        Some(format) => format!("# v3 git bundle\n@object-format={format}\n").into_bytes(),
+    };
+    for id in prerequisites {
+        bytes.extend(format!("-{id} \n").bytes());
+    }
+    for (name, id) in names {
+        bytes.extend(format!("{id} {name}\n").bytes());
+    }
+    bytes.push(b'\n');
+    pack::write(sources, limit, deadline, &mut bytes)?;
+    Ok(bytes)
+}

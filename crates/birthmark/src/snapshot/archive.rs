@@ -1,0 +1,115 @@
+//! `birthmark bundle`: the code of a session with all of its history, in one file that git
+//! takes, for a colleague or an archive.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use birthmark_capture::git::bundle::{BundleOptions, bundle_whole};
+use birthmark_core::snapshot::REFERENCES;
+use birthmark_store::atomic;
+use serde_json::{Value, json};
+
+use super::source::{self, Source};
+use super::wanted;
+use crate::error::{Error, Kind, Result};
+use crate::project::Project;
+
+/// No archive is larger: it is put together in memory.
+const LIMIT: u64 = 2 << 30;
+/// When it is given up.
+const TIME: Duration = Duration::from_mins(10);
+
+/// What was written.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    /// The file.
+    pub path: PathBuf,
+    /// The commit that ran.
+    pub commit: String,
+    /// Whether it is a snapshot.
+    pub is_snapshot: bool,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Repositories within that are not here, and so not in it.
+    pub missing: Vec<String>,
+}
+
+impl Archive {
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "file": self.path.to_string_lossy(),
+            "commit": self.commit,
+            "snapshot": self.is_snapshot,
+            "size": self.size,
+            "missing": self.missing,
+        })
+    }
+}
+
+/// Writes the code of `what` to a file that needs nothing else.
+pub fn archive(project: &Project, what: &str, out: Option<&Path>, force: bool) -> Result<Archive> {
+    let wanted = wanted::find(project, what)?;
+    let short = wanted.commit.get(..7).unwrap_or(&wanted.commit);
+    let name = match &wanted.session {
+        Some(session) => format!("{}.bundle", session.short()),
+        None => format!("{short}.bundle"),
+    };
+    let path = out.map_or_else(|| PathBuf::from(name), Path::to_owned);
+    if path.exists() && !force {
+        let message = format!("`{}` is there", path.display());
+        return Err(
+            Error::usage("file-exists", message).with_hint("--out another file, or --force")
+        );
+    }
+    let find = |commit: &str, hints: &[PathBuf]| source::find(project, commit, hints);
+    let top = find(&wanted.commit, &wanted.hints)
+        .map_err(|reason| Error::usage("commit-nowhere", reason))?;
+    let mut named = vec![
+        ("HEAD".to_owned(), wanted.commit.clone()),
+        ("refs/heads/birthmark".to_owned(), wanted.commit.clone()),
+    ];
+    if let Some(run) = &wanted.run {
+        named.push((format!("{REFERENCES}{run}"), wanted.commit.clone()));
+    }
+    let mut within: Vec<(Source, Vec<(String, String)>)> = Vec::new();
+    let mut missing = Vec::new();
+    let nested = wanted.taken.iter().flat_map(|taken| &taken.nested);
+    for (number, nested) in nested.enumerate() {
+        let roots = wanted
+            .hints
+            .iter()
+            .map(|root| source::hint(root, &nested.path));
+        let hints: Vec<PathBuf> = roots.collect();
+        match find(&nested.commit, &hints) {
+            Ok(source) => {
+                let name = format!("refs/birthmark/nested/{number}");
+                within.push((source, vec![(name, nested.commit.clone())]));
+            }
+            Err(_) => missing.push(nested.path.clone()),
+        }
+    }
+    let mut commits = vec![(&top.database, named)];
+    commits.extend(
+        within
+            .iter()
+            .map(|(source, named)| (&source.database, named.clone())),
+    );
+    let options = BundleOptions {
+        limit: LIMIT,
+        time: TIME,
+        is_kept: &|_| false,
+    };
+    let bundle = bundle_whole(&commits, &options).map_err(|reason| {
+        let message = format!("cannot bundle {short}: {reason}");
+        Error::new(Kind::Io, "bundle", message)
+    })?;
+    atomic::replace(&path, &bundle.bytes, atomic::Durability::Power)?;
+    Ok(Archive {
+        path,
+        commit: wanted.commit,
+        is_snapshot: wanted.taken.is_some(),
+        size: bundle.bytes.len() as u64,
+        missing,
+    })
+}

@@ -1,0 +1,136 @@
+//! Keeping in the store what no remote has, so that it leaves with the artifacts.
+
+use std::time::Duration;
+
+use birthmark_capture::git::bundle::{Bundle, BundleOptions};
+use birthmark_capture::git::snapshot::Part;
+use birthmark_core::digest::Digest;
+use birthmark_core::event::CodeKept;
+use birthmark_store::{Layout, PathError, atomic, objects};
+use serde::{Deserialize, Serialize};
+
+use crate::session::Session;
+
+/// When a bundle is given up: the end of a session waits for it.
+const LIMIT: Duration = Duration::from_secs(20);
+/// What the store says of a commit is no longer than this.
+const NOTE_LIMIT: u64 = 1 << 20;
+
+/// Which object holds a commit: the file `bundles/<commit>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Note {
+    /// Digest of the bundle.
+    pub(super) bundle: String,
+    /// Commits that it needs.
+    pub(super) prerequisites: Vec<String>,
+    /// Why it holds no history, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) without_history: Option<String>,
+}
+
+impl Note {
+    /// What the store says of a commit; `None` where the bundle is not there.
+    pub(super) fn read(layout: &Layout, commit: &str) -> Option<Self> {
+        let is_hex = !commit.is_empty() && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let bytes = is_hex.then(|| atomic::read_limited(&layout.bundle(commit), NOTE_LIMIT));
+        let note: Self = serde_json::from_slice(&bytes?.ok()?).ok()?;
+        note.digest()
+            .filter(|digest| layout.object(digest).is_file())?;
+        Some(note)
+    }
+
+    pub(super) fn digest(&self) -> Option<Digest> {
+        self.bundle.parse().ok()
+    }
+
+    fn write(&self, layout: &Layout, commit: &str) -> Result<(), PathError> {
+        let mut text = serde_json::to_vec(self).unwrap_or_default();
+        text.push(b'\n');
+        atomic::create_folder(&layout.bundles())?;
+        atomic::replace(&layout.bundle(commit), &text, atomic::Durability::Power)
+    }
+}
+
+/// Writes the part's commit to the store unless a remote has it, and records that.
+pub(super) fn keep(session: &Session, part: &Part) {
+    let layout = &session.project().layout;
+    let limit = session.project().config.snapshot.value.max_total;
+    let kept = kept(layout, part, limit);
+    let (note, unknown) = match kept {
+        Ok(None) => return,
+        Ok(Some(note)) => (Some(note), None),
+        Err(reason) => (None, Some(reason)),
+    };
+    let event = CodeKept {
+        commit: part.commit.clone(),
+        path: part.path.clone(),
+        remote: part.remote.clone(),
+        bundle: note.as_ref().map(|note| note.bundle.clone()),
+        unknown: unknown.or_else(|| note.as_ref()?.without_history.clone()),
+        prerequisites: note.map(|note| note.prerequisites).unwrap_or_default(),
+    };
+    // A failed event is told by the next one: capture never harms the run.
+    let _ = session.record(event);
+}
+
+fn kept(layout: &Layout, part: &Part, limit: u64) -> Result<Option<Note>, String> {
+    if let Some(note) = Note::read(layout, &part.commit) {
+        return Ok(Some(note));
+    }
+    let is_kept = |commit: &str| {
+        Note::read(layout, commit).is_some_and(|note| note.without_history.is_none())
+    };
+    let options = BundleOptions {
+        limit,
+        time: LIMIT,
+        is_kept: &is_kept,
+    };
+    match below(layout, part, &options).and_then(|()| part.bundle(&part.commit, &options)) {
+        Ok(None) => Ok(None),
+        Ok(Some(bundle)) => write(layout, &part.commit, bundle).map(Some),
+        Err(reason) => {
+            let bundle = part.bundle_files(&part.commit, &reason, &options)?;
+            write(layout, &part.commit, bundle).map(Some)
+        }
+    }
+}
+
+/// Without a remote the history is kept once, and the snapshot on top of it.
+fn below(layout: &Layout, part: &Part, options: &BundleOptions<'_>) -> Result<(), String> {
+    if part.knows_a_remote() {
+        return Ok(());
+    }
+    let parent = part.taken.as_ref().and_then(|taken| taken.parent.as_ref());
+    let is_new = parent.filter(|parent| !(options.is_kept)(parent));
+    if part.packed_bytes() > options.limit && (is_new.is_some() || part.taken.is_none()) {
+        let megabytes = options.limit / 1_000_000;
+        return Err(format!(
+            "the history is over {megabytes} MB, and there is no remote"
+        ));
+    }
+    if let Some(parent) = is_new
+        && let Some(bundle) = part.bundle(parent, options)?
+    {
+        write(layout, parent, bundle)?;
+    }
+    Ok(())
+}
+
+fn write(layout: &Layout, commit: &str, bundle: Bundle) -> Result<Note, String> {
+    let write = || {
+        let note = put(layout, bundle)?;
+        note.write(layout, commit)?;
+        Ok(note)
+    };
+    write().map_err(|error: PathError| crate::Error::from(error).whole())
+}
+
+/// Puts a bundle among the objects, synced: the machine may vanish at any moment.
+fn put(layout: &Layout, bundle: Bundle) -> Result<Note, PathError> {
+    let digest = objects::put_synced(layout, &bundle.bytes)?;
+    Ok(Note {
+        bundle: digest.to_string(),
+        prerequisites: bundle.prerequisites,
+        without_history: bundle.without_history,
+    })
+}

@@ -1,0 +1,113 @@
+//! Which snapshots there are, and what is known of one.
+
+use birthmark_core::event::SnapshotTaken;
+use birthmark_core::{RunId, SessionId, Timestamp};
+use serde_json::{Value, json};
+
+use super::diff::{Differing, between};
+use super::source::{self, Lives};
+use super::wanted;
+use crate::error::Result;
+use crate::project::Project;
+use crate::sessions;
+
+/// One snapshot of a session.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The session.
+    pub session: SessionId,
+    /// The run in it.
+    pub run: Option<RunId>,
+    /// When it was taken.
+    pub time: Timestamp,
+    /// What was told of it.
+    pub taken: SnapshotTaken,
+    /// Where it lives now.
+    pub lives: Lives,
+}
+
+impl Listed {
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        let mut value = serde_json::to_value(&self.taken).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("session_id".to_owned(), Value::from(self.session.as_str()));
+            let run = self.run.as_ref().map(RunId::as_str);
+            fields.insert("run_id".to_owned(), Value::from(run));
+            fields.insert("time".to_owned(), Value::from(self.time.to_string()));
+            fields.insert("lives".to_owned(), self.lives.to_json());
+        }
+        value
+    }
+}
+
+/// All snapshots of a project, the newest first.
+pub fn list(project: &Project) -> Result<Vec<Listed>> {
+    let mut listed = Vec::new();
+    for id in sessions::ids(project)? {
+        // A session that cannot be read is `verify`'s to tell.
+        let Ok(loaded) = sessions::load(project, &id) else {
+            continue;
+        };
+        for snapshot in loaded.session.snapshots {
+            listed.push(Listed {
+                session: id.clone(),
+                run: snapshot.run,
+                time: snapshot.time,
+                lives: source::lives(project, &snapshot.taken.commit),
+                taken: snapshot.taken,
+            });
+        }
+    }
+    listed.sort_by_key(|one| std::cmp::Reverse(one.time));
+    Ok(listed)
+}
+
+/// One commit that somebody ran.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// The commit.
+    pub commit: String,
+    /// The session that tells of it.
+    pub session: Option<SessionId>,
+    /// What was told when it was taken; `None` for the commit of a clean tree.
+    pub taken: Option<SnapshotTaken>,
+    /// Where it lives now.
+    pub lives: Lives,
+    /// What differs from its parent, if both are here; else why not.
+    pub changes: Result<Vec<Differing>, String>,
+}
+
+impl Described {
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "commit": self.commit,
+            "session_id": self.session.as_ref().map(SessionId::as_str),
+            "snapshot": self.taken,
+            "lives": self.lives.to_json(),
+            "changes": self.changes.as_ref().ok().map(|changes| {
+                changes.iter().map(Differing::to_json).collect::<Vec<_>>()
+            }),
+            "unknown": self.changes.as_ref().err(),
+        })
+    }
+}
+
+/// What is known of the code of a session, an artifact, or of a commit.
+pub fn describe(project: &Project, what: &str) -> Result<Described> {
+    let wanted = wanted::find(project, what)?;
+    let parent = wanted.taken.as_ref().map(|taken| taken.parent.clone());
+    let changes = match parent {
+        Some(parent) => source::find(project, &wanted.commit, &wanted.hints)
+            .and_then(|source| between(&source.database, parent.as_deref(), &wanted.commit)),
+        None => Ok(Vec::new()),
+    };
+    Ok(Described {
+        lives: source::lives(project, &wanted.commit),
+        commit: wanted.commit,
+        session: wanted.session,
+        taken: wanted.taken,
+        changes,
+    })
+}

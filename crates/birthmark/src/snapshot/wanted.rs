@@ -1,0 +1,154 @@
+//! What a person means who names code: a session, an artifact, or a commit.
+
+use std::path::{Path, PathBuf};
+
+use birthmark_capture::git::Database;
+use birthmark_core::event::SnapshotTaken;
+use birthmark_core::session::Session;
+use birthmark_core::{Finding, RunId, SessionId};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::{sessions, show};
+
+/// A commit that was named, and what is known of it.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) commit: String,
+    /// What was told when it was taken, if it is a snapshot.
+    pub(super) taken: Option<SnapshotTaken>,
+    pub(super) run: Option<RunId>,
+    pub(super) session: Option<SessionId>,
+    /// Folders of repositories that may have it.
+    pub(super) hints: Vec<PathBuf>,
+}
+
+/// What `what` names: an artifact that is there, else a session, else a commit.
+pub(super) fn find(project: &Project, what: &str) -> Result<Wanted> {
+    let (path, line) = show::parse_target(what);
+    if path.exists() && sessions::resolve(project, what).is_err() {
+        return of_artifact(project, &path, line);
+    }
+    match sessions::resolve(project, what) {
+        Ok(id) => of_session(project, &id),
+        Err(error) => of_commit(project, what).ok_or(error),
+    }
+}
+
+/// The code of an artifact, as its birthmark tells it.
+fn of_artifact(project: &Project, path: &Path, line: Option<u64>) -> Result<Wanted> {
+    let shown = show::show(project, path, line, crate::session::now())?;
+    let text = |name: &str| shown.get(name).and_then(Value::as_str);
+    let commit = text("git_snapshot").or_else(|| text("git_commit"));
+    let Some(commit) = commit else {
+        let message = format!("`{}` names no one commit", path.display());
+        return Err(
+            Error::usage("no-commit", message).with_hint("name one record of it: FILE:LINE")
+        );
+    };
+    if text("git_snapshot").is_none() && shown.get("git_dirty") != Some(&Value::Bool(false)) {
+        return Err(without_snapshot(&format!("`{}`", path.display()), commit));
+    }
+    let session = text("session_id").map(SessionId::from_text);
+    let told = session.and_then(|id| of_session_commit(project, &id, commit));
+    Ok(told.unwrap_or_else(|| plain(commit)))
+}
+
+fn of_session(project: &Project, id: &SessionId) -> Result<Wanted> {
+    let session = sessions::load(project, id)?.session;
+    let top = session
+        .snapshots
+        .iter()
+        .find(|one| one.taken.path.is_empty());
+    if let Some(snapshot) = top {
+        let commit = snapshot.taken.commit.clone();
+        return Ok(told(&session, id, &commit).unwrap_or_else(|| plain(&commit)));
+    }
+    let text = |name: &str| session.code.get(name).and_then(Value::as_str);
+    // The session may have died before it told of its snapshot: the birthmarks name it.
+    if let Some(commit) = text("git_snapshot") {
+        return Ok(plain(commit));
+    }
+    let dirty = session.code.get("git_dirty") != Some(&Value::Bool(false));
+    match text("git_commit") {
+        Some(commit) if !dirty => Ok(told(&session, id, commit).unwrap_or_else(|| plain(commit))),
+        Some(commit) => Err(without_snapshot(&format!("session {}", id.short()), commit)),
+        None => {
+            let message = format!("session {} has neither snapshot nor commit", id.short());
+            Err(Error::usage("no-snapshot", message))
+        }
+    }
+}
+
+fn without_snapshot(whose: &str, commit: &str) -> Error {
+    let short = commit.get(..7).unwrap_or(commit);
+    let message = format!("{whose} ran with changes to {short}, and no snapshot was taken");
+    Error::usage("no-snapshot", message).with_hint(format!(
+        "the commit without the changes can be had: {short}"
+    ))
+}
+
+fn of_session_commit(project: &Project, id: &SessionId, commit: &str) -> Option<Wanted> {
+    let session = sessions::load(project, id).ok()?.session;
+    told(&session, id, commit)
+}
+
+/// What a session tells of a commit that begins so.
+fn told(session: &Session, id: &SessionId, prefix: &str) -> Option<Wanted> {
+    let mut snapshots = session.snapshots.iter();
+    let snapshot = snapshots.find(|one| one.taken.commit.starts_with(prefix));
+    let own = session.code.get("git_commit").and_then(Value::as_str);
+    let commit = match snapshot {
+        Some(snapshot) => snapshot.taken.commit.as_str(),
+        None => own.filter(|commit| commit.starts_with(prefix))?,
+    };
+    Some(Wanted {
+        commit: commit.to_owned(),
+        taken: snapshot.map(|one| one.taken.clone()),
+        run: snapshot.and_then(|one| one.run.clone()),
+        session: Some(id.clone()),
+        hints: roots(session),
+    })
+}
+
+fn plain(commit: &str) -> Wanted {
+    Wanted {
+        commit: commit.to_owned(),
+        taken: None,
+        run: None,
+        session: None,
+        hints: Vec::new(),
+    }
+}
+
+/// A commit that some session tells of, or that is in this clone.
+fn of_commit(project: &Project, what: &str) -> Option<Wanted> {
+    let is_hex = what.len() >= 7 && what.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_hex {
+        return None;
+    }
+    let what = what.to_ascii_lowercase();
+    let ids = sessions::ids(project).unwrap_or_default();
+    let told = ids
+        .iter()
+        .rev()
+        .find_map(|id| of_session_commit(project, id, &what));
+    told.or_else(|| {
+        let clone = match Database::open(project.root()) {
+            Finding::Found(clone) => clone.complete(&what),
+            Finding::Absent | Finding::Unknown(_) => None,
+        };
+        let commit = clone.or_else(|| matches!(what.len(), 40 | 64).then(|| what.clone()));
+        commit.map(|commit| plain(&commit))
+    })
+}
+
+/// Where the repositories lay that a session took snapshots of.
+pub(super) fn roots(session: &birthmark_core::session::Session) -> Vec<PathBuf> {
+    let roots = session
+        .snapshots
+        .iter()
+        .map(|one| PathBuf::from(&one.taken.root));
+    roots.filter(|root| root.is_dir()).collect()
+}
