@@ -120,9 +120,11 @@ impl Page<'_> {
     /// A word, a name and what is said of it: beside it if it fits there, else below.
     fn line(&mut self, word: &str, name: &str, first: &str) {
         let width = self.width.max(name.chars().count());
-        let beside = format!("{word:<WORD$}{name:<width$}  {first}");
-        if beside.chars().count() <= self.columns || first.is_empty() {
-            self.out.push_str(beside.trim_end());
+        let in_column = format!("{word:<WORD$}{name:<width$}  {first}");
+        let ragged = format!("{word:<WORD$}{name}  {first}");
+        let fits = |line: &&String| line.chars().count() <= self.columns || first.is_empty();
+        if let Some(line) = [&in_column, &ragged].into_iter().find(fits) {
+            self.out.push_str(line.trim_end());
             self.out.push('\n');
         } else {
             self.out.push_str(&format!("{word:<WORD$}{name}\n"));
