@@ -19,6 +19,7 @@ import os
 
 from . import _native, _talk
 from ._compare import Comparison, compare
+from ._asking import Rows, find, sql
 from ._provenance import model_provenance
 from ._session import Session, current
 from ._stamp import (
@@ -62,6 +63,7 @@ __all__ = [
     "JsonlWriter",
     "RefusedError",
     "Report",
+    "Rows",
     "Session",
     "StoreError",
     "TrainerCallback",
@@ -74,6 +76,7 @@ __all__ = [
     "create_session_manifest",
     "current",
     "digest_file",
+    "find",
     "get_git_branch",
     "get_git_sha",
     "hf_features",
@@ -87,6 +90,7 @@ __all__ = [
     "to_jsonl",
     "to_parquet",
     "torch_save",
+    "sql",
     "trace",
 ]
 

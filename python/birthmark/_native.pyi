@@ -25,6 +25,31 @@ def watch() -> bool:
     the watch it does nothing. Forked children note into the same memory.
     """
 
+def find_json(
+    filter: str,
+    /,
+    *,
+    what: str,
+    everywhere: bool,
+    gone: bool,
+    sort: str | None,
+    limit: int | None,
+    columns: list[str],
+    folder: _AnyPath | None,
+) -> str:
+    """The answer to a filter as JSON text: see `birthmark.find`."""
+
+def sql_json(
+    statement: str,
+    /,
+    *,
+    records: str,
+    everywhere: bool,
+    timeout: float,
+    folder: _AnyPath | None,
+) -> str:
+    """The rows of a statement as JSON text: see `birthmark.sql`."""
+
 def begin(
     *,
     anchor: _AnyPath,

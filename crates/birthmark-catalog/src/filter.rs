@@ -28,7 +28,7 @@ mod parse;
 mod when;
 
 pub use ask::Record;
-pub use error::FilterError;
+pub use error::{FilterError, picture};
 pub use names::{COLUMNS, Column, alias, column, searched_by_words};
 pub use parse::{Context, parse};
 

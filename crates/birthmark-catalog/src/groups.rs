@@ -315,14 +315,14 @@ mod tests {
     }
 
     #[test]
-    fn million_records_with_one_birthmark_are_one_row() {
+    fn records_with_one_birthmark_are_one_row_however_many() {
         let mut grouper = Grouper::new();
         take(
             &mut grouper,
             1,
             r#"{"git_commit": "c", "seed": 0, "timestamp": "t0", "models": {"a": "b"}}"#,
         );
-        for line in 2..=1_000_000_u64 {
+        for line in 2..=100_000_u64 {
             let (seed, time) = (line.to_string(), format!("\"t{line}\""));
             let place = Place {
                 line,
@@ -337,7 +337,7 @@ mod tests {
         let group = &groups[0];
         assert_eq!(
             (group.line, group.records, group.end),
-            (1, 1_000_000, 100_000_099)
+            (1, 100_000, 10_000_099)
         );
         let names: Vec<&str> = group
             .constants
@@ -348,7 +348,7 @@ mod tests {
         let (name, seeds) = &group.zones[0];
         assert_eq!(name, "seed");
         let (low, high) = seeds.ends().unwrap();
-        assert_eq!((low.as_str(), high.as_str()), ("0", "1000000"));
+        assert_eq!((low.as_str(), high.as_str()), ("0", "100000"));
         assert_eq!(seeds.values(), None);
     }
 

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     bundle, catalog, compare, completions, declare, doctor, find, import, init, list, man, policy,
-    reproduce, run, salvage, scan, session, show, snapshot, stamp, trace, unstamp, verify,
+    reproduce, run, salvage, scan, session, show, snapshot, sql, stamp, trace, unstamp, verify,
 };
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
@@ -58,6 +58,7 @@ enum Command {
     Trace(trace::TraceArgs),
     List(list::ListArgs),
     Reproduce(reproduce::ReproduceArgs),
+    Sql(sql::SqlArgs),
     Session(session::SessionArgs),
     Snapshot(snapshot::SnapshotArgs),
     Bundle(bundle::BundleArgs),
@@ -152,6 +153,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Find(args)) => find::run(ui, &args),
         Some(Command::List(args)) => list::run(ui, &args),
         Some(Command::Reproduce(args)) => reproduce::run(ui, args),
+        Some(Command::Sql(args)) => sql::run(ui, &args),
         Some(Command::Session(args)) => session::run(ui, args),
         Some(Command::Snapshot(args)) => snapshot::run(ui, &args),
         Some(Command::Bundle(args)) => bundle::run(ui, &args),

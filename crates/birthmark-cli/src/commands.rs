@@ -20,6 +20,7 @@ pub mod scan;
 pub mod session;
 pub mod show;
 pub mod snapshot;
+pub mod sql;
 pub mod stamp;
 pub mod trace;
 pub mod unstamp;

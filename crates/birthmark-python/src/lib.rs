@@ -3,6 +3,7 @@
 //! The documentation that users read is in `python/birthmark/_native.pyi` and in the
 //! package's own docstrings.
 
+mod asking;
 #[cfg(target_os = "linux")]
 mod audit;
 mod compare;
@@ -22,6 +23,8 @@ use pyo3::prelude::*;
 /// The native half of the package `birthmark`.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::asking::{find_json, sql_json};
     #[pymodule_export]
     use crate::compare::compare;
     #[pymodule_export]

@@ -116,7 +116,12 @@ pub fn find_in(
     Ok(Answer { found, said })
 }
 
-fn prepare(catalog: &mut Catalog, project: &Project, ask: &Ask, filter: Filter) -> Result<Query> {
+pub(crate) fn prepare(
+    catalog: &mut Catalog,
+    project: &Project,
+    ask: &Ask,
+    filter: Filter,
+) -> Result<Query> {
     let row = if ask.everywhere {
         update_all(catalog, project)?;
         None

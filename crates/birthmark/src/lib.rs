@@ -17,9 +17,9 @@
 //! | asks: what did a crash leave | [`salvage`] |
 //! | wants the code back that ran | [`snapshot`] |
 //! | asks: where did it come from, what came of it | [`trace`] |
-//! | asks for all that was made so, anywhere | `find`, `list` (feature `catalog`) |
 //! | wants it made again | [`reproduce`] |
 //! | wants birthmarks for what other tools wrote | [`import`] |
+//! | asks for all that was made so, anywhere | `find`, `list`, `sql` (feature `catalog`) |
 
 pub mod add;
 #[cfg(feature = "catalog")]
@@ -56,6 +56,8 @@ pub mod session;
 pub mod sessions;
 pub mod show;
 pub mod snapshot;
+#[cfg(feature = "catalog")]
+pub mod sql;
 pub mod stamp;
 pub mod talk;
 pub mod template;

@@ -11,6 +11,7 @@ mod find;
 mod functions;
 mod lower;
 mod place;
+pub mod sql;
 mod state;
 mod write;
 

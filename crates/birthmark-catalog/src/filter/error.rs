@@ -28,30 +28,34 @@ impl FilterError {
         self
     }
 
-    /// The filter and, under it, a caret at the character that is wrong. What could act
-    /// on a terminal must have been taken out of `neutral`, the text as it is shown:
-    /// one character for one.
+    /// The filter and, under it, a caret at the character that is wrong.
     pub fn picture(&self, text: &str) -> String {
-        const ROOM: usize = 68;
-        let shown: Vec<char> = text
-            .chars()
-            .map(|each| if each.is_control() { ' ' } else { each })
-            .collect();
-        let before = |byte: usize| text.char_indices().take_while(|(at, _)| *at < byte).count();
-        let (start, end) = (before(self.span.start), before(self.span.end));
-        let from = start
-            .saturating_sub(ROOM / 2)
-            .min(shown.len().saturating_sub(ROOM));
-        let window: String = shown.iter().skip(from).take(ROOM).collect();
-        let wide = (end.max(start + 1) - start)
-            .min(ROOM.saturating_sub(start - from))
-            .max(1);
-        format!(
-            "  {window}\n  {}{}",
-            " ".repeat(start - from),
-            "^".repeat(wide)
-        )
+        picture(text, self.span)
     }
+}
+
+/// A text on one line and, under it, carets at a place in it. One character is shown for
+/// one, those that could act on a terminal as spaces; of a long text a part is shown.
+pub fn picture(text: &str, span: Span) -> String {
+    const ROOM: usize = 68;
+    let shown: Vec<char> = text
+        .chars()
+        .map(|each| if each.is_control() { ' ' } else { each })
+        .collect();
+    let before = |byte: usize| text.char_indices().take_while(|(at, _)| *at < byte).count();
+    let (start, end) = (before(span.start), before(span.end));
+    let from = start
+        .saturating_sub(ROOM / 2)
+        .min(shown.len().saturating_sub(ROOM));
+    let window: String = shown.iter().skip(from).take(ROOM).collect();
+    let wide = (end.max(start + 1) - start)
+        .min(ROOM.saturating_sub(start - from))
+        .max(1);
+    format!(
+        "  {window}\n  {}{}",
+        " ".repeat(start - from),
+        "^".repeat(wide)
+    )
 }
 
 impl std::fmt::Display for FilterError {

@@ -198,3 +198,103 @@ fn nothing_that_is_found_acts_on_the_terminal() {
     let csv = world.birthmark(["find", "--csv", "--columns", "note"]);
     assert!(csv.contains("'=cmd()"), "{csv}");
 }
+
+/// Everything that the catalog says of a world with many files, in one number a table.
+fn sums(world: &World, cache: &std::path::Path) -> serde_json::Value {
+    let statement = "SELECT (SELECT count(*) FROM artifacts) AS artifacts, (SELECT sum(records) FROM artifacts) AS records,
+       (SELECT count(*) FROM params) AS params, (SELECT count(*) FROM record_groups) AS record_groups,
+       (SELECT count(*) FROM metrics) AS metrics";
+    let output = world
+        .command(["sql", "--json", statement])
+        .env("XDG_CACHE_HOME", cache)
+        .output()
+        .expect("started");
+    assert!(output.status.success(), "{}", picture(&output));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn many_files(world: &World) {
+    for number in 0..150 {
+        let mark = format!(
+            r#"{{"git_commit": "c", "artifact_type": "t", "seed": {number}, "mine_{number}": 1, "birthmark": "birthmark/v1"}}"#
+        );
+        let text = format!("{{\"metadata\": {mark}}}\n").repeat(3);
+        world
+            .repo
+            .write(format!("artifacts/d{}/f{number}.jsonl", number % 7), text);
+    }
+}
+
+#[test]
+fn killed_builders_and_several_at_once_leave_a_whole_catalog() {
+    let world = World::new();
+    many_files(&world);
+    let fresh = tempfile::tempdir().unwrap();
+    let truth = sums(&world, fresh.path());
+    let cache = tempfile::tempdir().unwrap();
+    let builder = || {
+        world
+            .command(["find", "--count"])
+            .env("XDG_CACHE_HOME", cache.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("started")
+    };
+    for wait in 0..12 {
+        let (mut one, mut two) = (builder(), builder());
+        std::thread::sleep(std::time::Duration::from_millis(wait * 12));
+        one.kill().expect("killed");
+        one.wait().expect("ended");
+        if wait % 3 == 0 {
+            assert!(two.wait().expect("ended").success());
+        }
+        two.kill().ok();
+        two.wait().expect("ended");
+        if wait % 4 == 3 {
+            // Begin again, so that a kill may meet the making of the tables.
+            std::fs::remove_dir_all(cache.path().join("birthmark")).unwrap();
+        }
+    }
+    assert_eq!(sums(&world, cache.path()), truth);
+}
+
+#[test]
+fn full_disk_is_said_and_leaves_a_catalog_that_answers() {
+    let world = World::new();
+    many_files(&world);
+    let place = tempfile::tempdir().unwrap();
+    let small = |options: &str| {
+        std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(place.path())
+            .output()
+            .is_ok_and(|output| output.status.success())
+    };
+    if !small("size=256k") {
+        println!("SKIPPED: a small file system cannot be mounted here");
+        return;
+    }
+    let output = world
+        .command(["find", "--count"])
+        .env("XDG_CACHE_HOME", place.path())
+        .output();
+    let grown = small("remount,size=64m");
+    let after = world
+        .command(["find", "--count"])
+        .env("XDG_CACHE_HOME", place.path())
+        .output();
+    std::process::Command::new("umount")
+        .arg(place.path())
+        .output()
+        .expect("unmounted");
+    let (output, after) = (output.expect("started"), after.expect("started"));
+    assert_eq!(output.status.code(), Some(2), "{}", picture(&output));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("full") && said.contains("free some space"),
+        "{said}"
+    );
+    assert!(grown);
+    assert_eq!(after.stdout, b"150\n", "{}", picture(&after));
+}

@@ -29,6 +29,7 @@ mod salvage;
 mod scan;
 mod session;
 mod show;
+mod sql;
 mod stamp;
 mod states;
 mod trace;

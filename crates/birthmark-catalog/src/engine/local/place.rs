@@ -47,7 +47,7 @@ pub(super) fn open(folder: &Path) -> Result<Opened, CatalogError> {
     let path = folder.join(NAME);
     let lock = lock(folder)?;
     hold(&lock, folder, FlockOperation::LockShared)?;
-    match connect(&path) {
+    match connect(&path, false) {
         Ok(connection) => {
             return Ok(Opened {
                 connection,
@@ -57,16 +57,17 @@ pub(super) fn open(folder: &Path) -> Result<Opened, CatalogError> {
             });
         }
         Err(Unfit::Error(error)) => return Err(error),
-        Err(Unfit::Renew(_)) => {}
+        Err(Unfit::Renew(_) | Unfit::Unmade) => {}
     }
     hold(&lock, folder, FlockOperation::LockExclusive)?;
     // Another may have begun it anew while this one waited.
-    let (connection, renewed) = match connect(&path) {
+    let (connection, renewed) = match connect(&path, true) {
         Ok(connection) => (connection, None),
+        Err(Unfit::Unmade) => return Err(Unfit::Unmade.into_error(&path)),
         Err(Unfit::Error(error)) => return Err(error),
         Err(Unfit::Renew(why)) => {
             remove(&path)?;
-            let connection = connect(&path).map_err(|unfit| unfit.into_error(&path))?;
+            let connection = connect(&path, true).map_err(|unfit| unfit.into_error(&path))?;
             (connection, Some(why))
         }
     };
@@ -150,6 +151,8 @@ fn remove(path: &Path) -> Result<(), CatalogError> {
 
 /// Why a file could not be taken as the catalog.
 enum Unfit {
+    /// It is not there, or was not made to its end: only who has it alone may make it.
+    Unmade,
     Renew(&'static str),
     Error(CatalogError),
 }
@@ -158,6 +161,7 @@ impl Unfit {
     fn into_error(self, path: &Path) -> CatalogError {
         match self {
             Self::Error(error) => error,
+            Self::Unmade => Self::Renew("it could not be made").into_error(path),
             Self::Renew(why) => CatalogError::Io {
                 action: "begin",
                 path: path.to_owned(),
@@ -167,7 +171,8 @@ impl Unfit {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, Unfit> {
+/// Opens the file; makes it, if this process has it `alone`.
+fn connect(path: &Path, alone: bool) -> Result<Connection, Unfit> {
     let failed = |source: rusqlite::Error| {
         let error = CatalogError::Engine {
             path: path.to_owned(),
@@ -179,7 +184,11 @@ fn connect(path: &Path) -> Result<Connection, Unfit> {
             Unfit::Error(error)
         }
     };
-    make_private(path).map_err(Unfit::Error)?;
+    if alone {
+        make_private(path).map_err(Unfit::Error)?;
+    } else if !path.metadata().is_ok_and(|found| found.len() > 0) {
+        return Err(Unfit::Unmade);
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(PATIENCE).map_err(failed)?;
@@ -191,10 +200,11 @@ fn connect(path: &Path) -> Result<Connection, Unfit> {
     );
     match (version, application) {
         (VERSION, APPLICATION) => Ok(connection),
-        (0, 0) => {
+        (0, 0) if alone => {
             begin(&connection).map_err(failed)?;
             Ok(connection)
         }
+        (0, 0) => Err(Unfit::Unmade),
         (_, APPLICATION) => Err(Unfit::Renew("it was of another version")),
         _ => Err(Unfit::Renew("it was no catalog")),
     }
@@ -216,7 +226,6 @@ fn make_private(path: &Path) -> Result<(), CatalogError> {
 }
 
 fn settle(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
     // All of it can be built anew, so a power cut may cost it; a kill never does.
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "cache_size", -32_000)?;
@@ -226,8 +235,10 @@ fn settle(connection: &Connection) -> rusqlite::Result<()> {
     super::functions::register(connection)
 }
 
-/// Makes the tables, unless another process has just made them.
+/// Makes the tables.
 fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    // Kept in the file; to change it, it must be nobody else's.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
     let transaction =
         rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
     let version: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;

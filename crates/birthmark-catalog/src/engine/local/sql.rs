@@ -1,0 +1,317 @@
+//! A statement of the user's, over the tables, behind bars.
+//!
+//! It runs on a connection of its own that cannot write, under an authorizer that lets
+//! nothing pass but reading the tables: no ATTACH, no PRAGMA, no extension, no file. Time,
+//! memory and the length of any value are limited.
+//!
+//! `records` is a table that is filled before the statement runs, and only if the
+//! statement reads it, with the records that a filter picks; so groups and zones skip
+//! what cannot match. (A virtual table would be asked for one record at a time, but its
+//! interface cannot be implemented without `unsafe`, which this crate forbids.)
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+
+use super::Local;
+use crate::error::CatalogError;
+
+/// The longest statement, in bytes.
+const LONGEST_STATEMENT: i32 = 1 << 20;
+/// The longest text or blob, in bytes.
+const LONGEST_VALUE: i32 = 64 << 20;
+/// What SQLite may hold in memory, in bytes.
+const MEMORY: i64 = 1 << 30;
+/// What an answer may hold, in bytes.
+const LONGEST_ANSWER: usize = 256 << 20;
+/// Steps of the engine between two looks at the clock.
+const STEPS: i32 = 10_000;
+
+/// How much a statement may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Wall time of the statement; reading the records comes before it.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A value of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SqlCell {
+    /// NULL
+    Null,
+    /// A whole number.
+    Integer(i64),
+    /// A float.
+    Real(f64),
+    /// A text.
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    /// The names of its columns.
+    pub columns: Vec<String>,
+    /// Its rows.
+    pub rows: Vec<Vec<SqlCell>>,
+}
+
+/// One record, as a row of `records`.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordRow<'a> {
+    /// The root of the project.
+    pub project: &'a str,
+    /// The file, from the root.
+    pub file: &'a str,
+    /// Its line, from 1.
+    pub line: u64,
+    /// The record as it stands.
+    pub record: &'a str,
+    /// Its birthmark.
+    pub metadata: &'a str,
+}
+
+/// Takes rows of `records`; an error ends the filling.
+pub type Put<'a> = dyn FnMut(RecordRow<'_>) -> Result<(), CatalogError> + 'a;
+/// Fills `records`, when a statement reads it.
+pub type Fill<'a> = dyn FnMut(&mut Put<'_>) -> Result<(), CatalogError> + 'a;
+
+impl Local {
+    /// Runs one statement that only reads.
+    pub fn sql(
+        &self,
+        statement: &str,
+        limits: Limits,
+        fill: &mut Fill<'_>,
+    ) -> Result<Table, CatalogError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection =
+            Connection::open_with_flags(self.path(), flags).map_err(self.failed())?;
+        prepare(&connection).map_err(self.failed())?;
+        let wants_records = bar(&mut connection).map_err(self.failed())?;
+        check(&connection, statement)?;
+        if wants_records.load(Ordering::Relaxed) {
+            lift(&mut connection).map_err(self.failed())?;
+            self.fill(&connection, fill)?;
+            bar(&mut connection).map_err(self.failed())?;
+        }
+        let end = Instant::now() + limits.time;
+        connection
+            .progress_handler(STEPS, Some(move || Instant::now() > end))
+            .map_err(self.failed())?;
+        run(&connection, statement, limits)
+    }
+
+    fn fill(&self, connection: &Connection, fill: &mut Fill<'_>) -> Result<(), CatalogError> {
+        let failed = self.failed();
+        connection.execute_batch("BEGIN").map_err(&failed)?;
+        let mut insert = connection
+            .prepare("INSERT INTO temp.records (project, file, line, record, metadata) VALUES (?, ?, ?, ?, ?)")
+            .map_err(&failed)?;
+        fill(&mut |row| {
+            let line = i64::try_from(row.line).unwrap_or(i64::MAX);
+            insert
+                .execute(params![
+                    row.project,
+                    row.file,
+                    line,
+                    row.record,
+                    row.metadata
+                ])
+                .map(drop)
+                .map_err(&failed)
+        })?;
+        drop(insert);
+        connection.execute_batch("COMMIT").map_err(&failed)
+    }
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(super::place::PATIENCE)?;
+    super::functions::register(connection)?;
+    // A table of records may be large: it stands in a file that is gone with the process.
+    connection.pragma_update(None, "temp_store", "FILE")?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    connection.pragma_update(None, "hard_heap_limit", MEMORY)?;
+    connection.execute_batch(
+        "CREATE TEMP TABLE records (project TEXT, file TEXT, line INTEGER, record TEXT, metadata TEXT)",
+    )?;
+    for (limit, most) in [
+        (Limit::SQLITE_LIMIT_SQL_LENGTH, LONGEST_STATEMENT),
+        (Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE),
+        (Limit::SQLITE_LIMIT_ATTACHED, 0),
+        (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
+        (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 50),
+    ] {
+        connection.set_limit(limit, most)?;
+    }
+    Ok(())
+}
+
+/// Lets nothing but reading pass; tells whether a statement that was prepared since reads
+/// the records.
+fn bar(connection: &mut Connection) -> rusqlite::Result<Arc<AtomicBool>> {
+    let reads = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&reads);
+    connection.authorizer(Some(move |context: AuthContext<'_>| match context.action {
+        AuthAction::Select
+        | AuthAction::Recursive
+        | AuthAction::Pragma {
+            pragma_name: "table_info" | "table_xinfo" | "table_list",
+            ..
+        } => Authorization::Allow,
+        AuthAction::Read { table_name, .. } => {
+            if table_name.eq_ignore_ascii_case("records") {
+                seen.store(true, Ordering::Relaxed);
+            }
+            Authorization::Allow
+        }
+        AuthAction::Function { function_name } if is_harmless(function_name) => {
+            Authorization::Allow
+        }
+        _ => Authorization::Deny,
+    }))?;
+    Ok(reads)
+}
+
+fn lift(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)
+}
+
+fn is_harmless(function: &str) -> bool {
+    ![
+        "load_extension",
+        "readfile",
+        "writefile",
+        "edit",
+        "fts3_tokenizer",
+    ]
+    .iter()
+    .any(|refused| function.eq_ignore_ascii_case(refused))
+}
+
+/// One statement, and one that only reads.
+fn check(connection: &Connection, statement: &str) -> Result<(), CatalogError> {
+    let wrong = |message: &str| Err(CatalogError::Statement(message.to_owned()));
+    if statement.trim().is_empty() {
+        return wrong("there is no statement");
+    }
+    let prepared = match connection.prepare(statement) {
+        Ok(prepared) => prepared,
+        Err(rusqlite::Error::MultipleStatement) => {
+            return wrong("only one statement can be asked at a time");
+        }
+        Err(error) => return Err(explained(&error, Limits::default())),
+    };
+    if !prepared.readonly() || prepared.column_count() == 0 {
+        return wrong("only a SELECT can be asked");
+    }
+    Ok(())
+}
+
+fn run(connection: &Connection, statement: &str, limits: Limits) -> Result<Table, CatalogError> {
+    let read = || -> rusqlite::Result<Option<Table>> {
+        let mut prepared = connection.prepare(statement)?;
+        let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
+        let mut table = Table {
+            columns,
+            rows: Vec::new(),
+        };
+        let (width, mut bytes) = (table.columns.len(), 0);
+        let mut rows = prepared.query([])?;
+        while let Some(row) = rows.next()? {
+            let mut cells = Vec::with_capacity(width);
+            for place in 0..width {
+                let cell = cell_of(row.get(place)?);
+                bytes += size_of::<SqlCell>()
+                    + match &cell {
+                        SqlCell::Text(text) => text.len(),
+                        SqlCell::Blob(blob) => blob.len(),
+                        _ => 0,
+                    };
+                cells.push(cell);
+            }
+            if bytes > LONGEST_ANSWER {
+                return Ok(None);
+            }
+            table.rows.push(cells);
+        }
+        Ok(Some(table))
+    };
+    match read() {
+        Ok(Some(table)) => Ok(table),
+        Ok(None) => Err(CatalogError::Statement(
+            "stopped: the answer is larger than 256 MB".to_owned(),
+        )),
+        Err(error) => Err(explained(&error, limits)),
+    }
+}
+
+fn cell_of(value: Sql) -> SqlCell {
+    match value {
+        Sql::Null => SqlCell::Null,
+        Sql::Integer(number) => SqlCell::Integer(number),
+        Sql::Real(number) => SqlCell::Real(number),
+        Sql::Text(text) => SqlCell::Text(text),
+        Sql::Blob(bytes) => SqlCell::Blob(bytes),
+    }
+}
+
+fn explained(error: &rusqlite::Error, limits: Limits) -> CatalogError {
+    let message = match error.sqlite_error_code() {
+        Some(ErrorCode::OperationInterrupted) => {
+            format!(
+                "stopped: it took longer than {} s",
+                limits.time.as_secs_f64()
+            )
+        }
+        Some(ErrorCode::OutOfMemory) => "stopped: it needs more than 1 GB of memory".to_owned(),
+        Some(ErrorCode::TooBig) => {
+            "stopped: the statement, or a value in it, is longer than it may be".to_owned()
+        }
+        Some(ErrorCode::AuthorizationForStatementDenied) => {
+            "refused: a statement may only read the tables".to_owned()
+        }
+        _ => match error {
+            rusqlite::Error::SqlInputError {
+                msg, sql, offset, ..
+            } => pointed(msg, sql, *offset),
+            rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+            other => other.to_string(),
+        },
+    };
+    CatalogError::Statement(message)
+}
+
+/// The message, and the statement with a caret at the character that is wrong.
+fn pointed(message: &str, sql: &str, offset: i32) -> String {
+    if message.contains("not authorized") || message.contains("prohibited") {
+        return format!("refused: a statement may only read the tables ({message})");
+    }
+    let Ok(start) = usize::try_from(offset) else {
+        return message.to_owned();
+    };
+    let shown = crate::filter::picture(
+        sql,
+        crate::filter::Span {
+            start,
+            end: start + 1,
+        },
+    );
+    format!("{message}\n{shown}")
+}

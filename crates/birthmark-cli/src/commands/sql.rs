@@ -1,0 +1,94 @@
+//! `birthmark sql`: any question that SQL can ask.
+
+use std::time::Duration;
+
+use birthmark::find::Ask;
+use birthmark::sql::{self, Limits, SqlCell};
+
+use crate::exit::ExitStatus;
+use crate::failure::{Answer, Failure};
+use crate::ui::Ui;
+use crate::{csv, table};
+
+/// Ask any question that SQL can ask
+///
+///   birthmark sql 'SELECT model_name, count(*) FROM artifacts GROUP BY 1'
+///   birthmark sql "SELECT a.file, m.number FROM metrics m JOIN artifacts a
+///                  USING (artifact_id) WHERE m.name = 'accuracy'"
+///   birthmark sql --records 'seed=1..10' "SELECT record ->> 'answer' FROM records"
+///
+/// The tables are sessions, runs, artifacts, record_groups, params, metrics, packages and
+/// edges, over all projects that the catalog knows, and records: the records of this
+/// project that the filter picks. A statement can only read.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct SqlArgs {
+    /// One SELECT, in the words of SQLite
+    statement: String,
+
+    /// Which records the table `records` holds, as for find [default: all of this project]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "",
+        hide_default_value = true
+    )]
+    records: String,
+
+    /// Records of all projects that the catalog knows
+    #[arg(long)]
+    all: bool,
+
+    /// Stop after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    timeout: u64,
+
+    /// Print the rows as JSON
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+
+    /// Print the rows as CSV, for a spreadsheet
+    #[arg(long)]
+    csv: bool,
+}
+
+/// Asks.
+pub fn run(ui: &mut Ui, args: &SqlArgs) -> Answer {
+    let project = super::project()?;
+    let ask = Ask {
+        everywhere: args.all,
+        ..Ask::new(args.records.as_str(), super::now())
+    };
+    let limits = Limits {
+        time: Duration::from_secs(args.timeout),
+    };
+    let asked = sql::sql(&project, &args.statement, &ask, limits);
+    let (answer, said) = asked.map_err(|error| {
+        let hint = sql::hint(&error);
+        let failure = Failure::from(error);
+        match hint {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    })?;
+    for line in said {
+        ui.talk(&line);
+    }
+    if args.json {
+        ui.json(&sql::to_json(&answer))?;
+    } else if args.csv {
+        let mut out = csv::line(answer.columns.iter().cloned());
+        for row in &answer.rows {
+            out.push_str(&csv::line(row.iter().map(sql::text_of)));
+        }
+        ui.raw(out.as_bytes())?;
+    } else {
+        let rows: Vec<Vec<String>> = answer.rows.iter().map(|row| cells(row)).collect();
+        ui.people(&table::fitted(&answer.columns, &rows, ui.width(), None))?;
+    }
+    Ok(ExitStatus::Yes)
+}
+
+fn cells(row: &[SqlCell]) -> Vec<String> {
+    row.iter().map(sql::text_of).collect()
+}

@@ -1,0 +1,214 @@
+"""`find` and `sql`: everything that was ever made, asked from Python."""
+
+from __future__ import annotations
+
+from . import _native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+    from typing import Any, Literal
+
+    _List = list[dict[str, Any]]
+else:
+    _List = list  # `import birthmark` brings in no other module, `typing` included
+
+
+class Rows(_List):
+    """Rows of an answer: a list of dicts that a notebook shows as a table.
+
+    Attributes:
+        total: How many were found, also those beyond the limit.
+        among: Among how many.
+        unknown: How many were left out since it is unknown whether they match.
+        lacking: For the fields of the filter, how many of those left out lack them.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[dict[str, Any]],
+        *,
+        total: int,
+        among: int | None = None,
+        unknown: int = 0,
+        lacking: dict[str, int] | None = None,
+    ) -> None:
+        super().__init__(rows)
+        self.total = total
+        self.among = among
+        self.unknown = unknown
+        self.lacking = lacking or {}
+
+    def columns(self) -> list[str]:
+        """The names of all columns, in the order in which they first stand in a row."""
+        return list(dict.fromkeys(name for row in self for name in row))
+
+    def _by_column(self) -> dict[str, list[Any]]:
+        return {name: [_plain(row.get(name)) for row in self] for name in self.columns()}
+
+    def to_pandas(self) -> Any:
+        """The rows as a `pandas.DataFrame`; pandas must be installed."""
+        import pandas
+
+        columns = self._by_column()
+        # Each column keeps the values that it has: pandas would make 2**70 a float.
+        return pandas.DataFrame({name: pandas.Series(column, dtype=_dtype(column)) for name, column in columns.items()})
+
+    def to_polars(self) -> Any:
+        """The rows as a `polars.DataFrame`; polars must be installed."""
+        import polars
+
+        return polars.DataFrame({name: _one_kind(column) for name, column in self._by_column().items()})
+
+    def to_arrow(self) -> Any:
+        """The rows as a `pyarrow.Table`; pyarrow must be installed."""
+        import pyarrow
+
+        return pyarrow.table({name: _one_kind(column) for name, column in self._by_column().items()})
+
+    def _repr_html_(self) -> str:
+        import html
+
+        shown = self[:50]
+        columns = list(dict.fromkeys(name for row in shown for name in row))
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_cell(row.get(name)))}</td>" for name in columns) + "</tr>"
+            for row in shown
+        )
+        foot = f"{self.total} found" if self.among is None else f"{self.total} found in {self.among}"
+        if self.unknown:
+            foot += f", {self.unknown} more are unknown"
+        if len(self) > len(shown):
+            foot += f"; {len(shown)} shown"
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{foot}.</p>"
+
+
+def _cell(value: Any) -> str:
+    import json
+
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """A value of one cell: what is nested becomes JSON text."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+
+
+def _dtype(column: list[Any]) -> str | None:
+    kinds = {type(value) for value in column if value is not None}
+    if kinds == {bool} and None not in column:
+        return "bool"
+    if kinds == {int}:
+        small = all(value is None or -(2**63) <= value < 2**63 for value in column)
+        return ("Int64" if None in column else "int64") if small else "object"
+    return "float64" if kinds == {float} else "object"
+
+
+def _one_kind(column: list[Any]) -> list[Any]:
+    """A column for tables that hold one kind a column: values of several become text."""
+    import json
+
+    kinds = {type(value) for value in column if value is not None}
+    if kinds <= {int} and any(value is not None and not -(2**63) <= value < 2**63 for value in column):
+        kinds = {int, str}
+    if len(kinds) <= 1:
+        return column
+    return [value if value is None or isinstance(value, str) else json.dumps(value) for value in column]
+
+
+def find(
+    filter: str = "",
+    *,
+    what: Literal["artifacts", "sessions", "runs"] = "artifacts",
+    columns: Iterable[str] = (),
+    sort: str | None = None,
+    limit: int | None = None,
+    all: bool = False,
+    gone: bool = False,
+    folder: str | os.PathLike[str] | None = None,
+) -> Rows:
+    """Find artifacts by what they were made with.
+
+    Args:
+        filter: Conditions side by side, as for ``birthmark find``:
+            ``"model~qwen quantization=nf4 temperature=0.5.. since:yesterday"``.
+        what: ``artifacts``, or the ``sessions`` or ``runs`` that made them.
+        columns: Fields that are wanted beside the usual ones.
+        sort: A field, the least first; with ``-`` before it the greatest. Default: the newest first.
+        limit: So many rows at most.
+        all: In all projects that the catalog knows, and not in this one alone.
+        gone: Also what is no longer there.
+        folder: A folder of the project. Default: the working folder.
+
+    Returns:
+        The rows, with the stored field names. Of a field that varies from record to record
+        stands ``{"min": …, "max": …}``.
+
+    Raises:
+        UsageError: If the filter cannot be read; the message points at the character.
+
+    Example:
+        ``bm.find("type=evaluation", columns=["base_accuracy"]).to_pandas()``
+    """
+    import json
+
+    if what not in ("artifacts", "sessions", "runs"):
+        raise ValueError(f"what must be artifacts, sessions or runs, not {what!r}")
+    text = _native.find_json(
+        filter,
+        what=what,
+        everywhere=all,
+        gone=gone,
+        sort=sort,
+        limit=limit,
+        columns=list(columns),
+        folder=folder,
+    )
+    answer = json.loads(text)
+    return Rows(
+        answer["rows"],
+        total=answer["found"],
+        among=answer["among"],
+        unknown=answer["unknown"],
+        lacking=answer["lacking"],
+    )
+
+
+def sql(
+    statement: str,
+    *,
+    records: str = "",
+    all: bool = False,
+    timeout: float = 10.0,
+    folder: str | os.PathLike[str] | None = None,
+) -> Rows:
+    """Ask any question that SQL can ask.
+
+    Args:
+        statement: One SELECT over the tables ``sessions``, ``runs``, ``artifacts``, ``record_groups``,
+            ``params``, ``metrics``, ``packages`` and ``edges``, and over ``records``.
+        records: Which records the table ``records`` holds, as a filter. Default: all of this project.
+        all: Records of all projects that the catalog knows.
+        timeout: Stop after so many seconds.
+        folder: A folder of the project. Default: the working folder.
+
+    Returns:
+        The rows, with the names of the columns as the statement has them.
+
+    Raises:
+        UsageError: If the statement is wrong, does more than read, or takes too long.
+
+    Example:
+        ``bm.sql("SELECT model_name, count(*) AS n FROM artifacts GROUP BY 1")``
+    """
+    import json
+
+    text = _native.sql_json(statement, records=records, everywhere=all, timeout=timeout, folder=folder)
+    rows = json.loads(text)
+    return Rows(rows, total=len(rows))
