@@ -18,8 +18,8 @@ from __future__ import annotations
 import os
 
 from . import _native, _talk
-from ._compare import Comparison, compare
 from ._asking import Rows, find, sql
+from ._compare import Comparison, compare
 from ._provenance import model_provenance
 from ._session import Session, current
 from ._stamp import (

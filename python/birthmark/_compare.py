@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable
-from typing import Any
 
 from . import _native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 _MATCHES = ("id", "digest", "position")
 
@@ -104,6 +106,8 @@ def compare(
     data, page, markdown, html = _native.compare(
         names, _words(subject), _words(accept), match, seed, metric, no_worse_than, require_comparable
     )
+    import json  # here, so that importing birthmark does not
+
     return Comparison(json.loads(data), page, markdown, html)
 
 
