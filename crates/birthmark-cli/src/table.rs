@@ -30,6 +30,8 @@ pub fn render<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
 
 /// The narrowest that a column is cut to.
 const LEAST: usize = 8;
+/// Columns that people copy from: never cut, also where the table is then too wide.
+const COPIED: [&str; 3] = ["SESSION", "COMMIT", "RUN"];
 
 /// A head and rows as aligned columns that fit a width: what is too wide is cut in its
 /// middle, first in the column `first`, then in whichever is the widest.
@@ -47,7 +49,11 @@ pub fn fitted(head: &[String], rows: &[Vec<String>], width: usize, first: Option
             *width = (*width).max(cell.chars().count());
         }
     }
-    shrink(&mut widths, width, first);
+    let whole: Vec<bool> = head
+        .iter()
+        .map(|name| COPIED.contains(&name.as_str()))
+        .collect();
+    shrink(&mut widths, width, first, &whole);
     let line = |row: &Vec<String>| {
         let cells: Vec<String> = row
             .iter()
@@ -59,13 +65,15 @@ pub fn fitted(head: &[String], rows: &[Vec<String>], width: usize, first: Option
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn shrink(widths: &mut [usize], width: usize, first: Option<usize>) {
+fn shrink(widths: &mut [usize], width: usize, first: Option<usize>, whole: &[bool]) {
     let gaps = 2 * widths.len().saturating_sub(1);
     loop {
         let sum: usize = widths.iter().sum::<usize>() + gaps;
         let over = sum.saturating_sub(width);
         let preferred = first.filter(|at| widths.get(*at).is_some_and(|width| *width > 20));
-        let widest = (0..widths.len()).max_by_key(|at| widths[*at]);
+        let widest = (0..widths.len())
+            .filter(|at| whole.get(*at) != Some(&true))
+            .max_by_key(|at| widths[*at]);
         let Some(at) = preferred.or(widest) else {
             return;
         };
@@ -110,6 +118,17 @@ mod tests {
         assert!(shown.contains(".jsonl"), "{shown}");
         let wide = super::fitted(&head, &rows, 400, Some(1));
         assert!(!wide.contains('…'));
+    }
+
+    #[test]
+    fn what_people_copy_is_never_cut() {
+        let head = ["STATUS", "SCRIPT", "SESSION"].map(str::to_owned);
+        let id = "20261126_000000_k3f9";
+        let rows = vec![vec!["completed".to_owned(), "x".repeat(60), id.to_owned()]];
+        for width in [20, 40, 60] {
+            let shown = super::fitted(&head, &rows, width, Some(1));
+            assert!(shown.ends_with(id), "{shown}");
+        }
     }
 
     #[test]

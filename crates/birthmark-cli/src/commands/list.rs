@@ -46,9 +46,7 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
         ui.hint("birthmark run -- python train.py");
         return Ok(ExitStatus::Yes);
     }
-    let mut head = vec![
-        "STARTED", "STATUS", "SCRIPT", "MADE", "RECORDS", "CODE", "SESSION",
-    ];
+    let mut head = vec!["STARTED", "STATUS", "SCRIPT", "MADE", "CODE", "SESSION"];
     if args.all {
         head.push("PROJECT");
     }
@@ -77,20 +75,15 @@ fn row(one: &list::Session, now: Timestamp, everywhere: bool) -> Vec<String> {
         None => "unknown".to_owned(),
     };
     let mut made = one.artifacts.to_string();
-    if one.planned.0 > 0 {
-        made = format!("{made} ({} of {} planned)", one.planned.1, one.planned.0);
+    // A plan that was met says nothing new.
+    if one.planned.1 < one.planned.0 {
+        made = format!("{made}, {} of {} planned", one.planned.1, one.planned.0);
     }
-    let records = if one.records == 0 {
-        String::new()
-    } else {
-        birthmark::text::grouped(one.records)
-    };
     let mut cells = vec![
         started,
         list::status(one, now).word().to_owned(),
         one.scripts.join(", "),
         made,
-        records,
         code,
         one.id.short().to_owned(),
     ];

@@ -4,7 +4,7 @@
 //! # Invariants
 //!
 //! * Lists are stepped over, never held; nothing is reserved by what a number claims.
-//! * Reading ends after [`MOST_BYTES`] or [`MOST_KEYS`], whichever a file claims to have.
+//! * Reading ends after `MOST_BYTES` or `MOST_KEYS`, whichever a file claims to have.
 
 use std::io::{self, Read};
 

@@ -10,7 +10,7 @@
 //! Cutting the file back to its old length gives the old file, and that this is so is not
 //! believed but seen: the second footer must be the first with the birthmark put in.
 //!
-//! The footer is never parsed into values and written anew. It is walked ([`footer`]), and
+//! The footer is never parsed into values and written anew. It is walked (`footer`), and
 //! the pair is put between two bytes of it; so what other tools keep there (pandas, Arrow's
 //! schema, the features of a hub's dataset, fields of later versions) stays as it is.
 //!

@@ -136,9 +136,36 @@ fn headline(page: &mut Page, compared: &Compared) {
     more_reasons(page, rest);
 }
 
+/// The reasons after the first. Fields that neither side tells of are named once, under
+/// `unknown`; here they are counted.
 fn more_reasons<'a>(page: &mut Page, reasons: impl Iterator<Item = &'a Reason>) {
+    let listed = |reason: &&Reason| {
+        reason.code == "missing-both"
+            && reason.weight == Weight::Caveat
+            && reason.text.ends_with(" is known of neither")
+    };
+    let reasons: Vec<&Reason> = reasons.collect();
+    let unknown = reasons.iter().copied().filter(|one| listed(one)).count();
+    let mut counted = false;
     let mut before = None;
     for reason in reasons {
+        if unknown > 1 && listed(&reason) {
+            if !counted {
+                counted = true;
+                let fields = text::count(unknown as u64, "field");
+                let shown = if before == Some("caveat") {
+                    ""
+                } else {
+                    "caveat"
+                };
+                page.put(
+                    shown,
+                    &format!("{fields} are known of neither: see unknown"),
+                );
+                before = Some("caveat");
+            }
+            continue;
+        }
         let label = match reason.weight {
             Weight::NotComparable => "also",
             Weight::CannotTell => "cannot tell",
