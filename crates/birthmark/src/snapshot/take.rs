@@ -120,10 +120,16 @@ pub(super) fn take(session: &Session, changes: &Changes) -> Result<Vec<Part>, St
     snapshot::take(changes, &options)
 }
 
-/// What the first lines tell: of the script's own repository.
+/// What the first lines tell: of the script's own repository. Where only the index differs,
+/// the commit that holds what ran is `HEAD` itself.
 fn seen(parts: &[Part]) -> Option<SnapshotSeen> {
     let part = parts.first()?;
-    let taken = part.taken.as_ref()?;
+    let Some(taken) = &part.taken else {
+        return Some(SnapshotSeen {
+            commit: part.commit.clone(),
+            inexact: None,
+        });
+    };
     let inexact = left_out_phrase(&taken.left_out).or_else(|| taken.inexact.first().cloned());
     Some(SnapshotSeen {
         commit: part.commit.clone(),
