@@ -2,7 +2,7 @@
 //!
 //! It lies in the user's cache folder, one file for all projects, so that a question may
 //! span them and the same artifact seen in two places is seen as one. Before each question
-//! [`refresh`] looks at what may have changed; [`Depth::All`] looks at everything.
+//! `refresh` looks at what may have changed; [`Depth::All`] looks at everything.
 //!
 //! # Invariants
 //!

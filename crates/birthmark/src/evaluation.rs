@@ -2,10 +2,10 @@
 //!
 //! | file | room |
 //! |---|---|
-//! | plain JSON with `summary` and `results`, with or without a birthmark | [`plain`] |
-//! | results of lm-evaluation-harness, with the samples beside them | [`lm_eval`] |
-//! | logs of Inspect, JSON and `.eval` | [`inspect`] |
-//! | `trainer_state.json` of Hugging Face | [`trainer`] |
+//! | plain JSON with `summary` and `results`, with or without a birthmark | `plain` |
+//! | results of lm-evaluation-harness, with the samples beside them | `lm_eval` |
+//! | logs of Inspect, JSON and `.eval` | `inspect` |
+//! | `trainer_state.json` of Hugging Face | `trainer` |
 //!
 //! # Invariants
 //!

@@ -7,7 +7,7 @@
 //! | `maps` | what is mapped or open at its end |
 //! | `folders` | files that are new or changed in the artifacts folder at the end |
 //!
-//! What was opened is sorted by [`rules`]: data become inputs (`artifact_used`), the
+//! What was opened is sorted by `rules`: data become inputs (`artifact_used`), the
 //! repository's own code becomes a list of modules (`modules_observed`), the rest is noise and
 //! counted. How far all that reaches is said once (`lineage_observed`).
 //!
