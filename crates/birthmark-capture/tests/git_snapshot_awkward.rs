@@ -17,6 +17,7 @@ use std::path::Path;
 use birthmark_capture::git::Database;
 use birthmark_testing::repo::{TestRepo, fingerprint, is_root};
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use snapshots::{
     changes, holds, open, snapshot, snapshot_in, snapshot_within, stored, take_from, tree_of,
 };
@@ -408,16 +409,22 @@ fn step(repo: &TestRepo, step: &Step) {
 }
 
 /// Many random trees: each session of steps goes on where the last one left the work tree,
-/// and now and then it is committed, so that 500 trees need few processes.
+/// and now and then it is committed, so that 500 trees need few processes. The same trees each
+/// time; with `BIRTHMARK_LONG_TESTS` others.
 #[test]
 fn five_hundred_random_trees_come_back_byte_for_byte() {
     let cases = 25;
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+    let config = ProptestConfig {
         cases,
         failure_persistence: None,
         max_shrink_iters: 60,
         ..ProptestConfig::default()
-    });
+    };
+    let mut runner = if std::env::var_os("BIRTHMARK_LONG_TESTS").is_some() {
+        TestRunner::new(config)
+    } else {
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+    };
     let rounds = proptest::collection::vec((steps(), any::<bool>(), any::<bool>()), 20);
     let strategy = (any::<bool>(), rounds);
     runner

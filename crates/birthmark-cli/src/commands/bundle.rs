@@ -19,7 +19,7 @@ pub struct BundleArgs {
     #[arg(value_name = "SESSION|FILE|COMMIT")]
     what: String,
 
-    /// Where to write it [default: <session>.bundle]
+    /// Where to write it [default: SESSION.bundle]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
