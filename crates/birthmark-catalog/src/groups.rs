@@ -9,7 +9,7 @@
 //! # Invariants
 //!
 //! * Groups do not overlap, are in the order of the file, and hold every record once.
-//! * Their number is bounded, whatever the file holds: see [`shortest`].
+//! * Their number is bounded, whatever the file holds: see `shortest`.
 
 use std::collections::HashMap;
 
