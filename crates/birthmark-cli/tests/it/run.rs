@@ -173,7 +173,7 @@ fn signals_sent_to_the_supervisor_reach_the_command_once() {
         // Counts what it gets, and ends a while after the first.
         let script = format!(
             "trap 'echo got >> got' {name}; echo $$; \
-             while [ ! -e got ]; do sleep 0.05 || exit 9; done; sleep 0.3; exit 5"
+             n=0; while [ ! -e got ] && [ $n -lt 1200 ]; do sleep 0.05; n=$((n+1)); done; sleep 0.3; exit 5"
         );
         let run = Supervised::start(&world, &script);
         kill_process(run.pid(), signal).unwrap();
@@ -263,7 +263,7 @@ fn interrupt_of_the_terminal_reaches_the_command_once() {
     world.repo.write(
         "count.sh",
         "trap 'echo got >> got' INT\necho ready > ready\n\
-         while [ ! -e got ]; do sleep 0.05 || exit 9; done\nsleep 0.4\nexit 5\n",
+         n=0; while [ ! -e got ] && [ $n -lt 1200 ]; do sleep 0.05; n=$((n+1)); done\nsleep 0.4\nexit 5\n",
     );
     let line = format!("exec {} run -- sh count.sh", crate::world::PROGRAM);
     let command = world.command([] as [&str; 0]);
