@@ -31,7 +31,7 @@ pub fn render<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
 /// The narrowest that a column is cut to.
 const LEAST: usize = 8;
 /// Columns that people copy from: never cut, also where the table is then too wide.
-const COPIED: [&str; 3] = ["SESSION", "COMMIT", "RUN"];
+const COPIED: [&str; 4] = ["SESSION", "COMMIT", "CODE", "RUN"];
 
 /// A head and rows as aligned columns that fit a width: what is too wide is cut in its
 /// middle, first in the column `first`, then in whichever is the widest.
