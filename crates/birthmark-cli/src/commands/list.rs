@@ -65,15 +65,7 @@ fn row(one: &list::Session, now: Timestamp, everywhere: bool) -> Vec<String> {
     let started = one
         .start
         .map_or_else(|| "unknown".to_owned(), |start| render_age(start, now));
-    let dirty = match one.dirty {
-        Some(true) => " dirty",
-        Some(false) => "",
-        None => " dirty?",
-    };
-    let code = match &one.commit {
-        Some(commit) => format!("{}{dirty}", commit.get(..7).unwrap_or(commit)),
-        None => "unknown".to_owned(),
-    };
+    let code = super::code(one.commit.as_deref(), one.dirty);
     let mut made = one.artifacts.to_string();
     // A plan that was met says nothing new.
     if one.planned.1 < one.planned.0 {

@@ -243,15 +243,7 @@ fn row(one: &Summary, now: birthmark_core::Timestamp) -> [String; 7] {
     let started = one
         .start
         .map_or_else(|| "unknown".to_owned(), |start| render_age(start, now));
-    let dirty = match one.dirty {
-        Some(true) => " dirty",
-        Some(false) => "",
-        None => " dirty?",
-    };
-    let code = match &one.commit {
-        Some(commit) => format!("{}{dirty}", commit.get(..7).unwrap_or(commit)),
-        None => "unknown".to_owned(),
-    };
+    let code = super::code(one.commit.as_deref(), one.dirty);
     let planned = match one.planned {
         0 => "-".to_owned(),
         planned => format!("{} of {planned}", one.made),
