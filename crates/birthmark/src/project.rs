@@ -14,6 +14,9 @@ use birthmark_store::config::{CONFIG_NAME, Config, OnDirty, Setting, parse_on_di
 
 use crate::error::{Error, Result};
 
+/// Folders that hold nothing of the user's making.
+pub(crate) const PASSED_BY: [&str; 5] = [".git", ".hg", ".venv", "__pycache__", "node_modules"];
+
 /// The artifacts folder where nobody says otherwise.
 const ARTIFACTS: &str = "artifacts";
 

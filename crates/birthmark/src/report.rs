@@ -62,6 +62,12 @@ struct State {
 impl Session {
     /// Writes a finished report: `body` is a JSON object as the door spelled it.
     pub fn report(&self, path: &Path, body: &[u8], options: &ReportOptions) -> Result<()> {
+        self.check_report(path, options)?;
+        seal(self, path, options, body)
+    }
+
+    /// Refuses, before any work, what cannot become a report here.
+    fn check_report(&self, path: &Path, options: &ReportOptions) -> Result<()> {
         self.check_live()?;
         crate::template::check_given(&options.given)?;
         self.obey_policy(
@@ -70,21 +76,12 @@ impl Session {
             &options.given,
             false,
         )?;
-        check_place(path, options.mode)?;
-        seal(self, path, options, body)
+        check_place(path, options.mode)
     }
 
     /// Begins a report that is made item by item, or goes on with its part.
     pub fn begin_report(&self, path: &Path, options: ReportOptions) -> Result<Report> {
-        self.check_live()?;
-        crate::template::check_given(&options.given)?;
-        self.obey_policy(
-            &self.project().stored_path(path),
-            &options.artifact_type,
-            &options.given,
-            false,
-        )?;
-        check_place(path, options.mode)?;
+        self.check_report(path, &options)?;
         let mut part = path.as_os_str().to_owned();
         part.push(PART_SUFFIX);
         let part = PathBuf::from(part);

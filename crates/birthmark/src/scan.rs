@@ -28,7 +28,7 @@ use birthmark_capture::redact::Redactor;
 use birthmark_store::digest::open_still;
 use serde_json::{Value, json};
 
-use crate::project::Project;
+use crate::project::{PASSED_BY, Project};
 use crate::text;
 
 /// How much is looked through at once.
@@ -39,8 +39,6 @@ const OVERLAP: usize = 64 << 10;
 const HEAD: usize = 1 << 20;
 /// Secrets that are named for one file; all are counted.
 const MOST_NAMED: usize = 20;
-/// Folders that hold nothing of the user's making.
-const PASSED_BY: [&str; 5] = [".git", ".hg", ".venv", "__pycache__", "node_modules"];
 
 /// One secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

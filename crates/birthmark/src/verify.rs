@@ -48,7 +48,7 @@ use birthmark_store::digest;
 use birthmark_store::layout::{Layout, STORE_NAME};
 
 use crate::error::{Error, Result};
-use crate::project::{Project, plain};
+use crate::project::{PASSED_BY, Project, plain};
 use crate::sessions;
 use crate::text;
 
@@ -88,16 +88,6 @@ impl Options {
         }
     }
 }
-
-/// Folders that hold nothing of the user's making.
-const PASSED_BY: [&str; 6] = [
-    STORE_NAME,
-    ".git",
-    ".hg",
-    ".venv",
-    "__pycache__",
-    "node_modules",
-];
 
 /// Verifies files, folders, manifests and sessions (by id, prefix, or `last`).
 pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result<Report> {
@@ -335,7 +325,8 @@ impl Wanted<'_> {
         {
             let name = entry.file_name();
             let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if is_dir && PASSED_BY.iter().any(|passed| name.as_os_str() == *passed) {
+            let passed = name == STORE_NAME || PASSED_BY.iter().any(|passed| name == *passed);
+            if is_dir && passed {
                 continue;
             }
             self.add_path(&entry.path());
