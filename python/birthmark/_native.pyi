@@ -258,13 +258,21 @@ class Session:
     def wants_lineage(self) -> bool:
         """Whether the project wants to know what is read and made."""
 
-    def record_watch(self, readers: list[str], modules: list[str]) -> None:
+    def record_watch(
+        self, loads: list[dict[str, Any]], readers: list[str], modules: list[str]
+    ) -> None:
         """End the watch, and record what was seen: inputs, files made, code loaded.
 
         Args:
+            loads: What was loaded by name: ``role``, ``called``, and what else is known of
+                ``name``, ``revision``, ``asked_revision``, ``files``, ``cached_in``, ``split``,
+                ``config``, ``subfolder``.
             readers: Loaded libraries that open files in C, which the hook does not see.
             modules: Files of the modules that are loaded.
         """
+
+    def record_loads(self, loads: list[dict[str, Any]]) -> None:
+        """Record what was loaded by name, where somebody else watches the files."""
 
     def record_seeds(self, seeds: dict[str, Any]) -> None:
         """Record the seeds that were set, by the function that was called."""

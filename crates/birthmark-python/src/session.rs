@@ -307,14 +307,23 @@ impl Session {
     fn record_watch(
         &self,
         py: Python<'_>,
+        loads: Vec<Bound<'_, PyDict>>,
         readers: Vec<String>,
         modules: Vec<PathBuf>,
     ) -> PyResult<()> {
+        let loads = crate::watch::loads(&loads);
         py.detach(|| {
-            let watched = crate::watch::end(&readers, modules);
+            let watched = crate::watch::end(loads, &readers, modules);
             self.inner.record_lineage(&watched)
         })
         .into_py_result(py)
+    }
+
+    /// Records what was loaded by name, where somebody else watches the files.
+    fn record_loads(&self, py: Python<'_>, loads: Vec<Bound<'_, PyDict>>) -> PyResult<()> {
+        let loads = crate::watch::loads(&loads);
+        py.detach(|| self.inner.record_loads(&loads))
+            .into_py_result(py)
     }
 
     /// Records the seeds that were set.

@@ -3,8 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use birthmark::lineage::{self, Seen, Watched};
+use birthmark::lineage::{self, Load, Seen, Watched};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::convert;
+
+/// What Python hands over of what was loaded; what cannot be spelled is left out.
+pub(crate) fn loads(loads: &[Bound<'_, PyDict>]) -> Vec<Load> {
+    let fields = loads.iter().filter_map(|load| convert::fields(load).ok());
+    fields.filter_map(|one| Load::from_fields(&one)).collect()
+}
 
 /// Begins to note what this process opens; false where that cannot be.
 #[pyfunction]
@@ -23,8 +32,9 @@ fn begin() -> bool {
 }
 
 /// Ends noting, and gives what was seen: by the hook, and in what is mapped or open now.
-/// `readers` are libraries that open files in C, `modules` the files of loaded modules.
-pub(crate) fn end(readers: &[String], modules: Vec<PathBuf>) -> Watched {
+/// `readers` are libraries that open files in C, `modules` the files of loaded modules, `loads`
+/// what was loaded by name.
+pub(crate) fn end(loads: Vec<Load>, readers: &[String], modules: Vec<PathBuf>) -> Watched {
     let (mut seen, started) = noted();
     let mapped: BTreeSet<PathBuf> = lineage::mapped();
     seen.reads.extend(mapped);
@@ -49,6 +59,7 @@ pub(crate) fn end(readers: &[String], modules: Vec<PathBuf>) -> Watched {
         seen,
         by: vec!["audit".to_owned(), "maps".to_owned()],
         gaps,
+        loads,
     }
 }
 

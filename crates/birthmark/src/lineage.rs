@@ -5,6 +5,7 @@
 //! | `preload` | every opening of the command and its children, under `birthmark run` on Linux |
 //! | `audit` | what a Python session opens through the interpreter, its forked children too |
 //! | `maps` | what is mapped or open at its end |
+//! | `call` | what a Python session loads by name, through `from_pretrained` and `load_dataset` |
 //! | `folders` | files that are new or changed in the artifacts folder at the end |
 //!
 //! What was opened is sorted by `rules`: data become inputs (`artifact_used`), the
@@ -15,8 +16,10 @@
 //! run made otherwise are recorded as *observed*: with digest and birthmark in the journal, and
 //! nothing written beside the file, since a program may take every file of a folder for its own.
 
+mod caches;
 pub(crate) mod folders;
 pub(crate) mod inputs;
+mod loads;
 mod made;
 mod modules;
 pub(crate) mod preload;
@@ -24,6 +27,7 @@ mod record;
 pub(crate) mod rules;
 mod seen;
 
+pub use loads::Load;
 pub(crate) use made::OBSERVED;
 pub use record::{Watched, mapped};
 pub use seen::Seen;

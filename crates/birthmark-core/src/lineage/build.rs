@@ -248,6 +248,7 @@ impl Builder {
             file: artifact.file.clone(),
             file_bytes: None,
             is_path: true,
+            name: None,
             revision: None,
             digest: None,
             content_digest: None,
@@ -269,6 +270,16 @@ impl Builder {
         time: crate::timestamp::Timestamp,
     ) -> usize {
         let keys = telling(mention.digest.iter().chain(&mention.content_digest));
+        if let Some(name) = mention.name.as_ref().filter(|_| !keys.is_empty()) {
+            // The digest makes both one artifact, which then has both names.
+            let by_name = Mention {
+                file: name.clone(),
+                is_path: false,
+                name: None,
+                ..mention.clone()
+            };
+            self.mention(source, &by_name, time);
+        }
         self.sights.push(Sight {
             keys,
             place: Place {

@@ -23,6 +23,8 @@ pub(super) struct Mention {
     pub(super) file: String,
     pub(super) file_bytes: Option<String>,
     pub(super) is_path: bool,
+    /// The name that it is known by, beside its path.
+    pub(super) name: Option<String>,
     pub(super) revision: Option<String>,
     pub(super) digest: Option<String>,
     pub(super) content_digest: Option<String>,
@@ -42,13 +44,15 @@ fn text(fields: &Fields, name: &str) -> Option<String> {
 pub(super) fn input(fields: &Fields) -> Option<Mention> {
     let file = text(fields, "file");
     let digest = text(fields, "digest");
-    let name = file.clone().or_else(|| text(fields, "name"));
+    let own = text(fields, "name");
+    let name = file.clone().or_else(|| own.clone());
     let reason = fields.get("unknown").and_then(|why| why.get("digest"));
     Some(Mention {
         role: text(fields, "role"),
         file: name.or_else(|| digest.clone())?,
         file_bytes: text(fields, "file_bytes"),
         is_path: file.is_some(),
+        name: own.filter(|own| file.as_ref().is_some_and(|file| file != own)),
         revision: text(fields, "model_revision").or_else(|| text(fields, "revision")),
         digest,
         content_digest: text(fields, "content_digest"),
@@ -81,6 +85,7 @@ fn named(role: Option<&str>, name: &str) -> Mention {
         file: name.to_owned(),
         file_bytes: None,
         is_path: false,
+        name: None,
         revision: None,
         digest: None,
         content_digest: None,

@@ -3,8 +3,7 @@
 //!
 //! | files | input |
 //! |---|---|
-//! | in a snapshot of the hub's cache | the model or dataset by name and revision |
-//! | Arrow files of the datasets cache | the dataset by name |
+//! | in a cache of the hub or of datasets | the model or dataset by name and revision (see `caches`) |
 //! | weights beside a `config.json` | the folder, a model |
 //! | more than [`MANY`] in one folder | the folder |
 //! | any other | the file |
@@ -16,6 +15,7 @@ use std::time::{Duration, Instant};
 use birthmark_core::{Fields, Finding};
 use serde_json::Value;
 
+use super::caches::{Named, named};
 use crate::dataset;
 use crate::project::Project;
 
@@ -48,7 +48,8 @@ pub(crate) fn group(reads: &BTreeSet<PathBuf>) -> Vec<Input> {
             Some(named) => named.folder.clone(),
             None => path.parent().unwrap_or(path).to_owned(),
         };
-        let group = groups.entry(folder).or_insert((named, Vec::new()));
+        let group = groups.entry(folder).or_default();
+        group.0 = group.0.take().or(named);
         group.1.push(path);
     }
     let mut inputs = Vec::new();
@@ -56,7 +57,7 @@ pub(crate) fn group(reads: &BTreeSet<PathBuf>) -> Vec<Input> {
         let whole = |role, named: Option<Named>| Input {
             role,
             path: folder.clone(),
-            name: named.as_ref().map(|named| named.name.clone()),
+            name: named.as_ref().and_then(|named| named.name.clone()),
             revision: named.and_then(|named| named.revision),
             files: files.len(),
         };
@@ -75,49 +76,6 @@ pub(crate) fn group(reads: &BTreeSet<PathBuf>) -> Vec<Input> {
     }
     inputs.sort();
     inputs
-}
-
-struct Named {
-    role: &'static str,
-    name: String,
-    revision: Option<String>,
-    folder: PathBuf,
-}
-
-/// What the hub's and the datasets' caches say by their folders: `models--org--name/snapshots/rev`
-/// and `huggingface/datasets/org___name/config/version/hash`.
-fn named(path: &Path) -> Option<Named> {
-    let parts: Vec<String> = path
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy().into_owned())
-        .collect();
-    let up_to = |count: usize| path.components().take(count).collect::<PathBuf>();
-    if let Some(at) = parts.iter().position(|part| part == "snapshots")
-        && let Some((kind, name)) = parts.get(at.checked_sub(1)?)?.split_once("--")
-    {
-        let role = match kind {
-            "models" => "model",
-            "datasets" => "dataset",
-            _ => return None,
-        };
-        return Some(Named {
-            role,
-            name: name.replacen("--", "/", 1),
-            revision: parts.get(at + 1).cloned(),
-            folder: up_to(at + 2),
-        });
-    }
-    let at = parts
-        .windows(2)
-        .position(|two| two[0] == "huggingface" && two[1] == "datasets")?;
-    let arrow = path.extension().is_some_and(|ending| ending == "arrow");
-    let name = parts.get(at + 2).filter(|_| arrow)?;
-    Some(Named {
-        role: "dataset",
-        name: name.replacen("___", "/", 1),
-        revision: None,
-        folder: path.parent()?.to_owned(),
-    })
 }
 
 fn is_model(folder: &Path, files: &[&PathBuf]) -> bool {
@@ -227,6 +185,17 @@ impl Input {
         }
         put("observed_by", Value::from(by));
         entry
+    }
+
+    /// What lies at a path, of which the caller knows the rest.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self {
+            role: "read",
+            path,
+            name: None,
+            revision: None,
+            files: 1,
+        }
     }
 
     /// Where it lies.

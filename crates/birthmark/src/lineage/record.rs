@@ -10,6 +10,7 @@ use birthmark_store::atomic;
 use serde_json::Value;
 
 use super::inputs::{self, Budget};
+use super::loads::{Load, Told};
 use super::made::Known;
 use super::rules::{Class, Rules, source_of};
 use super::{Seen, modules};
@@ -28,6 +29,8 @@ pub struct Watched {
     pub by: Vec<String>,
     /// Why it may not be all.
     pub gaps: Vec<String>,
+    /// What was loaded by name.
+    pub loads: Vec<Load>,
 }
 
 impl Session {
@@ -63,6 +66,7 @@ impl Session {
         let mut budget = Budget::new(inputs::DIGEST_TIME);
         let made = self.record_written(&rules, watched, start, &mut budget)?;
         let reads: BTreeSet<PathBuf> = data.difference(&made).cloned().collect();
+        let loaded = self.record_loaded(&watched.loads, &mut budget)?;
         let listed = self.record_inputs(&reads, by, &mut budget)?;
         for modules in modules::observed(self.project(), &code, start.micros(), by) {
             self.record(modules)?;
@@ -82,7 +86,7 @@ impl Session {
             observed_by: watched.by.clone(),
             read: watched.seen.reads.len() as u64,
             written: watched.seen.writes.len() as u64,
-            inputs: listed.0,
+            inputs: loaded + listed.0,
             left_out,
         })
     }
@@ -102,15 +106,11 @@ impl Session {
             .filter(|path| !known.has(path))
             .cloned()
             .collect();
-        let told: BTreeSet<&str> = folded
-            .used
-            .iter()
-            .filter_map(|input| input.get("file")?.as_str())
-            .collect();
+        let told = Told::of(&folded.used);
         let grouped = inputs::group(&reads);
         let new: Vec<_> = grouped
             .iter()
-            .filter(|input| !told.contains(self.project().stored_path(input.path()).as_str()))
+            .filter(|input| !told.has(&self.project().stored_path(input.path())))
             .collect();
         for input in new.iter().take(inputs::MOST) {
             let input = input.entry(self.project(), by, budget);

@@ -8,6 +8,8 @@
 //! | `birthmark` | the store, manifests, sidecars, `birthmark.toml` | noise |
 //! | `ignore` | a glob of the project's own | noise |
 //! | `git` | within `.git` | noise |
+//! | `cache` | how the hub fetched something: `refs`, `.no_exist` | noise |
+//! | `hub` | what a cache of models or datasets holds, wherever it lies (see `caches`) | data |
 //! | `weights` | model weights, Parquet, Arrow and such, wherever they lie | data |
 //! | `packages` | installed packages and virtual environments | noise |
 //! | `code` | Python's modules and scripts within a repository | code |
@@ -25,6 +27,7 @@ use birthmark_store::Layout;
 use birthmark_store::config::CONFIG_NAME;
 use birthmark_store::layout::STORE_NAME;
 
+use super::caches;
 use crate::project::Project;
 
 /// What a file is to the run that opened it.
@@ -113,6 +116,12 @@ impl Rules {
         }
         if has(".git") {
             return Class::Noise("git");
+        }
+        if caches::is_about_fetching(path) {
+            return Class::Noise("cache");
+        }
+        if caches::named(path).is_some() {
+            return hub(&name);
         }
         if DATA.contains(&&*ending) {
             return self.unless_temporary(path);
@@ -265,7 +274,12 @@ mod tests {
                 Class::Data,
             ),
             ("/c/huggingface/hub/.locks/x.lock", Class::Noise("cache")),
+            (
+                "/c/huggingface/hub/models--a--b/refs/main",
+                Class::Noise("cache"),
+            ),
             ("/tmp/elsewhere/x.csv", Class::Noise("temporary")),
+            ("/tmp/hf/models--a--b/snapshots/r/config.json", Class::Data),
         ] {
             assert_eq!(rules.class(&at(path)), class, "{path}");
         }

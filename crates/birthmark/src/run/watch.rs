@@ -68,6 +68,7 @@ impl Watch {
             by: vec!["preload".to_owned(), "folder".to_owned()],
             gaps,
             seen,
+            ..Watched::default()
         };
         session.record_watched(&watched, self.start)?;
         Ok(left_out)
@@ -82,6 +83,7 @@ impl Watch {
                 "what was read was not seen: {}",
                 reason.map_or("it was not watched", String::as_str)
             )],
+            ..Watched::default()
         }
     }
 }

@@ -460,9 +460,10 @@ fn input(input: &Value) -> String {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
     let mut parts = Vec::new();
     parts.extend(text("role").map(|role| format!("{}:", short(role, 30))));
+    // The name of what lies in a cache tells more than the cache's folders.
+    let file = text("file").filter(|file| !(file.starts_with('/') && text("name").is_some()));
     parts.extend(
-        text("file")
-            .or_else(|| text("name"))
+        file.or_else(|| text("name"))
             .map(|name| short(name, LONGEST)),
     );
     parts.extend(text("digest").map(short_digest));
