@@ -32,6 +32,7 @@ pub mod items;
 mod judge;
 mod missing;
 mod pair;
+mod ran;
 pub mod scores;
 mod settle;
 mod values;
@@ -44,6 +45,7 @@ pub use classes::{Class, Need, Rule, TABLE, class_of, is_known, is_meant};
 pub use code::{Between, Changed, CodeBetween, Commit, Part, is_prose, version};
 pub use items::{Match, Matching, matching};
 pub use judge::judge;
+pub use ran::{Held, Loaded, Ran};
 pub use values::equal;
 
 /// The answer.
@@ -215,6 +217,13 @@ pub struct Side {
     pub environment: Fields,
     /// Its system, where the birthmark tells of several.
     pub role: Option<String>,
+    /// What is known of the code that made it, where that was recorded.
+    pub ran: Option<Ran>,
+    /// Of a dirty tree of which nothing was kept: the files that were edited, and what each was
+    /// to the run. Nothing where that is not known.
+    pub unkept: Option<Vec<Changed>>,
+    /// What changed in the code while it was made.
+    pub drift: Vec<String>,
 }
 
 impl Side {

@@ -322,6 +322,10 @@ pub struct LineageObserved {
     /// Files that rules leave out, by the name of the rule.
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
     pub left_out: Fields,
+    /// Whether all code that ran was seen, which may be so where not all data was; nothing in
+    /// older journals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_complete: Option<bool>,
 }
 
 /// One module that was loaded.

@@ -56,6 +56,8 @@ pub(crate) fn end(loads: Vec<Load>, readers: &[String], modules: Vec<PathBuf>) -
         gaps.push(format!("{} openings found no room", seen.lost));
     }
     Watched {
+        // What libraries open in C is no code of a repository.
+        all_code: !started && seen.lost == 0,
         seen,
         by: vec!["audit".to_owned(), "maps".to_owned()],
         gaps,

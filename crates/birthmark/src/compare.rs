@@ -31,7 +31,9 @@ mod things;
 
 use birthmark_core::Timestamp;
 use birthmark_core::compare::scores::Scores;
-use birthmark_core::compare::{self, Class, CodeBetween, Judgement, Match, Matching, Verdict};
+use birthmark_core::compare::{
+    self, Class, CodeBetween, Held, Judgement, Match, Matching, Verdict,
+};
 use birthmark_core::evaluation::Tool;
 use serde_json::{Value, json};
 
@@ -112,6 +114,8 @@ pub struct Pair {
     pub judgement: Judgement,
     /// The code between them.
     pub code: CodeBetween,
+    /// The modules that the two loaded, where that was recorded of both.
+    pub loaded: Option<Held>,
     /// Which item is which.
     pub matching: Matching,
     /// Scores, by the role they are of where several are compared.
@@ -202,6 +206,7 @@ impl Compared {
             "reasons": reasons(&pair.judgement),
             "fields": pair.judgement.rows.iter().map(compare::Row::to_json).collect::<Vec<_>>(),
             "code": pair.code.to_json(),
+            "loaded": pair.loaded.as_ref().map(Held::to_json),
             "items": {
                 "matched_by": pair.matching.how.map(Match::word),
                 "paired": pair.matching.pairs.len(),

@@ -179,6 +179,7 @@ pub static TABLE: &[Rule] = &[
     instrument("code", "script_name", Optional),
     instrument("code", "script_sha", Optional),
     instrument("code", "loader_version", Expected),
+    instrument("code", "read", Optional),
     instrument("code", "scorer", Optional),
     instrument("code", "metric", Optional),
     instrument("code", "judge_model", Optional),

@@ -185,6 +185,9 @@ impl<'a> Pair<'a> {
                 "every item asks the same"
             }
             "script_sha" if same_code && state != State::Moved => "the whole code is the same",
+            "script_sha" if self.a.ran.is_some() && self.b.ran.is_some() => {
+                "the modules that were loaded say it"
+            }
             "script_name" if same_script => "the script's content is the same",
             "loader_version" if self.is_commit(name) => {
                 "it is the commit, which is judged by itself"

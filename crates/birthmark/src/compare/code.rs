@@ -1,60 +1,72 @@
 //! The code between two sides: commits, changed files, and what of them ran.
 
-use std::collections::BTreeSet;
+mod ran;
+
 use std::path::Path;
 
 use birthmark_capture::git::{Difference, Objects};
 use birthmark_core::Finding;
-use birthmark_core::compare::{
-    Between, Changed, CodeBetween, Commit, Part, Side, is_prose, version,
-};
-use serde_json::Value;
+use birthmark_core::compare::{Between, Changed, CodeBetween, Commit, Held, Side, version};
 
-use super::imports::{self, Code};
 use crate::project::Project;
 
-/// Larger files are not read for their imports.
-const SOURCE_LIMIT: usize = 4 << 20;
+use ran::Parts;
+pub(super) use ran::take_recorded;
 
-/// What lies between the code of two sides, as the clone round the report tells.
-pub(super) fn between(project: &Project, report: &Path, sides: [&Side; 2]) -> CodeBetween {
-    let (Some(old), Some(new)) = (version(sides[0]), version(sides[1])) else {
+/// What lies between the code of two sides, as the clone round the report tells. Each side learns
+/// what the files were to its run that a dirty tree held and nothing kept.
+pub(super) fn between(project: &Project, report: &Path, sides: &mut [Side; 2]) -> CodeBetween {
+    let ids = [0, 1].map(|side| version(&sides[side]).map(str::to_owned));
+    let same = ids[0].is_none() || ids[1].is_none() || ids[0] == ids[1];
+    if same && !sides.iter().any(|side| side.unkept.is_some()) {
         return CodeBetween::NotAsked;
-    };
+    }
+    let objects = open(project, report);
+    let here = objects.as_ref().ok();
+    let full = ids.map(|id| Some(whole(here?, &id?)));
+    let known = [0, 1].map(|side| full[side].as_ref()?.as_ref().ok().cloned());
+    let parts = Parts::of(here, &known, sides);
+    for side in &mut *sides {
+        for file in side.unkept.iter_mut().flatten() {
+            file.part = parts.part(&file.path);
+        }
+    }
+    if same {
+        return CodeBetween::NotAsked;
+    }
+    match (objects, full) {
+        (Ok(objects), [Some(Ok(old)), Some(Ok(new))]) => of_commits(&objects, &parts, &old, &new),
+        (Err(reason), _) | (_, [Some(Err(reason)), _] | [_, Some(Err(reason))]) => {
+            CodeBetween::Unknown(reason)
+        }
+        _ => CodeBetween::NotAsked,
+    }
+}
+
+fn of_commits(objects: &Objects, parts: &Parts, old: &str, new: &str) -> CodeBetween {
     if old == new {
-        return CodeBetween::NotAsked;
-    }
-    let objects = match open(project, report) {
-        Ok(objects) => objects,
-        Err(reason) => return CodeBetween::Unknown(reason),
-    };
-    let mut full = [String::new(), String::new()];
-    for (side, id) in [old, new].into_iter().enumerate() {
-        full[side] = match whole(&objects, id) {
-            Ok(id) => id,
-            Err(reason) => return CodeBetween::Unknown(reason),
-        };
-    }
-    if full[0] == full[1] {
         return CodeBetween::Told(Between {
             commits: Vec::new(),
             count: Finding::Found(0),
             files: Vec::new(),
-            loaded_known: false,
         });
     }
     let short = |id: &str| id.get(..7).unwrap_or(id).to_owned();
-    match objects.between(&full[0], &full[1]) {
-        Finding::Found(found) => CodeBetween::Told(told(&objects, &full, sides, found)),
+    match objects.between(old, new) {
+        Finding::Found(found) => CodeBetween::Told(told(parts, found)),
         Finding::Absent => {
-            let missing = full
-                .iter()
-                .find(|id| !matches!(objects.kind(id), Finding::Found(_)))
-                .unwrap_or(&full[0]);
+            let is_missing = |id: &&str| !matches!(objects.kind(id), Finding::Found(_));
+            let missing = [old, new].into_iter().find(is_missing).unwrap_or(old);
             CodeBetween::Unknown(format!("commit {} is not in this clone", short(missing)))
         }
         Finding::Unknown(reason) => CodeBetween::Unknown(reason),
     }
+}
+
+/// The modules that the two sides loaded, where that was recorded of both.
+pub(super) fn held(sides: &[Side; 2]) -> Option<Held> {
+    let [a, b] = [0, 1].map(|side| sides[side].ran.as_ref());
+    Some(a?.hold(b?))
 }
 
 fn open(project: &Project, report: &Path) -> Result<Objects, String> {
@@ -84,94 +96,22 @@ fn whole(objects: &Objects, id: &str) -> Result<String, String> {
     }
 }
 
-fn told(objects: &Objects, ids: &[String; 2], sides: [&Side; 2], found: Difference) -> Between {
-    let text = |name: &str| {
-        sides.map(|side| {
-            let value = side.birthmark.as_ref().and_then(|mark| mark.get(name));
-            value.and_then(Value::as_str).map(str::to_owned)
-        })
-    };
-    let scripts = text("script_name");
-    let data: Vec<String> = sides
-        .iter()
-        .filter_map(|side| {
-            let dataset = side.birthmark.as_ref()?.get("dataset")?;
-            Some(dataset.get("source")?.as_str()?.to_owned())
-        })
-        .collect();
-    let ran: Vec<Ran> = (0..2)
-        .filter_map(|side| Some(Ran::of(objects, &ids[side], scripts[side].as_deref()?)))
-        .collect();
-    let files = found
-        .files
-        .into_iter()
-        .map(|path| Changed {
-            part: part(&path, &ran, &data),
-            path,
-        })
-        .collect();
+fn told(parts: &Parts, found: Difference) -> Between {
+    let files = found.files.into_iter().map(|path| Changed {
+        part: parts.part(&path),
+        path,
+    });
+    let mut files: Vec<Changed> = files.collect();
+    // What ran stands first.
+    files.sort_by_key(|file| file.part);
+    let commits = found.commits.into_iter().map(|commit| Commit {
+        id: commit.id,
+        title: commit.title,
+        to_b: commit.to_new,
+    });
     Between {
-        commits: found
-            .commits
-            .into_iter()
-            .map(|commit| Commit {
-                id: commit.id,
-                title: commit.title,
-                to_b: commit.to_new,
-            })
-            .collect(),
-        count: found.count,
         files,
-        loaded_known: false,
-    }
-}
-
-/// What ran on one side, as far as the text of the code tells.
-struct Ran {
-    scripts: BTreeSet<String>,
-    imported: BTreeSet<String>,
-    /// The text of script and modules, to look for names of other files.
-    text: String,
-}
-
-impl Ran {
-    fn of(objects: &Objects, commit: &str, script: &str) -> Self {
-        let files = objects.files_at(commit);
-        let name = script.rsplit('/').next().unwrap_or(script);
-        let scripts: BTreeSet<String> = files
-            .iter()
-            .filter(|file| file.rsplit('/').next() == Some(name))
-            .cloned()
-            .collect();
-        let code = imports::follow(&scripts, &files, |path| {
-            let bytes = objects.read_at(commit, path, SOURCE_LIMIT)?;
-            Some(String::from_utf8_lossy(&bytes).into_owned())
-        });
-        let Code { modules, text } = code;
-        Self {
-            imported: modules,
-            scripts,
-            text,
-        }
-    }
-}
-
-fn part(path: &str, ran: &[Ran], data: &[String]) -> Part {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let any = |has: &dyn Fn(&Ran) -> bool| ran.iter().any(has);
-    if any(&|ran| ran.scripts.contains(path)) {
-        Part::Script
-    } else if any(&|ran| ran.imported.contains(path)) {
-        Part::Imported
-    } else if data.iter().any(|source| source == path) {
-        Part::Judged
-    } else if is_prose(path) {
-        Part::Prose
-    } else if ran.is_empty() || any(&|ran| ran.scripts.is_empty()) {
-        Part::Untold
-    } else if any(&|ran| ran.text.contains(name)) {
-        Part::Named
-    } else {
-        Part::Apart
+        commits: commits.collect(),
+        count: found.count,
     }
 }

@@ -21,6 +21,7 @@ struct Loaded {
     evaluation: Evaluation,
     birthmark: Option<Fields>,
     environment: Fields,
+    session: Option<show::SessionFacts>,
 }
 
 /// One system, or all those of a report, under a letter.
@@ -162,6 +163,7 @@ fn load(path: &Path, options: &Options) -> Result<Loaded> {
         path: path.to_owned(),
         birthmark: birthmark(&shown, &evaluation),
         environment: environment(&shown, &evaluation),
+        session: shown.session,
         project,
         evaluation,
     })
@@ -222,9 +224,9 @@ fn pair(reports: &[Loaded], seats: &[Seat], other: usize, options: &Options) -> 
     let items = loaded.map(|report| &report.evaluation.items);
     let found = matching(items[0], items[1], wanted);
     let single = together.both.len() == 1;
-    let sides = [0, 1].map(|side| {
+    let mut sides = [0, 1].map(|side| {
         let role = together.both.first().filter(|_| single || one_report);
-        Side {
+        let mut side_of = Side {
             name: names[side].to_owned(),
             birthmark: loaded[side].birthmark.clone(),
             environment: loaded[side].environment.clone(),
@@ -232,12 +234,15 @@ fn pair(reports: &[Loaded], seats: &[Seat], other: usize, options: &Options) -> 
                 let place = [pair.0, pair.1][side];
                 loaded[side].evaluation.systems[place].role.clone()
             }),
-        }
+            ..Side::default()
+        };
+        code::take_recorded(&mut side_of, loaded[side].session.as_ref());
+        side_of
     });
     let between = if one_report {
         core::CodeBetween::NotAsked
     } else {
-        code::between(&loaded[0].project, &loaded[0].path, [&sides[0], &sides[1]])
+        code::between(&loaded[0].project, &loaded[0].path, &mut sides)
     };
     let how = core::Options {
         subject: options.subject.clone(),
@@ -272,6 +277,7 @@ fn pair(reports: &[Loaded], seats: &[Seat], other: usize, options: &Options) -> 
         b: other,
         judgement,
         code: between,
+        loaded: code::held(&sides),
         matching: found,
         scores,
         unpaired: together.unpaired,

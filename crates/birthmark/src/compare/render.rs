@@ -415,6 +415,10 @@ fn same(rows: &[Row], pair: &Pair) -> Vec<String> {
         };
         parts.push(text::neutral(&part).into_owned());
     }
+    if let Some(held) = pair.loaded.as_ref().filter(|held| held.same > 0) {
+        let modules = text::count(held.same as u64, "module");
+        parts.push(format!("{modules} loaded"));
+    }
     parts
 }
 

@@ -169,22 +169,20 @@ fn pair(things: &[Thing], other: usize, options: &Options) -> Result<Pair> {
     let places = [0, other];
     let letters = places.map(letter);
     let pair = places.map(|place| &things[place]);
-    let sides = [0, 1].map(|side| Side {
-        name: letters[side].clone(),
-        birthmark: pair[side].birthmark.clone(),
-        environment: pair[side]
-            .shown
-            .session
-            .as_ref()
-            .map(|session| session.environment.clone())
-            .unwrap_or_default(),
-        role: None,
+    let mut sides = [0, 1].map(|side| {
+        let session = pair[side].shown.session.as_ref();
+        let mut side_of = Side {
+            name: letters[side].clone(),
+            birthmark: pair[side].birthmark.clone(),
+            environment: session
+                .map(|session| session.environment.clone())
+                .unwrap_or_default(),
+            ..Side::default()
+        };
+        code::take_recorded(&mut side_of, session);
+        side_of
     });
-    let between = code::between(
-        &pair[0].project,
-        &pair[0].target.path,
-        [&sides[0], &sides[1]],
-    );
+    let between = code::between(&pair[0].project, &pair[0].target.path, &mut sides);
     let held = holds(pair)?;
     // What varies from record to record is a range, which another number of records changes.
     let varying = pair.iter().flat_map(|thing| &thing.shown.varies);
@@ -213,6 +211,7 @@ fn pair(things: &[Thing], other: usize, options: &Options) -> Result<Pair> {
         b: other,
         judgement,
         code: between,
+        loaded: code::held(&sides),
         matching: Matching::default(),
         scores: Vec::new(),
         unpaired: [Vec::new(), Vec::new()],

@@ -98,18 +98,15 @@ pub(super) fn take(items: &mut Items, systems: &[System], raw: &[u8]) {
 /// The system that a member speaks of, and the metric; an empty one where the member is the
 /// system's own.
 fn owner<'a>(systems: &[System], key: &'a str) -> Option<(usize, &'a str)> {
-    if let [only] = systems
-        && only.role.is_none()
-    {
-        return Some((0, key));
-    }
-    systems.iter().enumerate().find_map(|(place, system)| {
+    let named = systems.iter().enumerate().find_map(|(place, system)| {
         let role = system.role.as_deref()?;
         if key == role {
             return Some((place, ""));
         }
         metric_of_role(key, role).map(|metric| (place, metric))
-    })
+    });
+    // Where there is one system only, what names none is of that one.
+    named.or_else(|| (systems.len() == 1).then_some((0, key)))
 }
 
 /// What stands under a system's role: a score, or an object with scores.

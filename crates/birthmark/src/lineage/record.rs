@@ -31,6 +31,8 @@ pub struct Watched {
     pub gaps: Vec<String>,
     /// What was loaded by name.
     pub loads: Vec<Load>,
+    /// Whether all code that ran is in it, whatever else is missing.
+    pub all_code: bool,
 }
 
 impl Session {
@@ -88,6 +90,7 @@ impl Session {
             written: watched.seen.writes.len() as u64,
             inputs: loaded + listed.0,
             left_out,
+            code_complete: Some(watched.all_code),
         })
     }
 

@@ -66,6 +66,7 @@ impl Watch {
         let left_out = session.record_made(&self.folders, &self.before, complete, &mut budget)?;
         let watched = Watched {
             by: vec!["preload".to_owned(), "folder".to_owned()],
+            all_code: gaps.is_empty(),
             gaps,
             seen,
             ..Watched::default()
@@ -79,6 +80,7 @@ impl Watch {
         Watched {
             seen: Seen::default(),
             by: vec!["folder".to_owned()],
+            all_code: false,
             gaps: vec![format!(
                 "what was read was not seen: {}",
                 reason.map_or("it was not watched", String::as_str)

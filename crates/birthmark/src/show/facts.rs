@@ -3,7 +3,7 @@
 
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::LogKept;
-use birthmark_core::session::{Artifact, Observed, Status};
+use birthmark_core::session::{Artifact, Observed, Run, Status};
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::atomic;
 use serde_json::{Value, json};
@@ -47,8 +47,8 @@ pub struct SessionFacts {
     pub usage: Vec<Fields>,
     /// What its commands said, as far as it was kept.
     pub logs: Vec<LogKept>,
-    /// What was seen of its runs without a call.
-    pub observed: Vec<Observed>,
+    /// Its runs, with what was seen of each.
+    pub ran: Vec<Run>,
     /// The word for its manifest.
     pub manifest: &'static str,
     /// What is wrong with journals or manifest.
@@ -139,15 +139,16 @@ impl SessionFacts {
                 .iter()
                 .flat_map(|run| run.logs.clone())
                 .collect(),
-            observed: session
-                .runs
-                .iter()
-                .map(|run| run.observed.clone())
-                .filter(|observed| *observed != Observed::default())
-                .collect(),
+            ran: session.runs.clone(),
             manifest: loaded.manifest.word(),
             problems,
         }
+    }
+
+    /// What was seen of its runs without a call, of those of which anything was.
+    pub fn observed(&self) -> impl Iterator<Item = &Observed> {
+        let seen = self.ran.iter().map(|run| &run.observed);
+        seen.filter(|observed| **observed != Observed::default())
     }
 
     /// The facts as JSON.
@@ -169,9 +170,9 @@ impl SessionFacts {
             "drift": self.drift,
             "usage": self.usage,
             "logs": self.logs,
-            "lineage": self.observed.iter().map(|one| &one.lineage).collect::<Vec<_>>(),
-            "modules": self.observed.iter().flat_map(|one| &one.modules).collect::<Vec<_>>(),
-            "seeds": self.observed.iter().map(|one| &one.seeds).collect::<Vec<_>>(),
+            "lineage": self.observed().map(|one| &one.lineage).collect::<Vec<_>>(),
+            "modules": self.observed().flat_map(|one| &one.modules).collect::<Vec<_>>(),
+            "seeds": self.observed().map(|one| &one.seeds).collect::<Vec<_>>(),
             "manifest": self.manifest,
             "problems": self.problems,
         })

@@ -646,7 +646,7 @@ fn used_lines(page: &mut Page, session: &super::SessionFacts) {
         parts.extend(bytes("gpu_memory_bytes").map(|most| format!("{most} of GPU memory")));
         page.put("used", &parts);
     }
-    for seen in &session.observed {
+    for seen in session.observed() {
         observed_lines(page, seen);
     }
     for log in &session.logs {
