@@ -169,7 +169,7 @@ impl Parts {
                 .as_ref()
                 .is_some_and(|known| known.recorded && known.all)
         };
-        path.ends_with(".py") && self.known.iter().all(sure)
+        std::path::Path::new(path).extension() == Some("py".as_ref()) && self.known.iter().all(sure)
     }
 }
 
