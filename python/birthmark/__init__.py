@@ -201,13 +201,19 @@ def trace(
     return _native.trace(os.fspath(artifact), [os.fspath(store) for store in stores])
 
 
-def digest_file(path: str | os.PathLike[str]) -> str:
+def digest_file(path: str | os.PathLike[str], algorithm: str = "blake3") -> str:
     """Return the digest ``blake3:<hex>`` of a file, or the tree digest of a folder.
+
+    A file that has not changed since its digest was last asked for is not read again.
+
+    Args:
+        path: The file or folder.
+        algorithm: ``"blake3"``, or ``"sha256"`` for a file, as model hubs and Git LFS name it.
 
     Raises:
         OSError: If it cannot be read, or changed while it was read.
     """
-    return _native.digest_file(os.fspath(path))
+    return _native.digest_file(os.fspath(path), algorithm)
 
 
 def hf_features(*paths: str | os.PathLike[str]) -> Any:
@@ -230,7 +236,9 @@ def hf_features(*paths: str | os.PathLike[str]) -> Any:
     return features([os.fspath(path) for path in paths])
 
 
-def TrainerCallback(artifact_type: str = "model", **fields: Any) -> Any:  # noqa: N802 - a class to users
+def TrainerCallback(  # noqa: N802 - a class to users
+    artifact_type: str = "model", *, digest_rate: int | None = 256_000_000, **fields: Any
+) -> Any:
     """Return a callback for a trainer of transformers, TRL or accelerate.
 
         trainer = Trainer(..., callbacks=[bm.TrainerCallback()])
@@ -243,8 +251,10 @@ def TrainerCallback(artifact_type: str = "model", **fields: Any) -> Any:  # noqa
 
     Args:
         artifact_type: ``"model"`` or your own.
+        digest_rate: Checkpoints are read at most at so many bytes a second while the training
+            goes on, and as fast as can be after its end; None for no bound.
         fields: More fields for each birthmark, such as ``inputs=["data/train.jsonl"]``.
     """
     from .integrations.trainer import callback
 
-    return callback(artifact_type, **fields)
+    return callback(artifact_type, digest_rate, **fields)

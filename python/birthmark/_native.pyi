@@ -210,9 +210,10 @@ class Session:
         artifact_type: str,
         given: dict[str, Any],
         reasons: dict[str, str],
+        pace: Pace | None = None,
         /,
     ) -> Path | None:
-        """Digest a file or folder, write its sidecar and record it.
+        """Digest a file or folder, read at that pace, write its sidecar and record it.
 
         Returns:
             The sidecar's path; None on ranks other than 0, which do nothing.
@@ -433,10 +434,19 @@ def code_fields(anchor: _AnyPath, status: bool) -> dict[str, Any]:
 def trace(artifact: _AnyPath, stores: list[str]) -> dict[str, Any]:
     """Return where an artifact came from and what came of it."""
 
-def digest_file(path: _AnyPath) -> str:
-    """Return the digest of a file, or the tree digest of a folder.
+@final
+class Pace:
+    """How fast files are read for their digests, while something else runs beside."""
+
+    def __new__(cls, bytes_per_second: int) -> Pace: ...
+    def lift(self) -> None:
+        """From now on as fast as it can be."""
+
+def digest_file(path: _AnyPath, algorithm: str) -> str:
+    """Return the digest of a file (``blake3`` or ``sha256``), or the tree digest of a folder.
 
     Raises:
+        UsageError: If it is a folder and not asked for by ``blake3``.
         OSError: If it cannot be read, or changed while it was read.
     """
 

@@ -111,6 +111,40 @@ def test_session_of_its_own_ends_with_the_training(repo):
     assert bm.read(out / "checkpoint-5")["seed"] == 7
 
 
+def test_checkpoint_is_read_at_a_bounded_rate_while_the_training_goes_on(repo):
+    out = repo / "checkpoints"
+    callback = bm.TrainerCallback(digest_rate=500_000)
+    trainer = Trainer(Arguments(str(out)), callback)
+    with bm.session():
+        trainer.event("on_train_begin", model=None)
+        folder = out / "checkpoint-1"
+        folder.mkdir(parents=True)
+        (folder / "weights").write_bytes(bytes(2_000_000))
+        trainer.state.global_step = 1
+        trainer.event("on_save")
+        sidecar = out / "checkpoint-1.birthmark.json"
+        # It is looked at for half a second, then takes four: never done in two.
+        time.sleep(2)
+        assert not sidecar.exists()
+        begin = time.monotonic()
+        while not sidecar.exists():
+            assert time.monotonic() < begin + 60
+            time.sleep(0.05)
+        trainer.event("on_train_end")
+
+
+def test_end_of_the_training_does_not_wait_at_that_rate(repo):
+    out = repo / "checkpoints"
+    callback = bm.TrainerCallback(digest_rate=1_000)
+    trainer = Trainer(Arguments(str(out)), callback)
+    begin = time.monotonic()
+    with bm.session():
+        trainer.train(out, [1])
+    # At a thousand bytes a second it would be minutes.
+    assert time.monotonic() < begin + 60
+    assert bm.read(out / "checkpoint-1")["step"] == 1
+
+
 def test_shard_that_comes_late_is_waited_for(repo):
     import threading
 

@@ -30,7 +30,7 @@ mod _native {
     #[pymodule_export]
     use crate::encode::{encode_record_to_bytes, encode_to_bytes};
     #[pymodule_export]
-    use crate::looks::{capture, code_fields, digest_file, read, trace, version};
+    use crate::looks::{Pace, capture, code_fields, digest_file, read, trace, version};
     #[pymodule_export]
     use crate::records::Records;
     #[pymodule_export]

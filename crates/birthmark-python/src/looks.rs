@@ -1,11 +1,13 @@
 //! Functions that only look: capture, digests, reading a birthmark.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use birthmark::machine::Interpreter;
 use birthmark_capture::process;
-use birthmark_core::{Finding, Timestamp};
-use pyo3::exceptions::PyOSError;
+use birthmark_core::Timestamp;
+use birthmark_core::digest::Algorithm;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::convert;
@@ -80,14 +82,38 @@ pub(crate) fn code_fields(
     convert::to_python(py, fields)
 }
 
-/// The digest of a file, or the tree digest of a folder.
-#[pyfunction]
-pub(crate) fn digest_file(py: Python<'_>, path: PathBuf) -> PyResult<String> {
-    match interruptible(py, || birthmark::dataset::digests(&path))?.0 {
-        Finding::Found(digest) => Ok(digest),
-        Finding::Absent => Err(PyOSError::new_err("it has no digest")),
-        Finding::Unknown(reason) => Err(PyOSError::new_err(reason)),
+/// How fast files are read for their digests, while something else runs beside.
+#[pyclass(module = "birthmark._native", frozen)]
+pub(crate) struct Pace(pub(crate) Arc<birthmark_store::digest::Pace>);
+
+#[pymethods]
+impl Pace {
+    #[new]
+    fn new(bytes_per_second: u64) -> Self {
+        let pace = birthmark_store::digest::Pace::at_most(bytes_per_second);
+        Self(Arc::new(pace))
     }
+
+    /// From now on as fast as it can be.
+    fn lift(&self) {
+        self.0.lift();
+    }
+}
+
+/// The digest of a file by BLAKE3 or SHA-256, or the tree digest of a folder.
+#[pyfunction]
+pub(crate) fn digest_file(py: Python<'_>, path: PathBuf, algorithm: &str) -> PyResult<String> {
+    process::remember_environment();
+    let algorithm = match algorithm {
+        "blake3" => Algorithm::Blake3,
+        "sha256" => Algorithm::Sha256,
+        other => {
+            let text = format!("no algorithm `{other}`: blake3 or sha256");
+            return Err(PyValueError::new_err(text));
+        }
+    };
+    let found = interruptible(py, || birthmark::digests::of(&path, algorithm))?;
+    found.map(|digest| digest.to_string()).into_py_result(py)
 }
 
 /// Where an artifact came from and what came of it, as `birthmark trace --json` prints it.

@@ -17,7 +17,7 @@ use crate::convert;
 use crate::encode::{self, NanMode, Options};
 use crate::error::IntoPyResult;
 use crate::interrupt::interruptible;
-use crate::looks;
+use crate::looks::{self, Pace};
 use crate::records::Records;
 use crate::report::Report;
 
@@ -231,7 +231,8 @@ impl Session {
         Ok((seen.nan_count, seen.nan_paths))
     }
 
-    /// Adds a file or folder that is finished.
+    /// Adds a file or folder that is finished, read at a pace.
+    #[pyo3(signature = (path, artifact_type, given, reasons, pace = None))]
     fn add(
         &self,
         py: Python<'_>,
@@ -239,10 +240,13 @@ impl Session {
         artifact_type: &str,
         given: &Bound<'_, PyDict>,
         reasons: &Bound<'_, PyDict>,
+        pace: Option<&Pace>,
     ) -> PyResult<Option<PathBuf>> {
         let given = self.filled(py, given, reasons)?;
         let path = convert::absolute(&path);
-        interruptible(py, || self.inner.add(&path, artifact_type, &given))?.into_py_result(py)
+        let pace = pace.map(|pace| Arc::clone(&pace.0));
+        let add = || self.inner.add_paced(&path, artifact_type, &given, pace);
+        interruptible(py, add)?.into_py_result(py)
     }
 
     /// Puts a file that another tool made to its place, with its birthmark within.

@@ -10,27 +10,33 @@
 //! somebody shortens kills the process; and the threads are made for each file,
 //! since those of a shared pool are missing in a forked child.
 //!
+//! A [`Digester`] remembers, so that a file which has not changed is not read again.
+//!
 //! # Limitations
 //!
 //! * A change that leaves size, modification and change time as they were (two
 //!   writes within one tick of the file system's clock) is not seen.
 
+mod cache;
+mod digester;
+mod hash;
+
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use birthmark_core::digest::{Algorithm, Digest};
-use blake3::hazmat::{self, ChainingValue, HasherExt, Mode};
 use rustix::fs::{CWD, OFlags};
-use sha2::Digest as _;
+
+pub use cache::{DigestCache, What};
+pub use digester::{Content, Digester};
+pub use hash::Pace;
+use hash::{Input, SUBTREE};
 
 use crate::atomic::{PathContext, PathError};
 
-/// What one thread takes at a time: a whole subtree of BLAKE3's tree.
-const SUBTREE: u64 = 4 << 20;
 /// What is read at once: small enough to stay in the processor's own cache.
 const PIECE: usize = 128 << 10;
 /// More threads than this wait for memory and disk alone.
@@ -116,31 +122,38 @@ pub fn digest_file_as(
     algorithm: Algorithm,
     progress: Option<&AtomicU64>,
 ) -> Result<FileDigest, FileError> {
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(MOST_THREADS);
-    digest_with(path, algorithm, progress, threads)
-}
-
-pub(crate) fn digest_with(
-    path: &Path,
-    algorithm: Algorithm,
-    progress: Option<&AtomicU64>,
-    threads: usize,
-) -> Result<FileDigest, FileError> {
     let (file, state) = open_still(path)?;
     let input = Input {
         file: &file,
         size: state.size,
         progress,
+        pace: None,
     };
+    digest_open(path, input, state, algorithm, threads())
+}
+
+/// As many threads as hash one file.
+fn threads() -> usize {
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MOST_THREADS)
+}
+
+/// The digest of an open file, which must be in the same state when it was read.
+fn digest_open(
+    path: &Path,
+    input: Input<'_>,
+    state: FileState,
+    algorithm: Algorithm,
+    threads: usize,
+) -> Result<FileDigest, FileError> {
     let bytes = match algorithm {
         Algorithm::Sha256 => input.sha256(),
         Algorithm::Blake3 if state.size > SUBTREE && threads > 1 => input.blake3_threads(threads),
         Algorithm::Blake3 => input.blake3(),
     };
     match bytes {
-        Ok(bytes) if state_of(&file, path)? == state => Ok(FileDigest {
+        Ok(bytes) if state_of(input.file, path)? == state => Ok(FileDigest {
             digest: Digest { algorithm, bytes },
             state,
         }),
@@ -206,123 +219,6 @@ fn state_of(file: &File, path: &Path) -> Result<FileState, FileError> {
     })
 }
 
-/// An open file of a known size.
-#[derive(Clone, Copy)]
-struct Input<'a> {
-    file: &'a File,
-    size: u64,
-    progress: Option<&'a AtomicU64>,
-}
-
-impl Input<'_> {
-    /// Feeds the bytes from `start` up to `end`, or says that the file is shorter.
-    fn feed(self, start: u64, end: u64, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-        let mut buffer = vec![0; PIECE];
-        let mut at = start;
-        while at < end {
-            crate::stop::check()?;
-            let want = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
-            let piece = buffer.get_mut(..want).unwrap_or_default();
-            self.file.read_exact_at(piece, at)?;
-            take(piece);
-            at += want as u64;
-            if let Some(progress) = self.progress {
-                progress.fetch_add(want as u64, Ordering::Relaxed);
-            }
-        }
-        Ok(())
-    }
-
-    fn sha256(self) -> io::Result<[u8; 32]> {
-        let mut hasher = sha2::Sha256::new();
-        self.feed(0, self.size, |piece| hasher.update(piece))?;
-        Ok(hasher.finalize().into())
-    }
-
-    fn blake3(self) -> io::Result<[u8; 32]> {
-        let mut hasher = blake3::Hasher::new();
-        self.feed(0, self.size, |piece| {
-            hasher.update(piece);
-        })?;
-        Ok(*hasher.finalize().as_bytes())
-    }
-
-    /// Hashes the subtrees by several threads, then joins them to the root.
-    fn blake3_threads(self, threads: usize) -> io::Result<[u8; 32]> {
-        let count = usize::try_from(self.size.div_ceil(SUBTREE)).map_err(io::Error::other)?;
-        let next = AtomicUsize::new(0);
-        let subtrees = Mutex::new(vec![ChainingValue::default(); count]);
-        let work = || -> io::Result<()> {
-            loop {
-                let place = next.fetch_add(1, Ordering::Relaxed);
-                if place >= count {
-                    return Ok(());
-                }
-                let value = self.subtree(place as u64 * SUBTREE)?;
-                let mut all = subtrees
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
-                if let Some(slot) = all.get_mut(place) {
-                    *slot = value;
-                }
-            }
-        };
-        let threads = threads.min(count);
-        let flag = crate::stop::flag();
-        let work = || crate::stop::with(flag.clone(), work);
-        // A thread that cannot be made (a limit of the machine) is done without.
-        std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads)
-                .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
-                .collect();
-            let mine = work();
-            others.into_iter().fold(mine, |sum, other| {
-                sum.and(
-                    other
-                        .join()
-                        .unwrap_or_else(|_| Err(io::Error::other("a thread died"))),
-                )
-            })
-        })?;
-        let subtrees = subtrees
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        Ok(root(&subtrees, self.size))
-    }
-
-    fn subtree(self, start: u64) -> io::Result<ChainingValue> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.set_input_offset(start);
-        self.feed(start, self.size.min(start + SUBTREE), |piece| {
-            hasher.update(piece);
-        })?;
-        Ok(hasher.finalize_non_root())
-    }
-}
-
-/// Joins two subtrees or more, which cover `size` bytes, to the root's hash.
-fn root(subtrees: &[ChainingValue], size: u64) -> [u8; 32] {
-    let (left, right, left_size) = halves(subtrees, size);
-    let (left, right) = (joined(left, left_size), joined(right, size - left_size));
-    *hazmat::merge_subtrees_root(&left, &right, Mode::Hash).as_bytes()
-}
-
-fn joined(subtrees: &[ChainingValue], size: u64) -> ChainingValue {
-    if let [only] = subtrees {
-        return *only;
-    }
-    let (left, right, left_size) = halves(subtrees, size);
-    let (left, right) = (joined(left, left_size), joined(right, size - left_size));
-    hazmat::merge_subtrees_non_root(&left, &right, Mode::Hash)
-}
-
-fn halves(subtrees: &[ChainingValue], size: u64) -> (&[ChainingValue], &[ChainingValue], u64) {
-    let left_size = hazmat::left_subtree_len(size);
-    let place = usize::try_from(left_size / SUBTREE).unwrap_or(subtrees.len());
-    let (left, right) = subtrees.split_at(place.min(subtrees.len()));
-    (left, right, left_size)
-}
-
 /// The BLAKE3 digest of bytes at hand.
 pub fn digest_bytes(bytes: &[u8]) -> Digest {
     Digest {
@@ -371,7 +267,15 @@ mod tests {
             let mut file = tempfile::NamedTempFile::new().unwrap();
             file.write_all(&bytes[..size]).unwrap();
             for threads in [1, 2, 3] {
-                let digest = digest_with(file.path(), Algorithm::Blake3, None, threads).unwrap();
+                let (open, state) = open_still(file.path()).unwrap();
+                let input = Input {
+                    file: &open,
+                    size: state.size,
+                    progress: None,
+                    pace: None,
+                };
+                let digest = digest_open(file.path(), input, state, Algorithm::Blake3, threads);
+                let digest = digest.unwrap();
                 assert_eq!(
                     digest.digest,
                     digest_bytes(&bytes[..size]),

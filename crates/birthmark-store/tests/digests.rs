@@ -7,11 +7,14 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use birthmark_core::digest::Algorithm;
-use birthmark_store::digest::{FileError, digest_bytes, digest_file, digest_file_as};
+use birthmark_store::digest::{
+    Digester, FileError, Pace, digest_bytes, digest_file, digest_file_as,
+};
 use birthmark_store::format::directory::{MemberKind, digest_tree, tree_bytes};
 use serde_json::Value;
 
@@ -72,7 +75,7 @@ fn build(root: &Path, members: &Value) {
 
 /// The tree bytes by an independent reading of the spec.
 fn tree_bytes_by_python(root: &Path) -> String {
-    let tree = digest_tree(root, None).unwrap();
+    let tree = digest_tree(root).unwrap();
     let digests: serde_json::Map<_, _> = tree
         .members
         .iter()
@@ -131,7 +134,7 @@ fn folders_have_the_digests_of_the_vectors_and_python_reads_the_spec_alike() {
     for vector in vectors()["trees"].as_array().unwrap() {
         let folder = tempfile::tempdir().unwrap();
         build(folder.path(), &vector["members"]);
-        let tree = digest_tree(folder.path(), None).unwrap();
+        let tree = digest_tree(folder.path()).unwrap();
         let bytes = hex(&tree_bytes(&tree.members));
         assert_eq!(
             bytes,
@@ -159,7 +162,7 @@ fn a_sidecar_changes_no_tree_digest_and_all_else_does() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     fs::write(root.join("a"), "1").unwrap();
-    let digest = || digest_tree(root, None).unwrap().digest;
+    let digest = || digest_tree(root).unwrap().digest;
     let before = digest();
     fs::write(root.join("a.birthmark.json"), "{}").unwrap();
     assert_eq!(digest(), before);
@@ -213,12 +216,12 @@ fn what_is_no_regular_file_is_refused_at_once() {
         Err(FileError::Path(_))
     ));
     assert!(matches!(
-        digest_tree(folder.path(), None),
+        digest_tree(folder.path()),
         Err(FileError::NotAFile { .. })
     ));
     symlink(folder.path(), path("to_folder")).unwrap();
     assert!(matches!(
-        digest_tree(&path("to_folder"), None),
+        digest_tree(&path("to_folder")),
         Err(FileError::Link { .. })
     ));
     assert!(began.elapsed() < Duration::from_secs(1));
@@ -271,9 +274,10 @@ fn progress_ends_at_the_size_of_all_files() {
         .unwrap()
         .set_len((17 << 20) + 1)
         .unwrap();
-    let progress = AtomicU64::new(0);
-    let tree = digest_tree(folder.path(), Some(&progress)).unwrap();
-    assert_eq!(progress.into_inner(), tree.size);
+    let progress = Arc::new(AtomicU64::new(0));
+    let digester = Digester::default().telling(Some(Arc::clone(&progress)));
+    let tree = digester.tree(folder.path()).unwrap();
+    assert_eq!(progress.load(Ordering::Relaxed), tree.size);
     assert_eq!(tree.size, 780_000 + (17 << 20) + 1);
     let large = tree
         .members
@@ -302,10 +306,175 @@ fn write_vectors() {
     for vector in vectors["trees"].as_array_mut().unwrap() {
         let folder = tempfile::tempdir().unwrap();
         build(folder.path(), &vector["members"]);
-        let tree = digest_tree(folder.path(), None).unwrap();
+        let tree = digest_tree(folder.path()).unwrap();
         vector["bytes"] = hex(&tree_bytes(&tree.members)).into();
         vector["digest"] = tree.digest.to_string().into();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/vectors.json");
     fs::write(path, serde_json::to_string_pretty(&vectors).unwrap() + "\n").unwrap();
+}
+
+/// A clock that is far enough ahead for every file to be settled.
+fn later() -> i64 {
+    i64::MAX / 2
+}
+
+/// A clock of long ago: no file is settled.
+fn earlier() -> i64 {
+    0
+}
+
+fn remembering(cache: &Path, now: fn() -> i64) -> Digester {
+    Digester::default().remembering(cache.to_owned(), now)
+}
+
+/// Changes one byte, with times before and after that say nothing changed but the change time.
+fn edit_in_secret(path: &Path, byte: u8) {
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    let modified = file.metadata().unwrap().modified().unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[byte], 300_000).unwrap();
+    file.set_modified(modified).unwrap();
+}
+
+#[test]
+fn file_that_has_not_changed_is_not_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, cache) = (dir.path().join("weights"), dir.path().join("cache"));
+    fs::write(&path, vec![7; 600_000]).unwrap();
+    let first = remembering(&cache, later);
+    let digest = first.file(&path).unwrap();
+    assert_eq!((digest, first.known()), (digest_file(&path).unwrap(), 0));
+    let again = remembering(&cache, earlier);
+    assert_eq!((again.file(&path).unwrap(), again.known()), (digest, 1));
+    // The other algorithm is another question.
+    let sha = first.file_as(&path, Algorithm::Sha256).unwrap();
+    assert_eq!(sha, digest_file_as(&path, Algorithm::Sha256, None).unwrap());
+    assert_eq!(again.file_as(&path, Algorithm::Sha256).unwrap(), sha);
+    assert_eq!(again.known(), 2);
+    // And so it is in a folder.
+    let folder = dir.path().join("model");
+    fs::create_dir(&folder).unwrap();
+    fs::rename(&path, folder.join("weights")).unwrap();
+    fs::write(folder.join("small"), "s").unwrap();
+    let before = remembering(&cache, later);
+    let tree = before.tree(&folder).unwrap();
+    assert_eq!((&tree, before.known()), (&digest_tree(&folder).unwrap(), 0));
+    let after = remembering(&cache, later);
+    assert_eq!((after.tree(&folder).unwrap(), after.known()), (tree, 1));
+}
+
+#[test]
+fn every_way_to_change_a_file_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, cache) = (dir.path().join("data"), dir.path().join("cache"));
+    let other = dir.path().join("other");
+    fs::write(&path, vec![1; 600_000]).unwrap();
+    let ways: [&dyn Fn(); 5] = [
+        &|| edit_in_secret(&path, 2),
+        &|| {
+            fs::write(&other, vec![3; 600_000]).unwrap();
+            let modified = fs::metadata(&path).unwrap().modified().unwrap();
+            File::options()
+                .append(true)
+                .open(&other)
+                .unwrap()
+                .set_modified(modified)
+                .unwrap();
+            fs::rename(&other, &path).unwrap();
+        },
+        &|| {
+            OpenOptions::new()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_len(500_000)
+                .unwrap()
+        },
+        &|| {
+            OpenOptions::new()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_len(600_000)
+                .unwrap()
+        },
+        &|| fs::write(&path, vec![4; 600_000]).unwrap(),
+    ];
+    for (number, change) in ways.iter().enumerate() {
+        remembering(&cache, later).file(&path).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        change();
+        let digester = remembering(&cache, later);
+        let found = digester.file(&path).unwrap();
+        assert_eq!(found, digest_file(&path).unwrap(), "way {number}");
+        assert_eq!(digester.known(), 0, "way {number}");
+    }
+}
+
+#[test]
+fn file_that_changed_a_moment_ago_is_read_again_each_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, cache) = (dir.path().join("data"), dir.path().join("cache"));
+    // As within one tick of the clock: written, digested and written again.
+    for round in 0..200_u8 {
+        fs::write(&path, vec![round; 300_001]).unwrap();
+        let digester = remembering(&cache, earlier);
+        let found = digester.file(&path).unwrap();
+        assert_eq!(found.digest, digest_bytes(&vec![round; 300_001]));
+        assert_eq!(digester.known(), 0);
+    }
+}
+
+#[test]
+fn content_digest_and_count_are_remembered_for_the_kind_of_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, cache) = (dir.path().join("data.jsonl"), dir.path().join("cache"));
+    let line = format!("{{\"text\": \"{}\"}}\n", "x".repeat(1000));
+    fs::write(&path, line.repeat(500)).unwrap();
+    let first = remembering(&cache, later).content(&path).unwrap();
+    assert_eq!(first.records, 500);
+    assert_eq!(first.digest, digest_file(&path).unwrap().digest);
+    let begin = Instant::now();
+    assert_eq!(remembering(&cache, earlier).content(&path), Some(first));
+    assert!(begin.elapsed() < Duration::from_secs(1));
+    // Under another name it is read as another kind of file.
+    let parquet = dir.path().join("data.parquet");
+    fs::hard_link(&path, &parquet).unwrap();
+    assert_eq!(remembering(&cache, later).content(&parquet), None);
+}
+
+#[test]
+fn cache_that_cannot_be_used_costs_a_reading_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data");
+    fs::write(&path, vec![9; 400_000]).unwrap();
+    let nowhere = path.join("no-folder");
+    for _ in 0..2 {
+        let digester = remembering(&nowhere, later);
+        assert_eq!(digester.file(&path).unwrap(), digest_file(&path).unwrap());
+        assert_eq!(digester.known(), 0);
+    }
+}
+
+#[test]
+fn pace_is_kept_over_several_files() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        fs::write(dir.path().join(name), vec![1; 1_000_000]).unwrap();
+    }
+    let pace = Arc::new(Pace::at_most(10_000_000));
+    let begin = Instant::now();
+    let digester = Digester::default().paced(Some(Arc::clone(&pace)));
+    let tree = digester.tree(dir.path()).unwrap();
+    assert!(
+        begin.elapsed() >= Duration::from_millis(190),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert_eq!(tree, digest_tree(dir.path()).unwrap());
+    // At this pace it would take half an hour.
+    let slow = Arc::new(Pace::at_most(1000));
+    slow.lift();
+    let lifted = Digester::default().paced(Some(slow));
+    assert_eq!(lifted.tree(dir.path()).unwrap(), tree);
 }

@@ -2,14 +2,16 @@
 //! digested, get a sidecar, and stand in the journal.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use birthmark_capture::process::redactor;
+use birthmark_core::Finding;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{ArtifactRemoved, ArtifactSealed, ArtifactUsed};
 use birthmark_core::schema::SIDECAR_SUFFIX;
-use birthmark_core::{Finding, digest::Digest};
+use birthmark_store::digest::{Content, Digester, Pace};
+use birthmark_store::format::FileKind;
 use birthmark_store::format::sidecar::{Sidecar, SidecarKind};
-use birthmark_store::format::{FileKind, directory};
 use birthmark_store::{Durability, Layout, atomic, digest, stop};
 use serde_json::Value;
 
@@ -22,6 +24,17 @@ impl Session {
     /// The file itself is not touched. Returns the sidecar's path; none on ranks but 0,
     /// which do nothing.
     pub fn add(&self, path: &Path, artifact_type: &str, given: &Fields) -> Result<Option<PathBuf>> {
+        self.add_paced(path, artifact_type, given, None)
+    }
+
+    /// The same, read no faster than asked, so that what runs beside is not held up.
+    pub fn add_paced(
+        &self,
+        path: &Path,
+        artifact_type: &str,
+        given: &Fields,
+        pace: Option<Arc<Pace>>,
+    ) -> Result<Option<PathBuf>> {
         self.check_live()?;
         crate::template::check_given(given)?;
         if self.rank() > 0 {
@@ -44,7 +57,8 @@ impl Session {
         let mark = serde_json::to_vec(&birthmark).map_err(|source| {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;
-        let sidecar = describe(path, mark)?;
+        let digester = crate::digests::digester().paced(pace);
+        let sidecar = describe(path, mark, &digester)?;
         not_stopped(path)?;
         let place = Layout::sidecar(path);
         atomic::replace(&place, &sidecar.render(), Durability::Power)?;
@@ -115,22 +129,22 @@ impl Session {
 }
 
 /// What a sidecar says of a file or folder with this birthmark.
-pub(crate) fn describe(path: &Path, birthmark: Vec<u8>) -> Result<Sidecar> {
+pub(crate) fn describe(path: &Path, birthmark: Vec<u8>, digester: &Digester) -> Result<Sidecar> {
     let name = PathBuf::from(path.file_name().unwrap_or_default());
     if path.is_dir() {
-        let tree = directory::digest_tree(path, None).map_err(unreadable)?;
+        let tree = digester.tree(path).map_err(unreadable)?;
         return Ok(Sidecar::of_folder(name, &tree, birthmark));
     }
-    let file = digest::digest_file(path).map_err(unreadable)?;
-    let (_, content) = dataset::digests(path);
-    let content_digest = content.and_then(|text| text.parse::<Digest>().ok());
+    let file = digester.file(path).map_err(unreadable)?;
+    let content = digester.content(path);
+    let content_digest = content.map(|content| content.digest);
     Ok(Sidecar {
         file: name,
         kind: SidecarKind::File,
         digest: file.digest,
-        content_digest,
+        content_digest: content_digest.filter(|content| *content != file.digest),
         size: file.state.size,
-        records: records(path),
+        records: records(path, content),
         members: Vec::new(),
         birthmark,
     })
@@ -144,15 +158,19 @@ fn not_stopped(path: &Path) -> Result<()> {
     })
 }
 
-pub(crate) fn records(path: &Path) -> Option<u64> {
-    let has_records = FileKind::of(path).is_some_and(FileKind::has_records);
-    match has_records.then(|| dataset::records_in(path))? {
+/// How many records a file has: of lines that could be read, as many as were read.
+pub(crate) fn records(path: &Path, content: Option<Content>) -> Option<u64> {
+    let kind = FileKind::of(path).filter(|kind| kind.has_records())?;
+    if let (FileKind::Records(_), Some(content)) = (kind, content) {
+        return Some(content.records);
+    }
+    match dataset::records_in(path) {
         Finding::Found(records) => Some(records),
         _ => None,
     }
 }
 
-fn unreadable(error: digest::FileError) -> Error {
+pub(crate) fn unreadable(error: digest::FileError) -> Error {
     let hint = error.hint();
     let error = Error::new(Kind::Io, "io", error.to_string()).with_source(error);
     match hint {

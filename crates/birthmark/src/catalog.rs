@@ -16,7 +16,6 @@ mod sessions;
 
 use std::path::PathBuf;
 
-use birthmark_capture::process;
 use birthmark_catalog::engine::{Engine, ProjectRow};
 use birthmark_catalog::{CatalogError, Local};
 
@@ -48,12 +47,7 @@ impl From<CatalogError> for Error {
 
 /// The folder of the catalog: `$XDG_CACHE_HOME/birthmark`, else `~/.cache/birthmark`.
 pub fn folder() -> Result<PathBuf> {
-    let named = |name: &str| process::variable(name).filter(|text| !text.is_empty());
-    let cache = named("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|folder| folder.is_absolute())
-        .or_else(|| named("HOME").map(|home| PathBuf::from(home).join(".cache")));
-    cache.map(|cache| cache.join("birthmark")).ok_or_else(|| {
+    crate::digests::cache_folder().ok_or_else(|| {
         Error::usage(
             "no-home",
             "cannot tell where the catalog shall lie: HOME is not set",

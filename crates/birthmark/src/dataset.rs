@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use birthmark_capture::git;
 use birthmark_core::birthmark::{Fields, note_unknown};
+use birthmark_core::digest::Digest;
 use birthmark_core::{Finding, json};
 use birthmark_store::atomic;
-use birthmark_store::digest::{self, FileError};
+use birthmark_store::digest::{Digester, FileError};
+use birthmark_store::format::FileKind;
 use birthmark_store::format::codec::Codec;
-use birthmark_store::format::{FileKind, Input, directory, format_of};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -93,12 +94,13 @@ pub fn describe(project: &Project, dataset: &Value, folder: &Path) -> (Value, Fi
         }
         fields.extend(learned);
     };
-    fill("size", records_in(&path).map(Value::from));
+    let (digest, content, records) = looked(&path);
+    let records = records.map_or_else(|| records_in(&path), Finding::Found);
+    fill("size", records.map(Value::from));
     fill(
         "version_sha",
         git::last_commit_touching(&path, HISTORY_LIMIT).map(Value::from),
     );
-    let (digest, content) = digests(&path);
     fill("digest", digest.map(Value::from));
     if let Some(content) = content {
         fill("content_digest", Finding::Found(Value::from(content)));
@@ -173,34 +175,39 @@ fn one_input(project: &Project, given: &Value, folder: &Path) -> Result<Value> {
 
 /// The digest of a file or folder, and the content digest where it differs.
 pub fn digests(path: &Path) -> (Finding<String>, Option<String>) {
-    let digest = match digest_of(path) {
-        Ok(digest) => digest.to_string(),
-        Err(error) => return (Finding::unknown(error.to_string()), None),
+    let (digest, content, _) = looked(path);
+    (digest, content)
+}
+
+/// The same, and the number of records, of lines that could be read.
+fn looked(path: &Path) -> (Finding<String>, Option<String>, Option<u64>) {
+    let digester = crate::digests::digester();
+    let digest = match digest_by(&digester, path) {
+        Ok(digest) => digest,
+        Err(error) => return (Finding::unknown(error.to_string()), None, None),
     };
-    let content = content_digest(path).filter(|content| *content != digest);
-    (Finding::Found(digest), content)
+    let content = digester.content(path);
+    let lines = matches!(FileKind::of(path), Some(FileKind::Records(_)));
+    let records = content.filter(|_| lines).map(|content| content.records);
+    let content = content.map(|content| content.digest);
+    let content = content.filter(|content| *content != digest);
+    (
+        Finding::Found(digest.to_string()),
+        content.map(|content| content.to_string()),
+        records,
+    )
 }
 
 /// The digest of a file, or the tree digest of a folder.
-pub fn digest_of(path: &Path) -> Result<birthmark_core::digest::Digest, FileError> {
-    if path.is_dir() {
-        return directory::digest_tree(path, None).map(|tree| tree.digest);
-    }
-    digest::digest_file(path).map(|file| file.digest)
+pub fn digest_of(path: &Path) -> Result<Digest, FileError> {
+    digest_by(&crate::digests::digester(), path)
 }
 
-/// The digest without birthmarks, for formats that carry them within.
-fn content_digest(path: &Path) -> Option<String> {
-    let format = format_of(path)?;
-    let mut file = std::fs::File::open(path).ok()?;
-    let input = Input {
-        name: path,
-        bytes: &mut file,
-    };
-    format
-        .content_digest(input)
-        .ok()
-        .map(|unstamped| unstamped.digest.to_string())
+fn digest_by(digester: &Digester, path: &Path) -> Result<Digest, FileError> {
+    if path.is_dir() {
+        return digester.tree(path).map(|tree| tree.digest);
+    }
+    digester.file(path).map(|file| file.digest)
 }
 
 /// How many records a dataset has: lines of JSONL, members of a JSON list (or of the only

@@ -84,7 +84,7 @@ pub fn import(file: &Path, replace: bool) -> Result<Imported> {
         let text = serde_json::to_vec(&imported.birthmark).map_err(|source| {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;
-        let described = add::describe(file, text)?;
+        let described = add::describe(file, text, &crate::digests::digester())?;
         atomic::replace(&imported.sidecar, &described.render(), Durability::Power)?;
     }
     Ok(imported)

@@ -27,6 +27,7 @@ pub mod catalog;
 pub mod compare;
 pub mod dataset;
 pub mod declare;
+pub mod digests;
 pub mod doctor;
 pub mod error;
 pub mod evaluation;

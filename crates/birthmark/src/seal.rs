@@ -46,7 +46,7 @@ impl Session {
             let same = birthmark_store::format::Same(&mark);
             format.stamp(input, output, &same, OnExisting::Error)
         })?;
-        let found = describe(to, Vec::new())?;
+        let found = describe(to, Vec::new(), &crate::digests::digester())?;
         self.record(ArtifactSealed {
             file,
             file_bytes,

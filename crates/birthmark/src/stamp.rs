@@ -307,7 +307,7 @@ pub(crate) fn kind_of(file: &Path) -> Result<FileKind> {
 /// Tells the joined session of what was stamped.
 fn record(session: &Session, options: &StampOptions, stamped: &Stamped) -> Result<()> {
     let path = recorded_path(options, stamped);
-    let described = add::describe(path, Vec::new())?;
+    let described = add::describe(path, Vec::new(), &crate::digests::digester())?;
     let mut notes = Fields::new();
     notes.insert("stamped".to_owned(), Value::from(true));
     let (file, file_bytes) = session.project().stored_name(path);

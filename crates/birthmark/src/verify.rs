@@ -44,7 +44,7 @@ use std::path::{Path, PathBuf};
 use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_core::{SessionId, Timestamp};
-use birthmark_store::digest;
+use birthmark_store::digest::{self, Digester};
 use birthmark_store::layout::{Layout, STORE_NAME};
 
 use crate::error::{Error, Result};
@@ -68,7 +68,7 @@ pub struct Options {
     pub require_stamped: bool,
     /// Compare sizes alone; the report says so.
     pub quick: bool,
-    /// Read the store's blobs too.
+    /// Read the store's blobs too, and every file anew.
     pub deep: bool,
     /// Read only these files, and of the others compare sizes alone.
     pub sample: Option<Sample>,
@@ -109,7 +109,12 @@ pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result
         ..
     } = wanted;
     let commits = Commits::open(project);
-    let mut judge = Judge::new(&claims, commits, &project.config.policy);
+    let digester = if options.deep {
+        Digester::default()
+    } else {
+        crate::digests::digester()
+    };
+    let mut judge = Judge::new(&claims, commits, digester, &project.config.policy);
     let mut report = Report::default();
     for path in &files {
         let name = text::neutral(&project.stored_path(path)).into_owned();
@@ -146,6 +151,9 @@ pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result
         .items
         .sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     report.not_proved = not_proved(&report, options);
+    if let Some(line) = not_read(judge.digester.known()) {
+        report.not_proved.insert(0, line);
+    }
     Ok(report)
 }
 
@@ -199,6 +207,14 @@ fn not_proved(report: &Report, options: &Options) -> Vec<String> {
     }
     lines.push("who made them (nothing is signed)".to_owned());
     lines
+}
+
+/// What was taken from memory, since size and times are as they were when it was read.
+fn not_read(known: u64) -> Option<String> {
+    let look = if known == 1 { "looks" } else { "look" };
+    let files = text::count(known, "file");
+    (known > 0)
+        .then(|| format!("the bytes of {files} that {look} as when last read (--deep reads them)"))
 }
 
 /// The store's blobs, each against its name.

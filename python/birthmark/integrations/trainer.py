@@ -3,7 +3,7 @@
 The callback listens to the trainer's events and does nothing in them but put a folder's
 name into a queue. Beside the training a thread records that the checkpoint is there
 (``digest_state: pending``), waits until all its shards are, digests it at the lowest
-priority, writes its sidecar, and records what rotation removed.
+priority and at a bounded rate, writes its sidecar, and records what rotation removed.
 
 Nothing here imports transformers; where the script has imported it, the callback is of its class.
 
@@ -22,6 +22,7 @@ import threading
 import time
 from typing import Any
 
+from .. import _native
 from .._session import Session, current, one_line
 from .._stamp import base_of
 from .._talk import say
@@ -44,8 +45,12 @@ class _Job:
 class Events:
     """What the trainer calls. Made by :func:`birthmark.TrainerCallback`."""
 
-    def __init__(self, artifact_type: str = "model", **fields: Any) -> None:
+    def __init__(
+        self, artifact_type: str = "model", digest_rate: int | None = None, **fields: Any
+    ) -> None:
         self._artifact_type = artifact_type
+        self._rate = digest_rate
+        self._pace: _native.Pace | None = None
         self._fields = fields
         self._session: Session | None = None
         self._own: Session | None = None
@@ -90,6 +95,8 @@ class Events:
         """Wait until every checkpoint that was saved has its digest."""
         if self._threads:
             self._noted.put(None)
+            if self._pace is not None:
+                self._pace.lift()
             for thread in self._threads:
                 thread.join()
             self._threads = []
@@ -114,6 +121,7 @@ class Events:
             base = base_of(model)
             self._inputs = None if base is None else [base]
         self._kept = []
+        self._pace = None if self._rate is None else _native.Pace(int(self._rate))
         for work in (self._note, self._digest):
             thread = threading.Thread(target=work, name="birthmark-checkpoints", daemon=True)
             thread.start()
@@ -159,7 +167,10 @@ class Events:
         session = self._session
         if session is None or not _settled(job.folder):
             return
-        session.add(job.folder, self._artifact_type, **self._told(job))
+        from .._stamp import _told
+
+        given, reasons = _told(self._told(job))
+        session._live.add(job.folder, self._artifact_type, given, reasons, self._pace)
 
     def _look_for_removed(self) -> None:
         session = self._session
@@ -233,13 +244,15 @@ def _missing_shards(folder: str) -> list[str]:
     return sorted(missing)
 
 
-def callback(artifact_type: str = "model", **fields: Any) -> Any:
+def callback(
+    artifact_type: str = "model", digest_rate: int | None = None, **fields: Any
+) -> Any:
     """A callback for a trainer: see :func:`birthmark.TrainerCallback`."""
     transformers = sys.modules.get("transformers")
     base = getattr(transformers, "TrainerCallback", None)
     bases = (Events,) if base is None else (Events, base)
     return type("BirthmarkCallback", bases, {} if base else {"__getattr__": _quiet})(
-        artifact_type, **fields
+        artifact_type, digest_rate, **fields
     )
 
 

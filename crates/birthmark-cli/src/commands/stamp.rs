@@ -123,10 +123,7 @@ pub fn run(ui: &mut Ui, args: &StampArgs) -> Answer {
     }
     let files = many::find(&args.files, args.recursive)?;
     refuse_several(args, &files)?;
-    let total = files
-        .iter()
-        .filter_map(|file| file.metadata().ok().map(|found| found.len()));
-    let progress = Progress::of(total.sum());
+    let progress = Progress::of(many::bytes_to_read(&files, &options));
     options.progress = Some(progress.counter());
     let mut said = Said {
         ui,

@@ -31,7 +31,7 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with = "deep")]
     quick: bool,
 
-    /// Read the store's own blobs too
+    /// Read every file anew, also what looks unchanged, and the store's own blobs
     #[arg(long)]
     deep: bool,
 

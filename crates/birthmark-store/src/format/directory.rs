@@ -22,13 +22,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_core::schema::SIDECAR_SUFFIX;
 
 use crate::atomic::PathContext;
-use crate::digest::{FileDigest, FileError, digest_file_as, digest_with};
+use crate::digest::{Digester, FileDigest, FileError};
 
 /// The first bytes of what a tree digest is over.
 const HEADER: &[u8] = b"birthmark/tree/v1\n";
@@ -76,10 +76,15 @@ pub struct TreeDigest {
     pub size: u64,
 }
 
-/// The digest of a folder. `progress` is raised by the bytes that were read.
-pub fn digest_tree(folder: &Path, progress: Option<&AtomicU64>) -> Result<TreeDigest, FileError> {
+/// The digest of a folder, of which every file is read.
+pub fn digest_tree(folder: &Path) -> Result<TreeDigest, FileError> {
+    digest_tree_by(folder, &Digester::default())
+}
+
+/// The same, its files digested by `digester`.
+pub(crate) fn digest_tree_by(folder: &Path, digester: &Digester) -> Result<TreeDigest, FileError> {
     let found = Found::below(folder)?;
-    let mut members = found.digested(folder, progress)?;
+    let mut members = found.digested(folder, digester)?;
     for (path, before) in &found.folders {
         if changed(&folder.join(path), before) {
             return Err(FileError::ChangedWhileRead {
@@ -196,16 +201,12 @@ impl Found {
 
     /// All members, the files with their digests: small files many at a time,
     /// then each large one by all threads.
-    fn digested(
-        &self,
-        folder: &Path,
-        progress: Option<&AtomicU64>,
-    ) -> Result<Vec<TreeMember>, FileError> {
+    fn digested(&self, folder: &Path, digester: &Digester) -> Result<Vec<TreeMember>, FileError> {
         let (small, large): (Vec<_>, Vec<_>) =
             self.files.iter().partition(|(_, size)| *size < LARGE);
-        let mut members = digest_many(folder, &small, progress)?;
+        let mut members = digest_many(folder, &small, digester)?;
         for (name, _) in large {
-            let digest = digest_file_as(&folder.join(name), Algorithm::Blake3, progress)?;
+            let digest = digester.file(&folder.join(name))?;
             members.push(file_member(name, digest));
         }
         members.extend(self.links.iter().cloned());
@@ -237,14 +238,14 @@ fn file_member(name: &Path, file: FileDigest) -> TreeMember {
 fn digest_many(
     folder: &Path,
     files: &[&(PathBuf, u64)],
-    progress: Option<&AtomicU64>,
+    digester: &Digester,
 ) -> Result<Vec<TreeMember>, FileError> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(files.len()));
     let work = || -> Result<(), FileError> {
         let mut mine = Vec::new();
         while let Some((name, _)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let digest = digest_with(&folder.join(name), Algorithm::Blake3, progress, 1)?;
+            let digest = digester.file_by(&folder.join(name), Algorithm::Blake3, 1)?;
             mine.push(file_member(name, digest));
         }
         done.lock()

@@ -113,7 +113,7 @@ impl Session {
             format: OBSERVED.to_owned(),
             timestamp: time,
             size,
-            records: add::records(path),
+            records: add::records(path, None),
             content_digest: content.or_else(|| digest.clone()),
             digest,
             birthmark: self.whole_birthmark("artifact", &Fields::new(), time),

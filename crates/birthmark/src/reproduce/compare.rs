@@ -197,7 +197,7 @@ fn told(found: &Difference) -> String {
 
 fn folders(was: &Path, is: &Path) -> Result<Compared> {
     let read = |folder: &Path| {
-        directory::digest_tree(folder, None)
+        directory::digest_tree(folder)
             .map_err(|error| crate::Error::new(crate::Kind::Io, "io", error.to_string()))
     };
     let (old, new) = (read(was)?.members, read(is)?.members);

@@ -20,7 +20,7 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::compose::Code;
 use super::{
-    StampOptions, Stamped, join_open, marks, prepared, recorded_path, refuse, stamp_known,
+    StampOptions, Stamped, Target, join_open, marks, prepared, recorded_path, refuse, stamp_known,
 };
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
@@ -125,6 +125,25 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>, wanted: &dyn Fn(&Path) -> bool)
         }
     }
     Ok(())
+}
+
+/// How many bytes are to be read, for whoever shows how far the work is: what carries a
+/// birthmark within and gets a sidecar is read for its digest and for its content digest.
+pub fn bytes_to_read(files: &[PathBuf], options: &StampOptions) -> u64 {
+    let beside = options.target == Target::Sidecar;
+    let of = |file: &PathBuf| match file.metadata() {
+        Ok(found) if found.is_dir() => {
+            let mut members = Vec::new();
+            // What cannot be listed is met again when it is stamped, and told there.
+            let _ = walk(file, &mut members, &|_| true);
+            let sizes = members.iter().filter_map(|member| member.metadata().ok());
+            sizes.map(|found| found.len()).sum()
+        }
+        Ok(found) if beside && FileKind::of(file).is_some() => 2 * found.len(),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    };
+    files.iter().map(of).sum()
 }
 
 /// Stamps all files. `told` gets each result, in the order of the files, up to and with

@@ -81,7 +81,7 @@ pub(super) fn birth_of(project: &Project, path: &Path) -> Result<Option<Birth>> 
     if ids.is_empty() {
         return Ok(None);
     }
-    let described = add::describe(path, Vec::new())?;
+    let described = add::describe(path, Vec::new(), &crate::digests::digester())?;
     let content = described
         .content_digest
         .unwrap_or(described.digest)

@@ -35,7 +35,8 @@ pub(super) fn sidecar(file: &Path, options: &StampOptions, stamped: &mut Stamped
             }
         }
     }
-    let sidecar = add::describe(file, spelled(&stamped.birthmark)?)?;
+    let digester = crate::digests::digester().telling(options.progress.clone());
+    let sidecar = add::describe(file, spelled(&stamped.birthmark)?, &digester)?;
     Ok(atomic::replace(
         &place,
         &sidecar.render(),

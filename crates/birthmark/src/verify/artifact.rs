@@ -6,10 +6,10 @@ use birthmark_core::Timestamp;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::json;
 use birthmark_store::atomic;
-use birthmark_store::digest::{FileError, digest_bytes, digest_file, open_still};
+use birthmark_store::digest::{FileError, digest_bytes, open_still};
 use birthmark_store::format::FileKind;
 use birthmark_store::format::codec::Codec;
-use birthmark_store::format::directory::{MemberKind, digest_tree};
+use birthmark_store::format::directory::MemberKind;
 use birthmark_store::format::json::REPORT_LIMIT;
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::layout::Layout;
@@ -88,7 +88,7 @@ fn look(
     if has_sidecar {
         return sidecar(judge, path, history);
     }
-    bare(path, history, options)
+    bare(judge, path, history, options)
 }
 
 fn is_records(path: &Path, history: Option<&History>) -> bool {
@@ -117,11 +117,16 @@ fn look_quickly(path: &Path, history: Option<&History>) -> Option<Looked> {
 }
 
 /// A file that carries nothing and has no sidecar.
-fn bare(path: &Path, history: Option<&History>, options: &Options) -> Result<Looked, FileError> {
+fn bare(
+    judge: &Judge<'_>,
+    path: &Path,
+    history: Option<&History>,
+    options: &Options,
+) -> Result<Looked, FileError> {
     let (_, state) = open_still(path)?;
     let mut reasons = vec![no_birthmark(history, options)];
     if let Some(history) = history {
-        let digest = digest_file(path)?.digest.to_string();
+        let digest = judge.digester.file(path)?.digest.to_string();
         reasons.extend(against_whole(history, state.size, &digest));
     }
     Ok((text::bytes(state.size), reasons))
@@ -679,7 +684,7 @@ pub(super) fn sidecar(
     path: &Path,
     history: Option<&History>,
 ) -> Result<Looked, FileError> {
-    let found = digest_file(path)?;
+    let found = judge.digester.file(path)?;
     let digest = found.digest.to_string();
     let (named, mut reasons, said) = read_sidecar(judge, path, history);
     if let Some(said) = said
@@ -763,7 +768,7 @@ fn folder(
     path: &Path,
     history: Option<&History>,
 ) -> Result<Looked, FileError> {
-    let tree = digest_tree(path, None)?;
+    let tree = judge.digester.tree(path)?;
     let digest = tree.digest.to_string();
     let files = tree
         .members

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use birthmark_store::digest::{FileError, digest_file, open_still};
+use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::{FileKind, FormatError, Input};
 
 use super::artifact::{Looked, against_whole, not_listed, recorded_mark, whole_mark};
@@ -19,7 +19,7 @@ pub(super) fn verify(
     history: Option<&History>,
     kind: FileKind,
 ) -> Result<Option<Looked>, FileError> {
-    let lies = digest_file(path)?;
+    let lies = judge.digester.file(path)?;
     let digest = lies.digest.to_string();
     let whole = history.map(|history| against_whole(history, lies.state.size, &digest));
     let evidence = text::bytes(lies.state.size);
@@ -52,7 +52,7 @@ pub(super) fn verify(
             let intact = newest.and_then(|newest| newest.digest.as_ref()) == Some(&digest);
             if intact {
                 let recorded = newest.and_then(|newest| newest.content_digest.as_ref());
-                reasons.extend(content(path, kind, recorded.map(String::as_str)));
+                reasons.extend(content(judge, path, recorded.map(String::as_str)));
             } else {
                 recorded_mark(history, &mark, "birthmark", &mut reasons);
             }
@@ -79,14 +79,9 @@ fn read(path: &Path, kind: FileKind) -> Result<Read, FileError> {
     Ok(result.map(|_| found))
 }
 
-fn content(path: &Path, kind: FileKind, recorded: Option<&str>) -> Option<Reason> {
+fn content(judge: &Judge<'_>, path: &Path, recorded: Option<&str>) -> Option<Reason> {
     let recorded = recorded?;
-    let (mut file, _) = open_still(path).ok()?;
-    let input = Input {
-        name: path,
-        bytes: &mut file,
-    };
-    let found = kind.format().content_digest(input).ok()?;
+    let found = judge.digester.content(path)?;
     (found.digest.to_string() != recorded).then(|| {
         Reason::failed(
             "content-digest",

@@ -9,6 +9,7 @@ use birthmark_core::schema::BIRTHMARK_FORMAT;
 use birthmark_core::timestamp::TEXT_LEN;
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::config::Policy;
+use birthmark_store::digest::Digester;
 
 use super::claims::Claims;
 use super::commits::{Commits, is_full_id};
@@ -32,6 +33,7 @@ const LOOKED_AT: [&str; 9] = [
 pub(super) struct Judge<'a> {
     pub claims: &'a Claims,
     pub commits: Commits,
+    pub digester: Digester,
     policy: &'a Policy,
     /// The fields that the policy looks at.
     policy_fields: Vec<String>,
@@ -55,11 +57,17 @@ pub(super) type Get<'a> = dyn Fn(&str) -> Option<&'a [u8]> + 'a;
 
 impl<'a> Judge<'a> {
     /// A judge over what sessions claim, commits, and what the project demands.
-    pub(super) fn new(claims: &'a Claims, commits: Commits, policy: &'a Policy) -> Self {
+    pub(super) fn new(
+        claims: &'a Claims,
+        commits: Commits,
+        digester: Digester,
+        policy: &'a Policy,
+    ) -> Self {
         let fields = policy.fields();
         Self {
             claims,
             commits,
+            digester,
             policy,
             policy_fields: fields.into_iter().map(str::to_owned).collect(),
             whole: Vec::new(),

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use birthmark_store::atomic::PathError;
-use birthmark_store::digest::{FileError, digest_file, open_still};
+use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::codec::Codec;
 use birthmark_store::layout::Layout;
 
@@ -26,7 +26,7 @@ pub(super) fn verify(
     options: &Options,
     codec: Codec,
 ) -> Result<Looked, FileError> {
-    let lies = digest_file(path)?;
+    let lies = judge.digester.file(path)?;
     let digest = lies.digest.to_string();
     let whole = history.map(|history| against_whole(history, lies.state.size, &digest));
     let changed = whole
