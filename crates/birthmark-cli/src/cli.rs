@@ -12,6 +12,7 @@ use crate::commands::{
 };
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
+use crate::signals;
 use crate::ui::{ColorChoice, Ui};
 
 /// Where every artifact came from
@@ -101,7 +102,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             // What was printed before it stands first; a second failure here says nothing new.
             let _ = ui.flush();
             ui.failure(&failure);
-            failure.status
+            signals::stopped_by().map_or(failure.status, ExitStatus::of_signal)
         })
         .into()
 }

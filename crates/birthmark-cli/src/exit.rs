@@ -16,6 +16,11 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// As a shell tells that a signal ended a program.
+    pub fn of_signal(signal: i32) -> Self {
+        Self::Passed(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+    }
+
     /// The number for the shell.
     pub fn code(self) -> u8 {
         match self {

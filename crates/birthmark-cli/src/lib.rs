@@ -21,6 +21,7 @@ pub mod exit;
 pub mod failure;
 mod progress;
 pub mod reference;
+mod signals;
 pub mod table;
 pub mod ui;
 
@@ -28,5 +29,6 @@ use std::process::ExitCode;
 
 /// The program, from its arguments to its exit status.
 pub fn main() -> ExitCode {
+    signals::file_limit_is_an_error();
     cli::run(std::env::args_os())
 }

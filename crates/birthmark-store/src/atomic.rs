@@ -51,14 +51,25 @@ impl PathError {
                 };
                 Some(format!("make the folder `{folder}` writable{or}"))
             }
-            io::ErrorKind::StorageFull => {
-                Some("free some space; nothing of yours was changed".to_owned())
-            }
+            kind if let Some(hint) = no_room(kind) => Some(hint.to_owned()),
             io::ErrorKind::ReadOnlyFilesystem => {
                 Some("set BIRTHMARK_DIR to a folder that can be written".to_owned())
             }
             _ => None,
         }
+    }
+}
+
+/// What can be done where bytes found no room.
+pub(crate) fn no_room(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free some space; nothing of yours was changed")
+        }
+        io::ErrorKind::FileTooLarge => {
+            Some("the size of files is limited here, see `ulimit -f`; nothing of yours was changed")
+        }
+        _ => None,
     }
 }
 

@@ -345,6 +345,7 @@ impl FormatError {
             Self::NoPlace { .. } => {
                 Some("leave out --in-place and --out: it then goes into a sidecar".to_owned())
             }
+            Self::Write { source, .. } => crate::atomic::no_room(source.kind()).map(str::to_owned),
             Self::AlreadyStamped { .. } => Some("say `--on-existing keep` or `replace`".to_owned()),
             _ => None,
         }

@@ -388,7 +388,7 @@ fn every_way_to_change_a_file_is_seen() {
                 .open(&path)
                 .unwrap()
                 .set_len(500_000)
-                .unwrap()
+                .unwrap();
         },
         &|| {
             OpenOptions::new()
@@ -396,7 +396,7 @@ fn every_way_to_change_a_file_is_seen() {
                 .open(&path)
                 .unwrap()
                 .set_len(600_000)
-                .unwrap()
+                .unwrap();
         },
         &|| fs::write(&path, vec![4; 600_000]).unwrap(),
     ];

@@ -60,8 +60,8 @@ impl Session {
         let digester = crate::digests::digester().paced(pace);
         let sidecar = describe(path, mark, &digester)?;
         not_stopped(path)?;
-        let place = Layout::sidecar(path);
-        atomic::replace(&place, &sidecar.render(), Durability::Power)?;
+        let beside = Layout::sidecar(path);
+        atomic::replace(&beside, &sidecar.render(), Durability::Power)?;
         self.record(ArtifactSealed {
             file,
             file_bytes,
@@ -77,7 +77,7 @@ impl Session {
         })?;
         crate::generated::note(&self.project().layout, path);
         self.fold_manifest(false);
-        Ok(Some(place))
+        Ok(Some(beside))
     }
 
     /// Records that something was read: a path, which is digested, or a name, with whatever

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
 use crate::progress::Progress;
+use crate::signals;
 use crate::ui::Ui;
 
 /// Give a birthmark to a file or folder that is there already
@@ -130,8 +131,10 @@ pub fn run(ui: &mut Ui, args: &StampArgs) -> Answer {
         json: args.json.then(Vec::new),
         failure: None,
     };
-    many::stamp_all(&project, &files, &options, &mut |_, result| {
-        progress.beside(|| said.tell(result));
+    signals::stoppable(|| {
+        many::stamp_all(&project, &files, &options, &mut |_, result| {
+            progress.beside(|| said.tell(result));
+        })
     })?;
     drop(progress);
     said.end()

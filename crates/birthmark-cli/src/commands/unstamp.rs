@@ -6,6 +6,7 @@ use birthmark::stamp;
 
 use crate::exit::ExitStatus;
 use crate::failure::Answer;
+use crate::signals;
 use crate::ui::Ui;
 
 /// Take the birthmarks out of a file: the original bytes, exactly
@@ -35,7 +36,8 @@ pub struct UnstampArgs {
 /// Unstamps.
 pub fn run(ui: &mut Ui, args: &UnstampArgs) -> Answer {
     let target = super::stamp::target(args.in_place, args.out.as_ref());
-    let done = stamp::unstamp(&super::project()?, &args.file, &target)?;
+    let project = super::project()?;
+    let done = signals::stoppable(|| stamp::unstamp(&project, &args.file, &target))?;
     if args.json {
         ui.json(&done.to_json())?;
     } else {

@@ -21,6 +21,7 @@ mod declare;
 mod doctor;
 mod find;
 mod front;
+mod limits;
 mod policy;
 mod reference;
 mod run;

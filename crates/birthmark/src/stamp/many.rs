@@ -16,6 +16,7 @@ use std::sync::mpsc::channel;
 use birthmark_core::event::Outcome;
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_store::format::FileKind;
+use birthmark_store::stop;
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::compose::Code;
@@ -211,17 +212,21 @@ impl Work<'_> {
             .min(MOST_THREADS)
             .min(self.files.len());
         let (give, results) = channel();
+        let flag = stop::flag();
+        let labour = |give: &std::sync::mpsc::Sender<_>| {
+            stop::with(flag.clone(), || self.labour(give));
+        };
         std::thread::scope(|scope| {
             for _ in 1..threads {
                 let give = give.clone();
                 // A thread that cannot be made is done without.
-                let _ = std::thread::Builder::new().spawn_scoped(scope, move || self.labour(&give));
+                let _ = std::thread::Builder::new().spawn_scoped(scope, move || labour(&give));
             }
             if threads <= 1 {
-                self.labour(&give);
+                labour(&give);
                 drop(give);
             } else {
-                let _ = std::thread::Builder::new().spawn_scoped(scope, move || self.labour(&give));
+                let _ = std::thread::Builder::new().spawn_scoped(scope, move || labour(&give));
             }
             let mut waiting = BTreeMap::new();
             let mut next = 0;

@@ -1,0 +1,139 @@
+//! Limits and signals in the middle of the work: the files are as they were, and nothing
+//! half-written lies about.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::world::{PROGRAM, World};
+
+/// A file of some megabytes, and what lies in the folder.
+fn with_records(world: &World, count: usize) -> (Vec<u8>, Vec<String>) {
+    let line = format!("{{\"text\": \"{}\"}}\n", "x".repeat(1000));
+    world.repo.write("data.jsonl", line.repeat(count));
+    (world.read("data.jsonl"), names(world))
+}
+
+fn names(world: &World) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(world.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The program under limits that a shell sets.
+fn limited(world: &World, limit: &str, args: &str) -> (Option<i32>, String) {
+    let mut command = world.command([""; 0]);
+    let shell = Command::new("/bin/sh")
+        .current_dir(world.path())
+        .env_clear()
+        .envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .args(["-c", &format!("{limit}; exec {PROGRAM} {args}")])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    command.stdin(Stdio::null());
+    let said = String::from_utf8_lossy(&shell.stderr).into_owned();
+    (shell.status.code(), said)
+}
+
+#[test]
+fn limit_on_the_size_of_files_is_an_error_and_kills_nobody() {
+    let world = World::new();
+    let (before, there) = with_records(&world, 4000);
+    // The unit is 512 bytes, or 1024, of what is written.
+    for (limit, args) in [
+        ("ulimit -f 8", "stamp data.jsonl --type t --in-place"),
+        ("ulimit -f 8", "stamp data.jsonl --type t --out copy.jsonl"),
+        (
+            "ulimit -f 1",
+            "stamp data.jsonl --type t --out copy.jsonl.gz",
+        ),
+        (
+            "ulimit -f 0",
+            "stamp data.jsonl --type t --out copy.jsonl.zst",
+        ),
+    ] {
+        let (code, said) = limited(&world, limit, args);
+        assert_eq!(code, Some(2), "{args}: {said}");
+        assert!(said.contains("File too large"), "{args}: {said}");
+        assert!(said.contains("ulimit -f"), "{args}: {said}");
+        assert_eq!(world.read("data.jsonl"), before);
+        assert_eq!(names(&world), there, "{args}");
+    }
+    let (code, said) = limited(&world, "ulimit -f 0", "stamp data.jsonl --type t");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("cannot write `data.jsonl.birthmark.json`"),
+        "{said}"
+    );
+    assert_eq!(names(&world), there);
+    // Under a session the journal meets the limit, and the command runs to its own end.
+    let (code, _) = limited(&world, "ulimit -f 0", "run -- true");
+    assert!(code.is_some(), "it was killed");
+}
+
+#[test]
+fn few_open_files_are_enough() {
+    let world = World::new();
+    let (_, _) = with_records(&world, 100);
+    for number in 0..80 {
+        world
+            .repo
+            .write(format!("many/{number}.jsonl"), "{\"a\": 1}\n");
+    }
+    for args in [
+        "stamp -r many --type t --in-place",
+        "stamp data.jsonl --type t --in-place",
+        "verify many",
+        "show data.jsonl",
+    ] {
+        let (code, said) = limited(&world, "ulimit -n 32", args);
+        assert_eq!(code, Some(0), "{args}: {said}");
+    }
+}
+
+/// Starts the stamping of a large file and waits until its temporary file is there.
+fn begun(world: &World, there: &[String]) -> Child {
+    let child = world
+        .command(["stamp", "data.jsonl", "--type", "t", "--in-place"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begin = Instant::now();
+    while names(world) == there {
+        assert!(begin.elapsed() < Duration::from_mins(1), "it never began");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child
+}
+
+#[test]
+fn interrupt_leaves_the_file_as_it_was_and_nothing_beside_it() {
+    let world = World::new();
+    let (before, there) = with_records(&world, 60_000);
+    for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+        let child = begun(&world, &there);
+        let process = child.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &process])
+            .status();
+        assert!(sent.unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(128 + number), "{name}: {said}");
+        assert!(said.contains("it was interrupted"), "{name}: {said}");
+        assert!(
+            world.read("data.jsonl") == before,
+            "{name}: the file changed"
+        );
+        assert_eq!(names(&world), there, "{name}");
+    }
+}
