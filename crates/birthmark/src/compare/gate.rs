@@ -4,7 +4,7 @@ use birthmark_core::compare::Verdict;
 use birthmark_core::compare::scores::{Score, number};
 use serde_json::{Value, json};
 
-use super::Pair;
+use super::{Pair, letter};
 
 /// What was asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -54,19 +54,32 @@ impl Gate {
             lines.push((Some(false), text));
         }
         if let Some(most) = self.no_worse_than {
-            let scores: Vec<&Score> = pairs
-                .iter()
-                .flat_map(|pair| &pair.scores)
-                .flat_map(|(_, scores)| &scores.rows)
-                .filter(|score| self.is_meant(score))
-                .collect();
-            if scores.is_empty() {
-                let name = self.metric.as_deref().unwrap_or("metric");
-                lines.push((None, format!("no {name} stands on both sides")));
+            for pair in pairs {
+                let whose = if pairs.len() > 1 {
+                    format!("{} and {}: ", letter(pair.a), letter(pair.b))
+                } else {
+                    String::new()
+                };
+                lines.extend(self.judge_scores(pair, most, &whose));
             }
-            lines.extend(scores.into_iter().map(|score| no_worse(score, most)));
         }
         GateAnswer { lines }
+    }
+
+    fn judge_scores(&self, pair: &Pair, most: f64, whose: &str) -> Vec<(Option<bool>, String)> {
+        let scores = pair.scores.iter().flat_map(|(_, scores)| &scores.rows);
+        let meant = scores.filter(|score| self.is_meant(score));
+        let mut lines: Vec<(Option<bool>, String)> = meant
+            .map(|score| {
+                let (holds, text) = no_worse(score, most);
+                (holds, format!("{whose}{text}"))
+            })
+            .collect();
+        if lines.is_empty() {
+            let name = self.metric.as_deref().unwrap_or("metric");
+            lines.push((None, format!("{whose}no {name} stands on both sides")));
+        }
+        lines
     }
 
     fn is_meant(&self, score: &Score) -> bool {

@@ -402,6 +402,7 @@ fn same(rows: &[Row], pair: &Pair) -> Vec<String> {
             | "dataset.version_sha"
             | "script_sha"
             | "loader_version" => continue,
+            name if name.ends_with("limit") && shown == "none" => continue,
             "script_name" => shown,
             "sentinel_tests_passed" => "sentinels".to_owned(),
             _ if row

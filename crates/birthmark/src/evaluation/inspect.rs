@@ -235,8 +235,12 @@ fn task(evaluation: &mut Evaluation, eval: &Value, plan: &Value) {
     }
     for name in SETTINGS {
         let value = &eval["config"][name];
+        let from = format!("eval.config.{name}");
         if !value.is_null() {
-            evaluation.set(name, value.clone(), &format!("eval.config.{name}"));
+            evaluation.set(name, value.clone(), &from);
+        } else if name.ends_with("limit") && eval["config"].is_object() {
+            // A log without a limit says that there was none.
+            evaluation.set(name, "none", &from);
         }
     }
     let steps: Vec<Value> = plan["steps"]

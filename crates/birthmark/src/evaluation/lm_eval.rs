@@ -210,6 +210,8 @@ fn seeds(evaluation: &mut Evaluation, config: &Value) {
     ] {
         if !config[theirs].is_null() {
             evaluation.set(ours, config[theirs].clone(), &format!("config.{theirs}"));
+        } else if theirs == "limit" && config.is_object() {
+            evaluation.set(ours, "none", "config.limit");
         }
     }
 }
