@@ -156,7 +156,8 @@ impl Zip {
             return Err(ZipError::Damaged("a member is not where it should be"));
         }
         let lengths = number(&header, 26, 2).unwrap_or(0) + number(&header, 28, 2).unwrap_or(0);
-        Ok(entry.offset + 30 + lengths)
+        let start = entry.offset.checked_add(30 + lengths);
+        start.ok_or(ZipError::Damaged("a member is not where it should be"))
     }
 }
 
@@ -189,6 +190,10 @@ fn directory(file: &mut File, path: &Path) -> Result<Vec<Entry>, ZipError> {
     let tail = read_at(file, from, END).at("read", path)?;
     let end = memchr::memmem::rfind(&tail, b"PK\x05\x06").ok_or(ZipError::NoEnd)?;
     let field = |at, length| number(&tail, end + at, length).ok_or(ZipError::NoEnd);
+    let comment = field(20, 2)?;
+    if end as u64 + 22 + comment > tail.len() as u64 {
+        return Err(ZipError::NoEnd);
+    }
     let (mut count, mut length, mut offset) = (field(10, 2)?, field(12, 4)?, field(16, 4)?);
     if (count == 0xFFFF || length == 0xFFFF_FFFF || offset == 0xFFFF_FFFF)
         && let Some(locator) = end.checked_sub(20)
