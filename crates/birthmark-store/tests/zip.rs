@@ -64,8 +64,11 @@ fn zip(members: &[Member]) -> Vec<u8> {
     file
 }
 
+/// A member's name, and its bytes.
+type Read = (String, Result<Vec<u8>, ZipError>);
+
 /// All members of a file, each with what came of reading it.
-fn read(bytes: &[u8]) -> Result<Vec<(String, Result<Vec<u8>, ZipError>)>, ZipError> {
+fn read(bytes: &[u8]) -> Result<Vec<Read>, ZipError> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     let mut zip = Zip::open(file.path())?;
