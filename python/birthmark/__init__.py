@@ -10,7 +10,8 @@ net, and everything that anybody will want to filter, compare or understand by.
             for item in out.todo(items, key="id"):
                 out.write(make(item), seed=42 + item["n"])
 
-Nothing here imports torch, opens a connection, or changes another library.
+Nothing here imports torch or opens a connection. What a session wraps of other libraries, to see
+seeds and names, is put back at its end.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from . import _native, _talk
 from ._asking import Rows, find, sql
 from ._compare import Comparison, compare
 from ._provenance import model_provenance
+from ._reproduce import Reproduction, reproduce
 from ._session import Session, current
 from ._stamp import (
     save_file,
@@ -63,6 +65,7 @@ __all__ = [
     "JsonlWriter",
     "RefusedError",
     "Report",
+    "Reproduction",
     "Rows",
     "Session",
     "StoreError",
@@ -82,6 +85,7 @@ __all__ = [
     "hf_features",
     "model_provenance",
     "read",
+    "reproduce",
     "save_file",
     "save_pretrained",
     "session",

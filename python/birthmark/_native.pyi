@@ -25,6 +25,23 @@ def watch() -> bool:
     the watch it does nothing. Forked children note into the same memory.
     """
 
+def reproduce_json(
+    artifact: str,
+    /,
+    *,
+    dry_run: bool,
+    into: str | None,
+    venv: bool,
+    tolerance: float,
+    ignore: list[str],
+    inexact: bool,
+    stores: list[str],
+    command: list[str],
+    program: str,
+    talk: Callable[[str], None] | None,
+) -> str:
+    """Plan and outcome of a reproduction as JSON text: see `birthmark.reproduce`."""
+
 def find_json(
     filter: str,
     /,

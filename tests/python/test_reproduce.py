@@ -145,3 +145,113 @@ def test_nobody_to_ask_runs_nothing(project, reproduce):
     project(CHANCE)
     done = reproduce("artifacts/out.jsonl")
     assert done.returncode == 2 and "--yes" in done.stderr
+
+
+def wheel(folder, name, version, source):
+    """A wheel as pip takes it, made by hand."""
+    import zipfile
+
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": source,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as file:
+        for path_within, text in files.items():
+            file.writestr(path_within, text)
+    return path
+
+
+@pytest.fixture
+def old_environment(repo, git, tmp_path_factory, monkeypatch):
+    """An artifact made in a venv with version 1 of a package; then version 2 came."""
+    place = tmp_path_factory.mktemp("old")
+    wheels, venv = place / "wheels", place / "venv"
+    wheels.mkdir()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    purelib = next((venv / "lib").iterdir()) / "site-packages"
+    import birthmark
+
+    (purelib / "birthmark").symlink_to(birthmark.__path__[0])
+    for version in ("1.0", "2.0"):
+        made = wheel(wheels, "tinypkg", version, f"VALUE = {version}\n")
+        if version == "1.0":
+            install(made, purelib)
+    (repo / ".gitignore").write_text("artifacts/\n")
+    (repo / "requirements.txt").write_text(f"--find-links {wheels}\ntinypkg==1.0\n")
+    (repo / "script.py").write_text(
+        "import birthmark as bm, tinypkg, sys\n"
+        "with bm.session() as s, s.jsonl('artifacts/out.jsonl') as out:\n"
+        "    out.write({'value': tinypkg.VALUE})\n"
+    )
+    git("add", ".")
+    git("commit", "--quiet", "--message", "A script")
+    subprocess.run([venv / "bin/python", "script.py"], cwd=repo, check=True, capture_output=True)
+    for old in purelib.glob("tinypkg*"):
+        import shutil
+
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    install(wheels / "tinypkg-2.0-py3-none-any.whl", purelib)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    return wheels
+
+
+def install(wheel, purelib):
+    import zipfile
+
+    zipfile.ZipFile(wheel).extractall(purelib)
+
+
+def test_the_environment_of_then_is_built_from_its_pins_and_the_lock_files_places(old_environment, reproduce):
+    done = reproduce("artifacts/out.jsonl", "--yes")
+    assert done.returncode == 1 and "line 1, value: 2.0, not 1.0" in done.stdout, done.stdout + done.stderr
+    assert "1 package changed: tinypkg 2.0, not 1.0" in done.stdout
+    done = reproduce("artifacts/out.jsonl", "--yes", "--venv")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 package as pinned, from the indexes of requirements.txt" in done.stdout
+    assert "\nequal records\n" in done.stdout
+    # The folder of wheels is what the lock file named.
+    old_environment.rename(old_environment.with_name("gone"))
+    done = reproduce("artifacts/out.jsonl", "--yes", "--venv")
+    assert done.returncode == 2 and "the environment could not be built" in done.stderr, done.stdout + done.stderr
+
+
+def test_python_makes_it_again_too(old_environment, repo):
+    import birthmark as bm
+
+    planned = bm.reproduce("artifacts/out.jsonl", dry_run=True)
+    assert planned.verdict is None and planned.is_same is None and planned.plan["blockers"] == []
+    assert "exact: commit" in str(planned)
+    again = bm.reproduce("artifacts/out.jsonl")
+    assert (again.is_same, again.verdict) == (False, "differs")
+    again = bm.reproduce(repo / "artifacts/out.jsonl", venv=True)
+    assert (again.is_same, again.exit_code) == (True, 0)
+    assert json.loads(open(again.made).readline())["value"] == 1.0
+    with pytest.raises(bm.UsageError):
+        bm.reproduce("script.py")
+    with pytest.raises(ValueError):
+        bm.reproduce("artifacts/out.jsonl", tolerance=-1)
+    traced = bm.trace("artifacts/out.jsonl")
+    assert {one["verdict"] for one in traced["reproductions"]} == {"differs", "equal records"}
+
+
+def test_seeds_that_were_seen_to_be_set_are_known(project, reproduce):
+    project(SAME.replace(", seed=7", ""))
+    plan = reproduce("artifacts/out.jsonl", "--dry-run")
+    assert "random.seed 7" in plan.stdout
+
+
+def test_the_two_are_linked_from_either_side(project, repo, reproduce, program, tmp_path_factory):
+    project(SAME)
+    folder = tmp_path_factory.mktemp("again") / "here"
+    assert reproduce("artifacts/out.jsonl", "--yes", "--into", folder).returncode == 0
+    trace = [program, "trace", "artifacts/out.jsonl"]
+    here = subprocess.run(trace, capture_output=True, text=True, check=True)
+    assert "made again" in here.stdout and "equal records" in here.stdout
+    for more, told in ([], "its session is in another store"), (["--store", repo], "script.py"):
+        there = subprocess.run([*trace, "--up", *more], cwd=folder, capture_output=True, text=True, check=True)
+        (line,) = [line for line in there.stdout.splitlines() if "reproduction of" in line]
+        assert told in " ".join(there.stdout.split()), there.stdout

@@ -14,6 +14,7 @@ mod interrupt;
 mod looks;
 mod records;
 mod report;
+mod reproduce;
 mod session;
 mod stamp;
 mod watch;
@@ -35,6 +36,8 @@ mod _native {
     use crate::records::Records;
     #[pymodule_export]
     use crate::report::Report;
+    #[pymodule_export]
+    use crate::reproduce::reproduce_json;
     #[pymodule_export]
     use crate::session::{Session, begin};
     #[pymodule_export]

@@ -66,7 +66,7 @@ pub(crate) fn begin(
 }
 
 /// Lines for the person go through Python, so that notebooks and tests see them.
-fn talk_to(function: Py<PyAny>) -> Talk {
+pub(crate) fn talk_to(function: Py<PyAny>) -> Talk {
     Arc::new(move |line| {
         let said = Python::try_attach(|py| function.call1(py, (line,)).map(|_| ()));
         // A line that nobody can take is lost: talk must never harm the run.

@@ -28,6 +28,7 @@ mod kept;
 mod lay;
 mod plan;
 mod render;
+mod venv;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ use birthmark_core::reproduce::Allowance;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
+use crate::text;
 
 pub use compare::{Compared, Verdict};
 pub use kept::Kept;
@@ -59,6 +61,8 @@ pub struct Options {
     pub venv: bool,
     /// What may differ.
     pub allowance: Allowance,
+    /// Whether what the command says on stdout is only kept, not shown: stdout is the caller's.
+    pub quiet: bool,
     /// The program `birthmark` itself, which runs the command in a session of its own.
     pub program: PathBuf,
     /// Now.
@@ -78,6 +82,9 @@ pub struct Outcome {
     pub exit_code: Option<i32>,
     /// The verdict.
     pub compared: Compared,
+    /// What differs in the environment that was built, where one was; the error is why that
+    /// cannot be told.
+    pub built: Option<Result<Vec<String>, String>>,
     /// What could not be written down.
     pub unrecorded: Option<String>,
 }
@@ -92,6 +99,8 @@ impl Outcome {
             "exit_code": self.exit_code,
             "verdict": self.compared.verdict.word(),
             "place": self.compared.place,
+            "built_differs": self.built.as_ref().and_then(|built| built.as_ref().ok()),
+            "built_unknown": self.built.as_ref().and_then(|built| built.as_ref().err()),
         })
     }
 }
@@ -104,6 +113,16 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
         );
     }
     let laid = lay::lay(plan, options, say)?;
+    let built = laid.python.as_ref().map(|python| {
+        let python = python.to_string_lossy();
+        environment::differences(&plan.project.layout, &plan.environment_fields, &python)
+    });
+    for line in built.iter().flatten().flatten() {
+        say(&format!(
+            "birthmark: the environment differs: {}",
+            text::neutral(line)
+        ));
+    }
     say(&format!(
         "birthmark: running it in {}",
         laid.folder.display()
@@ -124,6 +143,7 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
         session,
         exit_code,
         compared,
+        built,
         unrecorded: unrecorded.map(|error| error.whole()),
     })
 }

@@ -41,7 +41,7 @@ pub struct ReproduceArgs {
     #[arg(long, value_name = "FOLDER")]
     into: Option<PathBuf>,
 
-    /// Build a venv from what was installed then (takes the network)
+    /// Build a venv from what was installed then (pip may take the network)
     #[arg(long)]
     venv: bool,
 
@@ -87,6 +87,7 @@ pub fn run(ui: &mut Ui, args: ReproduceArgs) -> Answer {
             tolerance: args.tolerance,
             ignored: args.ignore,
         },
+        quiet: args.json,
         program,
         now: super::now(),
     };

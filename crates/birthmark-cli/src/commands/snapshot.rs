@@ -252,7 +252,12 @@ fn differences(diff: &Diff) -> String {
         return format!("the same code: {old} and {new} hold the same files");
     }
     let count = talk::count(diff.files.len() as u64, "file");
-    let mut lines = vec![format!("{count} differ from {old} to {new}")];
+    let verb = if diff.files.len() == 1 {
+        "differs"
+    } else {
+        "differ"
+    };
+    let mut lines = vec![format!("{count} {verb} from {old} to {new}")];
     for file in &diff.files {
         lines.push(format!("{:<8}  {}", file.change.word(), file.path));
         if let Some(text) = &file.lines {

@@ -365,18 +365,7 @@ impl Builder {
                 by_name: loose.by_name,
             });
         }
-        for (from, session, run) in self.reproductions {
-            if let Some(to) = lineage.run_of(&session, &run) {
-                lineage.link(Edge {
-                    from: NodeId::Run(from),
-                    to: NodeId::Run(to),
-                    relation: Relation::ReproductionOf,
-                    role: None,
-                    by: None,
-                    by_name: false,
-                });
-            }
-        }
+        link_reproductions(&mut lineage, self.reproductions);
         lineage
     }
 
@@ -435,4 +424,37 @@ fn telling<'a>(digests: impl Iterator<Item = &'a String>) -> Vec<String> {
         .filter(|digest| is_telling(digest))
         .cloned()
         .collect()
+}
+
+/// Links each run that did another's again to that one; where its session is in none of the
+/// stores, to a run of which only this is known.
+fn link_reproductions(lineage: &mut Lineage, reproductions: Vec<(usize, String, String)>) {
+    for (from, session, run) in reproductions {
+        let known = lineage.run_of(&session, &run);
+        let to = known.unwrap_or_else(|| {
+            let store = lineage.runs[from].store;
+            lineage.add_run(RunNode {
+                store,
+                session: SessionId::from_text(session),
+                runs: vec![RunId::from_text(run)],
+                script: None,
+                argv: Vec::new(),
+                world_size: 1,
+                facts: crate::Fields::new(),
+                code: crate::Fields::new(),
+                process: None,
+                start: crate::timestamp::Timestamp::default(),
+                outcome: None,
+                unknown: Some("its session is in another store: name it with --store".to_owned()),
+            })
+        });
+        lineage.link(Edge {
+            from: NodeId::Run(from),
+            to: NodeId::Run(to),
+            relation: Relation::ReproductionOf,
+            role: None,
+            by: None,
+            by_name: false,
+        });
+    }
 }

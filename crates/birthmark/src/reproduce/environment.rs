@@ -104,7 +104,8 @@ fn package_lines(was: &BTreeMap<String, String>, is: &BTreeMap<String, String>) 
         .collect();
     let gone: Vec<String> = was
         .keys()
-        .filter(|name| !is.contains_key(*name))
+        // What records the run is lent to it, and no part of what it ran with.
+        .filter(|name| !is.contains_key(*name) && *name != "birthmark")
         .cloned()
         .collect();
     let added: Vec<String> = is

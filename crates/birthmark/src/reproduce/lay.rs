@@ -1,18 +1,18 @@
 //! A folder of its own: the code, the inputs, and the run in it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use birthmark_core::birthmark::Fields;
-use birthmark_core::digest::Digest;
 use birthmark_core::schema::DECLARATION_FORMAT;
 use birthmark_store::config::CONFIG_NAME;
-use birthmark_store::{Durability, Layout, atomic, objects};
+use birthmark_store::{Durability, Layout, atomic};
 use serde_json::{Value, json};
 
 use super::plan::{Input, InputState, Plan};
+use super::venv::{self, is_python};
 use super::{Options, io};
 use crate::declare::DECLARATION_NAME;
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ pub(super) struct Laid {
     /// In the place of the artifacts folder.
     artifacts: PathBuf,
     /// The Python of the venv, where one was built.
-    python: Option<PathBuf>,
+    pub(super) python: Option<PathBuf>,
 }
 
 /// Lays out the code and the inputs.
@@ -79,8 +79,7 @@ pub(super) fn lay(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> 
         bring(input, plan, options, &laid)?;
     }
     if options.venv {
-        say("birthmark: building the environment from its pins (this takes the network)");
-        laid.python = Some(venv(plan, &laid)?);
+        laid.python = Some(venv::build(plan, &laid.top, say)?);
     }
     Ok(laid)
 }
@@ -235,74 +234,6 @@ fn copy(source: &Path, target: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A venv beside the code, with what was pinned.
-fn venv(plan: &Plan, laid: &Laid) -> Result<PathBuf> {
-    let pins = plan
-        .environment_fields
-        .get("pins_object")
-        .and_then(Value::as_str);
-    let digest: Option<Digest> = pins.and_then(|text| text.parse().ok());
-    let digest = digest.ok_or_else(|| {
-        Error::usage("no-pins", "no pins were recorded for that run")
-            .with_hint("leave --venv out, and activate an environment of your own")
-    })?;
-    let text = objects::get(&plan.project.layout, &digest)?;
-    let pins = laid.top.join(".birthmark-pins.txt");
-    atomic::replace(&pins, &text, Durability::Process)?;
-    let folder = laid.top.join(".venv-reproduce");
-    let base = plan
-        .argv
-        .first()
-        .filter(|word| is_python(word) && Path::new(word).exists());
-    let base = base.map_or_else(|| OsString::from("python3"), OsString::from);
-    step(
-        &base,
-        &[OsStr::new("-m"), OsStr::new("venv"), folder.as_os_str()],
-    )?;
-    let python = folder.join("bin/python");
-    let install = [
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--quiet",
-        "-r",
-    ];
-    let words: Vec<&OsStr> = install
-        .iter()
-        .map(OsStr::new)
-        .chain([pins.as_os_str()])
-        .collect();
-    step(python.as_os_str(), &words)?;
-    Ok(python)
-}
-
-fn step(program: &OsStr, words: &[&OsStr]) -> Result<()> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "asked for by the user, with no limit of its own"
-    )]
-    let status = Command::new(program).args(words).status();
-    let failed = |why: String| {
-        Error::usage("venv", format!("the environment could not be built: {why}"))
-            .with_hint("leave --venv out, and activate an environment of your own")
-    };
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(failed(format!(
-            "`{}` ended with {status}",
-            program.to_string_lossy()
-        ))),
-        Err(error) => Err(failed(error.to_string())),
-    }
-}
-
-fn is_python(word: &str) -> bool {
-    word.rsplit('/')
-        .next()
-        .is_some_and(|name| name.starts_with("python"))
-}
-
 /// Runs the command in a session of its own; its exit status.
 pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<Option<i32>> {
     let words = command(plan, options, laid);
@@ -338,7 +269,10 @@ pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<Option<
         if let Ok(path) = std::env::join_paths(paths) {
             command.env("PATH", path);
         }
-        command.env("VIRTUAL_ENV", laid.top.join(".venv-reproduce"));
+        command.env("VIRTUAL_ENV", laid.top.join(venv::FOLDER));
+    }
+    if options.quiet {
+        command.stdout(std::process::Stdio::null());
     }
     let status = command
         .status()

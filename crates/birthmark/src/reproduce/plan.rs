@@ -157,7 +157,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             .find(|one| one.taken.path.is_empty())
             .map(|one| PathBuf::from(&one.taken.root)),
         inputs: inputs(&traced, node, place),
-        seeds: seeds(&recorded, &loaded, original.as_deref()),
+        seeds: seeds(&recorded, &loaded, &found.runs, original.as_deref()),
         session: found.session.clone(),
         run: found
             .runs
@@ -348,8 +348,14 @@ fn inputs(traced: &Traced, node: usize, run: usize) -> Vec<Input> {
     inputs
 }
 
-/// Every field that a birthmark or the session calls a seed.
-fn seeds(recorded: &Artifact, session: &Session, original: Option<&Path>) -> Vec<String> {
+/// Every field that a birthmark or the session calls a seed, and those that the run was seen to
+/// set.
+fn seeds(
+    recorded: &Artifact,
+    session: &Session,
+    runs: &[RunId],
+    original: Option<&Path>,
+) -> Vec<String> {
     let first = original.and_then(|path| read::read(path, None).ok().flatten());
     let empty = Fields::new();
     let sources = [
@@ -375,6 +381,14 @@ fn seeds(recorded: &Artifact, session: &Session, original: Option<&Path>) -> Vec
             {
                 seeds.push(format!("{name} {value}{of}"));
             }
+        }
+    }
+    let own = session.runs.iter().filter(|run| runs.contains(&run.id));
+    for (function, seed) in own.flat_map(|run| &run.observed.seeds) {
+        let value = crate::text::short(&seed.to_string(), 40);
+        let line = format!("{function} {value}");
+        if !seeds.contains(&line) {
+            seeds.push(line);
         }
     }
     seeds

@@ -66,6 +66,19 @@ pub fn render(plan: &Plan, options: &Options) -> String {
         }
         Err(why) => put("environment", &format!("unknown: {}", neutral(why))),
     }
+    if options.venv {
+        match super::venv::Recipe::of(plan) {
+            Ok(recipe) => {
+                for line in recipe.told() {
+                    put("venv", &neutral(&line));
+                }
+            }
+            Err(error) => put(
+                "venv",
+                &format!("cannot be built: {}", neutral(&error.whole())),
+            ),
+        }
+    }
     put(
         "seeds",
         &if plan.seeds.is_empty() {

@@ -223,7 +223,10 @@ fn run_line(traced: &Traced, place: usize, branch: &Branch) -> Vec<String> {
     let run = &traced.lineage.runs[place];
     let mut parts = Vec::new();
     parts.push(run.script.as_deref().map_or_else(
-        || "a run of no script".to_owned(),
+        || match run.unknown {
+            Some(_) => "a run".to_owned(),
+            None => "a run of no script".to_owned(),
+        },
         |script| short(script, LONGEST),
     ));
     if run.world_size > 1 {
