@@ -17,6 +17,7 @@ mod world;
 mod bad_input;
 mod ci;
 mod compare;
+mod compare_guide;
 mod declare;
 mod doctor;
 mod find;

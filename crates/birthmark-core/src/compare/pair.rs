@@ -168,6 +168,9 @@ impl<'a> Pair<'a> {
             "chat_template_digest" if self.are("template_disabled", true) => {
                 "the template is off on both sides"
             }
+            _ if name.starts_with("dataset.") && self.lacks("dataset") => {
+                "one side names no dataset at all"
+            }
             "dataset.version_sha" | "dataset.source"
                 if self.both("dataset").is_some() && !same_data =>
             {
@@ -195,6 +198,12 @@ impl<'a> Pair<'a> {
             _ => return None,
         };
         Some(why.to_owned())
+    }
+
+    /// Whether a side has nothing under this name of its birthmark.
+    fn lacks(&self, name: &str) -> bool {
+        let value = |side: &Side| side.value(name).is_some_and(|value| !value.is_null());
+        !value(self.a) || !value(self.b)
     }
 
     /// Whether decoding takes the likeliest token on both sides, so that `name` is not used.

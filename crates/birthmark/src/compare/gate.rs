@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Pair, letter};
 
+/// Metrics that are named where the one that was asked for is not there.
+const NAMED: usize = 6;
+
 /// What was asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Gate {
@@ -76,8 +79,17 @@ impl Gate {
             })
             .collect();
         if lines.is_empty() {
-            let name = self.metric.as_deref().unwrap_or("metric");
-            lines.push((None, format!("{whose}no {name} stands on both sides")));
+            let name = crate::text::short(self.metric.as_deref().unwrap_or("metric"), 60);
+            let mut text = format!("{whose}no {name} stands on both sides");
+            let all = pair.scores.iter().flat_map(|(_, scores)| &scores.rows);
+            let names: Vec<String> = all
+                .take(NAMED)
+                .map(|score| crate::text::short(&score.metric, 60))
+                .collect();
+            if !names.is_empty() {
+                text.push_str(&format!("; there is {}", names.join(", ")));
+            }
+            lines.push((None, text));
         }
         lines
     }
@@ -93,6 +105,9 @@ impl Gate {
         let bare = score.metric.split(',').next().unwrap_or_default();
         &score.metric == wanted
             || bare == wanted
+            // The share of items that passed, whatever a report calls it.
+            || (matches!(bare, "passed" | "correct")
+                && matches!(wanted.as_str(), "accuracy" | "acc" | "pass_rate"))
             || bare.rsplit('/').next() == Some(wanted.as_str())
             || full.as_ref() == Some(wanted)
     }
