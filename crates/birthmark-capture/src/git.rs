@@ -26,6 +26,7 @@ mod index;
 mod lines;
 mod objects;
 mod open;
+mod quick;
 mod seen;
 pub mod snapshot;
 mod staged;
@@ -34,6 +35,7 @@ mod stored;
 mod submodule;
 mod text;
 mod visit;
+mod walk;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

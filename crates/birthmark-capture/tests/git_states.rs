@@ -845,7 +845,7 @@ impl Dice {
 
 /// One random act of a person at work.
 fn act(repo: &TestRepo, dice: &mut Dice) {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 12] = [
         "a",
         "b.py",
         "c/d",
@@ -855,10 +855,25 @@ fn act(repo: &TestRepo, dice: &mut Dice) {
         "artifacts/x",
         "artifacts/y/z",
         ".gitattributes",
+        ".gitignore",
+        "c/.gitignore",
+        "k/l/m.py",
     ];
     let name = NAMES[dice.roll(NAMES.len())];
     let path = repo.path().join(name);
-    match dice.roll(13) {
+    match dice.roll(15) {
+        0..=3 if name.ends_with(".gitignore") => {
+            let lines = [
+                "*.py\n",
+                "c/\n",
+                "/a\n!c/e.py\n",
+                "artifacts\n",
+                "*\n!b.py\n",
+                "",
+            ];
+            // The folder may be gone, or a file.
+            let _missing = std::fs::write(&path, lines[dice.roll(lines.len())]);
+        }
         0..=3 if name == ".gitattributes" => {
             let lines = ["* text=auto\n", "*.py eol=crlf\n", "* -text\n"];
             repo.write(name, lines[dice.roll(lines.len())]);
@@ -881,6 +896,20 @@ fn act(repo: &TestRepo, dice: &mut Dice) {
         9 => drop(repo.try_git(["rm", "-q", "--cached", "-r", "--", name])),
         10 => drop(repo.try_git(["commit", "-q", "-m", "act", "-a"])),
         11 => drop(repo.try_git(["add", "-N", "--", name])),
+        12 => {
+            // A folder that becomes a symlink, a file, another folder or nothing.
+            let folder = repo
+                .path()
+                .join(["c", "k", "k/l", "artifacts"][dice.roll(4)]);
+            let _missing = std::fs::remove_dir_all(&folder);
+            let _other = match dice.roll(4) {
+                0 => symlink("nowhere", &folder),
+                1 => std::fs::write(&folder, "1\n"),
+                2 => std::fs::create_dir(&folder),
+                _ => Ok(()),
+            };
+        }
+        13 => drop(repo.try_git(["init", "-q", ["k/l", "n"][dice.roll(2)]])),
         _ => {
             let value = ["true", "false", "input"][dice.roll(3)];
             repo.git(["config", "core.autocrlf", value]);
@@ -890,7 +919,8 @@ fn act(repo: &TestRepo, dice: &mut Dice) {
 
 #[test]
 fn after_any_acts_the_changed_paths_are_those_of_git() {
-    for seed in 0..12 {
+    let long = std::env::var_os("BIRTHMARK_LONG_TESTS").is_some();
+    for seed in 0..if long { 400 } else { 16 } {
         let (repo, mut dice) = (TestRepo::with_commit(), Dice(seed));
         for step in 0..24 {
             act(&repo, &mut dice);
@@ -899,7 +929,10 @@ fn after_any_acts_the_changed_paths_are_those_of_git() {
             }
             let state = agrees(&repo);
             let said = repo.git(["status", "--porcelain", "-z", "-uall", "--no-renames"]);
-            let mut paths: Vec<&str> = said.split_terminator('\0').map(|line| &line[3..]).collect();
+            let mut paths: Vec<&str> = said
+                .split_terminator('\0')
+                .map(|line| line[3..].trim_end_matches('/'))
+                .collect();
             paths.sort_unstable();
             paths.dedup();
             let ours: Vec<&str> = state

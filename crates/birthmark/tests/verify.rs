@@ -602,6 +602,27 @@ fn plan_that_was_not_met_fails_a_completed_session_and_is_a_caveat_of_a_failed_o
 }
 
 #[test]
+fn plan_of_a_session_that_runs_is_counted_so_far() {
+    let world = World::new();
+    let killed = world.begin(&["a.jsonl (5 examples)"]);
+    world.records(&killed, "a.jsonl", Mode::New, 2);
+    killed.end(RunEnd::plain(Outcome::Failed)).unwrap();
+    for journal in world.journals(killed.id()) {
+        let text = fs::read_to_string(&journal).unwrap();
+        let counts =
+            |line: &&str| !line.contains("artifact_sealed") && !line.contains("artifact_progress");
+        let kept: Vec<&str> = text.lines().take_while(counts).collect();
+        fs::write(&journal, format!("{}\n", kept.join("\n"))).unwrap();
+    }
+    fs::remove_file(world.manifest(killed.id())).unwrap();
+    let said = told(&world.verify_all());
+    assert!(
+        said.contains("planned `a.jsonl (5 examples)`: 0 of 5 so far"),
+        "{said}"
+    );
+}
+
+#[test]
 fn folder_names_the_member_that_changed() {
     let world = World::new();
     world.small();

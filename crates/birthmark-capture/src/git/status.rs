@@ -23,7 +23,8 @@ use super::head::{self, Head};
 use super::open::Repository;
 use super::seen::{INTERRUPTED, Look, Own, Seen, Stop};
 use super::text::display_path;
-use super::{StatusOptions, history, index, outside, submodule, visit};
+use super::walk::Where;
+use super::{StatusOptions, history, index, outside, submodule, visit, walk};
 use crate::probe::spoken;
 
 pub(super) use super::index::read_index;
@@ -264,10 +265,16 @@ pub(super) fn look(
 ) -> Result<Arc<gix::index::File>, String> {
     let index = read_index(repository)?;
     index::staged(repository, head, &index, stop, seen)?;
-    let (index, flagged) = index::with_hidden_made_visible(repository, index);
+    let (mut index, flagged) = index::with_hidden_made_visible(repository, index);
+    let walk = walk::plan(repository, &mut index, own, stop).map_err(|error| reason(&error))?;
     let submodules = submodule::Submodules::new(repository, depth, stop, seen);
     let mut visitor = visit::Visitor::new(repository, own, &flagged, seen);
-    let options = walk_options(repository, !own.tracked_only).map_err(|error| reason(&error))?;
+    // First: a filter that hangs must not hide a new file.
+    if let Where::Below(paths) = &walk {
+        let walked = walk::below(repository, &index, paths, &mut visitor, stop);
+        walked.map_err(|error| reason(&error))?;
+    }
+    let options = options(repository, &walk).map_err(|error| reason(&error))?;
     let looked = repository.git.index_worktree_status(
         &index,
         None::<&BStr>,
@@ -294,18 +301,14 @@ fn reason(error: &gix::Error) -> String {
     )
 }
 
-/// Each untracked file by itself, and no more; or none at all.
-fn walk_options(
+fn options(
     repository: &Repository,
-    untracked: bool,
+    walk: &Where,
 ) -> gix::Result<gix::status::index_worktree::Options> {
-    let walk = repository.git.dirwalk_options()?;
-    let walk = walk
-        .emit_untracked(gix::dir::walk::EmissionMode::Matching)
-        .emit_ignored(None);
+    let everywhere = matches!(walk, Where::Everywhere);
     Ok(gix::status::index_worktree::Options {
         sorting: None,
-        dirwalk_options: untracked.then(|| walk.empty_patterns_match_prefix(false)),
+        dirwalk_options: everywhere.then(|| walk::options(repository)).transpose()?,
         rewrites: None,
         thread_limit: None,
     })

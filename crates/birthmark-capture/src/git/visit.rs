@@ -53,7 +53,7 @@ impl<'a> Visitor<'a> {
         self.suspects
     }
 
-    fn untracked(&mut self, entry: &gix::dir::Entry) {
+    fn untracked(&mut self, entry: &gix::dir::EntryRef<'_>) {
         use gix::dir::entry::{Kind, Status};
         // Pipes and sockets cannot be tracked, and git does not name them.
         if entry.status != Status::Untracked || entry.disk_kind == Some(Kind::Untrackable) {
@@ -62,7 +62,7 @@ impl<'a> Visitor<'a> {
         let Ok(mut seen) = self.seen.lock() else {
             return;
         };
-        let path: &BStr = entry.rela_path.as_ref();
+        let path: &BStr = &entry.rela_path;
         if self.own.has(&self.root, path) {
             seen.untracked_artifacts += 1;
         } else {
@@ -143,9 +143,20 @@ impl<'index> VisitEntry<'index> for Visitor<'_> {
                 status,
                 ..
             } => self.tracked(entry, rela_path, &status),
-            Entry::DirectoryContents { entry, .. } => self.untracked(&entry),
-            Entry::Rewrite { dirwalk_entry, .. } => self.untracked(&dirwalk_entry),
+            Entry::DirectoryContents { entry, .. } => self.untracked(&entry.to_ref()),
+            Entry::Rewrite { dirwalk_entry, .. } => self.untracked(&dirwalk_entry.to_ref()),
         }
+    }
+}
+
+impl gix::dir::walk::Delegate for Visitor<'_> {
+    fn emit(
+        &mut self,
+        entry: gix::dir::EntryRef<'_>,
+        _collapsed: Option<gix::dir::entry::Status>,
+    ) -> gix::dir::walk::Action {
+        self.untracked(&entry);
+        std::ops::ControlFlow::Continue(())
     }
 }
 

@@ -27,8 +27,10 @@ use crate::machine;
 use crate::project::Project;
 use crate::talk::{self, Talk};
 
-/// How long the beginning waits for the look at the code, so that its first line can tell.
+/// How long a beginning may take in all to wait for the look at the code, so that its first line
+/// can tell; and how long it waits for that where it took long itself.
 const FIRST_LOOK: Duration = Duration::from_millis(40);
+const AT_LEAST: Duration = Duration::from_millis(10);
 
 /// The variable that wins over a setting, and over the script, for once.
 const ON_DIRTY_VARIABLE: &str = "BIRTHMARK_ON_DIRTY";
@@ -107,7 +109,7 @@ pub fn begin(mut begin: Begin) -> Result<Session> {
     let (session, machine) = session;
     looker::start(&session, &machine);
     // Also in silence: what follows may set variables, and git's own library reads some.
-    let code = session.code_within(FIRST_LOOK);
+    let code = session.code_within(FIRST_LOOK.saturating_sub(started.elapsed()).max(AT_LEAST));
     if session.speaks() {
         say_opening(&session, code.as_deref());
     }

@@ -175,10 +175,13 @@ fn plan(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
             PlanOutcome::Short { made, wanted } => reasons.push(Reason::new(
                 word,
                 "plan-short",
-                if completed {
-                    format!("planned `{name}`: made {made} of {wanted}")
-                } else {
-                    format!("planned `{name}`: {made} of {wanted} at its last count")
+                match made {
+                    made if completed => format!("planned `{name}`: made {made} of {wanted}"),
+                    made if status == Status::Running => {
+                        format!("planned `{name}`: {made} of {wanted} so far")
+                    }
+                    0 => format!("planned `{name}`: cut short before its first count, of {wanted}"),
+                    made => format!("planned `{name}`: {made} of {wanted} at its last count"),
                 },
             )),
             PlanOutcome::Missing => {
