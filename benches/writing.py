@@ -52,7 +52,21 @@ def _rivals(taken: dict[str, list[Any]], common: str) -> Section:
             section.rows.append(Row(what, ratio(pairs, "wall"), bar=bar, cpu=ratio(pairs, "cpu")))
         else:
             section.rows.append(Row(what, None, bar=bar, why_not="orjson is not installed"))
+    for name, what, bar in RIVALS:
+        if bar is not None and name in taken:
+            room = _room(taken[name], taken["limit"])
+            section.rows.append(Row(f"  the limit, against: {what}", room))
+    section.notes.append(
+        "The limit (see below) against the same: where it is under a bar, no writer that hands over each record "
+        "could pass it on this machine."
+    )
     return section
+
+
+def _room(rival: list[tuple[Spent, Spent]], limit: list[tuple[Spent, Spent]]) -> Spread:
+    """How many times as long as the limit a rival takes, by way of ours in the same round."""
+    rounds = zip(rival, limit, strict=True)
+    return Spread.of([(a.wall / ours.wall) / (b.wall / same.wall) for (a, ours), (b, same) in rounds])
 
 
 def _shares(taken: dict[str, list[Any]], common: str) -> Section:

@@ -6,7 +6,7 @@ use birthmark_capture::git;
 use birthmark_core::Finding;
 use birthmark_core::birthmark::{self, Fields, Scope, note_unknown};
 use birthmark_core::code::{ChangedFile, CodeState, FileState};
-use birthmark_store::atomic;
+use birthmark_store::{atomic, digest};
 use serde_json::{Map, Value, json};
 
 use crate::error::Result;
@@ -23,7 +23,13 @@ pub struct CodeSeen {
     pub details: Fields,
     /// The snapshot that keeps a dirty tree; absent where none was needed or wanted.
     pub snapshot: Finding<SnapshotSeen>,
+    /// How the script lay when it was digested, where that tells later edits for sure.
+    script: Option<digest::FileState>,
 }
+
+/// Time stamps of a file come in ticks: one that changed less than this before it was looked at
+/// may change once more within the same.
+const TICK_NANOS: i128 = 1_000_000_000;
 
 /// A snapshot, as the first lines of a session tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +67,7 @@ impl CodeSeen {
         );
         put(&mut fields, "git_pushed", pushed(&state));
         let mut details = details(&state);
+        let script_state = script.and_then(settled_state);
         if let Some(script) = script {
             let name = script
                 .file_name()
@@ -89,7 +96,13 @@ impl CodeSeen {
             fields,
             details,
             snapshot: Finding::Absent,
+            script: script_state,
         }
+    }
+
+    /// Whether the script surely is as it was, without a byte of it read.
+    pub fn script_lies_as_it_did(&self, script: &Path) -> bool {
+        self.script.is_some() && self.script == settled_state(script)
     }
 
     /// The same with the snapshot that was taken, or why none could be.
@@ -107,6 +120,12 @@ impl CodeSeen {
     pub fn short_commit(&self) -> Option<&str> {
         self.fields.get("git_commit")?.as_str()?.get(..7)
     }
+}
+
+fn settled_state(file: &Path) -> Option<digest::FileState> {
+    let (_, state) = digest::open_still(file).ok()?;
+    let now = i128::from(crate::session::now().micros()) * 1_000;
+    (now - state.changed_ns > TICK_NANOS).then_some(state)
 }
 
 /// No remote at all means that the commit is nowhere but here: that is known.

@@ -10,6 +10,7 @@ use gix::ObjectId;
 use gix::bstr::{BStr, BString};
 use gix::filter::plumbing::pipeline::convert::ToGitOutcome;
 use gix::index::entry::Mode;
+use gix::worktree::stack::state::attributes::Source;
 
 use super::history::entry_id;
 use super::open::Repository;
@@ -131,7 +132,9 @@ fn hash_as_git(
     path: &Path,
 ) -> gix::Result<ObjectId> {
     use std::io::Read as _;
-    let (mut pipeline, _) = git.filter_pipeline(None)?;
+    // gix's own way to a pipeline reads the index once more.
+    let attributes = git.attributes_only(index, Source::WorktreeThenIdMapping)?;
+    let mut pipeline = gix::filter::Pipeline::new(git, attributes.detach())?;
     let format = git.object_hash();
     let io = gix::hash::io::from_std_io;
     let file = std::fs::File::open(path).map_err(io)?;
@@ -162,7 +165,6 @@ pub(super) fn refused_filter(
     index: &gix::index::State,
     path: &BStr,
 ) -> bool {
-    use gix::worktree::stack::state::attributes::Source;
     if repository.refused_filters.is_empty() {
         return false;
     }

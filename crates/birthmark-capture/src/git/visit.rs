@@ -158,6 +158,23 @@ impl gix::dir::walk::Delegate for Visitor<'_> {
         self.untracked(&entry);
         std::ops::ControlFlow::Continue(())
     }
+
+    /// Unlike gix, which looks into an ignored folder wherever a pattern led to it.
+    fn can_recurse(
+        &mut self,
+        entry: gix::dir::EntryRef<'_>,
+        for_deletion: Option<gix::dir::walk::ForDeletionMode>,
+        is_root_repository: bool,
+    ) -> bool {
+        let ignored = matches!(entry.status, gix::dir::entry::Status::Ignored(_));
+        !ignored
+            && entry.status.can_recurse(
+                entry.disk_kind,
+                entry.pathspec_match,
+                for_deletion,
+                is_root_repository,
+            )
+    }
 }
 
 /// Decides about files whose filter was refused. One of another size than remembered

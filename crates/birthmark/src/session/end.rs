@@ -113,6 +113,9 @@ impl Session {
     fn script_edited(&self, before: &CodeSeen) -> Option<String> {
         let script = self.inner.script.as_deref()?;
         let then = before.fields.get("script_sha")?.as_str()?;
+        if before.script_lies_as_it_did(script) {
+            return None;
+        }
         let now = git::file_state(script, script).blob_id;
         let edited = now.found().is_none_or(|now| now != then);
         edited.then(|| self.project().stored_path(script))
