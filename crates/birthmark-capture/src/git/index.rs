@@ -77,7 +77,8 @@ fn read_checked(git: &gix::Repository, path: &Path) -> gix::Result<gix::index::F
         known.any(|(other, was)| other == path && Some(*was) == lies)
     };
     if CHECKED.lock().is_ok_and(|checked| known(&checked)) {
-        return gix::index::File::at(path, git.object_hash(), true, Default::default());
+        let options = gix::index::decode::Options::default();
+        return gix::index::File::at(path, git.object_hash(), true, options);
     }
     let index = git.open_index()?;
     if let (Some(lies), Ok(mut checked)) = (lies, CHECKED.lock())

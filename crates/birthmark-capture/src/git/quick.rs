@@ -92,6 +92,14 @@ struct Folder {
     folders: Vec<usize>,
 }
 
+impl Folder {
+    /// What is left of a path in it: the name.
+    fn name<'a>(&self, path: &'a BStr) -> &'a [u8] {
+        let inside = self.length + usize::from(self.length > 0);
+        &path[inside..]
+    }
+}
+
 /// The index as folders, each before those that lie in it.
 struct Layout {
     folders: Vec<Folder>,
@@ -241,11 +249,6 @@ impl Pass<'_> {
         }
     }
 
-    fn name_of<'a>(&'a self, folder: &Folder, path: &'a BStr) -> &'a [u8] {
-        let inside = folder.length + usize::from(folder.length > 0);
-        &path[inside..]
-    }
-
     /// Looks at each file of a folder; an error means that something lies there that is no file.
     fn files(&self, folder: &Folder, at: BorrowedFd, found: &mut Found) -> Result<(), Errno> {
         let mut outcome = Ok(());
@@ -254,7 +257,7 @@ impl Pass<'_> {
             if !is_file(entry) || entry.flags.contains(Flags::SKIP_WORKTREE) {
                 continue;
             }
-            let name = self.name_of(folder, entry.path(self.index));
+            let name = folder.name(entry.path(self.index));
             match statat(at, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(now) if FileType::from_raw_mode(now.st_mode).is_dir() => {
                     outcome = Err(Errno::ISDIR);
@@ -288,11 +291,11 @@ impl Pass<'_> {
     fn strangers(&self, folder: &Folder, at: BorrowedFd, found: &mut Found) -> Result<(), Errno> {
         let inner = folder.folders.iter().map(|inner| {
             let path = self.path_of(&self.layout.folders[*inner]);
-            self.name_of(folder, path)
+            folder.name(path)
         });
         let files = folder.files.iter().map(|number| {
             let path = self.index.entries()[*number].path(self.index);
-            self.name_of(folder, path)
+            folder.name(path)
         });
         let mut known: Vec<&[u8]> = inner.chain(files).collect();
         known.sort_unstable();

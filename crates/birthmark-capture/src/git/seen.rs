@@ -62,22 +62,20 @@ impl Own {
         }
     }
 
-    /// Whether this untracked file is an artifact or a sidecar.
-    pub(super) fn has(&self, root: &Path, path: &BStr) -> bool {
-        if path.ends_with(b".birthmark.json") {
-            return true;
-        }
-        if self.folders.is_empty() && self.generated.is_empty() {
-            return false;
-        }
-        let Ok(relative) = gix::path::from_bstr(path) else {
-            return false;
+    /// The same for paths below the work tree at `root`.
+    pub(super) fn below(&self, root: PathBuf) -> OwnBelow<'_> {
+        let inside = |folder: &PathBuf| match folder.strip_prefix(&root) {
+            Ok(inside) => gix::path::into_bstr(inside)
+                .ok()
+                .map(std::borrow::Cow::into_owned),
+            // The whole work tree lies among the artifacts.
+            Err(_) => root.starts_with(folder).then(BString::default),
         };
-        let absolute = root.join(relative);
-        self.folders
-            .iter()
-            .any(|folder| absolute.starts_with(folder))
-            || self.is_generated(&absolute)
+        OwnBelow {
+            own: self,
+            folders: self.folders.iter().filter_map(inside).collect(),
+            root,
+        }
     }
 
     /// Whether it, or a folder that it lies in, is on the list.
@@ -86,6 +84,33 @@ impl Own {
         let within = absolute.strip_prefix(&self.generated_in);
         !self.generated.is_empty() && (within.is_ok_and(listed) || listed(absolute))
     }
+}
+
+/// What is Birthmark's own in one work tree.
+pub(super) struct OwnBelow<'a> {
+    own: &'a Own,
+    root: PathBuf,
+    folders: Vec<BString>,
+}
+
+impl OwnBelow<'_> {
+    /// Whether this untracked file is an artifact or a sidecar.
+    pub(super) fn has(&self, path: &BStr) -> bool {
+        if path.ends_with(b".birthmark.json") || self.folders.iter().any(|own| lies_in(path, own)) {
+            return true;
+        }
+        // There may be very many files, and seldom a list.
+        !self.own.generated.is_empty()
+            && gix::path::from_bstr(path)
+                .is_ok_and(|relative| self.own.is_generated(&self.root.join(relative)))
+    }
+}
+
+fn lies_in(path: &BStr, folder: &BString) -> bool {
+    folder.is_empty()
+        || path
+            .strip_prefix(folder.as_slice())
+            .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
 /// A look at one work tree that came to its end.

@@ -12,7 +12,7 @@ use gix::status::plumbing::index_as_worktree_with_renames::{Entry, VisitEntry};
 use super::file::refused_filter;
 use super::index::Flagged;
 use super::open::Repository;
-use super::seen::{Own, Seen};
+use super::seen::{Own, OwnBelow, Seen};
 use super::text::display_path;
 
 /// A changed file whose filter was refused: its bytes say nothing.
@@ -23,8 +23,7 @@ pub(super) struct Suspect {
 
 /// Takes each difference between index and work tree, and each untracked file.
 pub(super) struct Visitor<'a> {
-    root: PathBuf,
-    own: &'a Own,
+    own: OwnBelow<'a>,
     flagged: &'a Flagged,
     suspicious: bool,
     suspects: Vec<Suspect>,
@@ -39,8 +38,7 @@ impl<'a> Visitor<'a> {
         seen: &'a Arc<Mutex<Seen>>,
     ) -> Self {
         Self {
-            root: repository.root().map(PathBuf::from).unwrap_or_default(),
-            own,
+            own: own.below(repository.root().map(PathBuf::from).unwrap_or_default()),
             flagged,
             suspicious: !repository.refused_filters.is_empty(),
             suspects: Vec::new(),
@@ -63,7 +61,7 @@ impl<'a> Visitor<'a> {
             return;
         };
         let path: &BStr = &entry.rela_path;
-        if self.own.has(&self.root, path) {
+        if self.own.has(path) {
             seen.untracked_artifacts += 1;
         } else {
             seen.untracked += 1;
