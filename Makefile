@@ -111,7 +111,7 @@ $(BENCH)/.wheel: $(SOURCES)
 	@touch $@
 
 $(BENCH)/.rivals: $(BENCH)/.wheel pyproject.toml
-	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install orjson msgspec
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install orjson msgspec scipy
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.venv pyproject.toml

@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 
 import capture
+import comparing
 import machine
 import stamping
 import writing
@@ -36,6 +37,7 @@ PARTS = {
     "large": capture.large,
     "commands": capture.commands,
     "sessions": capture.stored,
+    "comparing": comparing.speed,
 }
 
 

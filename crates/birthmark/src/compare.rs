@@ -18,6 +18,7 @@
 //! * Nothing is written, and nothing of what is read is run.
 //! * The verdict of several pairs is that of the worst.
 
+mod classes;
 mod code;
 mod evaluations;
 mod gate;
@@ -39,6 +40,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
+pub use classes::{ClassOf, classes};
 pub use gate::{Gate, GateAnswer};
 pub use html::html;
 pub use markdown::markdown;
@@ -253,6 +255,7 @@ pub fn compare(targets: &[Target], options: &Options) -> Result<Compared> {
     let Some(first) = targets.first() else {
         return Err(Error::usage("nothing", "there is nothing to compare"));
     };
+    options.gate.check()?;
     let options = with_project(first, options)?;
     let mut reports = Vec::new();
     for target in targets {
@@ -260,7 +263,7 @@ pub fn compare(targets: &[Target], options: &Options) -> Result<Compared> {
     }
     if reports.iter().all(|report| *report) {
         let compared = evaluations::compare(targets, &options)?;
-        return meant(compared, &options);
+        return classes::meant(compared, &options);
     }
     let mixed = reports.contains(&true) || targets.iter().any(|target| target.role.is_some());
     let other = reports
@@ -271,33 +274,7 @@ pub fn compare(targets: &[Target], options: &Options) -> Result<Compared> {
         let message = format!("`{}` is no evaluation report", other.name());
         return Err(Error::usage("no-report", message).with_hint("a report is one JSON object"));
     }
-    meant(things::compare(targets, &options)?, &options)
-}
-
-/// Refuses a word of `--subject` or `--accept` that means no field at all: a misspelled one
-/// would be taken for a yes.
-fn meant(compared: Compared, options: &Options) -> Result<Compared> {
-    let stands = |word: &str| {
-        let rows = compared.pairs.iter().flat_map(|pair| &pair.judgement.rows);
-        compare::is_known(word)
-            || rows
-                .into_iter()
-                .any(|row| compare::is_meant(word, &row.field))
-            || ["items", "environment", "report", "content"].contains(&word)
-    };
-    match options
-        .subject
-        .iter()
-        .chain(&options.accept)
-        .find(|word| !stands(word))
-    {
-        None => Ok(compared),
-        Some(word) => {
-            let message = format!("there is no field `{}`", crate::text::short(word, 60));
-            Err(Error::usage("field", message)
-                .with_hint("`birthmark compare --classes` names the fields and their groups"))
-        }
-    }
+    classes::meant(things::compare(targets, &options)?, &options)
 }
 
 /// Whether a target is an evaluation report. A folder, a JSONL file or a session is none.
@@ -319,51 +296,8 @@ fn is_report(target: &Target) -> Result<bool> {
 fn with_project(first: &Target, options: &Options) -> Result<Options> {
     let project = crate::sessions::project_of(&first.path)?;
     let mut options = options.clone();
-    options.classes.extend(set_by(&project));
+    options.classes.extend(classes::set_by(&project));
     Ok(options)
-}
-
-/// One line of the table of classes.
-#[derive(Debug, Clone)]
-pub struct ClassOf {
-    /// The field.
-    pub field: String,
-    /// Its class.
-    pub class: &'static str,
-    /// How much it is wanted in evaluations: `required`, `expected`, or nothing.
-    pub need: &'static str,
-    /// The word that names it together with its like.
-    pub group: String,
-}
-
-/// Which field is of which class in a project: the table, then what its settings add.
-pub fn classes(project: &crate::Project) -> Vec<ClassOf> {
-    let set: Vec<(String, Class)> = set_by(project);
-    let line = |field: &str, group: &str, need| ClassOf {
-        field: field.to_owned(),
-        class: compare::class_of(field, &set).word(),
-        need,
-        group: group.to_owned(),
-    };
-    let table = compare::TABLE.iter().map(|rule| {
-        let need = match rule.need {
-            compare::Need::Required => "required",
-            compare::Need::Expected => "expected",
-            compare::Need::Optional => "",
-        };
-        line(rule.field, rule.group, need)
-    });
-    let own = set
-        .iter()
-        .filter(|(name, _)| !compare::is_known(name))
-        .map(|(name, _)| line(name, "birthmark.toml", ""));
-    table.chain(own).collect()
-}
-
-fn set_by(project: &crate::Project) -> Vec<(String, Class)> {
-    let set = project.config.compare.iter();
-    set.filter_map(|(name, word)| Some((name.clone(), Class::parse(word)?)))
-        .collect()
 }
 
 /// The letter of the party at a place: `A`, `B`, … `Z`, `A1`.

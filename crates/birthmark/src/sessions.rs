@@ -468,7 +468,6 @@ fn distance(name: &str, id: &str) -> usize {
 }
 
 /// How many edits lie between two words.
-#[cfg(feature = "catalog")]
 pub(crate) fn edits_between(a: &str, b: &str) -> usize {
     let chars = |text: &str| text.chars().take(64).collect::<Vec<_>>();
     edits(&chars(a), &chars(b))

@@ -13,8 +13,9 @@ use crate::ui::Ui;
 /// report is compared with itself: the systems inside of it. More than two are held against
 /// the first. Reports are JSON with `summary` and `results`, results of lm-evaluation-harness
 /// with the samples beside them, logs of Inspect (.json, .eval) and trainer_state.json.
-/// Datasets, checkpoints, sessions and records are compared in the same way. The exit status is 0 when they are comparable, with or without caveats, 1 when
-/// they are not or a gate fails, and 2 when it cannot be told.
+/// Datasets, checkpoints, sessions and records are compared in the same way. The exit status
+/// is 0 when they are comparable, with or without caveats, 1 when they are not or a gate
+/// fails, and 2 when it cannot be told.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct CompareArgs {
@@ -64,14 +65,14 @@ pub struct CompareArgs {
     html: bool,
 
     /// Print which field is of which class, and compare nothing
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["targets", "subject", "accept", "require", "no_worse_than", "match_by", "markdown", "html"])]
     classes: bool,
 }
 
 /// Compares.
 pub fn run(ui: &mut Ui, args: &CompareArgs) -> Answer {
     if args.classes {
-        return classes(ui);
+        return classes(ui, args.json);
     }
     let targets: Vec<Target> = args
         .targets
@@ -112,9 +113,14 @@ pub fn run(ui: &mut Ui, args: &CompareArgs) -> Answer {
 }
 
 /// The table of classes, with what the project's settings change.
-fn classes(ui: &mut Ui) -> Answer {
+fn classes(ui: &mut Ui, json: bool) -> Answer {
     let project = super::project()?;
-    let rows: Vec<[String; 4]> = compare::classes(&project)
+    let table = compare::classes(&project);
+    if json {
+        ui.json(&table.iter().map(compare::ClassOf::to_json).collect())?;
+        return Ok(ExitStatus::Yes);
+    }
+    let rows: Vec<[String; 4]> = table
         .into_iter()
         .map(|one| {
             [

@@ -177,3 +177,88 @@ fn bad_input_has_a_clear_word_each() {
         );
     }
 }
+
+#[test]
+fn words_and_bounds_that_mean_nothing_are_refused_with_the_nearest_that_does() {
+    let world = World::new();
+    put(&world, "a.json", &report(&"a".repeat(40)));
+    put(&world, "b.json", &report(&"a".repeat(40)));
+    let said = |more: &[&str]| {
+        let mut all = vec!["compare", "a.json#base", "b.json#sft"];
+        all.extend(more);
+        world.birthmark(all)
+    };
+    for (more, word) in [
+        (
+            &["--accept", "temprature"][..],
+            "did you mean `temperature`?",
+        ),
+        (
+            &["--subject", "quantisation"],
+            "did you mean `quantization`?",
+        ),
+        (&["--accept", "decodng"], "did you mean `decoding`?"),
+        (
+            &["--accept", "xyzzyxyzzy"],
+            "compare --classes` names the fields",
+        ),
+        (
+            &["--no-worse-than", "NaN"],
+            "nothing can be no worse than `NaN`",
+        ),
+        (&["--no-worse-than=-0.1"], "a number from 0 on"),
+        (&["--metric", "accuracy"], "--no-worse-than"),
+        (&["--require", "perfect"], "comparable"),
+    ] {
+        let picture = said(more);
+        assert!(
+            picture.starts_with("exit status: 2") && picture.contains(word),
+            "{more:?}: {picture}"
+        );
+    }
+}
+
+#[test]
+fn the_table_of_classes_is_read_by_people_and_by_programs() {
+    let world = World::new();
+    world
+        .repo
+        .write("birthmark.toml", "[compare]\nsubject = [\"my_prompt\"]\n");
+    let table = world.birthmark(["compare", "--classes"]);
+    assert!(table.contains("my_prompt"), "{table}");
+    let output = world.output(["compare", "--classes", "--json"]);
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let row = |name: &str| rows.iter().find(|row| row["field"] == name).unwrap();
+    assert_eq!(row("my_prompt")["class"], "subject");
+    assert_eq!(row("temperature")["need"], "required");
+    let refused = world.birthmark(["compare", "--classes", "a.json"]);
+    assert!(refused.starts_with("exit status: 2"), "{refused}");
+}
+
+#[test]
+fn the_seed_decides_what_is_drawn_and_nothing_else() {
+    let world = World::new();
+    let mut other = report(&"a".repeat(40));
+    let real = |report: &mut Value, by: f64| {
+        let items: Vec<Value> = (0..60)
+            .map(|n| {
+                let n = f64::from(n);
+                json!({"id": format!("t-{n}"), "score": (n * by).sin()})
+            })
+            .collect();
+        report["results"] = Value::from(items);
+        report["summary"] = json!({});
+        report["metadata"]["models"] = json!({"base": "m"});
+    };
+    real(&mut other, 0.7);
+    put(&world, "a.json", &other);
+    real(&mut other, 1.3);
+    put(&world, "b.json", &other);
+    let asked = |seed: &str| {
+        let (_, answer) = verdict(&world, &["a.json", "b.json", "--seed", seed]);
+        answer["pairs"][0]["scores"][0]["paired"].clone()
+    };
+    assert_eq!(asked("7"), asked("7"));
+    assert_ne!(asked("7")["interval"], asked("8")["interval"]);
+    assert_eq!(asked("7")["effect"], asked("8")["effect"]);
+}

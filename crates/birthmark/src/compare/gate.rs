@@ -5,6 +5,7 @@ use birthmark_core::compare::scores::{Score, number};
 use serde_json::{Value, json};
 
 use super::{Pair, letter};
+use crate::error::{Error, Result};
 
 /// Metrics that are named where the one that was asked for is not there.
 const NAMED: usize = 6;
@@ -49,6 +50,18 @@ impl GateAnswer {
 }
 
 impl Gate {
+    /// Refuses a bound that is none.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.no_worse_than {
+            Some(most) if !(most.is_finite() && most >= 0.0) => {
+                let message = format!("nothing can be no worse than `{most}`");
+                Err(Error::usage("no-worse-than", message)
+                    .with_hint("the bound is a number from 0 on: how much worse the last may be"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Judges what was compared.
     pub(super) fn judge(&self, verdict: Verdict, pairs: &[Pair]) -> GateAnswer {
         let mut lines = Vec::new();
