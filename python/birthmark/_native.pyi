@@ -73,6 +73,7 @@ def begin(
     script: _AnyPath | None,
     argv: list[str],
     interpreter: dict[str, Any],
+    modules: list[str],
     runtime: dict[str, Any],
     planned: list[str],
     given: dict[str, Any],
@@ -91,6 +92,7 @@ def begin(
         argv: Command line; secrets are taken out before it is written.
         interpreter: The Python that runs: ``version``, ``executable``, ``implementation``,
             ``sys_path``.
+        modules: Files of the modules that are loaded: their repositories are code that runs.
         runtime: What torch says of itself, or nothing.
         planned: Plans, word for word.
         given: Fields inherited by every artifact. NaN is an error here.

@@ -108,6 +108,7 @@ class Session:
                 script=_talk.running_script(),
                 argv=_talk.argv(),
                 interpreter=_talk.interpreter(),
+                modules=_talk.module_files(),
                 runtime=_talk.runtime(),
                 planned=self._planned,
                 given=self._given,

@@ -80,6 +80,19 @@ def interpreter() -> dict[str, Any]:
     }
 
 
+def module_files() -> list[str]:
+    """The files of all modules that are loaded, but for those of the installation and ours."""
+    own = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+    installed = (sys.prefix + "/lib/", sys.base_prefix + "/lib/", own)
+    files = []
+    for module in list(sys.modules.values()):
+        # A lazy module's own attributes would import it.
+        file = getattr(module, "__dict__", {}).get("__file__")
+        if isinstance(file, str) and file.endswith(".py") and not file.startswith(installed):
+            files.append(file)
+    return files
+
+
 def runtime() -> dict[str, Any]:
     """What torch says of itself and its devices, if it is imported already.
 

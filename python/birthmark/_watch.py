@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import _native
+from . import _native, _talk
 from ._loads import LOADERS, Loads
 
 TYPE_CHECKING = False
@@ -66,7 +66,7 @@ class Watch:
             session.record_seeds(self.seeds)
         loads = self.loads.told()
         if self._noted:
-            session.record_watch(loads, readers_in_c(), module_files())
+            session.record_watch(loads, readers_in_c(), _talk.module_files())
         elif loads:
             session.record_loads(loads)
 
@@ -199,15 +199,3 @@ class _Finder:
 def readers_in_c() -> list[str]:
     """Loaded libraries whose files the audit hook does not see."""
     return [name for name in _IN_C if name in sys.modules]
-
-
-def module_files() -> list[str]:
-    """The files of all modules that are loaded, but for those of the installation and ours."""
-    own = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
-    installed = (sys.prefix + "/lib/", sys.base_prefix + "/lib/", own)
-    files = []
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.endswith(".py") and not file.startswith(installed):
-            files.append(file)
-    return files

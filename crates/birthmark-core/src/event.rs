@@ -349,6 +349,10 @@ pub struct ModulesObserved {
     pub observed_by: String,
     /// The modules, by path.
     pub files: Vec<Module>,
+    /// What stood in the repository when the run ended, where it is none that was looked at when
+    /// the run began: as the entries of `editable_code`.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub code: Fields,
 }
 
 /// Seeds that a run set.

@@ -29,7 +29,7 @@ pub(crate) struct Session {
 
 /// Begins a session, or joins the one that this process belongs to.
 #[pyfunction]
-#[pyo3(signature = (*, anchor, script, argv, interpreter, runtime, planned, given, reasons, on_dirty, talk))]
+#[pyo3(signature = (*, anchor, script, argv, interpreter, modules, runtime, planned, given, reasons, on_dirty, talk))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
 pub(crate) fn begin(
     py: Python<'_>,
@@ -37,6 +37,7 @@ pub(crate) fn begin(
     script: Option<PathBuf>,
     argv: Vec<String>,
     interpreter: looks::Python3,
+    modules: Vec<PathBuf>,
     runtime: &Bound<'_, PyDict>,
     planned: Vec<String>,
     given: &Bound<'_, PyDict>,
@@ -50,6 +51,7 @@ pub(crate) fn begin(
     options.script = script;
     options.argv = argv;
     options.interpreter = Some(interpreter.into());
+    options.modules = modules;
     options.runtime = convert::fields(runtime)?;
     options.planned = planned;
     options.given = convert::fields(given)?;

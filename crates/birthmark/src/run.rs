@@ -168,10 +168,11 @@ fn begin(options: &RunOptions, program: &Path) -> Result<Begin, NotRun> {
         }
     };
     let script = script_of(&options.command, &folder);
-    let anchor = script.clone().unwrap_or(folder);
+    let anchor = script.clone().unwrap_or_else(|| folder.clone());
     Ok(Begin {
         script,
         interpreter: interpreter_of(program),
+        modules: program::searched_for_modules(&folder),
         argv: options
             .command
             .iter()

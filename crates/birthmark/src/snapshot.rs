@@ -9,8 +9,8 @@
 //! * Nothing that is there is replaced unless the person says so.
 
 mod archive;
+mod beside;
 mod diff;
-mod editable;
 mod keep;
 mod list;
 mod prune;
@@ -20,8 +20,8 @@ mod take;
 mod wanted;
 
 pub use archive::{Archive, archive};
+pub(crate) use beside::{look_beside, note_code_beside};
 pub use diff::{Change, Diff, Differing, diff};
-pub(crate) use editable::editable_code;
 pub use list::{Described, Listed, describe, list};
 pub use prune::{Pruned, prune};
 pub use restore::{Missing, RestoreOptions, Restored, restore};

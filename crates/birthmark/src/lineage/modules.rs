@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use birthmark_capture::git;
-use birthmark_core::Finding;
 use birthmark_core::event::{Module, ModulesObserved};
+use birthmark_core::{Fields, Finding};
 
 use crate::project::Project;
 
@@ -17,8 +17,10 @@ const MOST: usize = 5_000;
 
 /// The loaded files of each repository; those in none are left out. `since` is when the run
 /// began, in microseconds: a file that changed later may have been loaded with other bytes.
+/// `look` tells what stands in a repository that was not looked at before.
 pub(crate) fn observed(
     project: &Project,
+    look: impl Fn(&Path) -> Option<Fields>,
     files: &BTreeSet<PathBuf>,
     since: i64,
     by: &str,
@@ -51,6 +53,7 @@ pub(crate) fn observed(
                         changed: written(file) > since,
                     })
                     .collect(),
+                code: look(&root).unwrap_or_default(),
                 root: project.stored_path(&root),
                 observed_by: by.to_owned(),
             }

@@ -16,6 +16,7 @@ use super::rules::{Class, Rules, source_of};
 use super::{Seen, modules};
 use crate::error::Result;
 use crate::session::{Session, fold_session};
+use crate::snapshot;
 
 /// File systems tell times by a clock that runs up to a tick behind.
 const CLOCK_STEP: i64 = 20_000;
@@ -70,7 +71,11 @@ impl Session {
         let reads: BTreeSet<PathBuf> = data.difference(&made).cloned().collect();
         let loaded = self.record_loaded(&watched.loads, &mut budget)?;
         let listed = self.record_inputs(&reads, by, &mut budget)?;
-        for modules in modules::observed(self.project(), &code, start.micros(), by) {
+        // Which repositories were looked at when it began is then known.
+        self.finish_looks();
+        let folded = fold_session(self.project(), self.id())?;
+        let look = |root: &Path| snapshot::look_beside(self, &folded, root);
+        for modules in modules::observed(self.project(), look, &code, start.micros(), by) {
             self.record(modules)?;
         }
         let mut reasons = watched.gaps.clone();

@@ -179,8 +179,11 @@ impl Rules {
         }
     }
 
+    /// Of code in temporary folders, what is in no repository is left out later.
     fn is_elsewhere(&self, path: &Path) -> bool {
-        matches!(self.outside(path), Class::Noise(_)) && !path.starts_with(&self.root)
+        let outside = self.outside(path);
+        matches!(outside, Class::Noise(rule) if rule != "temporary")
+            && !path.starts_with(&self.root)
     }
 }
 
@@ -279,6 +282,7 @@ mod tests {
                 Class::Noise("cache"),
             ),
             ("/tmp/elsewhere/x.csv", Class::Noise("temporary")),
+            ("/tmp/elsewhere/x.py", Class::Code),
             ("/tmp/hf/models--a--b/snapshots/r/config.json", Class::Data),
         ] {
             assert_eq!(rules.class(&at(path)), class, "{path}");

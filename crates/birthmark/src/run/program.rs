@@ -35,6 +35,13 @@ pub(super) fn interpreter_of(program: &Path) -> Option<Interpreter> {
     (is_python(name) && program.parent()? == beside).then_some(interpreter)
 }
 
+/// The folders that Python is told to search for modules, from the folder that it starts in.
+pub(super) fn searched_for_modules(folder: &Path) -> Vec<PathBuf> {
+    let told = birthmark_capture::process::variable("PYTHONPATH").unwrap_or_default();
+    let paths = std::env::split_paths(&told).filter(|path| !path.as_os_str().is_empty());
+    paths.map(|path| folder.join(path)).collect()
+}
+
 /// Where a program lies, as a shell would find it.
 pub(super) fn find(program: &OsStr) -> Result<PathBuf, NotRun> {
     let name = program.to_string_lossy();

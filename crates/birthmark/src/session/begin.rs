@@ -45,6 +45,9 @@ pub struct Begin {
     pub argv: Vec<String>,
     /// The Python that runs, if one does.
     pub interpreter: Option<Interpreter>,
+    /// Files of modules that are loaded already, or folders that they will be searched in: their
+    /// repositories are code that runs.
+    pub modules: Vec<PathBuf>,
     /// What libraries that are loaded already say of the machine: `torch`, `cuda`, `gpus`.
     pub runtime: Fields,
     /// Plans, word for word.
@@ -69,6 +72,7 @@ impl Begin {
             script: None,
             argv: Vec::new(),
             interpreter: None,
+            modules: Vec::new(),
             runtime: Fields::new(),
             planned: Vec::new(),
             given: Fields::new(),
@@ -273,6 +277,7 @@ fn open(
         session,
         looker::Machine {
             interpreter: begin.interpreter,
+            modules: begin.modules,
             runtime: begin.runtime,
         },
     ))

@@ -29,13 +29,18 @@ impl Session {
         ended
     }
 
-    fn end_now(&self, end: RunEnd) -> Result<()> {
-        let outcome = end.outcome;
-        self.close_files();
+    /// Waits until the looks beside the run are over, and recorded.
+    pub(crate) fn finish_looks(&self) {
         if let Some(looker) = lock(&self.inner.looker).take() {
             // The looks have their own limits; a panic in one is a look that failed.
             let _ = looker.join();
         }
+    }
+
+    fn end_now(&self, end: RunEnd) -> Result<()> {
+        let outcome = end.outcome;
+        self.close_files();
+        self.finish_looks();
         if self.rank() == 0 {
             self.record_drift()?;
         }

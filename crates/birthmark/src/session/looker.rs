@@ -23,6 +23,8 @@ const RANK_POLL: Duration = Duration::from_millis(20);
 pub(super) struct Machine {
     /// The Python that runs.
     pub(super) interpreter: Option<Interpreter>,
+    /// Files and folders of modules.
+    pub(super) modules: Vec<std::path::PathBuf>,
     /// What its libraries say.
     pub(super) runtime: Fields,
 }
@@ -70,10 +72,7 @@ fn look(session: &Session, machine: &Machine) {
         machine.interpreter.as_ref(),
         &machine.runtime,
     );
-    let editable = snapshot::editable_code(session, &environment, &own);
-    if editable.as_array().is_some_and(|list| !list.is_empty()) {
-        environment.insert("editable_code".to_owned(), editable);
-    }
+    snapshot::note_code_beside(session, &mut environment, &machine.modules, &own);
     let _ = session.record(EnvironmentObserved { environment });
     taking.finish();
     session.fold_manifest(true);

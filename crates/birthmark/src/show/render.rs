@@ -622,6 +622,12 @@ fn observed_lines(page: &mut Page, seen: &birthmark_core::session::Observed) {
             let files = text::count(changed as u64, "file");
             parts.push(format!("{files} changed after it began"));
         }
+        let hex = |name: &str| {
+            let commit = modules.code.get(name)?.as_str()?;
+            Some(short(&commit.chars().take(7).collect::<String>(), 7))
+        };
+        parts.extend(hex("git_commit").map(|commit| format!("at {commit}")));
+        parts.extend(hex("git_snapshot").map(|commit| format!("kept as snapshot {commit}")));
         page.put("loaded", &parts);
     }
     let seeds = seen.seeds.iter();
