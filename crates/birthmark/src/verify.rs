@@ -27,6 +27,9 @@
 mod artifact;
 mod claims;
 mod commits;
+mod counts;
+mod folder;
+mod jsonl;
 mod junit;
 mod keyed;
 mod mark;
@@ -36,6 +39,9 @@ pub mod render;
 pub mod report;
 mod sample;
 mod session;
+mod sidecar;
+mod single;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -6,10 +6,11 @@ use std::path::Path;
 use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::{FileKind, FormatError, Input};
 
-use super::artifact::{Looked, against_whole, not_listed, recorded_mark, whole_mark};
+use super::artifact::{Looked, not_listed};
 use super::claims::History;
 use super::mark::{Judge, Named};
 use super::report::Reason;
+use super::whole::{against_whole, recorded_mark, whole_mark};
 use crate::text;
 
 /// Judges the file; none where it carries nothing.

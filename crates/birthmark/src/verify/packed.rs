@@ -10,12 +10,13 @@ use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::codec::Codec;
 use birthmark_store::layout::Layout;
 
-use super::artifact::{
-    Looked, against_whole, bad_lines, evidence_of, hints, no_birthmark, not_listed, sidecar,
-};
+use super::artifact::{Looked, no_birthmark, not_listed};
 use super::claims::History;
+use super::jsonl::{bad_lines, evidence_of, hints};
 use super::mark::Judge;
 use super::report::{Reason, Word};
+use super::sidecar::sidecar;
+use super::whole::against_whole;
 use super::{Options, records};
 use crate::text;
 
