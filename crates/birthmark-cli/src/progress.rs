@@ -28,16 +28,22 @@ impl Progress {
     /// For so many bytes in all.
     pub(crate) fn of(total: u64) -> Self {
         let counter = Arc::new(AtomicU64::new(0));
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        let read = Arc::clone(&counter);
+        let mut progress = Self::watching(move || (read.load(Ordering::Relaxed), total));
+        progress.counter = counter;
+        progress
+    }
+
+    /// For work that tells how many bytes are done, and how many there are in all.
+    pub(crate) fn watching(told: impl Fn() -> (u64, u64) + Send + 'static) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template(STYLE) {
             bar.set_style(style.progress_chars("=> "));
         }
         let wanted = std::io::stderr().is_terminal() && !crate::commands::quiet();
-        let drawing = wanted
-            .then(|| draw(bar.clone(), Arc::clone(&counter)))
-            .flatten();
+        let drawing = wanted.then(|| draw(bar.clone(), told)).flatten();
         Self {
-            counter,
+            counter: Arc::default(),
             bar,
             drawing,
         }
@@ -54,7 +60,10 @@ impl Progress {
     }
 }
 
-fn draw(bar: ProgressBar, counter: Arc<AtomicU64>) -> Option<(Sender<()>, JoinHandle<()>)> {
+fn draw(
+    bar: ProgressBar,
+    told: impl Fn() -> (u64, u64) + Send + 'static,
+) -> Option<(Sender<()>, JoinHandle<()>)> {
     let (stop, stopped) = channel();
     let body = move || {
         let mut wait = PATIENCE;
@@ -63,7 +72,9 @@ fn draw(bar: ProgressBar, counter: Arc<AtomicU64>) -> Option<(Sender<()>, JoinHa
                 bar.set_draw_target(ProgressDrawTarget::stderr());
                 wait = TICK;
             }
-            bar.set_position(counter.load(Ordering::Relaxed));
+            let (done, total) = told();
+            bar.set_length(total);
+            bar.set_position(done);
         }
         bar.finish_and_clear();
     };

@@ -24,6 +24,7 @@ pub mod environment;
 pub mod evaluation;
 pub mod event;
 pub mod finding;
+pub mod glob;
 pub mod id;
 pub mod json;
 pub mod lineage;

@@ -37,6 +37,7 @@ use crate::id::{RunId, SessionId};
 use crate::timestamp::Timestamp;
 
 pub use build::{Builder, Source};
+pub use links::{Mention, input, mentions};
 
 /// Roles of one edge are told up to this length.
 const MOST_ROLES: usize = 200;

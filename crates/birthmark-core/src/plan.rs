@@ -4,7 +4,9 @@
 //! word is a glob, matched against the file's name or the end of its path; the
 //! words after it are a note; `(200 examples)` wants 200 records.
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
+
+use crate::glob;
 use serde::{Deserialize, Serialize};
 
 /// One planned artifact.
@@ -31,11 +33,7 @@ impl Plan {
             .unwrap_or("")
             .trim_end_matches('/')
             .to_owned();
-        let matcher = GlobBuilder::new(&pattern)
-            .literal_separator(true)
-            .build()
-            .ok()
-            .map(|glob| glob.compile_matcher());
+        let matcher = glob::matcher(&pattern).ok();
         Self {
             text: text.to_owned(),
             records: count.as_ref().map(|(wanted, _)| *wanted),

@@ -264,6 +264,11 @@ pub fn read_session(
     layout: &Layout,
     id: &SessionId,
 ) -> Result<Vec<Result<JournalContents, PathError>>, PathError> {
+    Ok(paths(layout, id)?.iter().map(|path| read(path)).collect())
+}
+
+/// The journals of a session, in the order of their names.
+pub fn paths(layout: &Layout, id: &SessionId) -> Result<Vec<PathBuf>, PathError> {
     let folder = layout.session(id);
     let mut paths = Vec::new();
     for entry in fs::read_dir(&folder).at("read", &folder)? {
@@ -276,7 +281,7 @@ pub fn read_session(
         }
     }
     paths.sort();
-    Ok(paths.iter().map(|path| read(path)).collect())
+    Ok(paths)
 }
 
 /// The names and sizes of a session's journals: the same as long as nothing was recorded.

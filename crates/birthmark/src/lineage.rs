@@ -27,7 +27,6 @@ mod record;
 pub(crate) mod rules;
 mod seen;
 
-pub use loads::Load;
-pub(crate) use made::OBSERVED;
+pub(crate) use made::{OBSERVED, size as size_of};
 pub use record::{Watched, mapped};
 pub use seen::Seen;

@@ -319,15 +319,20 @@ pub(crate) fn write_manifest(
 
 fn write_fold(project: &Project, id: &SessionId, durability: Durability) -> Result<()> {
     let manifest = core_session::manifest(&fold_session(project, id)?);
-    let mut text = serde_json::to_vec_pretty(&manifest).map_err(|source| {
+    Ok(atomic::replace(
+        &project.layout.manifest(id),
+        &manifest_text(&manifest)?,
+        durability,
+    )?)
+}
+
+/// The bytes of a manifest's file.
+pub(crate) fn manifest_text(manifest: &Fields) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(manifest).map_err(|source| {
         crate::Error::usage("spelling", "cannot spell the manifest as JSON").with_source(source)
     })?;
     text.push(b'\n');
-    Ok(atomic::replace(
-        &project.layout.manifest(id),
-        &text,
-        durability,
-    )?)
+    Ok(text)
 }
 
 /// How a run came out, as its door tells it.

@@ -126,6 +126,9 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// What its manifest is.
     pub manifest: ManifestState,
+    /// Whether the manifest says what the journals say in other bytes than ours: another
+    /// program wrote it anew.
+    pub manifest_rewritten: bool,
     /// Where the manifest is or should be.
     pub manifest_path: PathBuf,
     /// The manifest as it stands, if it is a JSON object.
@@ -532,11 +535,14 @@ pub fn load(project: &Project, id: &SessionId) -> Result<Loaded> {
     if is_folder && let Some(heads) = &heads {
         problems.extend(manifest::missing_lines(heads, &lines, &states));
     }
+    let mut manifest_rewritten = false;
     let (fields, state) = match read {
         Ok(None) => (None, ManifestState::Missing),
         Err((fields, state)) => (fields, state),
         Ok(Some(fields)) => {
             let state = judge(layout, id, &fields, &lines, is_folder, !problems.is_empty())?;
+            let holds = matches!(state, ManifestState::Current | ManifestState::Stale);
+            manifest_rewritten = holds && manifest::is_rewritten(&manifest_path, heads, &lines);
             (Some(fields), state)
         }
     };
@@ -551,6 +557,7 @@ pub fn load(project: &Project, id: &SessionId) -> Result<Loaded> {
         journals: states,
         problems,
         manifest: state,
+        manifest_rewritten,
         manifest_path,
         fields,
         lines,

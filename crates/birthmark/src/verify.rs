@@ -29,15 +29,18 @@ mod claims;
 mod commits;
 mod counts;
 mod folder;
+mod inputs;
 mod jsonl;
 mod junit;
 mod keyed;
 mod mark;
+mod meter;
 mod packed;
 mod records;
 pub mod render;
 pub mod report;
 mod sample;
+mod scope;
 mod session;
 mod sidecar;
 mod single;
@@ -60,9 +63,12 @@ use crate::text;
 
 use claims::{Claims, Last};
 use commits::Commits;
+use inputs::Inputs;
 use mark::Judge;
+use scope::Scope;
 
 pub use junit::junit;
+pub use meter::Meter;
 pub use render::render;
 pub use report::{Item, ItemKind, Reason, Report, Word};
 pub use sample::Sample;
@@ -74,7 +80,7 @@ pub struct Options {
     pub require_stamped: bool,
     /// Compare sizes alone; the report says so.
     pub quick: bool,
-    /// Read the store's blobs too, and every file anew.
+    /// Read the store's blobs and large inputs too.
     pub deep: bool,
     /// Read only these files, and of the others compare sizes alone.
     pub sample: Option<Sample>,
@@ -97,7 +103,17 @@ impl Options {
 
 /// Verifies files, folders, manifests and sessions (by id, prefix, or `last`).
 pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result<Report> {
-    let claims = Claims::read(project)?;
+    verify_watched(project, paths, options, &Meter::default())
+}
+
+/// The same, while somebody watches how far it has come.
+pub fn verify_watched(
+    project: &Project,
+    paths: &[PathBuf],
+    options: &Options,
+    meter: &Meter,
+) -> Result<Report> {
+    let claims = Claims::read(project, Scope::of(project, paths))?;
     let mut wanted = Wanted {
         project,
         claims: &claims,
@@ -114,13 +130,13 @@ pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result
         whole,
         ..
     } = wanted;
+    if !options.quick {
+        let read = files.iter().map(PathBuf::as_path);
+        meter.expect(read.filter(|path| options.sample.is_none_or(|sample| sample.takes(path))));
+    }
+    let inputs = Inputs::new(project, &claims, options, meter);
     let commits = Commits::open(project);
-    let digester = if options.deep {
-        Digester::default()
-    } else {
-        crate::digests::digester()
-    };
-    let mut judge = Judge::new(&claims, commits, digester, &project.config.policy);
+    let mut judge = Judge::new(&claims, commits, inputs, &project.config.policy, meter);
     let mut report = Report::default();
     for path in &files {
         let name = text::neutral(&project.stored_path(path)).into_owned();
@@ -156,10 +172,7 @@ pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result
     report
         .items
         .sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
-    report.not_proved = not_proved(&report, options);
-    if let Some(line) = not_read(judge.digester.known()) {
-        report.not_proved.insert(0, line);
-    }
+    report.not_proved = not_proved(&report, options, judge.inputs.left_out);
     Ok(report)
 }
 
@@ -180,7 +193,7 @@ fn missing(claims: &Claims, path: &Path, name: String) -> Item {
     Item::new(name, ItemKind::Artifact, "", vec![reason])
 }
 
-fn not_proved(report: &Report, options: &Options) -> Vec<String> {
+fn not_proved(report: &Report, options: &Options, large_inputs: usize) -> Vec<String> {
     let mut lines = Vec::new();
     if options.quick {
         lines.push("the bytes (only sizes were compared)".to_owned());
@@ -210,6 +223,12 @@ fn not_proved(report: &Report, options: &Options) -> Vec<String> {
     if not_bound > 0 {
         let things = text::count(not_bound as u64, "thing");
         lines.push(format!("the bytes of {things} that no session vouches for"));
+    }
+    if large_inputs > 0 {
+        let inputs = text::count(large_inputs as u64, "input");
+        lines.push(format!(
+            "the bytes of {inputs} of more than 1 GiB (--deep reads them)"
+        ));
     }
     lines.push("who made them (nothing is signed)".to_owned());
     lines

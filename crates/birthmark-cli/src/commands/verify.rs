@@ -1,13 +1,15 @@
 //! `birthmark verify`: is it still what was recorded?
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use birthmark::verify::{self, Options, Report, Sample};
+use birthmark::verify::{self, Meter, Options, Report, Sample};
 use birthmark::{Project, sessions};
 use birthmark_store::Durability;
 
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
+use crate::progress::Progress;
 use crate::ui::Ui;
 
 /// Check that artifacts are still what was recorded
@@ -31,7 +33,7 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with = "deep")]
     quick: bool,
 
-    /// Read every file anew, also what looks unchanged, and the store's own blobs
+    /// Read the store's own blobs, and inputs of more than 1 GiB, too
     #[arg(long)]
     deep: bool,
 
@@ -58,7 +60,12 @@ pub fn run(ui: &mut Ui, args: &VerifyArgs) -> Answer {
         sample: args.sample.as_deref().map(sample).transpose()?,
         ..Options::at(super::now())
     };
-    let report = verify::verify(&project, &paths, &options)?;
+    let meter = Arc::new(Meter::default());
+    let watched = Arc::clone(&meter);
+    let progress = Progress::watching(move || watched.told());
+    let report = verify::verify_watched(&project, &paths, &options, &meter);
+    drop(progress);
+    let report = report?;
     if args.json {
         ui.json(&report.to_json())?;
     } else {

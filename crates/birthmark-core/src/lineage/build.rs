@@ -252,6 +252,7 @@ impl Builder {
             revision: None,
             digest: None,
             content_digest: None,
+            size: None,
             is_model: false,
             unknown: Some(format!(
                 "the {} bytes that were there before are told of by no session here",

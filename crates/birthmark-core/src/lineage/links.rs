@@ -17,21 +17,27 @@ pub(super) fn is_telling(digest: &str) -> bool {
 
 /// Something that was read, as it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mention {
-    pub(super) role: Option<String>,
+pub struct Mention {
+    /// What it was read as.
+    pub role: Option<String>,
     /// Path as stored, or a name.
-    pub(super) file: String,
-    pub(super) file_bytes: Option<String>,
-    pub(super) is_path: bool,
-    /// The name that it is known by, beside its path.
-    pub(super) name: Option<String>,
-    pub(super) revision: Option<String>,
-    pub(super) digest: Option<String>,
-    pub(super) content_digest: Option<String>,
+    pub file: String,
+    /// The path's bytes in base64, where they are no text.
+    pub file_bytes: Option<String>,
+    /// Whether `file` is a path, and no mere name.
+    pub is_path: bool,
+    /// The revision of a name.
+    pub revision: Option<String>,
+    /// Of the bytes as they lay.
+    pub digest: Option<String>,
+    /// Without birthmarks, where that differs.
+    pub content_digest: Option<String>,
+    /// Its size in bytes, where it was told.
+    pub size: Option<u64>,
     /// Whether it is a model.
-    pub(super) is_model: bool,
+    pub is_model: bool,
     /// Why there is no digest.
-    pub(super) unknown: Option<String>,
+    pub unknown: Option<String>,
 }
 
 fn text(fields: &Fields, name: &str) -> Option<String> {
@@ -41,7 +47,7 @@ fn text(fields: &Fields, name: &str) -> Option<String> {
 
 /// An entry of `inputs`, or the `input` of an `artifact_used` event. `None` where it names
 /// nothing.
-pub(super) fn input(fields: &Fields) -> Option<Mention> {
+pub fn input(fields: &Fields) -> Option<Mention> {
     let file = text(fields, "file");
     let digest = text(fields, "digest");
     let own = text(fields, "name");
@@ -56,13 +62,14 @@ pub(super) fn input(fields: &Fields) -> Option<Mention> {
         revision: text(fields, "model_revision").or_else(|| text(fields, "revision")),
         digest,
         content_digest: text(fields, "content_digest"),
+        size: fields.get("size").and_then(Value::as_u64),
         is_model: fields.contains_key("model_revision"),
         unknown: reason.and_then(Value::as_str).map(str::to_owned),
     })
 }
 
 /// Everything that a whole birthmark says it was made from.
-pub(super) fn mentions(birthmark: &Fields) -> Vec<Mention> {
+pub fn mentions(birthmark: &Fields) -> Vec<Mention> {
     let mut all: Vec<Mention> = match birthmark.get("inputs") {
         Some(Value::Array(inputs)) => inputs
             .iter()
@@ -89,6 +96,7 @@ fn named(role: Option<&str>, name: &str) -> Mention {
         revision: None,
         digest: None,
         content_digest: None,
+        size: None,
         is_model: false,
         unknown: None,
     }

@@ -171,7 +171,13 @@ impl Sidecar {
 
     /// Reads the sidecar at `path`, which must be a regular file.
     pub fn read(path: &Path) -> Result<Self, SidecarError> {
-        Self::parse(path, &atomic::read_limited(path, LIMIT)?)
+        Ok(Self::read_with_bytes(path)?.0)
+    }
+
+    /// The same, and the bytes that it was read from.
+    pub fn read_with_bytes(path: &Path) -> Result<(Self, Vec<u8>), SidecarError> {
+        let bytes = atomic::read_limited(path, LIMIT)?;
+        Ok((Self::parse(path, &bytes)?, bytes))
     }
 
     /// Reads the bytes of a sidecar; `path` is for errors.

@@ -177,7 +177,8 @@ fn group(
     artifacts
 }
 
-pub(super) fn size(path: &Path) -> u64 {
+/// Bytes of a file, or of all files in a folder.
+pub(crate) fn size(path: &Path) -> u64 {
     if path.is_dir() {
         let files = Folders::look(&[path.to_owned()]);
         return files.bytes();

@@ -7,11 +7,13 @@
 //! no manifest speaks of, for then this one may be theirs under another name.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use birthmark_core::event::{ArtifactOpened, ArtifactSealed, Outcome, ProcessIdentity, RunEnded};
 use birthmark_core::schema::MANIFEST_FORMAT;
 use birthmark_core::session::{self, Artifact, ArtifactState, Head, Journal, Run, Session};
 use birthmark_core::{Fields, RunId, SessionId, Timestamp, WriterId};
+use birthmark_store::atomic;
 use serde_json::Value;
 
 use super::{JournalState, ManifestState, Problem};
@@ -103,6 +105,19 @@ pub(super) fn judge_bound(manifest: &Fields, journals: &[Journal], short: bool) 
     } else {
         ManifestState::Current
     }
+}
+
+/// Whether a manifest whose values are right has other bytes than we write.
+pub(super) fn is_rewritten(
+    path: &Path,
+    heads: Option<BTreeMap<WriterId, Head>>,
+    journals: &[Journal],
+) -> bool {
+    let Some(heads) = heads else { return false };
+    let folded = session::manifest(&session::fold_up_to(journals, &heads));
+    let ours = crate::session::manifest_text(&folded).ok();
+    let theirs = atomic::read_limited(path, super::MANIFEST_LIMIT).ok();
+    ours != theirs
 }
 
 /// Whether a manifest says that it is ours.

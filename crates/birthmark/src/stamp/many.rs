@@ -14,10 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
 use birthmark_core::event::Outcome;
+use birthmark_core::glob;
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_store::format::FileKind;
-use birthmark_store::stop;
-use globset::{GlobBuilder, GlobMatcher};
 
 use super::compose::Code;
 use super::{
@@ -70,10 +69,10 @@ fn is_glob(path: &Path) -> bool {
 
 fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
     let text = pattern.to_string_lossy();
-    let glob = GlobBuilder::new(&text).literal_separator(true).build();
-    let matcher: GlobMatcher = glob
-        .map_err(|error| Error::usage("glob", format!("`{text}` is no pattern: {}", error.kind())))?
-        .compile_matcher();
+    let matcher = glob::matcher(&text).map_err(|why| {
+        let shown = crate::text::short(&text, 80);
+        Error::usage("glob", format!("`{shown}` is no pattern: {why}"))
+    })?;
     // The folder above the first part that is a pattern.
     let root: PathBuf = pattern
         .components()

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use birthmark_store::digest::{FileError, digest_file, open_still};
+use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::FileKind;
 use birthmark_store::format::codec::Codec;
 use birthmark_store::layout::Layout;
@@ -18,10 +18,15 @@ use crate::text;
 pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &Options) -> Item {
     let history = judge.claims.of(path).cloned();
     judge.turn_to(history.as_ref().map(|history| &history.birthmark));
-    let (evidence, reasons) = match look(judge, path, history.as_ref(), options) {
+    judge.meter.begin(path);
+    let (evidence, mut reasons) = match look(judge, path, history.as_ref(), options) {
         Ok(looked) => looked,
         Err(error) => (String::new(), vec![unreadable(&error)]),
     };
+    judge.meter.end();
+    if let Some(history) = &history {
+        reasons.extend(judge.inputs.of_birthmark(&history.birthmark));
+    }
     Item::new(name, ItemKind::Artifact, evidence, reasons)
 }
 
@@ -114,7 +119,7 @@ fn bare(
     let (_, state) = open_still(path)?;
     let mut reasons = vec![no_birthmark(history, options)];
     if let Some(history) = history {
-        let digest = judge.digester.file(path)?.digest.to_string();
+        let digest = judge.meter.digest_file(path)?.digest.to_string();
         reasons.extend(against_whole(history, state.size, &digest));
     }
     Ok((text::bytes(state.size), reasons))
@@ -143,12 +148,9 @@ pub(super) fn no_birthmark(history: Option<&History>, options: &Options) -> Reas
 
 /// No session lists the file: perhaps it was moved or copied.
 pub(super) fn not_listed(judge: &Judge<'_>, named: &Named, digest: &str) -> Option<Reason> {
-    let known = named
-        .sessions
-        .iter()
-        .find(|id| judge.claims.sessions.contains_key(*id))?;
+    let known = named.sessions.iter().find(|id| judge.claims.knows(id))?;
     if let Some(file) = judge.claims.with_digest(digest) {
-        let text = format!("it was recorded as {}", text::neutral(file));
+        let text = format!("it was recorded as {}", text::neutral(&file));
         return Some(Reason::caveat("moved", text));
     }
     let text =

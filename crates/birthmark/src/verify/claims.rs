@@ -3,7 +3,12 @@
 //! A file's *history* is put together from the events of all sessions, by time: a file
 //! that is begun anew wipes what was said before; one that goes on keeps it. The last
 //! word is held against the whole file, each earlier count against the bytes up to it.
+//!
+//! Where only some files are asked about, only the sessions that speak of them are read
+//! ([`Scope`]); whether another session is here, and which commits it saw, is read when a
+//! birthmark names it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +21,8 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::project::{Project, plain};
 use crate::sessions::{self, Loaded};
+
+use super::scope::Scope;
 
 /// How far a file had come at some moment, as a session recorded it.
 #[derive(Debug, Clone)]
@@ -58,10 +65,16 @@ pub(super) struct History {
     pub bound: bool,
 }
 
-/// All claims of a store.
+/// All claims of a store, or those on some files of it.
 pub(super) struct Claims {
+    /// The sessions that were read.
     pub sessions: BTreeMap<SessionId, Arc<Loaded>>,
     pub unreadable: Vec<(SessionId, String)>,
+    /// What is asked about.
+    scope: Scope,
+    /// Of sessions that were read for their commits alone: none where it is not here.
+    others: RefCell<HashMap<SessionId, Option<BTreeSet<String>>>>,
+    project: Project,
     files: HashMap<PathBuf, History>,
     by_digest: HashMap<String, String>,
     /// The commits that each session saw.
@@ -77,6 +90,16 @@ enum Told<'a> {
     Removed,
 }
 
+impl Told<'_> {
+    fn digest(&self) -> Option<&str> {
+        match self {
+            Self::Count(_, _, digest) => Some(digest),
+            Self::Sealed(sealed) => sealed.digest.as_deref(),
+            Self::Opened(_) | Self::Removed => None,
+        }
+    }
+}
+
 struct Entry<'a> {
     time: Timestamp,
     session: &'a SessionId,
@@ -88,11 +111,14 @@ struct Entry<'a> {
 }
 
 impl Claims {
-    /// Reads all sessions of a project.
-    pub(super) fn read(project: &Project) -> Result<Self> {
+    /// Reads the sessions of a project that speak of what is asked about.
+    pub(super) fn read(project: &Project, scope: Scope) -> Result<Self> {
         let mut loaded = BTreeMap::new();
         let mut unreadable = Vec::new();
         for id in sessions::ids(project)? {
+            if !scope.holds(project, &id) {
+                continue;
+            }
             match sessions::load(project, &id) {
                 Ok(session) => {
                     loaded.insert(id, Arc::new(session));
@@ -103,6 +129,9 @@ impl Claims {
         let mut claims = Self {
             sessions: loaded,
             unreadable,
+            scope,
+            others: RefCell::default(),
+            project: project.clone(),
             files: HashMap::new(),
             by_digest: HashMap::new(),
             commits: HashMap::new(),
@@ -163,16 +192,69 @@ impl Claims {
     }
 
     /// The file that was recorded with this digest.
-    pub(super) fn with_digest(&self, digest: &str) -> Option<&str> {
+    pub(super) fn with_digest(&self, digest: &str) -> Option<String> {
+        if let Some(file) = self.by_digest.get(digest) {
+            return Some(file.clone());
+        }
+        if self.scope == Scope::All {
+            return None;
+        }
+        let needles = Scope::Of(BTreeSet::from([digest.to_owned()]));
+        let ids = sessions::ids(&self.project).ok()?;
+        let unread = |id: &&SessionId| !self.sessions.contains_key(*id);
+        ids.iter().filter(unread).find_map(|id| {
+            let holds = needles.holds(&self.project, id);
+            let loaded = holds.then(|| sessions::load(&self.project, id).ok())??;
+            let mut entries = Vec::new();
+            entries_of(&loaded, &mut entries);
+            let told = entries
+                .iter()
+                .find(|entry| entry.told.digest() == Some(digest));
+            told.map(|entry| entry.file.to_owned())
+        })
+    }
+
+    /// The same, of what was read alone.
+    pub(super) fn read_with_digest(&self, digest: &str) -> Option<&str> {
         self.by_digest.get(digest).map(String::as_str)
+    }
+
+    /// Whether the session is here.
+    pub(super) fn knows(&self, id: &SessionId) -> bool {
+        self.sessions.contains_key(id) || self.other(id, |seen| seen.is_some())
     }
 
     /// Whether a session saw this commit; none where it told of no commit at all.
     pub(super) fn session_saw(&self, id: &SessionId, commit: &str) -> Option<bool> {
-        let seen = self.commits.get(id).filter(|seen| !seen.is_empty())?;
-        Some(seen.contains(commit))
+        let saw = |seen: Option<&BTreeSet<String>>| {
+            let seen = seen.filter(|seen| !seen.is_empty())?;
+            Some(seen.contains(commit))
+        };
+        match self.commits.get(id) {
+            Some(seen) => saw(Some(seen)),
+            None => self.other(id, saw),
+        }
+    }
+
+    /// The commits of a session that speaks of nothing that is asked about.
+    fn other<T>(&self, id: &SessionId, ask: impl Fn(Option<&BTreeSet<String>>) -> T) -> T {
+        if self.scope == Scope::All {
+            return ask(None);
+        }
+        let mut others = self.others.borrow_mut();
+        if others.len() >= MOST_OTHERS && !others.contains_key(id) {
+            others.clear();
+        }
+        let seen = others.entry(id.clone()).or_insert_with(|| {
+            let loaded = sessions::load(&self.project, id).ok()?;
+            Some(commits_of(&loaded))
+        });
+        ask(seen.as_ref())
     }
 }
+
+/// Sessions that are kept in mind beside those that were asked about.
+const MOST_OTHERS: usize = 10_000;
 
 fn key(path: &Path) -> PathBuf {
     plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))

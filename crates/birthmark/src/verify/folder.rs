@@ -23,7 +23,7 @@ pub(super) fn folder(
     path: &Path,
     history: Option<&History>,
 ) -> Result<Looked, FileError> {
-    let tree = digest_tree(path, None)?;
+    let tree = digest_tree(path, Some(judge.meter.counter()))?;
     let digest = tree.digest.to_string();
     let files = tree
         .members

@@ -20,7 +20,7 @@ pub(super) fn verify(
     history: Option<&History>,
     kind: FileKind,
 ) -> Result<Option<Looked>, FileError> {
-    let lies = judge.digester.file(path)?;
+    let lies = judge.meter.digest_file(path)?;
     let digest = lies.digest.to_string();
     let whole = history.map(|history| against_whole(history, lies.state.size, &digest));
     let evidence = text::bytes(lies.state.size);

@@ -13,6 +13,8 @@ use birthmark_store::digest::Digester;
 
 use super::claims::Claims;
 use super::commits::{Commits, is_full_id};
+use super::inputs::Inputs;
+use super::meter::Meter;
 use super::report::Reason;
 use crate::text;
 
@@ -33,13 +35,17 @@ const LOOKED_AT: [&str; 9] = [
 pub(super) struct Judge<'a> {
     pub claims: &'a Claims,
     pub commits: Commits,
-    pub digester: Digester,
+    pub inputs: Inputs<'a>,
+    /// How far the reading has come.
+    pub meter: &'a Meter,
     policy: &'a Policy,
     /// The fields that the policy looks at.
     policy_fields: Vec<String>,
     /// The whole birthmark of the file at hand, as the journal has it: for fields that its
     /// records leave out.
     whole: Vec<u8>,
+    /// Whether the journals, or a manifest, speak of the file at hand.
+    pub listed: bool,
 }
 
 /// What birthmarks of one file name.
@@ -60,14 +66,17 @@ impl<'a> Judge<'a> {
     pub(super) fn new(
         claims: &'a Claims,
         commits: Commits,
-        digester: Digester,
+        inputs: Inputs<'a>,
         policy: &'a Policy,
+        meter: &'a Meter,
     ) -> Self {
         let fields = policy.fields();
         Self {
             claims,
             commits,
-            digester,
+            inputs,
+            meter,
+            listed: false,
             policy,
             policy_fields: fields.into_iter().map(str::to_owned).collect(),
             whole: Vec::new(),
@@ -76,6 +85,7 @@ impl<'a> Judge<'a> {
 
     /// Turns to a file, of which the journal has this birthmark.
     pub(super) fn turn_to(&mut self, whole: Option<&Fields>) {
+        self.listed = whole.is_some();
         self.whole = whole
             .filter(|_| !self.policy.rules.is_empty())
             .and_then(|whole| serde_json::to_vec(whole).ok())
@@ -190,7 +200,7 @@ impl<'a> Judge<'a> {
             return;
         }
         let id = SessionId::from_text(text.into_owned());
-        if !self.claims.sessions.contains_key(&id) {
+        if !self.claims.knows(&id) {
             let text = format!("session {id} is not here");
             reasons.push(Reason::cannot_tell("session-not-here", text));
         } else if let Some(commit) = commit

@@ -31,6 +31,7 @@ pub(super) fn verify(judge: &mut Judge<'_>, loaded: &Loaded, now: Timestamp) -> 
     plan(loaded, status, &mut reasons);
     notes(loaded, status, &mut reasons);
     continued(judge.claims, loaded, &mut reasons);
+    reasons.extend(judge.inputs.of_session(&loaded.session.used));
     Item::new(
         loaded.id.as_str(),
         ItemKind::Session,
@@ -68,6 +69,10 @@ fn evidence(loaded: &Loaded, status: Status) -> String {
 
 fn manifest(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
     let ended = loaded.session.end.is_some();
+    if loaded.manifest_rewritten {
+        let text = "its manifest says what the journals say, but another program wrote it anew";
+        reasons.push(Reason::caveat("manifest-rewritten", text));
+    }
     reasons.extend(match &loaded.manifest {
         ManifestState::Current => None,
         ManifestState::Stale if matches!(status, Status::Running | Status::Open) => None,

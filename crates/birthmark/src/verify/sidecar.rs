@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use birthmark_core::birthmark::Fields;
 use birthmark_core::json;
-use birthmark_store::digest::{FileError, digest_file};
+use birthmark_store::digest::FileError;
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::layout::Layout;
 
@@ -20,7 +21,7 @@ pub(super) fn sidecar(
     path: &Path,
     history: Option<&History>,
 ) -> Result<Looked, FileError> {
-    let found = digest_file(path)?;
+    let found = judge.meter.digest_file(path)?;
     let digest = found.digest.to_string();
     let (named, mut reasons, said) = read_sidecar(judge, path, history);
     if let Some(said) = said
@@ -41,6 +42,27 @@ pub(super) fn sidecar(
     ))
 }
 
+/// A sidecar that says the same in other bytes than we wrote.
+fn rewritten(said: &Sidecar, bytes: &[u8], history: Option<&History>) -> Option<Reason> {
+    // Of what was recorded the very order is known, else only how we write.
+    let recorded = history.filter(|history| history.bound && history.birthmark.len() > 2);
+    let mark = if let Some(history) = recorded {
+        serde_json::to_vec(&history.birthmark).ok()?
+    } else {
+        let fields: Fields = serde_json::from_slice(&said.birthmark).ok()?;
+        serde_json::to_vec(&fields).ok()?
+    };
+    let ours = Sidecar {
+        birthmark: mark,
+        ..said.clone()
+    };
+    (ours.render() != bytes).then(|| {
+        let text =
+            "its sidecar is not in the bytes that were written: another program wrote it anew";
+        Reason::caveat("sidecar-rewritten", text)
+    })
+}
+
 pub(super) fn read_sidecar(
     judge: &mut Judge<'_>,
     path: &Path,
@@ -48,8 +70,11 @@ pub(super) fn read_sidecar(
 ) -> (Named, Vec<Reason>, Option<Sidecar>) {
     let (mut named, mut reasons) = (Named::default(), Vec::new());
     let place = Layout::sidecar(path);
-    let said = match Sidecar::read(&place) {
-        Ok(said) => said,
+    let said = match Sidecar::read_with_bytes(&place) {
+        Ok((said, bytes)) => {
+            reasons.extend(rewritten(&said, &bytes, history));
+            said
+        }
         Err(error) => {
             let text = text::neutral(&error.to_string()).into_owned();
             return (

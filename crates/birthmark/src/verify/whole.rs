@@ -58,6 +58,11 @@ pub(super) fn whole_mark(
     reasons.extend(judge.judge(&|name| json::get(raw, &[name]), ours, named));
     let time = json::get(raw, &["timestamp"]).filter(|time| !json::is_null(time));
     reasons.extend(time.and_then(|time| mark::timestamp(time, ours)));
+    if !judge.listed
+        && let Ok(fields) = serde_json::from_slice::<Fields>(raw)
+    {
+        reasons.extend(judge.inputs.of_birthmark(&fields));
+    }
     if ours && let Err(error) = json::check_envelope(raw) {
         let text = format!("its birthmark is malformed: {error}");
         reasons.push(Reason::failed("birthmark-malformed", text));
