@@ -151,6 +151,24 @@ def run(command: Sequence[str], folder: Path, passing: Sequence[int] = (0,)) -> 
     return Spent(wall, used.ru_utime + used.ru_stime, told=told.get("told", {}))
 
 
+def run_with_memory(
+    command: Sequence[str], folder: Path, cores: int | None = None, passing: Sequence[int] = (0,)
+) -> Spent:
+    """As ``run``, on so many cores, with the peak of the memory in MiB; what it prints is not kept."""
+    allowed = sorted(os.sched_getaffinity(0))[:cores]
+    begin = time.perf_counter()
+    child = subprocess.Popen(
+        command, cwd=folder, env=environment(BIRTHMARK_QUIET="1"), stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, allowed),
+    )  # fmt: skip
+    _, status, used = os.wait4(child.pid, 0)
+    wall = time.perf_counter() - begin
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode not in passing:
+        raise RuntimeError(f"{command} gave {child.returncode}")
+    return Spent(wall, used.ru_utime + used.ru_stime, told={"memory": used.ru_maxrss / 1024})
+
+
 def run_module(module: str, folder: Path, task: dict[str, Any], function: str = "main") -> dict[str, Any]:
     """Run ``function(task)`` of a module beside this one, in a process of its own in ``folder``.
 

@@ -25,6 +25,7 @@ import capture
 import comparing
 import machine
 import stamping
+import verifying
 import writing
 from report import Section, as_markdown, as_text, counted
 
@@ -33,6 +34,7 @@ PARTS = {
     "writing": writing.speed,
     "records": writing.growth,
     "stamping": stamping.speed,
+    "verifying": verifying.speed,
     "capture": capture.small,
     "large": capture.large,
     "commands": capture.commands,

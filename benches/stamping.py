@@ -7,16 +7,14 @@ ours digests what it writes and what it read, beside.
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import world
-from measure import Spent, Spread, Way, environment, in_turns, ratio
+from measure import Spread, Way, in_turns, ratio, run_with_memory
 from report import Row, Section
 
 PROGRAM = Path(sys.executable).with_name("birthmark")
@@ -61,23 +59,7 @@ def _stamp(folder: Path, name: str, cores: int | None = None) -> Way:
     ]  # fmt: skip
     fields = {key: value for key, value in MARK.items() if key.startswith("field_")}
     (folder / "mark.json").write_text(json.dumps(fields))
-    return lambda: _run(command, folder, cores)
-
-
-def _run(command: list[str], folder: Path, cores: int | None = None) -> Spent:
-    """As ``measure.run``, with the peak of the memory, on so many cores."""
-    allowed = sorted(os.sched_getaffinity(0))[:cores]
-    begin = time.perf_counter()
-    child = subprocess.Popen(
-        command, cwd=folder, env=environment(BIRTHMARK_QUIET="1"), stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, allowed),
-    )  # fmt: skip
-    _, status, used = os.wait4(child.pid, 0)
-    wall = time.perf_counter() - begin
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise RuntimeError(f"{command} gave {child.returncode}")
-    return Spent(wall, used.ru_utime + used.ru_stime, told={"memory": used.ru_maxrss / 1024})
+    return lambda: run_with_memory(command, folder, cores)
 
 
 def _plain(folder: Path, source: Path, rounds: int) -> Section:
@@ -99,8 +81,8 @@ def _plain(folder: Path, source: Path, rounds: int) -> Section:
         script = folder / f"with_{name}.py"
         script.write_text(LOOP.format(library=library, mark=MARK, name=name))
         command = [sys.executable, str(script), source.name, f"out-{name}"]
-        pairs.append((name, lambda command=command: _run(command, folder), ours))
-    pairs.append(("cp", lambda: _run(["cp", source.name, "out-cp"], folder), ours))
+        pairs.append((name, lambda command=command: run_with_memory(command, folder), ours))
+    pairs.append(("cp", lambda: run_with_memory(["cp", source.name, "out-cp"], folder), ours))
     taken = in_turns(pairs, rounds)
     for name, bar in [("json", None), ("orjson", 4.0), ("msgspec", 2.0), ("cp", None)]:
         if name in taken:
@@ -127,7 +109,7 @@ def _packed(folder: Path, quick: bool) -> Section:
         subprocess.run([*pack, text.name], cwd=folder, check=True)
         name = f"{text.name}.{ending}"
         script = f"{tool} -dc {name} | {PROGRAM} stamp - --type t --set-file mark.json | {tool} -c > out-pipe"
-        pair = (tool, lambda script=script: _run(["sh", "-c", script], folder), _stamp(folder, name))
+        pair = (tool, lambda script=script: run_with_memory(["sh", "-c", script], folder), _stamp(folder, name))
         taken = in_turns([pair], rounds)[tool]
         section.rows.append(Row(f".{ending}", ratio(taken, "wall"), cpu=ratio(taken, "cpu")))
     return section
@@ -138,12 +120,12 @@ def _digests(folder: Path, source: Path, rounds: int) -> Section:
         "Digests: how many times as long others take", [f"{source.stat().st_size >> 20} MiB in the page cache."]
     )
     code = f"import birthmark; birthmark.digest_file({source.name!r})"
-    ours = lambda: _run([sys.executable, "-c", code], folder)  # noqa: E731
+    ours = lambda: run_with_memory([sys.executable, "-c", code], folder)  # noqa: E731
     read = f"f = open({source.name!r}, 'rb', 0); b = bytearray(1 << 20)\nwhile f.readinto(b): pass"
     hashed = f"import hashlib; hashlib.file_digest(open({source.name!r}, 'rb'), 'sha256')"
     pairs = [
-        ("reading alone", lambda: _run([sys.executable, "-c", read], folder), ours),
-        ("hashlib's sha256", lambda: _run([sys.executable, "-c", hashed], folder), ours),
+        ("reading alone", lambda: run_with_memory([sys.executable, "-c", read], folder), ours),
+        ("hashlib's sha256", lambda: run_with_memory([sys.executable, "-c", hashed], folder), ours),
     ]
     for name, taken in in_turns(pairs, rounds).items():
         section.rows.append(Row(name, ratio(taken, "wall"), bar=0.85 if name == "reading alone" else None))

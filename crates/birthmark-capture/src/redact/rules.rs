@@ -117,6 +117,13 @@ pub(super) static RULES: &[Rule] = &[
     sure("jina-api-key", "jina_", Body::Word, 40),
     sure("anyscale-secret", "esecret_", Body::Alnum, 20),
     sure("tavily-api-key", "tvly-", Body::Word, 24),
+    strict("voyage-api-key", "pa-", Body::Word, 40, 50),
+    sure("helicone-api-key", "sk-helicone-", Body::Word, 20),
+    strict("e2b-api-key", "e2b_", Body::Hex, 40, 40),
+    strict("firecrawl-api-key", "fc-", Body::Hex, 32, 32),
+    sure("apify-token", "apify_api_", Body::Alnum, 30),
+    sure("prefect-api-key", "pnu_", Body::Alnum, 36),
+    sure("prefect-api-key", "pnb_", Body::Alnum, 36),
     // Clouds.
     strict("aws-access-key-id", "AKIA", Body::Upper, 16, 16),
     strict("aws-access-key-id", "ASIA", Body::Upper, 16, 16),
@@ -145,6 +152,15 @@ pub(super) static RULES: &[Rule] = &[
     sure("planetscale-token", "pscale_", Body::Dotted, 35),
     sure("supabase-token", "sbp_", Body::Hex, 40),
     sure("supabase-token", "sb_secret_", Body::Word, 30),
+    strict("yandex-api-key", "AQVN", Body::Word, 35, 38),
+    strict("tencent-secret-id", "AKID", Body::Alnum, 13, 40),
+    sure("openshift-token", "sha256~", Body::Word, 40),
+    sure("netlify-token", "nfp_", Body::Alnum, 36),
+    strict("render-api-key", "rnd_", Body::Alnum, 26, 40),
+    sure("neon-api-key", "napi_", Body::Alnum, 50),
+    strict("vercel-token", "vcp_", Body::Alnum, 40, 80),
+    sure("infracost-api-key", "ico-", Body::Alnum, 32),
+    strict("mapbox-token", "sk.eyJ", Body::Dotted, 60, ANY),
     // Code and packages.
     sure("github-token", "ghp_", Body::Alnum, 30),
     sure("github-token", "gho_", Body::Alnum, 30),
@@ -159,6 +175,13 @@ pub(super) static RULES: &[Rule] = &[
     sure("gitlab-token", "glcbt-", Body::Word, 20),
     sure("gitlab-token", "gloas-", Body::Word, 60),
     sure("gitlab-token", "glagent-", Body::Word, 40),
+    sure("gitlab-token", "glft-", Body::Word, 20),
+    sure("gitlab-token", "glimt-", Body::Word, 25),
+    sure("gitlab-token", "glsoat-", Body::Word, 20),
+    sure("gitlab-token", "glffct-", Body::Word, 20),
+    sure("clojars-token", "CLOJARS_", Body::Alnum, 50),
+    sure("readme-api-key", "rdme_", Body::Alnum, 60),
+    sure("dbt-token", "dbtc_", Body::Word, 36),
     sure("npm-token", "npm_", Body::Alnum, 36),
     sure("pypi-token", "pypi-Ag", Body::Word, 40),
     sure("rubygems-token", "rubygems_", Body::Hex, 48),
@@ -210,6 +233,17 @@ pub(super) static RULES: &[Rule] = &[
     sure("linear-api-key", "lin_api_", Body::Alnum, 32),
     sure("notion-token", "ntn_", Body::Alnum, 40),
     strict("notion-token", "secret_", Body::Dotted, 40, 90),
+    sure("typeform-token", "tfp_", Body::Dotted, 40),
+    sure("hubspot-token", "pat-na1-", Body::Word, 36),
+    sure("hubspot-token", "pat-eu1-", Body::Word, 36),
+    sure("contentful-token", "CFPAT-", Body::Word, 40),
+    strict("airtable-token", "pat", Body::Dotted, 79, 79),
+    strict("dropbox-token", "sl.", Body::Dotted, 130, ANY),
+    sure("shippo-token", "shippo_live_", Body::Hex, 40),
+    sure("shippo-token", "shippo_test_", Body::Hex, 40),
+    strict("adobe-secret", "p8e-", Body::Alnum, 32, 32),
+    strict("easypost-api-key", "EZAK", Body::Alnum, 54, 54),
+    sure("frameio-token", "fio-u-", Body::Word, 60),
     sure("figma-token", "figd_", Body::Word, 36),
     sure("dynatrace-token", "dt0c01.", Body::Dotted, 60),
     // Keys.
@@ -252,6 +286,29 @@ mod tests {
                 .find(|above| rule.prefix.starts_with(above.prefix));
             assert!(hidden.is_none(), "{} is never reached", rule.prefix);
         }
+    }
+
+    #[test]
+    fn every_rule_takes_a_token_of_its_kind_out_and_no_commit() {
+        let redactor = crate::redact::Redactor::new();
+        for rule in RULES {
+            let alphabet: Vec<u8> = (b'0'..=b'z')
+                .filter(|byte| rule.body.holds(*byte))
+                .collect();
+            let letters = alphabet.iter().filter(|byte| byte.is_ascii_alphanumeric());
+            let run: String = letters
+                .cycle()
+                .take(rule.min)
+                .map(|byte| char::from(*byte))
+                .collect();
+            let token = format!("{}{run}", rule.prefix);
+            let text = format!("to use {token} here");
+            let clean = redactor.text(&text);
+            assert!(!clean.contains(&run), "{}: {clean}", rule.prefix);
+            assert!(clean.contains("[redacted:"), "{}: {clean}", rule.prefix);
+        }
+        let commit = "at 5f970c2e8a1b4d0c9e7f6a5b4c3d2e1f0a9b8c7d";
+        assert_eq!(redactor.text(commit), commit);
     }
 
     #[test]
