@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::modes;
 use crate::seam::{self, Step};
 
 use crate::layout::STORE_NAME;
@@ -99,11 +100,6 @@ pub enum Durability {
     Power,
 }
 
-/// Mode of new files, before the umask: never writable by group or others.
-pub const FILE_MODE: u32 = 0o644;
-/// Mode of new folders, before the umask.
-pub const FOLDER_MODE: u32 = 0o755;
-
 /// Replaces `path` by `bytes`, all or nothing. An existing file's mode is kept.
 pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), PathError> {
     replace_with(path, durability, |file| file.write_all(bytes))
@@ -132,9 +128,10 @@ fn without_temporary_name(error: io::Error) -> io::Error {
 /// It is gone when dropped.
 pub fn temp_beside(path: &Path) -> Result<tempfile::NamedTempFile, PathError> {
     let folder = folder_of(path);
+    modes::refuse_links(folder).at("write", path)?;
     let temp = tempfile::Builder::new()
         .prefix(".birthmark-")
-        .permissions(fs::Permissions::from_mode(FILE_MODE))
+        .permissions(fs::Permissions::from_mode(modes::modes().0))
         .tempfile_in(folder)
         .map_err(without_temporary_name)
         .at("write", path)?;
@@ -196,9 +193,10 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, PathError> {
 
 /// Creates a folder and its parents.
 pub fn create_folder(path: &Path) -> Result<(), PathError> {
+    modes::refuse_links(path).at("create folder", path)?;
     fs::DirBuilder::new()
         .recursive(true)
-        .mode(FOLDER_MODE)
+        .mode(modes::modes().1)
         .create(path)
         .at("create folder", path)
 }
@@ -226,12 +224,13 @@ pub fn create_folder_safely(path: &Path, durability: Durability) -> Result<(), P
 /// A symbolic link at its place is refused.
 pub fn open_append(path: &Path, fresh: bool) -> Result<File, PathError> {
     seam::pass(&Step::Create(path)).at("open", path)?;
+    modes::refuse_links(folder_of(path)).at("open", path)?;
     OpenOptions::new()
         .append(true)
         .read(true)
         .create(!fresh)
         .create_new(fresh)
-        .mode(FILE_MODE)
+        .mode(modes::modes().0)
         .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
         .open(path)
         .at("open", path)

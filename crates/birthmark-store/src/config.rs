@@ -5,6 +5,7 @@
 
 mod compare;
 mod policy;
+mod tables;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub use policy::{Enforce, PlacedRule, Policy};
 
 use crate::atomic::{self, Durability, PathError};
+use crate::modes::{SHARE_WORDS, Share};
+use tables::{lineage, paths, snapshot_limits};
 
 /// The name of the settings file, at the project's root.
 pub const CONFIG_NAME: &str = "birthmark.toml";
@@ -101,6 +104,8 @@ pub struct Config {
     pub snapshot: Setting<SnapshotLimits>,
     /// `durability`: `"process"` or `"power"`.
     pub durability: Setting<Durability>,
+    /// `share`: who may read what is written; `None` leaves it to the umask.
+    pub share: Setting<Option<Share>>,
     /// `[lineage]`: `on`, `ignore`, `folders`.
     pub lineage: Setting<Lineage>,
     /// `[compare]`: fields by name, and the class that each is of, in the order of the file.
@@ -187,6 +192,13 @@ impl Config {
                         from,
                     };
                 }
+                ("share", Some(word)) => {
+                    let value = Share::parse(word).ok_or_else(|| refuse(SHARE_WORDS))?;
+                    config.share = Setting {
+                        value: Some(value),
+                        from,
+                    };
+                }
                 ("compare", _) => config.compare = compare::read(value)?,
                 ("policy", _) => config.policy = policy::read(text, key, value)?,
                 ("lineage", _) => {
@@ -205,10 +217,11 @@ impl Config {
                 ("artifacts", _) => return Err(refuse("a folder")),
                 ("on_dirty", _) => return Err(refuse(ON_DIRTY_WORDS)),
                 ("durability", _) => return Err(refuse("\"process\" or \"power\"")),
+                ("share", _) => return Err(refuse(SHARE_WORDS)),
                 (name, _) => {
                     let reason = format!(
                         "unknown setting `{name}`; there are `artifacts`, `on_dirty`, `durability`, \
-                         `stores`, `[snapshot]`, `[lineage]`, `[policy]`, `[compare]`"
+                         `share`, `stores`, `[snapshot]`, `[lineage]`, `[policy]`, `[compare]`"
                     );
                     return Err((key.span(), reason));
                 }
@@ -216,56 +229,6 @@ impl Config {
         }
         Ok(config)
     }
-}
-
-fn lineage(
-    value: &toml::Spanned<toml::de::DeValue<'_>>,
-) -> Result<Lineage, (Range<usize>, String)> {
-    let refuse = |span: Range<usize>, text: &str| (span, text.to_owned());
-    let table = value.get_ref().as_table().ok_or_else(|| {
-        refuse(
-            value.span(),
-            "`lineage` must be a table: [lineage] with `on`, `ignore`, `folders`",
-        )
-    })?;
-    let mut lineage = Lineage::default();
-    for (key, value) in table {
-        match key.get_ref().as_ref() {
-            "on" => {
-                lineage.on = value
-                    .get_ref()
-                    .as_bool()
-                    .ok_or_else(|| refuse(value.span(), "`on` must be true or false"))?;
-            }
-            "ignore" => {
-                let globs = paths(value.get_ref())
-                    .ok_or_else(|| refuse(value.span(), "`ignore` must be a list of globs"))?;
-                lineage.ignore = globs
-                    .into_iter()
-                    .map(|glob| glob.to_string_lossy().into_owned())
-                    .collect();
-            }
-            "folders" => {
-                lineage.folders = paths(value.get_ref())
-                    .ok_or_else(|| refuse(value.span(), "`folders` must be a list of folders"))?;
-            }
-            name => {
-                let reason = format!(
-                    "unknown setting `{name}` of `lineage`; there are `on`, `ignore`, `folders`"
-                );
-                return Err((key.span(), reason));
-            }
-        }
-    }
-    Ok(lineage)
-}
-
-fn paths(value: &toml::de::DeValue<'_>) -> Option<Vec<PathBuf>> {
-    let path = |one: &toml::Spanned<toml::de::DeValue<'_>>| {
-        let text = one.get_ref().as_str().filter(|text| !text.is_empty());
-        text.map(PathBuf::from)
-    };
-    value.as_array()?.iter().map(path).collect()
 }
 
 /// The allowed words of `on_dirty`, for messages.
@@ -279,37 +242,6 @@ pub fn parse_on_dirty(word: &str) -> Option<OnDirty> {
         "refuse" => Some(OnDirty::Refuse),
         _ => None,
     }
-}
-
-/// Reads the table `[snapshot]`.
-fn snapshot_limits(
-    value: &toml::Spanned<toml::de::DeValue<'_>>,
-) -> Result<SnapshotLimits, (Range<usize>, String)> {
-    let Some(table) = value.get_ref().as_table() else {
-        return Err((value.span(), "`snapshot` must be a table".to_owned()));
-    };
-    let mut limits = SnapshotLimits::default();
-    for (key, value) in table {
-        let megabytes = value.get_ref().as_integer().and_then(|number| {
-            let number = u64::from_str_radix(number.as_str(), number.radix()).ok()?;
-            number.checked_mul(MEGABYTE)
-        });
-        let place = match key.get_ref().as_ref() {
-            "max_file_mb" => &mut limits.max_file,
-            "max_total_mb" => &mut limits.max_total,
-            name => {
-                let reason = format!(
-                    "unknown setting `snapshot.{name}`; there are `max_file_mb`, `max_total_mb`"
-                );
-                return Err((key.span(), reason));
-            }
-        };
-        *place = megabytes.ok_or_else(|| {
-            let reason = format!("`{}` must be a whole number of megabytes", key.get_ref());
-            (value.span(), reason)
-        })?;
-    }
-    Ok(limits)
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -26,6 +26,7 @@ pub mod launches;
 pub mod layout;
 pub mod line_sums;
 pub mod logs;
+pub mod modes;
 pub mod objects;
 pub mod records;
 pub mod running;

@@ -26,6 +26,11 @@ const SETTINGS: &str = r#"# Birthmark's settings for this project. Every line is
 # cut: every record is synced, which is slower).
 #durability = "process"
 
+# Who may read what is written: "umask" (whoever the umask lets), "nobody" (0600 and 0700 under
+# every umask), "group" (the group may write too, where the umask lets it). A umask of 000 shares
+# nothing, unless this says so.
+#share = "umask"
+
 # What a snapshot may take; larger files are left out of it, by name.
 #[snapshot]
 #max_file_mb = 50

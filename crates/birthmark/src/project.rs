@@ -36,6 +36,7 @@ impl Project {
         let root = root_of(&folder);
         let mut config = Config::read(&root)?;
         obey_variables(&mut config)?;
+        birthmark_store::modes::share_with(config.share.value);
         let artifacts = match &config.artifacts.value {
             Some(chosen) => root.join(chosen),
             None => root.join(ARTIFACTS),

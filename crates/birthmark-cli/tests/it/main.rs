@@ -24,6 +24,7 @@ mod find;
 mod front;
 mod limits;
 mod policy;
+mod private;
 mod reference;
 mod run;
 mod run_output;
