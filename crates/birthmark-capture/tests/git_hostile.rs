@@ -613,6 +613,39 @@ fn a_pipe_in_the_place_of_a_file_does_not_hang_the_run() {
     }
 }
 
+/// Not only the capture, which has its limit: whoever opens the repository at all.
+#[test]
+fn no_pipe_or_device_in_the_place_of_a_file_hangs_who_looks_commits_up() {
+    let names = [
+        "HEAD",
+        "config",
+        "index",
+        "packed-refs",
+        "shallow",
+        "info/exclude",
+        "objects/info/alternates",
+    ];
+    for name in names {
+        for device in [false, true] {
+            let repo = TestRepo::with_commit();
+            let path = repo.git_dir().join(name);
+            let _gone = std::fs::remove_file(&path);
+            std::fs::create_dir_all(path.parent().expect("folder")).expect("made");
+            if device {
+                std::os::unix::fs::symlink("/dev/zero", &path).expect("made");
+            } else {
+                let made = Command::new("mkfifo").arg(&path).status();
+                assert!(made.is_ok_and(|status| status.success()));
+            }
+            let begun = Instant::now();
+            let found = Objects::open(repo.path());
+            let why = found.reason().unwrap_or_default().to_owned();
+            assert!(why.contains("no regular file"), "{name}: {why}");
+            assert!(begun.elapsed().as_secs() < 5, "{name}");
+        }
+    }
+}
+
 #[test]
 fn an_include_of_a_pipe_does_not_hang_the_run() {
     let repo = TestRepo::with_commit();
@@ -629,6 +662,10 @@ fn an_include_of_a_pipe_does_not_hang_the_run() {
     let state = git::capture_head(repo.path());
     assert!(start.elapsed() < Duration::from_secs(3));
     assert!(state.commit.found().is_none_or(|commit| *commit == head));
+    let start = Instant::now();
+    let looked = git::last_commit_touching(&repo.path().join("a"), Duration::from_secs(1));
+    assert!(looked.found().is_none());
+    assert!(start.elapsed() < Duration::from_secs(15));
 }
 
 #[test]

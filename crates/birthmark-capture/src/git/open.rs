@@ -8,9 +8,12 @@
 //!   `safe.directory` is opened without its includes, and without any filter.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use birthmark_core::Finding;
 use gix::sec::Trust;
+
+use crate::probe::with_time_limit;
 
 /// The reason for everything that a repository would have told.
 pub(super) const NOT_A_REPOSITORY: &str = "not a git repository";
@@ -18,6 +21,8 @@ pub(super) const NOT_A_REPOSITORY: &str = "not a git repository";
 /// The reader resolves paths from the current folder, even absolute ones.
 const NO_FOLDER: &str = "the current folder is gone, and git is not read without one";
 
+/// How long the opening of a repository may take.
+const OPEN_LIMIT: Duration = Duration::from_secs(4);
 /// A configuration file over this size is not read.
 const LARGEST_CONFIG: u64 = 8 << 20;
 
@@ -86,7 +91,7 @@ impl Repository {
     pub(super) fn discover_with(anchor: &Path, most: Trust) -> Finding<Self> {
         let mut reason = NOT_A_REPOSITORY.to_owned();
         for start in starts(anchor) {
-            match discover_from(&start, most) {
+            match discover_in_time(&start, most) {
                 Finding::Unknown(other) if other == NOT_A_REPOSITORY => {}
                 Finding::Unknown(other) => reason = other,
                 found => return found,
@@ -100,7 +105,7 @@ impl Repository {
         if !root.join(".git").exists() {
             return Finding::unknown("not checked out");
         }
-        discover_from(root, most)
+        discover_in_time(root, most)
     }
 
     /// A bare repository of our own.
@@ -174,12 +179,27 @@ fn starts(anchor: &Path) -> Vec<PathBuf> {
     starts
 }
 
+/// As [`discover_from`], for no longer than a repository may take to be opened: an include may
+/// lead to a pipe, to which nobody writes.
+fn discover_in_time(start: &Path, most: Trust) -> Finding<Repository> {
+    let start = start.to_owned();
+    match with_time_limit("git", OPEN_LIMIT, move || discover_from(&start, most)) {
+        Finding::Found(found) => found,
+        Finding::Absent => Finding::unknown(NOT_A_REPOSITORY),
+        Finding::Unknown(reason) => Finding::Unknown(reason),
+    }
+}
+
 /// Walks up from an absolute folder, and opens what is found.
 fn discover_from(start: &Path, most: Trust) -> Finding<Repository> {
     let options = gix::discover::upwards::Options {
         current_dir: Some(start),
         ..Default::default()
     };
+    // Looking for a repository reads its HEAD already.
+    if let Some(reason) = start.ancestors().find_map(first_refusal).flatten() {
+        return Finding::Unknown(reason);
+    }
     let (found, trust) = match gix::discover::upwards_opts(start, options) {
         Ok(found) => found,
         Err(error) => return Finding::Unknown(why_not_found(start, &error)),
@@ -244,8 +264,47 @@ fn misleading_git_file(start: &Path, found: Option<&Path>) -> Option<String> {
     })
 }
 
+/// Whether a repository begins in this folder, and why it must not be looked at.
+#[expect(
+    clippy::option_option,
+    reason = "no repository here, a sound one, a refused one"
+)]
+fn first_refusal(folder: &Path) -> Option<Option<String>> {
+    let git_dir = folder.join(".git");
+    if let Ok(about) = git_dir.symlink_metadata() {
+        let real = git_dir.metadata().unwrap_or(about);
+        return Some(match real {
+            real if real.is_dir() => refusal(&git_dir),
+            real if real.is_file() => None,
+            _ => Some(".git is neither folder nor file".to_owned()),
+        });
+    }
+    let bare = folder.join("objects").is_dir() && folder.join("HEAD").exists();
+    bare.then(|| refusal(folder))
+}
+
+/// Files that are read as they come, whatever they are.
+const READ_AS_THEY_COME: [&str; 7] = [
+    "index",
+    "packed-refs",
+    "shallow",
+    "info/exclude",
+    "info/attributes",
+    "objects/info/alternates",
+    "objects/info/commit-graph",
+];
+
 /// Why the files that are read first must not be read at all.
 fn refusal(git_dir: &Path) -> Option<String> {
+    for name in READ_AS_THEY_COME {
+        if git_dir
+            .join(name)
+            .metadata()
+            .is_ok_and(|about| !about.is_file())
+        {
+            return Some(format!("{name} of the git repository is no regular file"));
+        }
+    }
     for name in ["HEAD", "config", "config.worktree", "commondir"] {
         match git_dir.join(name).metadata() {
             Ok(meta) if !meta.is_file() => {
