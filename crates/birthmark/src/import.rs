@@ -22,7 +22,8 @@ use birthmark_store::{Durability, Layout, atomic};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::{add, evaluation, session};
+use crate::project::Project;
+use crate::{add, evaluation, policy, session};
 
 /// What came of one file.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub struct Imported {
     pub problems: Vec<String>,
     /// Nothing was written, since a sidecar is there.
     pub kept: bool,
+    /// Rules of the project that the birthmark breaks, where they only warn.
+    pub breaks: Vec<String>,
 }
 
 impl Imported {
@@ -50,6 +53,7 @@ impl Imported {
             "written_by": self.tool.word(),
             "kept": self.kept,
             "problems": self.problems,
+            "breaks": self.breaks,
             "metadata": self.birthmark,
         })
     }
@@ -78,9 +82,11 @@ pub fn import(file: &Path, replace: bool) -> Result<Imported> {
         problems: found.problems.clone(),
         kept: sidecar.exists() && !replace,
         sidecar,
+        breaks: Vec::new(),
     };
     redact(&mut imported.birthmark);
     if !imported.kept {
+        imported.breaks = broken(file, &imported.birthmark)?;
         let text = serde_json::to_vec(&imported.birthmark).map_err(|source| {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;
@@ -88,6 +94,14 @@ pub fn import(file: &Path, replace: bool) -> Result<Imported> {
         atomic::replace(&imported.sidecar, &described.render(), Durability::Power)?;
     }
     Ok(imported)
+}
+
+/// The rules that hold where the log lies.
+fn broken(file: &Path, birthmark: &Fields) -> Result<Vec<String>> {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let project = Project::find(atomic::folder_of(&file))?;
+    let name = project.stored_path(&file);
+    policy::broken(&project.config.policy, &name, birthmark, false)
 }
 
 fn redact(fields: &mut Fields) {

@@ -80,6 +80,31 @@ impl Finding<'_> {
     }
 }
 
+/// The rules that a birthmark breaks which is about to be written, where they only warn; an
+/// error where they refuse.
+pub(crate) fn broken(
+    policy: &Policy,
+    file: &str,
+    birthmark: &Fields,
+    early: bool,
+) -> Result<Vec<String>> {
+    if policy.rules.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bytes = serde_json::to_vec(birthmark).unwrap_or_default();
+    let found = findings(policy, &|name| json::get(&bytes, &[name]), early);
+    let found = found.iter().filter(|finding| finding.is_broken());
+    let broken: Vec<String> = found.map(Finding::text).collect();
+    if broken.is_empty() || policy.enforce.value != Enforce::Refuse {
+        return Ok(broken);
+    }
+    let from = policy.enforce.from.as_deref().unwrap_or("the policy");
+    let file = text::neutral(file);
+    let message = format!("refused: `{file}` breaks {}", broken.join("; "));
+    let hint = format!("{from} says enforce = \"refuse\"; nothing was written");
+    Err(Error::new(Kind::Refused, "policy", message).with_hint(hint))
+}
+
 impl Session {
     fn policy(&self) -> &Policy {
         &self.project().config.policy
@@ -103,28 +128,7 @@ impl Session {
             return Ok(());
         }
         let birthmark = self.birthmark(artifact_type, given);
-        let bytes = serde_json::to_vec(&birthmark).unwrap_or_default();
-        let found = findings(self.policy(), &|name| json::get(&bytes, &[name]), early);
-        let broken: Vec<String> = found
-            .iter()
-            .filter(|finding| finding.is_broken())
-            .map(Finding::text)
-            .collect();
-        if broken.is_empty() {
-            return Ok(());
-        }
-        let enforce = &self.policy().enforce;
-        if enforce.value == Enforce::Refuse {
-            let from = enforce.from.as_deref().unwrap_or("the policy");
-            let message = format!(
-                "refused: `{}` breaks {}",
-                text::neutral(file),
-                broken.join("; ")
-            );
-            let hint = format!("{from} says enforce = \"refuse\"; nothing was written");
-            return Err(Error::new(Kind::Refused, "policy", message).with_hint(hint));
-        }
-        for line in broken {
+        for line in broken(self.policy(), file, &birthmark, early)? {
             self.say(&format!("birthmark: {file}: breaks {line}"));
         }
         Ok(())

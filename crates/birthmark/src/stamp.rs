@@ -118,6 +118,8 @@ pub struct Stamped {
     pub kept: bool,
     /// Lines that are no records, and where they went.
     pub aside: Option<SetAside>,
+    /// Rules of the project that the birthmark breaks, where they only warn.
+    pub breaks: Vec<String>,
 }
 
 /// Lines that are no records: they stand in a file of their own.
@@ -153,6 +155,7 @@ impl Stamped {
             joined: None,
             kept: false,
             aside: None,
+            breaks: Vec::new(),
         }
     }
 
@@ -171,6 +174,7 @@ impl Stamped {
                 "kept": self.places.kept,
             },
             "set_aside": self.aside.as_ref().map(SetAside::to_json),
+            "breaks": self.breaks,
             "made_in": self.made_in.as_ref().map(SessionId::as_str),
             "joined": self.joined.as_ref().map(SessionId::as_str),
             "metadata": self.birthmark,
@@ -212,13 +216,14 @@ fn recorded_path<'a>(options: &StampOptions, stamped: &'a Stamped) -> &'a Path {
     }
 }
 
-fn stamp_known(
+/// The birthmark of a file, and the rules of the project that it breaks.
+fn judged(
     file: &Path,
     options: &StampOptions,
-    birth: Option<marks::Birth>,
+    birth: Option<&marks::Birth>,
     joined: Option<&Session>,
     code: &compose::Code<'_>,
-) -> Result<Stamped> {
+) -> Result<(Fields, Vec<String>)> {
     let time = compose::modified(file)?;
     let mut told = crate::weights::facts(code.project(), file);
     told.extend(options.given.clone());
@@ -226,9 +231,24 @@ fn stamp_known(
         given: told,
         ..options.clone()
     };
-    let birthmark = compose::compose(code, time, options, birth.as_ref(), joined);
+    let birthmark = compose::compose(code, time, options, birth, joined);
+    let name = code.project().stored_path(file);
+    let policy = &code.project().config.policy;
+    let breaks = crate::policy::broken(policy, &name, &birthmark, false)?;
+    Ok((birthmark, breaks))
+}
+
+fn stamp_known(
+    file: &Path,
+    options: &StampOptions,
+    birth: Option<marks::Birth>,
+    joined: Option<&Session>,
+    code: &compose::Code<'_>,
+) -> Result<Stamped> {
+    let (birthmark, breaks) = judged(file, options, birth.as_ref(), joined, code)?;
     let mut stamped = Stamped {
         birthmark,
+        breaks,
         made_in: birth.map(|birth| birth.session),
         joined: joined.map(|session| session.id().clone()),
         ..Stamped::of(file)

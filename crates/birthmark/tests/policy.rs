@@ -196,3 +196,82 @@ fn check_keeps_what_concerns_the_policy_and_wants_birthmarks() {
     assert_eq!(check().exit_code(), 1);
     assert_eq!(texts(&check(), "unstamped"), ["it has no birthmark"]);
 }
+
+fn stamped(
+    world: &World,
+    names: &[&str],
+    seed: Option<u32>,
+) -> Vec<birthmark::error::Result<birthmark::stamp::Stamped>> {
+    let mut options = birthmark::stamp::StampOptions::new("training_data");
+    options.given = fields(serde_json::json!({"template_disabled": true}));
+    if let Some(seed) = seed {
+        options.given.insert("seed".to_owned(), seed.into());
+    }
+    let files: Vec<_> = names.iter().map(|name| world.path(name)).collect();
+    let mut results = Vec::new();
+    let ended =
+        birthmark::stamp::many::stamp_all(&world.project(), &files, &options, &mut |_, result| {
+            results.push(result);
+        });
+    if let Err(error) = ended {
+        results.push(Err(error));
+    }
+    results
+}
+
+#[test]
+fn what_is_stamped_after_its_birth_is_held_to_the_policy_too() {
+    let world = world("refuse");
+    fs::create_dir_all(world.artifacts()).unwrap();
+    for name in ["a.csv", "b.csv"] {
+        fs::write(world.path(name), "x\n").unwrap();
+    }
+    let results = stamped(&world, &["a.csv", "b.csv"], None);
+    let [Err(error)] = results.as_slice() else {
+        panic!("{results:?}")
+    };
+    assert_eq!(error.kind(), Kind::Refused);
+    let said = error.to_string();
+    for part in [
+        "artifacts/a.csv",
+        "`seed required`",
+        "birthmark.toml line 5",
+        "seed is missing",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!world.path("a.csv.birthmark.json").exists());
+    let results = stamped(&world, &["a.csv", "b.csv"], Some(3));
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert!(world.path("b.csv.birthmark.json").exists());
+}
+
+#[test]
+fn stamping_says_what_it_breaks_where_the_policy_only_warns() {
+    let world = world("warn");
+    fs::create_dir_all(world.artifacts()).unwrap();
+    fs::write(world.path("a.csv"), "x\n").unwrap();
+    let results = stamped(&world, &["a.csv"], None);
+    let breaks = &results[0].as_ref().unwrap().breaks;
+    assert_eq!(breaks.len(), 1, "{breaks:?}");
+    assert!(
+        breaks[0].contains("`seed required` (birthmark.toml line 5)"),
+        "{breaks:?}"
+    );
+}
+
+#[test]
+fn what_is_imported_is_held_to_the_policy_too() {
+    let world = world("refuse");
+    let log = world.repo.path().join("results.json");
+    let report = serde_json::json!({"results": {"arc": {"acc,none": 0.5}}, "configs": {"arc": {"task": "arc"}},
+        "config": {"model": "hf", "model_args": "pretrained=x"}, "n-samples": {"arc": {"original": 1, "effective": 1}}});
+    fs::write(&log, report.to_string()).unwrap();
+    let error = birthmark::import::import(&log, false).unwrap_err();
+    assert_eq!(error.kind(), Kind::Refused, "{error}");
+    assert!(
+        error.to_string().contains("dataset.digest required"),
+        "{error}"
+    );
+    assert!(!birthmark_store::Layout::sidecar(&log).exists());
+}

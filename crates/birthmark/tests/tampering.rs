@@ -407,14 +407,14 @@ fn whatever_is_done_to_one_file_of_a_store_is_never_verified_and_its_name_is_sai
             .unwrap();
         let of_session = ids.iter().find(|id| name.contains(id.as_str()));
         let subject = of_session.map_or(subject, |id| id.as_str());
-        let word = word_of(&report, subject);
+        let found = word_of(&report, subject);
         // JSON in another order says the same: that somebody wrote it anew is said.
         let rewritten = codes(&report)
             .keys()
             .any(|code| code.ends_with("-rewritten"));
-        let seen = word == Word::Failed && report.exit_code() == 1;
+        let seen = found == Word::Failed && report.exit_code() == 1;
         assert!(
-            seen || (word == Word::Caveat && rewritten),
+            seen || (found == Word::Caveat && rewritten),
             "{name}, {how}\n{text}"
         );
         fs::write(path, whole).unwrap();

@@ -41,6 +41,10 @@ pub fn run(ui: &mut Ui, args: &ImportArgs) -> Answer {
                     imported.sidecar.display(),
                     imported.tool.word()
                 ))?;
+                for rule in &imported.breaks {
+                    let file = imported.file.display();
+                    ui.talk(&format!("warning: {file} breaks {rule}"));
+                }
                 for problem in &imported.problems {
                     ui.people(&format!("     ! {problem}"))?;
                 }

@@ -183,6 +183,10 @@ impl Said<'_> {
 }
 
 fn set_aside(ui: &mut Ui, stamped: &Stamped) {
+    for rule in &stamped.breaks {
+        let file = stamped.file.display();
+        ui.talk(&format!("warning: {file} breaks {rule}"));
+    }
     if let Some(Value::Array(missing)) = stamped.birthmark.get(MISSING) {
         let shards = birthmark::text::count(missing.len() as u64, "shard");
         let file = stamped.file.display();
@@ -236,6 +240,7 @@ fn pipe(ui: &mut Ui, args: &StampArgs, project: &Project, options: &StampOptions
     }
     let stamped = stream::stream(project, &mut std::io::stdin().lock(), &mut Out(ui), options)?;
     ui.flush()?;
+    set_aside(ui, &stamped);
     if !super::quiet() {
         let records = birthmark::text::count(stamped.places.records(), "record");
         ui.talk(&format!(

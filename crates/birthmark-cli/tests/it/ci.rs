@@ -66,6 +66,11 @@ fn stamped(world: &World, text: &str, set: &[&str]) {
     ];
     world.repo.git(unstage);
     world.repo.write("artifacts/a.jsonl", text);
+    let said = stamp(world, set);
+    assert!(said.starts_with("exit status: 0"), "{said}");
+}
+
+fn stamp(world: &World, set: &[&str]) -> String {
     let mut args = vec![
         "stamp",
         "artifacts/a.jsonl",
@@ -76,8 +81,7 @@ fn stamped(world: &World, text: &str, set: &[&str]) {
     for pair in set {
         args.extend(["--set", pair]);
     }
-    let said = world.birthmark(args);
-    assert!(said.starts_with("exit status: 0"), "{said}");
+    world.birthmark(args)
 }
 
 #[test]
@@ -90,23 +94,26 @@ fn the_hook_refuses_what_the_policy_refuses_and_takes_the_rest() {
         "{said}"
     );
 
-    stamped(
-        &world,
-        "{\"a\": 1}\n",
-        &["seed=1", "template_disabled=false"],
-    );
-    let (taken, said) = commit(&world, "artifacts/a.jsonl");
+    // The policy refuses at the stamping already; so the data is spoiled by hand.
+    let refused = stamp(&world, &["seed=1", "template_disabled=false"]);
     assert!(
-        !taken && said.contains("template_disabled is false"),
-        "{said}"
+        refused.contains("refused") && refused.contains("template_disabled is false"),
+        "{refused}"
     );
-
-    stamped(&world, "{\"a\": 1}\n", &["seed=1"]);
-    let (taken, said) = commit(&world, "artifacts/a.jsonl");
-    assert!(
-        !taken && said.contains("template_disabled is unknown"),
-        "{said}"
-    );
+    let sound = ["seed=1", "template_disabled=true"];
+    for (by, why) in [
+        ("\"template_disabled\":false,", "template_disabled is false"),
+        ("", "template_disabled is unknown"),
+    ] {
+        stamped(&world, "{\"a\": 1}\n", &sound);
+        let path = world.at("artifacts/a.jsonl");
+        let text = std::fs::read_to_string(&path).expect("stamped");
+        let spoiled = text.replace("\"template_disabled\":true,", by);
+        assert_ne!(spoiled, text);
+        world.repo.write("artifacts/a.jsonl", &spoiled);
+        let (taken, said) = commit(&world, "artifacts/a.jsonl");
+        assert!(!taken && said.contains(why), "{said}");
+    }
 
     let leak = "{\"a\": \"hf_EXAMPLEexampleEXAMPLEexampleEXAMPLE\"}\n";
     stamped(&world, leak, &["seed=1", "template_disabled=true"]);

@@ -27,8 +27,8 @@ fn unstamped_data_is_refused() {
 #[test]
 fn broken_rule_is_named_with_its_line() {
     let world = World::new();
-    world.repo.write("birthmark.toml", POLICY);
     world.repo.write("artifacts/a.json", "{\"a\": 1}\n");
+    world.repo.write("notes.md", "a dirty tree\n");
     world.birthmark([
         "stamp",
         "artifacts/a.json",
@@ -36,6 +36,7 @@ fn broken_rule_is_named_with_its_line() {
         "training_data",
         "--in-place",
     ]);
+    world.repo.write("birthmark.toml", POLICY);
     world.snapshot("policy_broken", ["policy", "check", "artifacts"]);
 }
 

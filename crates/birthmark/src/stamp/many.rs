@@ -16,11 +16,12 @@ use std::sync::mpsc::channel;
 use birthmark_core::event::Outcome;
 use birthmark_core::glob;
 use birthmark_core::schema::SIDECAR_SUFFIX;
+use birthmark_store::config::Enforce;
 use birthmark_store::format::FileKind;
 
 use super::compose::Code;
 use super::{
-    StampOptions, Stamped, Target, join_open, marks, prepared, recorded_path, refuse, stamp_known,
+    StampOptions, Stamped, join_open, judged, marks, prepared, recorded_path, refuse, stamp_known,
 };
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
@@ -171,6 +172,12 @@ pub fn stamp_all(
         next: AtomicUsize::new(0),
         failed: AtomicBool::new(false),
     };
+    if let Err(error) = work.obey() {
+        if let Some(session) = &work.joined {
+            session.end(RunEnd::plain(Outcome::Failed))?;
+        }
+        return Err(error);
+    }
     let mut written = Vec::new();
     work.run(&mut |file, result| {
         if let Ok(stamped) = &result {
@@ -205,6 +212,20 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Of several files none is written where one would break a rule that refuses.
+    fn obey(&self) -> Result<()> {
+        let policy = &self.project.config.policy;
+        if policy.rules.is_empty() || policy.enforce.value != Enforce::Refuse {
+            return Ok(());
+        }
+        for file in self.files {
+            let birth = marks::birth_of(self.project, file)?;
+            let joined = self.joined.as_ref();
+            judged(file, self.options, birth.as_ref(), joined, &self.code)?;
+        }
+        Ok(())
+    }
+
     fn run(&self, told: &mut dyn FnMut(&Path, Result<Stamped>)) {
         let threads = std::thread::available_parallelism()
             .map_or(1, usize::from)
