@@ -1,7 +1,12 @@
-//! CSV for spreadsheets (RFC 4180), with nothing in it that a spreadsheet would run.
+//! CSV for spreadsheets (RFC 4180), with nothing in it that a spreadsheet would run, or that would
+//! act on the terminal where somebody looks at it.
+
+/// What a spreadsheet takes for the beginning of a formula, also in full width.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
 /// One line with its end. A cell that a spreadsheet would take for a formula (`=`, `+`,
-/// `-`, `@` at its start) gets an apostrophe before it; a number is left as it is.
+/// `-`, `@` at its start) gets an apostrophe before it; a number is left as it is. Control
+/// characters but line ends and tabs are escaped: programs take JSON.
 pub fn line(cells: impl IntoIterator<Item = String>) -> String {
     let cells: Vec<String> = cells.into_iter().map(|text| cell(&text)).collect();
     format!("{}\r\n", cells.join(","))
@@ -9,19 +14,27 @@ pub fn line(cells: impl IntoIterator<Item = String>) -> String {
 
 fn cell(text: &str) -> String {
     let first = text.trim_start().chars().next();
-    let acts = matches!(first, Some('=' | '+' | '-' | '@')) && text.parse::<f64>().is_err()
+    let acts = first.is_some_and(|first| FORMULA.contains(&first)) && text.parse::<f64>().is_err()
         || text.starts_with(['\t', '\r', '\n']);
     let text = if acts {
         format!("'{text}")
     } else {
         text.to_owned()
     };
-    // A zero byte ends the file for some readers.
-    let text = text.replace('\0', "\u{fffd}");
+    let text = quiet(&text);
     if text.contains(['"', ',', '\n', '\r']) {
         return format!("\"{}\"", text.replace('"', "\"\""));
     }
     text
+}
+
+fn quiet(text: &str) -> String {
+    let parts = text.split_inclusive(['\n', '\t']).map(|part| {
+        let end = part.len() - usize::from(part.ends_with(['\n', '\t']));
+        let (body, end) = part.split_at(end);
+        format!("{}{end}", birthmark::text::neutral(body))
+    });
+    parts.collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]
@@ -37,5 +50,13 @@ mod tests {
             line(cells.map(str::to_owned)),
             "'=1+1,-1.5,'@x,'+a,'-x,' =x,\"a,\"\"b\"\"\",,'\t=1\r\n"
         );
+        assert_eq!(line(["＝1+1".to_owned()]), "'＝1+1\r\n");
+    }
+
+    #[test]
+    fn nothing_in_a_cell_acts_on_a_terminal() {
+        let hostile = "a\u{1b}[2J\u{9b}31m\u{202e}\0\rb\nc".to_owned();
+        let told = line([hostile]);
+        assert_eq!(told, "\"a\\x1b[2J\\u{9b}31m\\u{202e}\\x00\\rb\nc\"\r\n");
     }
 }
