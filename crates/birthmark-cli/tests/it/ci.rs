@@ -103,7 +103,7 @@ fn the_hook_refuses_what_the_policy_refuses_and_takes_the_rest() {
     let sound = ["seed=1", "template_disabled=true"];
     for (by, why) in [
         ("\"template_disabled\":false,", "template_disabled is false"),
-        ("", "template_disabled is unknown"),
+        ("", "template_disabled is missing"),
     ] {
         stamped(&world, "{\"a\": 1}\n", &sound);
         let path = world.at("artifacts/a.jsonl");
