@@ -27,6 +27,7 @@ mod record;
 pub(crate) mod rules;
 mod seen;
 
+pub use loads::Load;
 pub(crate) use made::{OBSERVED, size as size_of};
 pub use record::{Watched, mapped};
 pub use seen::Seen;

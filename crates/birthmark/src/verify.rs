@@ -64,7 +64,7 @@ use crate::text;
 use claims::{Claims, Last};
 use commits::Commits;
 use inputs::Inputs;
-use mark::Judge;
+use mark::{Eyes, Judge};
 use scope::Scope;
 
 pub use junit::junit;
@@ -80,7 +80,7 @@ pub struct Options {
     pub require_stamped: bool,
     /// Compare sizes alone; the report says so.
     pub quick: bool,
-    /// Read the store's blobs and large inputs too.
+    /// Read the store's blobs and large inputs too, and every file anew.
     pub deep: bool,
     /// Read only these files, and of the others compare sizes alone.
     pub sample: Option<Sample>,
@@ -134,9 +134,21 @@ pub fn verify_watched(
         let read = files.iter().map(PathBuf::as_path);
         meter.expect(read.filter(|path| options.sample.is_none_or(|sample| sample.takes(path))));
     }
-    let inputs = Inputs::new(project, &claims, options, meter);
-    let commits = Commits::open(project);
-    let mut judge = Judge::new(&claims, commits, inputs, &project.config.policy, meter);
+    let digester = || {
+        if options.deep {
+            Digester::default()
+        } else {
+            crate::digests::digester()
+        }
+    };
+    let inputs = Inputs::new(project, &claims, options, digester(), meter);
+    let eyes = Eyes {
+        commits: Commits::open(project),
+        digester: digester().telling(Some(meter.counter())),
+        inputs,
+        meter,
+    };
+    let mut judge = Judge::new(&claims, eyes, &project.config.policy);
     let mut report = Report::default();
     for path in &files {
         let name = text::neutral(&project.stored_path(path)).into_owned();
@@ -172,7 +184,11 @@ pub fn verify_watched(
     report
         .items
         .sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
-    report.not_proved = not_proved(&report, options, judge.inputs.left_out);
+    report.not_proved = not_proved(&report, options, judge.eyes.inputs.left_out);
+    let known = judge.eyes.digester.known() + judge.eyes.inputs.digester.known();
+    if let Some(line) = not_read(known) {
+        report.not_proved.insert(0, line);
+    }
     Ok(report)
 }
 

@@ -33,7 +33,7 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with = "deep")]
     quick: bool,
 
-    /// Read the store's own blobs, and inputs of more than 1 GiB, too
+    /// Read every file anew, also what looks unchanged, the store's own blobs and large inputs
     #[arg(long)]
     deep: bool,
 

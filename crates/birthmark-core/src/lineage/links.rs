@@ -26,6 +26,8 @@ pub struct Mention {
     pub file_bytes: Option<String>,
     /// Whether `file` is a path, and no mere name.
     pub is_path: bool,
+    /// The name that it is known by, beside its path.
+    pub name: Option<String>,
     /// The revision of a name.
     pub revision: Option<String>,
     /// Of the bytes as they lay.

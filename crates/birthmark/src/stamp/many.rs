@@ -18,10 +18,12 @@ use birthmark_core::glob;
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_store::config::Enforce;
 use birthmark_store::format::FileKind;
+use birthmark_store::stop;
 
 use super::compose::Code;
 use super::{
-    StampOptions, Stamped, join_open, judged, marks, prepared, recorded_path, refuse, stamp_known,
+    StampOptions, Stamped, Target, join_open, judged, marks, prepared, recorded_path, refuse,
+    stamp_known,
 };
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;

@@ -18,14 +18,14 @@ use crate::text;
 pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &Options) -> Item {
     let history = judge.claims.of(path).cloned();
     judge.turn_to(history.as_ref().map(|history| &history.birthmark));
-    judge.meter.begin(path);
+    judge.eyes.meter.begin(path);
     let (evidence, mut reasons) = match look(judge, path, history.as_ref(), options) {
         Ok(looked) => looked,
         Err(error) => (String::new(), vec![unreadable(&error)]),
     };
-    judge.meter.end();
+    judge.eyes.meter.end();
     if let Some(history) = &history {
-        reasons.extend(judge.inputs.of_birthmark(&history.birthmark));
+        reasons.extend(judge.eyes.inputs.of_birthmark(&history.birthmark));
     }
     Item::new(name, ItemKind::Artifact, evidence, reasons)
 }
@@ -119,7 +119,7 @@ fn bare(
     let (_, state) = open_still(path)?;
     let mut reasons = vec![no_birthmark(history, options)];
     if let Some(history) = history {
-        let digest = judge.meter.digest_file(path)?.digest.to_string();
+        let digest = judge.eyes.digester.file(path)?.digest.to_string();
         reasons.extend(against_whole(history, state.size, &digest));
     }
     Ok((text::bytes(state.size), reasons))

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use birthmark_store::digest::FileError;
-use birthmark_store::format::directory::{MemberKind, digest_tree};
+use birthmark_store::format::directory::MemberKind;
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::layout::Layout;
 
@@ -23,7 +23,7 @@ pub(super) fn folder(
     path: &Path,
     history: Option<&History>,
 ) -> Result<Looked, FileError> {
-    let tree = digest_tree(path, Some(judge.meter.counter()))?;
+    let tree = judge.eyes.digester.tree(path)?;
     let digest = tree.digest.to_string();
     let files = tree
         .members

@@ -23,14 +23,14 @@ use std::path::{Path, PathBuf};
 use birthmark_core::birthmark::Fields;
 use birthmark_core::digest::Digest;
 use birthmark_core::lineage::{self, Mention};
-use birthmark_store::digest::digest_file_as;
+use birthmark_store::digest::Digester;
 
 use super::Options;
 use super::claims::Claims;
 use super::meter::Meter;
 use super::report::Reason;
 use crate::project::Project;
-use crate::{dataset, sessions, text};
+use crate::{sessions, text};
 
 /// An input larger than this is read only where every byte is asked for.
 const LARGE: u64 = 1 << 30;
@@ -57,6 +57,7 @@ pub(super) struct Inputs<'a> {
     project: &'a Project,
     claims: &'a Claims,
     meter: &'a Meter,
+    pub digester: Digester,
     quick: bool,
     deep: bool,
     asked: HashMap<(String, String), Fate>,
@@ -69,12 +70,14 @@ impl<'a> Inputs<'a> {
         project: &'a Project,
         claims: &'a Claims,
         options: &Options,
+        digester: Digester,
         meter: &'a Meter,
     ) -> Self {
         Self {
             project,
             claims,
             meter,
+            digester,
             quick: options.quick,
             deep: options.deep,
             asked: HashMap::new(),
@@ -135,9 +138,9 @@ impl<'a> Inputs<'a> {
             self.left_out += 1;
             return Fate::Holds;
         }
-        match self.meter.beside(size, || digest_at(&place, digest)) {
+        match self.meter.beside(size, || self.digest_at(&place, digest)) {
             Ok(found) if found == digest => Fate::Holds,
-            Ok(_) if same_content(&place, mention) => Fate::Holds,
+            Ok(_) if self.same_content(&place, mention) => Fate::Holds,
             Ok(_) => Fate::Changed,
             Err(why) => Fate::Unread(why),
         }
@@ -161,32 +164,30 @@ impl<'a> Inputs<'a> {
                 continue;
             }
             left -= size;
-            if digest_at(&other, digest) == Ok(digest) {
+            if self.digest_at(&other, digest) == Ok(digest) {
                 return Fate::Moved(self.project.stored_path(&other));
             }
         }
         Fate::Missing
     }
-}
 
-fn digest_at(path: &Path, like: Digest) -> Result<Digest, String> {
-    let found = if path.is_dir() {
-        dataset::digest_of(path)
-    } else {
-        digest_file_as(path, like.algorithm, None).map(|file| file.digest)
-    };
-    found.map_err(|error| error.to_string())
-}
+    fn digest_at(&self, path: &Path, like: Digest) -> Result<Digest, String> {
+        let found = if path.is_dir() {
+            self.digester.tree(path).map(|tree| tree.digest)
+        } else {
+            let found = self.digester.file_as(path, like.algorithm);
+            found.map(|file| file.digest)
+        };
+        found.map_err(|error| error.to_string())
+    }
 
-/// Whether it differs in its birthmarks alone.
-fn same_content(path: &Path, mention: &Mention) -> bool {
-    let was = mention
-        .content_digest
-        .as_deref()
-        .or(mention.digest.as_deref());
-    let (digest, content) = dataset::digests(path);
-    let is = content.or_else(|| digest.found().cloned());
-    was.is_some() && is.as_deref() == was
+    /// Whether it differs in its birthmarks alone.
+    fn same_content(&self, path: &Path, mention: &Mention) -> bool {
+        let was = mention.content_digest.as_ref().or(mention.digest.as_ref());
+        let content = self.digester.content(path);
+        let is = content.map(|content| content.digest.to_string());
+        was.is_some() && is.as_ref() == was
+    }
 }
 
 /// The ends of a path from elsewhere, below our root.

@@ -20,7 +20,7 @@ pub(super) fn verify(
     history: Option<&History>,
     kind: FileKind,
 ) -> Result<Option<Looked>, FileError> {
-    let lies = judge.meter.digest_file(path)?;
+    let lies = judge.eyes.digester.file(path)?;
     let digest = lies.digest.to_string();
     let whole = history.map(|history| against_whole(history, lies.state.size, &digest));
     let evidence = text::bytes(lies.state.size);
@@ -82,7 +82,7 @@ fn read(path: &Path, kind: FileKind) -> Result<Read, FileError> {
 
 fn content(judge: &Judge<'_>, path: &Path, recorded: Option<&str>) -> Option<Reason> {
     let recorded = recorded?;
-    let found = judge.digester.content(path)?;
+    let found = judge.eyes.digester.content(path)?;
     (found.digest.to_string() != recorded).then(|| {
         Reason::failed(
             "content-digest",

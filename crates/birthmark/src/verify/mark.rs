@@ -31,13 +31,19 @@ const LOOKED_AT: [&str; 9] = [
     "stamped_at",
 ];
 
+/// What looks at commits and files.
+pub(super) struct Eyes<'a> {
+    pub commits: Commits,
+    pub inputs: Inputs<'a>,
+    pub digester: Digester,
+    /// How far the reading has come.
+    pub meter: &'a Meter,
+}
+
 /// What is needed to judge birthmarks, over all files.
 pub(super) struct Judge<'a> {
     pub claims: &'a Claims,
-    pub commits: Commits,
-    pub inputs: Inputs<'a>,
-    /// How far the reading has come.
-    pub meter: &'a Meter,
+    pub eyes: Eyes<'a>,
     policy: &'a Policy,
     /// The fields that the policy looks at.
     policy_fields: Vec<String>,
@@ -63,19 +69,11 @@ pub(super) type Get<'a> = dyn Fn(&str) -> Option<&'a [u8]> + 'a;
 
 impl<'a> Judge<'a> {
     /// A judge over what sessions claim, commits, and what the project demands.
-    pub(super) fn new(
-        claims: &'a Claims,
-        commits: Commits,
-        inputs: Inputs<'a>,
-        policy: &'a Policy,
-        meter: &'a Meter,
-    ) -> Self {
+    pub(super) fn new(claims: &'a Claims, eyes: Eyes<'a>, policy: &'a Policy) -> Self {
         let fields = policy.fields();
         Self {
             claims,
-            commits,
-            inputs,
-            meter,
+            eyes,
             listed: false,
             policy,
             policy_fields: fields.into_iter().map(str::to_owned).collect(),
@@ -125,7 +123,7 @@ impl<'a> Judge<'a> {
                 if named.commits.len() < MOST_NAMED {
                     named.commits.insert(commit.to_string());
                 }
-                reasons.extend(self.commits.judge(commit));
+                reasons.extend(self.eyes.commits.judge(commit));
             } else {
                 let text = format!(
                     "git_commit `{}` is no full commit id",
@@ -172,7 +170,7 @@ impl<'a> Judge<'a> {
         }
         let Some(snapshot) = snapshot else { return };
         match json::as_text(snapshot) {
-            Some(hex) if is_full_id(&hex) => reasons.extend(self.commits.judge_snapshot(&hex)),
+            Some(hex) if is_full_id(&hex) => reasons.extend(self.eyes.commits.judge_snapshot(&hex)),
             _ => reasons.push(Reason::failed(
                 "commit-malformed",
                 "git_snapshot is no full commit id",

@@ -27,7 +27,7 @@ pub(super) fn verify(
     options: &Options,
     codec: Codec,
 ) -> Result<Looked, FileError> {
-    let lies = judge.meter.digest_file(path)?;
+    let lies = judge.eyes.digester.file(path)?;
     let digest = lies.digest.to_string();
     let whole = history.map(|history| against_whole(history, lies.state.size, &digest));
     let changed = whole

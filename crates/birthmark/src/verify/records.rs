@@ -147,7 +147,7 @@ pub(super) fn scan(
 
 impl Sink for Pass<'_, '_> {
     fn bytes(&mut self, mut bytes: &[u8]) {
-        self.judge.meter.add(bytes.len());
+        self.judge.eyes.meter.add(bytes.len());
         while let Some(mark) = self.found.marks.get(self.next) {
             let until = mark.size.saturating_sub(self.whole.length());
             let Some((head, tail)) = usize::try_from(until)

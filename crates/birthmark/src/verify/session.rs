@@ -31,7 +31,7 @@ pub(super) fn verify(judge: &mut Judge<'_>, loaded: &Loaded, now: Timestamp) -> 
     plan(loaded, status, &mut reasons);
     notes(loaded, status, &mut reasons);
     continued(judge.claims, loaded, &mut reasons);
-    reasons.extend(judge.inputs.of_session(&loaded.session.used));
+    reasons.extend(judge.eyes.inputs.of_session(&loaded.session.used));
     Item::new(
         loaded.id.as_str(),
         ItemKind::Session,
@@ -120,7 +120,7 @@ fn code(judge: &mut Judge<'_>, loaded: &Loaded, reasons: &mut Vec<Reason>) {
     let commit = code.get("git_commit");
     match commit {
         Some(Value::String(hex)) if super::commits::is_full_id(hex) => {
-            reasons.extend(judge.commits.judge(hex));
+            reasons.extend(judge.eyes.commits.judge(hex));
         }
         Some(Value::String(hex)) => {
             let text = format!("git_commit `{}` is no full commit id", text::short(hex, 70));

@@ -21,7 +21,7 @@ pub(super) fn sidecar(
     path: &Path,
     history: Option<&History>,
 ) -> Result<Looked, FileError> {
-    let found = judge.meter.digest_file(path)?;
+    let found = judge.eyes.digester.file(path)?;
     let digest = found.digest.to_string();
     let (named, mut reasons, said) = read_sidecar(judge, path, history);
     if let Some(said) = said

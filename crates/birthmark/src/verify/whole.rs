@@ -61,7 +61,7 @@ pub(super) fn whole_mark(
     if !judge.listed
         && let Ok(fields) = serde_json::from_slice::<Fields>(raw)
     {
-        reasons.extend(judge.inputs.of_birthmark(&fields));
+        reasons.extend(judge.eyes.inputs.of_birthmark(&fields));
     }
     if ours && let Err(error) = json::check_envelope(raw) {
         let text = format!("its birthmark is malformed: {error}");
