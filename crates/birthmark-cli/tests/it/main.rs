@@ -18,6 +18,7 @@ mod bad_input;
 mod ci;
 mod compare;
 mod compare_guide;
+mod corpus;
 mod declare;
 mod doctor;
 mod find;
