@@ -24,6 +24,7 @@ from ._compare import Comparison, compare
 from ._provenance import model_provenance
 from ._reproduce import Reproduction, reproduce
 from ._session import Session, current
+from ._batch import stamp_batch, unstamp_batch
 from ._stamp import (
     save_file,
     save_pretrained,
@@ -90,12 +91,14 @@ __all__ = [
     "save_pretrained",
     "session",
     "stamp",
+    "stamp_batch",
     "stamp_dataset",
     "to_jsonl",
     "to_parquet",
     "torch_save",
     "sql",
     "trace",
+    "unstamp_batch",
 ]
 
 

@@ -510,6 +510,18 @@ def stamp(
 ) -> dict[str, Any]:
     """Stamp a file or folder that is there already; what was done, as JSON has it."""
 
+def batch(
+    bytes_: bytes, offsets: bytes, birthmark: bytes | None, on_existing: str, /
+) -> tuple[bytes, bytes]:
+    """Stamp records that lie as Arrow lays them, or cut their birthmarks out without one.
+
+    Returns:
+        Their bytes, and their offsets of eight bytes each.
+
+    Raises:
+        ValueError: If a record cannot be, by its place, or ``birthmark`` is none.
+    """
+
 def carries_within(path: _AnyPath, /) -> bool:
     """Whether files of this name carry their birthmark within."""
 

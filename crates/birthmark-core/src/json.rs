@@ -33,6 +33,7 @@
 //!   and at [`MAX_ENVELOPE_DEPTH`] in a birthmark.
 //! * Python 3.11 and later refuse integers of more than 4,300 digits; we do not.
 
+mod batch;
 mod error;
 mod locate;
 pub mod number;
@@ -41,6 +42,7 @@ mod scan;
 mod splice;
 mod stamp;
 
+pub use batch::{Batch, BatchError, Records, stamp_batch, unstamp_batch};
 pub use error::{ScanError, ScanErrorKind};
 pub use locate::{
     Where, check_birthmark, find_birthmark, is_birthmark, is_birthmark_format, locate_birthmark,

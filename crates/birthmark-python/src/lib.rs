@@ -6,6 +6,7 @@
 mod asking;
 #[cfg(target_os = "linux")]
 mod audit;
+mod batch;
 mod compare;
 mod convert;
 mod encode;
@@ -26,6 +27,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::asking::{find_json, sql_json};
+    #[pymodule_export]
+    use crate::batch::batch;
     #[pymodule_export]
     use crate::compare::compare;
     #[pymodule_export]

@@ -13,11 +13,15 @@ use crate::error::{Error, Kind, Result};
 /// record, of a report, or of the sidecar. `None` when there is none.
 pub fn read(path: &Path, line: Option<u64>) -> Result<Option<Fields>> {
     std::fs::symlink_metadata(path).at("read", path)?;
-    if let Some(text) = within(path, line)? {
-        return parse(path, &text).map(Some);
-    }
     let place = Layout::sidecar(path);
-    if line.is_some() || !place.exists() {
+    let beside = line.is_none() && place.exists();
+    match within(path, line) {
+        Ok(Some(text)) => return parse(path, &text).map(Some),
+        // What cannot be read is stamped by sidecar.
+        Err(error) if !beside => return Err(error),
+        Ok(None) | Err(_) => {}
+    }
+    if !beside {
         return Ok(None);
     }
     let sidecar = Sidecar::read(&place).map_err(|source| {

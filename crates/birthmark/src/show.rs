@@ -366,20 +366,20 @@ fn unread(path: &Path, source: &std::io::Error) -> Error {
 fn show_file(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
     let sidecar = Layout::sidecar(path);
     let kind = FileKind::of(path);
-    if kind.is_some_and(FileKind::has_records) {
-        let shown = show_records(project, path, now)?;
-        if shown.what != What::Unstamped || !sidecar.is_file() {
-            return Ok(shown);
-        }
+    let within = if kind.is_some_and(FileKind::has_records) {
+        show_records(project, path, now).map(Some)
     } else if let Some(kind) = kind.filter(|kind| kind.has_key()) {
-        if let Some(shown) = show_within(project, path, kind, now)? {
-            return Ok(shown);
-        }
-    } else if let Some(shown) = show_report(project, path, now)? {
-        return Ok(shown);
-    }
-    if sidecar.is_file() {
+        show_within(project, path, kind, now)
+    } else {
+        show_report(project, path, now)
+    };
+    // A file that carries nothing, or cannot be read, may have its birthmark beside it.
+    let carries = matches!(&within, Ok(Some(shown)) if shown.what != What::Unstamped);
+    if sidecar.is_file() && !carries {
         return show_sidecar(project, path, &sidecar, now);
+    }
+    if let Some(shown) = within? {
+        return Ok(shown);
     }
     if let Some(shown) = show_log(project, path) {
         return Ok(shown);

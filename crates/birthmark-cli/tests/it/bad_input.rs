@@ -261,3 +261,41 @@ impl Drop for Mount {
             .status();
     }
 }
+
+#[test]
+fn what_cannot_be_read_as_its_name_says_has_its_birthmark_beside_it() {
+    let world = World::new();
+    let too_long = [&(1_u64 << 63).to_le_bytes()[..], b"{}"].concat();
+    let footer = b"PAR1\xff\xff\xff\xff\xff\xff\xff\x7fPAR1".to_vec();
+    for (name, bytes) in [
+        ("weights.safetensors", too_long),
+        ("table.parquet", footer),
+        ("data.jsonl.gz", b"\x1f\x8b\x08\0no gzip".to_vec()),
+        ("data.jsonl.zst", b"no zstd".to_vec()),
+    ] {
+        std::fs::write(world.at(name), bytes).unwrap();
+        let before = world.output(["show", name]);
+        assert_eq!(before.status.code(), Some(2), "{}", picture(&before));
+        for args in [
+            &["stamp", name, "--type", "model"][..],
+            &["show", name],
+            &["verify", name],
+        ] {
+            let output = world.output(args);
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{args:?}: {}",
+                picture(&output)
+            );
+        }
+        let shown = world.birthmark_json(["show", name, "--json"]);
+        assert_eq!(shown["metadata"]["artifact_type"], "model", "{shown}");
+        // And it fails when the bytes change, as any file does.
+        let mut changed = world.read(name);
+        changed.push(b'x');
+        std::fs::write(world.at(name), changed).unwrap();
+        let output = world.output(["verify", name]);
+        assert_eq!(output.status.code(), Some(1), "{}", picture(&output));
+    }
+}

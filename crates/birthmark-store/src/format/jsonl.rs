@@ -154,6 +154,9 @@ impl Jsonl {
         };
         let mut bytes = self.text(input)?;
         let mut blocks = Blocks::new(&mut *bytes, self.limit);
+        if self.writes == Codec::Zstd {
+            blocks = blocks.halved();
+        }
         pipeline::run(&mut blocks, work, take).map_err(|error| self.explain(name, error))?;
         let (size, digest) = packer.finish().map_err(failed)?;
         let text = text.map_or(digest, |mut text| text.digest());

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 
 use birthmark_core::json::BOM;
 
-/// Bytes in a block whose lines are not longer than that.
+/// Bytes in a block, if not asked for otherwise.
 const BLOCK: usize = 512 << 10;
 
 /// Some whole lines and where they stand in the file.
@@ -33,6 +33,8 @@ pub(super) enum BlockError {
 pub(super) struct Blocks<'a> {
     input: &'a mut dyn Read,
     limit: usize,
+    /// Bytes in a block whose lines are not longer than that.
+    size: usize,
     /// The beginning of a line whose end has not come yet.
     rest: Vec<u8>,
     line: u64,
@@ -45,11 +47,18 @@ impl<'a> Blocks<'a> {
         Self {
             input,
             limit,
+            size: BLOCK,
             rest: Vec::new(),
             line: 1,
             offset: 0,
             ended: false,
         }
+    }
+
+    /// The same in blocks of half the size, where what comes of them is held elsewhere too.
+    pub(super) fn halved(mut self) -> Self {
+        self.size = BLOCK / 2;
+        self
     }
 
     /// The next block, in the memory of an old one; none at the end.
@@ -89,7 +98,7 @@ impl<'a> Blocks<'a> {
     /// Reads about a block more, or up to the end.
     fn fill(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         crate::stop::check()?;
-        let want = bytes.len().max(BLOCK);
+        let want = bytes.len().max(self.size);
         let got = Read::take(&mut *self.input, want as u64).read_to_end(bytes)?;
         self.ended = got < want;
         Ok(())

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::{FileKind, FormatError, Input};
+use birthmark_store::layout::Layout;
 
 use super::artifact::{Looked, not_listed};
 use super::claims::History;
@@ -27,6 +28,8 @@ pub(super) fn verify(
     let mark = match read(path, kind)? {
         Ok(Some(mark)) => mark,
         Ok(None) => return Ok(None),
+        // What cannot be read is stamped by sidecar.
+        Err(_) if Layout::sidecar(path).symlink_metadata().is_ok() => return Ok(None),
         Err(error) => {
             let why = match &error {
                 FormatError::Damaged { what, .. } => what.clone(),

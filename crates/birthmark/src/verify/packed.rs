@@ -62,6 +62,10 @@ pub(super) fn verify(
             reasons.push(Reason::failed("not-packed", text));
             return Ok((text::bytes(lies.state.size), reasons));
         }
+        // What cannot be unpacked is stamped by sidecar.
+        (Err(_), _) if Layout::sidecar(path).symlink_metadata().is_ok() => {
+            return sidecar(judge, path, history);
+        }
         (Err(error), _) => return Err(unreadable(error)),
     };
     let evidence = evidence_of(&found);
