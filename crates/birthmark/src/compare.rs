@@ -271,6 +271,15 @@ pub fn compare(targets: &[Target], options: &Options) -> Result<Compared> {
         .position(|report| !report)
         .map(|place| &targets[place]);
     if let Some(other) = other.filter(|other| mixed && other.path.exists()) {
+        if other
+            .path
+            .metadata()
+            .is_ok_and(|found| found.is_file() && found.len() == 0)
+        {
+            let message = format!("`{}` is an empty file", other.name());
+            return Err(Error::usage("empty-report", message)
+                .with_hint("the tool that should have written it did not; look for its own log"));
+        }
         let message = format!("`{}` is no evaluation report", other.name());
         return Err(Error::usage("no-report", message).with_hint("a report is one JSON object"));
     }

@@ -162,11 +162,15 @@ fn bad_input_has_a_clear_word_each() {
     world.repo.write("cut.json", &text[..text.len() / 2]);
     world.repo.write("empty.json", "{}");
     world.repo.write("list.json", "[1, 2]");
+    world.repo.write("nothing.json", "");
+    world.repo.write("cut.eval", b"PK\x03\x04 and no more");
     let said = |name: &str| world.birthmark(["compare", "a.json", name]);
     for (name, word) in [
         ("cut.json", "is cut short at byte"),
         ("empty.json", "is an empty report"),
         ("list.json", "is no evaluation report"),
+        ("nothing.json", "is an empty file"),
+        ("cut.eval", "its end is missing"),
         ("nowhere.json", "no file or session"),
         ("a.json#dpo", "has no system `dpo`"),
     ] {
