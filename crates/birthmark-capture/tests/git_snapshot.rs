@@ -12,6 +12,9 @@ mod snapshots;
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use birthmark_capture::git;
+use birthmark_core::Finding;
+use birthmark_core::code::ChangeKind;
 use birthmark_testing::repo::{TestRepo, fingerprint};
 use snapshots::{holds, open, snapshot, stored, tree_of};
 
@@ -100,4 +103,38 @@ fn other_formats_of_repositories_are_kept_as_well() {
     std::fs::write(linked.join("train.py"), "lr = 9\n").unwrap();
     let parts = snapshot(&linked, "r1");
     assert_eq!(stored(&open(&linked), &parts[0].commit), tree_of(&linked));
+}
+
+#[test]
+fn a_program_that_became_a_link_as_long_as_it_is_told_whatever_the_link_leads_to() {
+    for leads_to in ["gone", "same", "pipe"] {
+        let repo = TestRepo::with_commit();
+        repo.write("run.sh", "same");
+        repo.write("same", "same");
+        repo.write("keep.sh", "kept");
+        for name in ["run.sh", "keep.sh"] {
+            let rights = PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(repo.path().join(name), rights).unwrap();
+        }
+        repo.commit_all("a program");
+        std::fs::remove_file(repo.path().join("run.sh")).unwrap();
+        if leads_to == "pipe" {
+            let path = repo.path().join("run.sh");
+            let made = std::process::Command::new("mkfifo").arg(&path).status();
+            assert!(made.unwrap().success());
+        } else {
+            symlink(leads_to, repo.path().join("run.sh")).unwrap();
+        }
+        let state = git::capture_status(repo.path(), &git::StatusOptions::default());
+        assert_eq!(state.dirty, Finding::Found(true), "{leads_to}: {state:#?}");
+        let changed: Vec<_> = state.changed_files.iter().map(|one| one.kind).collect();
+        assert_eq!(changed, [ChangeKind::TypeChanged], "{leads_to}");
+        assert_eq!(
+            repo.git(["status", "--porcelain"]).split(' ').next(),
+            Some("")
+        );
+        if leads_to != "pipe" {
+            holds(&repo);
+        }
+    }
 }

@@ -190,6 +190,24 @@ pub(super) fn with_hidden_made_visible(
     (index, flagged)
 }
 
+/// Calls an entry for a program a plain file where something that is no file took its place.
+///
+/// For plain files gix notices that; for programs it does not, and reads through the link, or
+/// from the pipe.
+pub(super) fn with_lost_programs_as_files(root: &Path, index: &mut gix::index::File) {
+    use gix::index::entry::Mode;
+    for (entry, path) in index.entries_mut_with_paths() {
+        if entry.mode != Mode::FILE_EXECUTABLE || entry.flags.contains(Flags::UPTODATE) {
+            continue;
+        }
+        let lies = gix::path::from_bstr(path).map(|relative| root.join(relative));
+        let meta = lies.ok().and_then(|lies| lies.symlink_metadata().ok());
+        if meta.is_some_and(|meta| !meta.is_file() && !meta.is_dir()) {
+            entry.mode = Mode::FILE;
+        }
+    }
+}
+
 /// Which files are there, with one question for a whole folder that is not.
 struct Folders {
     root: PathBuf,

@@ -267,6 +267,7 @@ pub(super) fn look(
     index::staged(repository, head, &index, stop, seen)?;
     let (mut index, flagged) = index::with_hidden_made_visible(repository, index);
     let walk = walk::plan(repository, &mut index, own, stop).map_err(|error| reason(&error))?;
+    index::with_lost_programs_as_files(repository.root().unwrap_or(Path::new("")), &mut index);
     let submodules = submodule::Submodules::new(repository, depth, stop, seen);
     let mut visitor = visit::Visitor::new(repository, own, &flagged, seen);
     // First: a filter that hangs must not hide a new file.
