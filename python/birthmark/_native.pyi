@@ -279,7 +279,7 @@ class Session:
         """Whether the project wants to know what is read and made."""
 
     def record_watch(
-        self, loads: list[dict[str, Any]], readers: list[str], modules: list[str]
+        self, loads: list[dict[str, Any]], readers: list[str], modules: list[str], started: bool
     ) -> None:
         """End the watch, and record what was seen: inputs, files made, code loaded.
 
@@ -289,6 +289,7 @@ class Session:
                 ``config``, ``subfolder``.
             readers: Loaded libraries that open files in C, which the hook does not see.
             modules: Files of the modules that are loaded.
+            started: Whether processes were started that audit events do not tell of.
         """
 
     def record_loads(self, loads: list[dict[str, Any]]) -> None:

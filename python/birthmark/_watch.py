@@ -35,6 +35,14 @@ _SETTERS = {
     "transformers.trainer_utils": ("set_seed",),
 }
 _SHOWN_IN = {"transformers.trainer_utils": "transformers"}
+#: Modules that are loaded once processes are started that share no memory with this one; the
+#: interpreter's audit events do not tell of them.
+_STARTERS = (
+    "multiprocessing.popen_spawn_posix",
+    "multiprocessing.popen_forkserver",
+    "joblib.externals.loky.backend.popen_loky_posix",
+    "loky.backend.popen_loky_posix",
+)
 #: Libraries that open files in C, where the audit hook does not see them.
 _IN_C = ("pyarrow", "safetensors", "xllamacpp", "llama_cpp", "h5py", "datasets", "tokenizers")
 
@@ -66,7 +74,7 @@ class Watch:
             session.record_seeds(self.seeds)
         loads = self.loads.told()
         if self._noted:
-            session.record_watch(loads, readers_in_c(), _talk.module_files())
+            session.record_watch(loads, readers_in_c(), _talk.module_files(), started_processes())
         elif loads:
             session.record_loads(loads)
 
@@ -199,3 +207,8 @@ class _Finder:
 def readers_in_c() -> list[str]:
     """Loaded libraries whose files the audit hook does not see."""
     return [name for name in _IN_C if name in sys.modules]
+
+
+def started_processes() -> bool:
+    """Whether workers were started (``spawn``, ``forkserver``, loky) whose files are not seen here."""
+    return any(name in sys.modules for name in _STARTERS)

@@ -316,10 +316,11 @@ impl Session {
         loads: Vec<Bound<'_, PyDict>>,
         readers: Vec<String>,
         modules: Vec<PathBuf>,
+        started: bool,
     ) -> PyResult<()> {
         let loads = crate::watch::loads(&loads);
         py.detach(|| {
-            let watched = crate::watch::end(loads, &readers, modules);
+            let watched = crate::watch::end(loads, &readers, modules, started);
             self.inner.record_lineage(&watched)
         })
         .into_py_result(py)

@@ -33,8 +33,13 @@ fn begin() -> bool {
 
 /// Ends noting, and gives what was seen: by the hook, and in what is mapped or open now.
 /// `readers` are libraries that open files in C, `modules` the files of loaded modules, `loads`
-/// what was loaded by name.
-pub(crate) fn end(loads: Vec<Load>, readers: &[String], modules: Vec<PathBuf>) -> Watched {
+/// what was loaded by name, `workers` whether processes were started that no event told of.
+pub(crate) fn end(
+    loads: Vec<Load>,
+    readers: &[String],
+    modules: Vec<PathBuf>,
+    workers: bool,
+) -> Watched {
     let (mut seen, started) = noted();
     let mapped: BTreeSet<PathBuf> = lineage::mapped();
     seen.reads.extend(mapped);
@@ -46,7 +51,7 @@ pub(crate) fn end(loads: Vec<Load>, readers: &[String], modules: Vec<PathBuf>) -
             "what {names} opened and closed is seen under `birthmark run` only"
         ));
     }
-    if started {
+    if started || workers {
         gaps.push(
             "what the programs that it started opened is seen under `birthmark run` only"
                 .to_owned(),
