@@ -1,7 +1,7 @@
 """Verifying: a million records, fifty commits, every record checked; and one file among many sessions.
 
 The yardstick is a validated scan of the same file, by the same program: ``birthmark find --records``
-for a seed that lies among those of the file and that no record has, so that every line is read, checked to be
+for digits that the seed of no record holds, which no index can tell, so that every line is read, checked to be
 JSON, and its birthmark looked at; it takes no digest and asks no git. Verifying does all that, and two digests,
 the commits, the sessions and their journals.
 """
@@ -35,7 +35,7 @@ def _many_records(data: Path, counts: list[int], rounds: int) -> list[Section]:
         if not (folder / file).exists():
             run_module("verifying", folder, {"count": count, "file": file}, "make")
         verify = [str(PROGRAM), "verify", file]
-        scan = [str(PROGRAM), "find", "--records", f"file={Path(file).name} seed={count // 2}.5"]
+        scan = [str(PROGRAM), "find", "--records", f"file~{Path(file).stem} seed~99999999"]
         ways[count] = (_way(scan, folder), _way(verify, folder))
     taken = in_turns([(str(count), *both) for count, both in ways.items()], rounds)
     most = counts[-1]
