@@ -68,13 +68,13 @@ fn draw(
     let body = move || {
         let mut wait = PATIENCE;
         while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+            let (done, total) = told();
+            bar.set_length(total);
+            bar.set_position(done);
             if wait == PATIENCE {
                 bar.set_draw_target(ProgressDrawTarget::stderr());
                 wait = TICK;
             }
-            let (done, total) = told();
-            bar.set_length(total);
-            bar.set_position(done);
         }
         bar.finish_and_clear();
     };

@@ -5,6 +5,8 @@
 //! A caveat of several things is said once, below the list, and marked where it holds.
 //! Then the totals, and always last what was not proved.
 
+use std::collections::HashMap;
+
 use super::report::{Item, ItemKind, Reason, Report, Word};
 use crate::text;
 
@@ -16,6 +18,9 @@ const WORD: usize = 12;
 const BESIDE: usize = 16;
 /// Length of a session's short name, which is a prefix of its id.
 const SHORT_ID: usize = 20;
+/// Caveats of one kind are all said up to this many; of more, so many are.
+const MOST_OF_A_KIND: usize = 5;
+const SHOWN_OF_A_KIND: usize = 3;
 
 /// The lines, without colour, for a screen of this many columns.
 pub fn render(report: &Report, columns: usize) -> String {
@@ -53,12 +58,19 @@ pub fn render(report: &Report, columns: usize) -> String {
 
 /// The caveats that hold for several things, in the order of the things.
 fn notes(shown: &[&Item]) -> Vec<String> {
-    let all: Vec<String> = shown
-        .iter()
-        .flat_map(|item| &item.reasons)
-        .filter(|reason| reason.word == Word::Caveat)
-        .map(sentence)
-        .collect();
+    let mut all: Vec<String> = Vec::new();
+    for item in shown {
+        let caveats = item
+            .reasons
+            .iter()
+            .filter(|reason| reason.word == Word::Caveat);
+        let caveats: Vec<String> = caveats.map(sentence).collect();
+        all.extend(
+            sentences(item)
+                .into_iter()
+                .filter(|said| caveats.contains(said)),
+        );
+    }
     let mut notes: Vec<String> = Vec::new();
     for (place, one) in all.iter().enumerate() {
         if !notes.contains(one) && all.iter().skip(place + 1).any(|other| other == one) {
@@ -99,7 +111,7 @@ impl Page<'_> {
             other => other.word(),
         };
         let (mut marks, mut own) = (String::new(), Vec::new());
-        for sentence in item.reasons.iter().map(sentence) {
+        for sentence in sentences(item) {
             match self.notes.iter().position(|note| *note == sentence) {
                 Some(number) => marks.push_str(&format!(" [{}]", number + 1)),
                 None => own.push(sentence),
@@ -157,6 +169,32 @@ impl Page<'_> {
     }
 }
 
+/// What is said of a thing: of many caveats of one kind (fifty commits that are not pushed) the
+/// first ones, and how many more there are. JSON has them all.
+fn sentences(item: &Item) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    let alike = |reason: &&Reason, code| reason.code == code && reason.word == Word::Caveat;
+    for reason in &item.reasons {
+        let kind = item
+            .reasons
+            .iter()
+            .filter(|other| alike(other, reason.code));
+        let count = kind.count();
+        let time = times.entry(reason.code).or_default();
+        *time += 1;
+        if count <= MOST_OF_A_KIND || *time <= SHOWN_OF_A_KIND {
+            said.push(sentence(reason));
+        } else if *time == SHOWN_OF_A_KIND + 1 {
+            let more = text::grouped((count - SHOWN_OF_A_KIND) as u64);
+            said.push(format!(
+                "and {more} more of this kind (--json has them all)"
+            ));
+        }
+    }
+    said
+}
+
 fn sentence(reason: &Reason) -> String {
     let text = text::neutral(&reason.text).into_owned();
     match (reason.line, reason.records) {
@@ -209,6 +247,25 @@ mod tests {
         assert!(said.ends_with("not proved: who made them (nothing is signed)\n"));
         let alone = render(&report(0), 80);
         assert!(!alone.contains("[1]"), "one thing has no notes: {alone}");
+    }
+
+    #[test]
+    fn of_many_caveats_of_a_kind_the_first_are_said_and_the_rest_counted() {
+        let reasons =
+            (0..50).map(|n| Reason::caveat("not-pushed", format!("commit {n} is not pushed")));
+        let item = Item::new(
+            "a.jsonl",
+            ItemKind::Artifact,
+            "9 records",
+            reasons.collect(),
+        );
+        let report = Report {
+            items: vec![item],
+            not_proved: vec!["who made them".to_owned()],
+        };
+        let said = render(&report, 80);
+        assert_eq!(said.matches("is not pushed").count(), 3, "{said}");
+        assert!(said.contains("and 47 more of this kind"), "{said}");
     }
 
     #[test]
