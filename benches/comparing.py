@@ -12,9 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from measure import Spread, Way, each_in_turns, in_turns, ratio, spread
+from measure import Spread, Way, each_in_turns, in_turns, ratio, run_with_memory, spread
 from report import Row, Section
-from stamping import PROGRAM, _run
+from stamping import PROGRAM
 
 TIME_BAR_S = 10.0
 MEMORY_BAR_MIB = 512.0
@@ -53,9 +53,9 @@ def speed(data: Path, quick: bool) -> list[Section]:
             "Ours checks that every item asks the same, and makes two paired tests with their intervals.",
         ],
     )
-    ours: Way = lambda: _run([str(PROGRAM), "compare", *names, "--json"], folder)
+    ours: Way = lambda: run_with_memory([str(PROGRAM), "compare", *names, "--json"], folder)
     (folder / "script.py").write_text(SCRIPT)
-    rival: Way = lambda: _run([sys.executable, "script.py", *names], folder)
+    rival: Way = lambda: run_with_memory([sys.executable, "script.py", *names], folder)
     if subprocess.run([sys.executable, "-c", "import scipy"], stderr=-3).returncode:
         taken = each_in_turns({"ours": ours}, rounds)["ours"]
         section.rows.append(Row("a script with scipy", None, why_not="scipy is not installed"))
