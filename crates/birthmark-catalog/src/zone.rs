@@ -6,12 +6,13 @@
 //! text are kept, and how many records hold what kind: then some questions can only be
 //! answered by looking into the file ([`State::Maybe`]).
 
-use std::cmp::Ordering;
+mod range;
 
 use serde_json::json;
 
 use crate::filter::Test;
 use crate::value::{Kind, NAN, NESTED, NUMBERS, TEXTS, Value};
+use range::Range;
 
 /// Distinct values that are kept.
 const FEW: usize = 32;
@@ -46,55 +47,6 @@ pub struct Zone {
     nans: u64,
     numbers: Range,
     texts: Range,
-}
-
-/// The least and the greatest of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Range {
-    count: u64,
-    ends: Option<(Value, Value)>,
-    /// The ends of numbers as integers, where they are: much faster to compare.
-    small: Option<(i64, i64)>,
-}
-
-impl Range {
-    fn widen(&mut self, raw: &[u8], times: u64) {
-        self.count += times;
-        let small = small(raw);
-        if let (Some(number), Some((low, high))) = (small, self.small)
-            && (low..=high).contains(&number)
-        {
-            return;
-        }
-        let value = Value::of_json(raw);
-        let Some((low, high)) = &mut self.ends else {
-            self.ends = Some((value.clone(), value));
-            self.small = small.map(|number| (number, number));
-            return;
-        };
-        if value.compare(low) == Some(Ordering::Less) {
-            *low = value;
-        } else if value.compare(high) == Some(Ordering::Greater) {
-            *high = value;
-        }
-        let ends = (small_of(low), small_of(high));
-        self.small = ends.0.zip(ends.1);
-    }
-}
-
-fn small(raw: &[u8]) -> Option<i64> {
-    if raw.len() > 18 || !raw.last().is_some_and(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(raw).ok()?.parse().ok()
-}
-
-fn small_of(value: &Value) -> Option<i64> {
-    if value.kind() == Kind::Number {
-        small(value.as_str().as_bytes())
-    } else {
-        None
-    }
 }
 
 impl Zone {
@@ -364,60 +316,6 @@ impl Zone {
     }
 }
 
-impl Range {
-    /// Both ends are values that stand in some record.
-    fn state(&self, test: &Test, want: bool, floor: u8, ceiling: u8) -> State {
-        let Some((low, high)) = &self.ends else {
-            return State::None;
-        };
-        let answer = |value: &Value| test.ask(Some(value)) == Some(want);
-        let (at_low, at_high) = (answer(low), answer(high));
-        match test {
-            Test::Has | Test::IsNull => all_or_none(at_low),
-            // What holds at both ends of an interval holds between them.
-            Test::Order(..) | Test::Between(..) if want => match (at_low, at_high) {
-                (true, true) => State::All,
-                (false, false) if !self.may_hold(test, floor, ceiling) => State::None,
-                (false, false) => State::Maybe,
-                _ => State::Some,
-            },
-            Test::Order(_, limit) if limit.kind() != low.kind() => State::None,
-            Test::Order(..) => match (at_low, at_high) {
-                (true, true) => State::All,
-                (false, false) => State::None,
-                _ => State::Some,
-            },
-            _ if at_low || at_high => State::Some,
-            Test::Equal(_) if want && !self.may_hold(test, floor, ceiling) => State::None,
-            _ => State::Maybe,
-        }
-    }
-
-    /// Whether a value between the ends could be one that is asked for.
-    fn may_hold(&self, test: &Test, floor: u8, ceiling: u8) -> bool {
-        let Some((low, high)) = &self.ends else {
-            return false;
-        };
-        let (low, high) = (low.key(), high.key());
-        match test {
-            Test::Equal(wanted) => wanted.iter().any(|wanted| {
-                let key = wanted.key();
-                low <= key && key <= high
-            }),
-            Test::Between(from, to) => {
-                let (from, to) = (from.key(), to.key());
-                from.first() >= Some(&floor)
-                    && from.first() < Some(&ceiling)
-                    && from <= high
-                    && to >= low
-            }
-            // It held at neither end, and an order that holds between holds at one.
-            Test::Order(..) => false,
-            _ => true,
-        }
-    }
-}
-
 fn of_count(count: u64, total: u64) -> State {
     match count {
         0 => State::None,
@@ -431,85 +329,4 @@ fn all_or_none(all: bool) -> State {
 }
 
 #[cfg(test)]
-mod tests {
-    use birthmark_core::Timestamp;
-    use jiff::tz::TimeZone;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::filter::{self, Context, Filter};
-
-    fn test_of(text: &str) -> Test {
-        let context = Context {
-            now: Timestamp::default(),
-            zone: TimeZone::UTC,
-        };
-        match filter::parse(text, &context).unwrap() {
-            Filter::Term(term) => term.test,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn raw_value() -> impl Strategy<Value = Option<String>> {
-        prop_oneof![
-            1 => Just(None),
-            6 => (-40i32..40).prop_map(|n| Some(n.to_string())),
-            2 => (-40i32..40).prop_map(|n| Some(format!("{n}.5"))),
-            3 => "[ab]{0,3}".prop_map(|text| Some(format!("\"{text}\""))),
-            1 => Just(Some("null".to_owned())),
-            1 => Just(Some("true".to_owned())),
-            1 => Just(Some("NaN".to_owned())),
-            1 => Just(Some("[1]".to_owned())),
-        ]
-    }
-
-    fn question() -> impl Strategy<Value = String> {
-        let value = prop_oneof![(-45i32..45).prop_map(|n| n.to_string()), "[ab]{1,3}"];
-        prop_oneof![
-            (
-                proptest::sample::select(vec!["=", "<", "<=", ">", ">=", "~"]),
-                value
-            )
-                .prop_map(|(op, value)| format!("x{op}{value}")),
-            (-45i32..45, 0i32..30).prop_map(|(low, more)| format!("x={low}..{}", low + more)),
-            Just("has:x".to_owned()),
-            Just("x=null".to_owned()),
-            Just("x=true".to_owned()),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn zone_never_says_what_the_records_do_not(
-            values in proptest::collection::vec(raw_value(), 1..90),
-            question in question(),
-            want: bool,
-        ) {
-            let test = test_of(&question);
-            let mut zone = Zone::new();
-            for value in &values {
-                zone.add(value.as_ref().map(String::as_bytes), 1);
-            }
-            let zone = Zone::read(&zone.render()).unwrap();
-            prop_assert_eq!(zone.records(), values.len() as u64);
-            let hits = values.iter().filter(|value| {
-                let value = value.as_ref().map(|raw| Value::of_json(raw.as_bytes()));
-                test.ask(value.as_ref()) == Some(want)
-            });
-            let truth = of_count(hits.count() as u64, values.len() as u64);
-            let told = zone.state(&test, want);
-            prop_assert!(
-                told == truth || told == State::Maybe || (told == State::Some && truth == State::All),
-                "{} {}: {:?}, not {:?} {:?}", question, want, told, truth, values
-            );
-            // Whatever is asked for lies between the keys.
-            let (low, high) = zone.keys();
-            for raw in values.iter().flatten() {
-                let value = Value::of_json(raw.as_bytes());
-                if !value.is_null() {
-                    prop_assert!(low <= value.key() && value.key() <= high);
-                }
-            }
-        }
-    }
-}
+mod tests;

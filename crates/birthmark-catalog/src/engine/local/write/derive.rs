@@ -1,0 +1,299 @@
+//! The row of an artifact: what journals tell of it, joined with what it carries.
+
+use rusqlite::{OptionalExtension, params};
+use serde_json::Value as Json;
+
+use super::{Told, Writer, signed};
+
+impl Writer<'_> {
+    /// Joins what is told of a file with what it carries.
+    pub(super) fn derive(&mut self, file: &str) -> rusqlite::Result<()> {
+        let told = self.all_told(file)?;
+        let known = self.known_artifact(file)?;
+        let carried = match known {
+            Some(artifact) => self.carried(artifact)?,
+            None => Vec::new(),
+        };
+        if told.is_empty() && carried.is_empty() {
+            return match known {
+                Some(artifact) => self.no_artifact(artifact),
+                None => Ok(()),
+            };
+        }
+        let artifact = match known {
+            Some(artifact) => artifact,
+            None => self.artifact(file)?,
+        };
+        if carried.is_empty() {
+            self.tell_group(artifact, told.last())?;
+        } else {
+            self.run(
+                "DELETE FROM _groups WHERE artifact = ? AND NOT carried",
+                [artifact],
+            )?;
+            for group in &carried {
+                let of_session = told
+                    .iter()
+                    .find(|(session, _)| Some(session) == group.session.as_ref());
+                let varying = if group.zoned {
+                    self.varying(group.id)?
+                } else {
+                    Vec::new()
+                };
+                let mark = match of_session {
+                    Some((_, told)) => self.overlay(group.raw, told.mark, &varying)?,
+                    None => group.raw,
+                };
+                if mark != group.mark {
+                    self.run("UPDATE _groups SET mark = ? WHERE id = ?", [mark, group.id])?;
+                }
+            }
+        }
+        self.update_artifact(
+            artifact,
+            told.last().map(|(session, told)| (session.as_str(), told)),
+        )
+    }
+
+    pub(super) fn all_told(&self, file: &str) -> rusqlite::Result<Vec<(String, Told)>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT s.session_id, t.run_id, t.artifact_type, t.format, t.state, t.timestamp, t.size, t.records, t.digest, t.content_digest, t.mark, t.inputs
+             FROM _told t JOIN _sessions s ON s.id = t.session WHERE t.project = ? AND t.file = ?
+             ORDER BY t.timestamp, s.session_id",
+        )?;
+        let rows = statement.query_map(params![self.project, file], |row| {
+            Ok((
+                row.get(0)?,
+                Told {
+                    run: row.get(1)?,
+                    artifact_type: row.get(2)?,
+                    format: row.get(3)?,
+                    state: row.get(4)?,
+                    timestamp: row.get(5)?,
+                    size: row.get(6)?,
+                    records: row.get(7)?,
+                    digest: row.get(8)?,
+                    content_digest: row.get(9)?,
+                    mark: row.get(10)?,
+                    inputs: row.get(11)?,
+                },
+            ))
+        })?;
+        rows.collect()
+    }
+
+    pub(super) fn carried(&self, artifact: i64) -> rusqlite::Result<Vec<Carried>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT id, session_id, zoned, raw, mark FROM _groups WHERE artifact = ? AND carried ORDER BY number",
+        )?;
+        let rows = statement.query_map([artifact], |row| {
+            Ok(Carried {
+                id: row.get(0)?,
+                session: row.get(1)?,
+                zoned: row.get(2)?,
+                raw: row.get(3)?,
+                mark: row.get(4)?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    pub(super) fn varying(&self, group: i64) -> rusqlite::Result<Vec<String>> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT name FROM _zones WHERE grp = ? ORDER BY name")?;
+        let rows = statement.query_map([group], |row| row.get(0))?;
+        rows.collect()
+    }
+
+    /// The one group of an artifact of which only journals tell.
+    pub(super) fn tell_group(
+        &mut self,
+        artifact: i64,
+        told: Option<&(String, Told)>,
+    ) -> rusqlite::Result<()> {
+        self.run("DELETE FROM _groups WHERE artifact = ?", [artifact])?;
+        let Some((session, told)) = told else {
+            return Ok(());
+        };
+        self.run(
+            "INSERT INTO _groups (artifact, number, records, session_id, run_id, time_min, time_max, zoned, carried, raw, mark)
+             VALUES (?1, 0, ?2, ?3, ?4, ?5, ?5, 0, 0, ?6, ?6)",
+            params![artifact, told.records, session, told.run, told.timestamp, told.mark],
+        )
+        .map(drop)
+    }
+
+    /// A file that carries nothing and that nobody tells of. What was found of it is kept
+    /// as long as it is there, for a journal may tell of it yet.
+    pub(super) fn no_artifact(&self, artifact: i64) -> rusqlite::Result<()> {
+        let kept = self.run(
+            "UPDATE _artifacts SET there = 2, format = NULL, state = NULL, timestamp = NULL, size = NULL, records = NULL,
+               unstamped = NULL, bad_lines = NULL, digest = NULL, content_digest = NULL, session_id = NULL, run_id = NULL,
+               inputs = NULL, same = id WHERE id = ? AND found IS NOT NULL",
+            [artifact],
+        )?;
+        if kept == 0 {
+            return self.remove_artifact(artifact);
+        }
+        self.run("DELETE FROM _groups WHERE artifact = ?", [artifact])?;
+        self.rename_same(artifact)
+    }
+
+    pub(super) fn remove_artifact(&self, artifact: i64) -> rusqlite::Result<()> {
+        self.forget_content(artifact)?;
+        self.run("DELETE FROM _artifacts WHERE id = ?", [artifact])?;
+        self.rename_same(artifact)
+    }
+
+    /// Artifacts that were the same as one that is now another, or gone.
+    pub(super) fn rename_same(&self, artifact: i64) -> rusqlite::Result<()> {
+        let next: Option<i64> = self
+            .db
+            .prepare_cached(
+                "SELECT min(id) FROM _artifacts WHERE same = ?1 AND same <> id AND id <> ?1",
+            )?
+            .query_row([artifact], |row| row.get(0))?;
+        match next {
+            Some(next) => self
+                .run(
+                    "UPDATE _artifacts SET same = ?2 WHERE same = ?1 AND same <> id AND id <> ?1",
+                    [artifact, next],
+                )
+                .map(drop),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn update_artifact(
+        &mut self,
+        artifact: i64,
+        told: Option<(&str, &Told)>,
+    ) -> rusqlite::Result<()> {
+        let found: Option<String> = self
+            .db
+            .prepare_cached("SELECT found FROM _artifacts WHERE id = ?")?
+            .query_row([artifact], |row| row.get(0))?;
+        let found: Json = found
+            .and_then(|found| serde_json::from_str(&found).ok())
+            .unwrap_or(Json::Null);
+        let text = |name: &str| found[name].as_str().map(str::to_owned);
+        let number = |name: &str| found[name].as_u64().map(signed);
+        let newest = told.map(|(_, told)| told);
+        let (session, run, time, mark) = self.last_group(artifact)?;
+        let digest = text("digest").or_else(|| newest.and_then(|told| told.digest.clone()));
+        let edited = newest.is_some_and(|told| {
+            told.state == "sealed"
+                && told.digest.is_some()
+                && text("digest").is_some_and(|found| Some(&found) != told.digest.as_ref())
+        });
+        let content = text("content_digest").or_else(|| {
+            newest
+                .filter(|_| !edited)
+                .and_then(|told| told.content_digest.clone())
+        });
+        let state = match newest {
+            _ if edited => "edited",
+            Some(told) => &told.state,
+            None => "stamped",
+        };
+        let inputs = match newest {
+            Some(told) => Some(told.inputs.clone()),
+            None => self.fact_of(mark, "inputs")?,
+        };
+        let session = session.or_else(|| told.map(|(session, _)| session.to_owned()));
+        let same = self.same_as(artifact, digest.as_deref(), session.as_deref())?;
+        self.run(
+            "UPDATE _artifacts SET format = ?, state = ?, timestamp = ?, size = ?, records = ?, unstamped = ?, bad_lines = ?,
+               digest = ?, content_digest = ?, session_id = ?, run_id = ?, mark = ?, inputs = ?,
+               there = CASE there WHEN 2 THEN 1 ELSE there END WHERE id = ?",
+            params![
+                text("format").or_else(|| newest.map(|told| told.format.clone())),
+                state,
+                time.or_else(|| newest.map(|told| told.timestamp.clone())),
+                number("size").or_else(|| newest.map(|told| told.size)),
+                number("records").or_else(|| newest.and_then(|told| told.records)),
+                number("unstamped"),
+                number("bad_lines"),
+                digest,
+                content,
+                session,
+                run.or_else(|| newest.and_then(|told| told.run.clone())),
+                mark,
+                inputs,
+                artifact
+            ],
+        )?;
+        self.set_same(artifact, same)
+    }
+
+    /// The first artifact, here or in another project, with these bytes and session.
+    pub(super) fn same_as(
+        &self,
+        artifact: i64,
+        digest: Option<&str>,
+        session: Option<&str>,
+    ) -> rusqlite::Result<i64> {
+        let Some(digest) = digest else {
+            return Ok(artifact);
+        };
+        self.db
+            .prepare_cached(
+                "SELECT coalesce(min(same), ?1) FROM _artifacts WHERE digest = ?2 AND session_id IS ?3 AND id <> ?1",
+            )?
+            .query_row(params![artifact, digest, session], |row| row.get(0))
+    }
+
+    pub(super) fn set_same(&self, artifact: i64, same: i64) -> rusqlite::Result<()> {
+        let before: i64 = self
+            .db
+            .prepare_cached("SELECT same FROM _artifacts WHERE id = ?")?
+            .query_row([artifact], |row| row.get(0))?;
+        if before == same {
+            return Ok(());
+        }
+        self.run(
+            "UPDATE _artifacts SET same = ? WHERE id = ?",
+            [same, artifact],
+        )?;
+        if before == artifact {
+            self.rename_same(artifact)?;
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::type_complexity, reason = "the columns of one row")]
+    pub(super) fn last_group(
+        &self,
+        artifact: i64,
+    ) -> rusqlite::Result<(Option<String>, Option<String>, Option<String>, i64)> {
+        let latest: Option<String> = self
+            .db
+            .prepare_cached("SELECT max(time_max) FROM _groups WHERE artifact = ?")?
+            .query_row([artifact], |row| row.get(0))?;
+        self.db
+            .prepare_cached(
+                "SELECT session_id, run_id, mark FROM _groups WHERE artifact = ? ORDER BY number DESC LIMIT 1",
+            )?
+            .query_row([artifact], |row| {
+                Ok((row.get(0)?, row.get(1)?, latest, row.get(2)?))
+            })
+    }
+
+    pub(super) fn fact_of(&self, mark: i64, name: &str) -> rusqlite::Result<Option<String>> {
+        self.db
+            .prepare_cached(
+                "SELECT f.value FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = ? AND f.name = ? AND f.kind = 'json'",
+            )?
+            .query_row(params![mark, name], |row| row.get(0))
+            .optional()
+    }
+}
+
+pub(super) struct Carried {
+    id: i64,
+    session: Option<String>,
+    zoned: bool,
+    raw: i64,
+    mark: i64,
+}

@@ -1,0 +1,145 @@
+//! Files: what was found in them, as groups of records, zones and metrics.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{APART, Facts, Writer, finite, signed};
+use crate::engine::FileFacts;
+use crate::groups::Group;
+use crate::value::{Kind, Value};
+use crate::zone::Zone;
+
+impl Writer<'_> {
+    pub(super) fn file(&mut self, facts: &FileFacts) -> rusqlite::Result<()> {
+        let artifact = self.artifact(&facts.file)?;
+        self.forget_content(artifact)?;
+        for (number, group) in facts.groups.iter().enumerate() {
+            self.insert_group(artifact, number, group)?;
+        }
+        for (name, value) in &facts.metrics {
+            self.run(
+                "INSERT OR REPLACE INTO _metrics (artifact, name, kind, value, number, key) VALUES (?, ?, ?, ?, ?, ?)",
+                params![artifact, name, value.kind().word(), value.as_str(), finite(value), value.key()],
+            )?;
+        }
+        let found = serde_json::json!({
+            "size": facts.size,
+            "format": facts.format,
+            "records": facts.records,
+            "unstamped": facts.unstamped,
+            "bad_lines": facts.bad_lines,
+            "digest": facts.digest,
+            "content_digest": facts.content_digest,
+        });
+        self.run(
+            "UPDATE _artifacts SET there = 1, scanned = ?, found = ? WHERE id = ?",
+            params![facts.scanned, found.to_string(), artifact],
+        )?;
+        self.derive(&facts.file)
+    }
+
+    pub(super) fn file_gone(&mut self, file: &str) -> rusqlite::Result<()> {
+        let Some(artifact) = self.known_artifact(file)? else {
+            return Ok(());
+        };
+        self.forget_content(artifact)?;
+        self.run(
+            "UPDATE _artifacts SET there = 0, scanned = 0, found = NULL WHERE id = ?",
+            [artifact],
+        )?;
+        self.derive(file)
+    }
+
+    pub(super) fn known_artifact(&self, file: &str) -> rusqlite::Result<Option<i64>> {
+        self.db
+            .prepare_cached("SELECT id FROM _artifacts WHERE project = ? AND file = ?")?
+            .query_row(params![self.project, file], |row| row.get(0))
+            .optional()
+    }
+
+    pub(super) fn artifact(&mut self, file: &str) -> rusqlite::Result<i64> {
+        if let Some(id) = self.known_artifact(file)? {
+            return Ok(id);
+        }
+        let empty = self.mark(&[])?;
+        self.run(
+            "INSERT INTO _artifacts (project, file, there, scanned, mark, same) VALUES (?, ?, 0, 0, ?, 0)",
+            params![self.project, file, empty],
+        )?;
+        let id = self.db.last_insert_rowid();
+        self.run("UPDATE _artifacts SET same = id WHERE id = ?", [id])?;
+        Ok(id)
+    }
+
+    pub(super) fn forget_content(&self, artifact: i64) -> rusqlite::Result<()> {
+        self.run(
+            "DELETE FROM _zones WHERE grp IN (SELECT id FROM _groups WHERE artifact = ? AND zoned)",
+            [artifact],
+        )?;
+        self.run("DELETE FROM _groups WHERE artifact = ?", [artifact])?;
+        self.run("DELETE FROM _metrics WHERE artifact = ?", [artifact])
+            .map(drop)
+    }
+
+    pub(super) fn insert_group(
+        &mut self,
+        artifact: i64,
+        number: usize,
+        group: &Group,
+    ) -> rusqlite::Result<()> {
+        let constant = |wanted: &str| {
+            let found = group.constants.iter().find(|(name, _)| name == wanted);
+            found
+                .map(|(_, value)| value)
+                .filter(|value| value.kind() == Kind::Text)
+        };
+        let zone = |wanted: &str| group.zones.iter().find(|(name, _)| name == wanted);
+        let times = match (constant("timestamp"), zone("timestamp")) {
+            (Some(time), _) => Some((time.as_str().to_owned(), time.as_str().to_owned())),
+            (None, Some((_, zone))) => zone.only_texts(),
+            (None, None) => None,
+        };
+        // What does not fit its column stays a fact or a zone like any other.
+        let apart = |name: &str, value: &Value| APART.contains(&name) && value.kind() == Kind::Text;
+        let facts: Facts = group
+            .constants
+            .iter()
+            .filter(|(name, value)| !apart(name, value))
+            .cloned()
+            .collect();
+        let zones: Vec<&(String, Zone)> = group
+            .zones
+            .iter()
+            .filter(|(name, _)| name != "timestamp" || times.is_none())
+            .collect();
+        let mark = self.mark(&facts)?;
+        let records = (group.records > 0).then(|| signed(group.records));
+        self.run(
+            "INSERT INTO _groups (artifact, number, line, start, end, records, session_id, run_id, time_min, time_max, zoned, carried, raw, mark)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
+            params![
+                artifact,
+                signed(number as u64),
+                signed(group.line),
+                signed(group.start),
+                signed(group.end),
+                records,
+                constant("session_id").map(Value::as_str),
+                constant("run_id").map(Value::as_str),
+                times.as_ref().map(|(low, _)| low),
+                times.as_ref().map(|(_, high)| high),
+                !zones.is_empty(),
+                mark,
+                mark
+            ],
+        )?;
+        let id = self.db.last_insert_rowid();
+        for (name, zone) in zones {
+            let (low, high) = zone.keys();
+            self.run(
+                "INSERT INTO _zones (grp, name, low, high, zone) VALUES (?, ?, ?, ?, ?)",
+                params![id, name, low, high, zone.render()],
+            )?;
+        }
+        Ok(())
+    }
+}

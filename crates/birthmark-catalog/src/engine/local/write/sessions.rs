@@ -1,0 +1,290 @@
+//! Sessions, their runs, and what they tell of artifacts.
+
+use std::collections::HashMap;
+
+use birthmark_core::event::ProcessIdentity;
+use birthmark_core::session::{Artifact, ArtifactState, Run, Session};
+use birthmark_core::{Fields, RunId, Timestamp};
+use rusqlite::{OptionalExtension, params};
+use serde_json::Value as Json;
+
+use super::{APART, Facts, Told, Writer, signed};
+use crate::engine::SessionFacts;
+use crate::groups::fields_of;
+use crate::value::Value;
+
+impl Writer<'_> {
+    pub(super) fn session(&mut self, facts: &SessionFacts) -> rusqlite::Result<()> {
+        let row = self.session_row(facts)?;
+        self.run("DELETE FROM _runs WHERE session = ?", [row])?;
+        for run in &facts.session.runs {
+            self.insert_run(row, run)?;
+        }
+        if let Some((list, packages)) = &facts.packages {
+            for (name, version) in packages {
+                self.run(
+                    "INSERT OR IGNORE INTO _packages (list, name, version) VALUES (?, ?, ?)",
+                    params![list, name, version],
+                )?;
+            }
+        }
+        let mut before = self.told_of(row)?;
+        for artifact in &facts.session.artifacts {
+            let file = &artifact.file;
+            let told = self.told_row(artifact)?;
+            if before.remove(file).as_deref() == Some(told.print().as_str()) {
+                continue;
+            }
+            self.insert_told(row, file, &told)?;
+            self.derive(file)?;
+        }
+        for file in before.into_keys() {
+            self.run(
+                "DELETE FROM _told WHERE session = ? AND file = ?",
+                params![row, file],
+            )?;
+            self.derive(&file)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn session_row(&mut self, facts: &SessionFacts) -> rusqlite::Result<i64> {
+        let session = &facts.session;
+        let mark = self.mark(&session_facts(session))?;
+        let time = |time: Option<birthmark_core::Timestamp>| time.map(|time| time.to_string());
+        let outcome = session.end.as_ref().and_then(|(_, outcome)| {
+            let word = serde_json::to_value(outcome).ok()?;
+            word.as_str().map(str::to_owned)
+        });
+        self.db
+            .prepare_cached(
+                "INSERT INTO _sessions (project, session_id, extent, open, bound, session_uuid, session_start, session_end,
+                   last_heard, outcome, host, planned, made, processes, packages, mark)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT (project, session_id) DO UPDATE SET extent = excluded.extent, open = excluded.open,
+                   bound = excluded.bound, session_uuid = excluded.session_uuid, session_start = excluded.session_start,
+                   session_end = excluded.session_end, last_heard = excluded.last_heard, outcome = excluded.outcome,
+                   host = excluded.host, planned = excluded.planned, made = excluded.made,
+                   processes = excluded.processes, packages = excluded.packages, mark = excluded.mark
+                 RETURNING id",
+            )?
+            .query_row(
+                params![
+                    self.project,
+                    facts.id.as_str(),
+                    facts.extent,
+                    facts.open,
+                    facts.bound,
+                    session.uuid,
+                    time(session.start),
+                    time(session.end.as_ref().map(|(time, _)| *time)),
+                    time(session.last_heard),
+                    outcome,
+                    facts.host,
+                    signed(facts.planned.0 as u64),
+                    signed(facts.planned.1 as u64),
+                    liveness(session),
+                    facts.packages.as_ref().map(|(list, _)| list),
+                    mark
+                ],
+                |row| row.get(0),
+            )
+    }
+
+    pub(super) fn insert_run(
+        &self,
+        session: i64,
+        run: &birthmark_core::session::Run,
+    ) -> rusqlite::Result<()> {
+        let ended = run.end.as_ref().map(|(_, ended)| ended);
+        let outcome = ended
+            .and_then(|ended| serde_json::to_value(ended.outcome).ok())
+            .and_then(|word| word.as_str().map(str::to_owned));
+        self.run(
+            "INSERT OR REPLACE INTO _runs (session, run_id, script_name, argv, rank, host, start, end, outcome, duration_s, exit_code, error, drift)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                session,
+                run.id.as_str(),
+                run.script_name,
+                Json::from(run.argv.clone()).to_string(),
+                run.rank,
+                run.process.host,
+                run.start.to_string(),
+                run.end.as_ref().map(|(time, _)| time.to_string()),
+                outcome,
+                ended.map(|ended| ended.duration_s),
+                ended.and_then(|ended| ended.exit_code),
+                ended.and_then(|ended| ended.error.as_deref()),
+                Json::from(run.drift.clone()).to_string(),
+            ],
+        )
+        .map(drop)
+    }
+
+    pub(super) fn session_gone(&mut self, id: &str) -> rusqlite::Result<()> {
+        let row: Option<i64> = self
+            .db
+            .prepare_cached("SELECT id FROM _sessions WHERE project = ? AND session_id = ?")?
+            .query_row(params![self.project, id], |row| row.get(0))
+            .optional()?;
+        let Some(row) = row else { return Ok(()) };
+        let files = self.told_of(row)?;
+        for table in [
+            "DELETE FROM _runs WHERE session = ?",
+            "DELETE FROM _told WHERE session = ?",
+            "DELETE FROM _sessions WHERE id = ?",
+        ] {
+            self.run(table, [row])?;
+        }
+        for file in files.into_keys() {
+            self.derive(&file)?;
+        }
+        Ok(())
+    }
+
+    /// For each artifact of a session, what is told of it, as one text to compare.
+    pub(super) fn told_of(&self, session: i64) -> rusqlite::Result<HashMap<String, String>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT file, run_id, artifact_type, format, state, timestamp, size, records, digest, content_digest, mark, inputs
+             FROM _told WHERE session = ?",
+        )?;
+        let rows = statement.query_map([session], |row| {
+            let file: String = row.get(0)?;
+            let told = Told {
+                run: row.get(1)?,
+                artifact_type: row.get(2)?,
+                format: row.get(3)?,
+                state: row.get(4)?,
+                timestamp: row.get(5)?,
+                size: row.get(6)?,
+                records: row.get(7)?,
+                digest: row.get(8)?,
+                content_digest: row.get(9)?,
+                mark: row.get(10)?,
+                inputs: row.get(11)?,
+            };
+            Ok((file, told.print()))
+        })?;
+        rows.collect()
+    }
+
+    pub(super) fn told_row(&mut self, artifact: &Artifact) -> rusqlite::Result<Told> {
+        let mut facts = fields_of(
+            Json::Object(artifact.birthmark().clone())
+                .to_string()
+                .as_bytes(),
+        );
+        facts.retain(|(name, _)| !APART.contains(&name.as_str()));
+        if !facts.iter().any(|(name, _)| name == "artifact_type")
+            && !artifact.artifact_type().is_empty()
+        {
+            facts.push((
+                "artifact_type".to_owned(),
+                Value::text(artifact.artifact_type()),
+            ));
+        }
+        let (format, content) = match &artifact.state {
+            ArtifactState::Open(opened) => (opened.format.clone(), None),
+            ArtifactState::Sealed(sealed) => (sealed.format.clone(), sealed.content_digest.clone()),
+        };
+        let state = match (&artifact.removed, artifact.sealed()) {
+            (Some(_), _) => "removed",
+            (None, Some(_)) => "sealed",
+            (None, None) => "open",
+        };
+        let inputs = artifact
+            .birthmark()
+            .get("inputs")
+            .cloned()
+            .unwrap_or(Json::Array(Vec::new()));
+        Ok(Told {
+            run: artifact.run.as_ref().map(ToString::to_string),
+            artifact_type: artifact.artifact_type().to_owned(),
+            format,
+            state: state.to_owned(),
+            timestamp: artifact.time.to_string(),
+            size: signed(artifact.size),
+            records: artifact.records.map(signed),
+            digest: artifact.digest.clone(),
+            content_digest: content,
+            mark: self.mark(&facts)?,
+            inputs: inputs.to_string(),
+        })
+    }
+
+    pub(super) fn insert_told(
+        &self,
+        session: i64,
+        file: &str,
+        told: &Told,
+    ) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT OR REPLACE INTO _told (session, project, file, run_id, artifact_type, format, state, timestamp, size, records, digest, content_digest, mark, inputs)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                session, self.project, file, told.run, told.artifact_type, told.format, told.state,
+                told.timestamp, told.size, told.records, told.digest, told.content_digest, told.mark, told.inputs
+            ],
+        )
+        .map(drop)
+    }
+}
+
+/// What the status of a session follows from, as it is stored.
+pub(super) fn liveness(session: &Session) -> String {
+    let runs: Vec<&ProcessIdentity> = session
+        .runs
+        .iter()
+        .filter(|run| run.end.is_none())
+        .map(|run| &run.process)
+        .collect();
+    serde_json::json!({
+        "opened_by": session.opened_by,
+        "opener": session.opener,
+        "runs": runs,
+    })
+    .to_string()
+}
+
+/// A session that has the status of the one that was stored, and nothing else of it.
+pub(in crate::engine::local) fn liveness_of(
+    stored: &str,
+    start: Option<Timestamp>,
+    end: Option<&(Timestamp, String)>,
+) -> Session {
+    let all: Json = serde_json::from_str(stored).unwrap_or(Json::Null);
+    let read = |value: &Json| serde_json::from_value::<ProcessIdentity>(value.clone()).ok();
+    let run =
+        |process: ProcessIdentity| Run::new(RunId::from_text(""), process, Timestamp::default());
+    let outcome = |word: &String| serde_json::from_value(Json::from(word.as_str())).ok();
+    Session {
+        start,
+        opened_by: serde_json::from_value(all["opened_by"].clone()).ok(),
+        opener: read(&all["opener"]),
+        runs: all["runs"]
+            .as_array()
+            .map(|runs| runs.iter().filter_map(read).map(run).collect())
+            .unwrap_or_default(),
+        end: end.and_then(|(time, word)| Some((*time, outcome(word)?))),
+        ..Session::default()
+    }
+}
+
+/// The facts of a session itself: the code, what it was given, and its environment under
+/// names that begin with `environment.`.
+pub(super) fn session_facts(session: &Session) -> Facts {
+    let mut all = Fields::new();
+    for fields in [&session.given, &session.code] {
+        for (name, value) in fields {
+            all.insert(name.clone(), value.clone());
+        }
+    }
+    all.insert(
+        "environment".to_owned(),
+        Json::Object(session.environment.clone()),
+    );
+    let mut facts = fields_of(Json::Object(all).to_string().as_bytes());
+    facts.retain(|(name, _)| name != "environment" && !APART.contains(&name.as_str()));
+    facts
+}

@@ -1,0 +1,110 @@
+//! The ends of the numbers, or of the texts, that a field has in a group.
+
+use std::cmp::Ordering;
+
+use super::{State, all_or_none};
+use crate::filter::Test;
+use crate::value::{Kind, Value};
+
+/// The least and the greatest of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Range {
+    pub(super) count: u64,
+    pub(super) ends: Option<(Value, Value)>,
+    /// The ends of numbers as integers, where they are: much faster to compare.
+    pub(super) small: Option<(i64, i64)>,
+}
+
+impl Range {
+    pub(super) fn widen(&mut self, raw: &[u8], times: u64) {
+        self.count += times;
+        let small = small(raw);
+        if let (Some(number), Some((low, high))) = (small, self.small)
+            && (low..=high).contains(&number)
+        {
+            return;
+        }
+        let value = Value::of_json(raw);
+        let Some((low, high)) = &mut self.ends else {
+            self.ends = Some((value.clone(), value));
+            self.small = small.map(|number| (number, number));
+            return;
+        };
+        if value.compare(low) == Some(Ordering::Less) {
+            *low = value;
+        } else if value.compare(high) == Some(Ordering::Greater) {
+            *high = value;
+        }
+        let ends = (small_of(low), small_of(high));
+        self.small = ends.0.zip(ends.1);
+    }
+}
+
+impl Range {
+    /// Both ends are values that stand in some record.
+    pub(super) fn state(&self, test: &Test, want: bool, floor: u8, ceiling: u8) -> State {
+        let Some((low, high)) = &self.ends else {
+            return State::None;
+        };
+        let answer = |value: &Value| test.ask(Some(value)) == Some(want);
+        let (at_low, at_high) = (answer(low), answer(high));
+        match test {
+            Test::Has | Test::IsNull => all_or_none(at_low),
+            // What holds at both ends of an interval holds between them.
+            Test::Order(..) | Test::Between(..) if want => match (at_low, at_high) {
+                (true, true) => State::All,
+                (false, false) if !self.may_hold(test, floor, ceiling) => State::None,
+                (false, false) => State::Maybe,
+                _ => State::Some,
+            },
+            Test::Order(_, limit) if limit.kind() != low.kind() => State::None,
+            Test::Order(..) => match (at_low, at_high) {
+                (true, true) => State::All,
+                (false, false) => State::None,
+                _ => State::Some,
+            },
+            _ if at_low || at_high => State::Some,
+            Test::Equal(_) if want && !self.may_hold(test, floor, ceiling) => State::None,
+            _ => State::Maybe,
+        }
+    }
+
+    /// Whether a value between the ends could be one that is asked for.
+    fn may_hold(&self, test: &Test, floor: u8, ceiling: u8) -> bool {
+        let Some((low, high)) = &self.ends else {
+            return false;
+        };
+        let (low, high) = (low.key(), high.key());
+        match test {
+            Test::Equal(wanted) => wanted.iter().any(|wanted| {
+                let key = wanted.key();
+                low <= key && key <= high
+            }),
+            Test::Between(from, to) => {
+                let (from, to) = (from.key(), to.key());
+                from.first() >= Some(&floor)
+                    && from.first() < Some(&ceiling)
+                    && from <= high
+                    && to >= low
+            }
+            // It held at neither end, and an order that holds between holds at one.
+            Test::Order(..) => false,
+            _ => true,
+        }
+    }
+}
+
+fn small(raw: &[u8]) -> Option<i64> {
+    if raw.len() > 18 || !raw.last().is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(raw).ok()?.parse().ok()
+}
+
+fn small_of(value: &Value) -> Option<i64> {
+    if value.kind() == Kind::Number {
+        small(value.as_str().as_bytes())
+    } else {
+        None
+    }
+}
