@@ -21,6 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import asking
 import capture
 import comparing
 import machine
@@ -40,6 +41,7 @@ PARTS = {
     "commands": capture.commands,
     "sessions": capture.stored,
     "comparing": comparing.speed,
+    "asking": asking.speed,
 }
 
 

@@ -192,9 +192,10 @@ def sql(
 
     Args:
         statement: One SELECT over the tables ``sessions``, ``runs``, ``artifacts``, ``record_groups``,
-            ``params``, ``metrics``, ``packages`` and ``edges``, and over ``records``.
-        records: Which records the table ``records`` holds, as a filter. Default: all of this project.
-        all: Records of all projects that the catalog knows.
+            ``params``, ``metrics``, ``packages``, ``edges`` and ``records``; a record has its fields as
+            columns (``seed``, ``model_name``), and ``record``, ``metadata``, ``file`` and ``line``.
+        records: Only records that match this filter. Default: all.
+        all: Of all projects that the catalog knows, and not of this one alone.
         timeout: Stop after so many seconds.
         folder: A folder of the project. Default: the working folder.
 

@@ -286,8 +286,8 @@ pub trait Engine {
     ) -> Result<(Vec<SessionRow>, u64), CatalogError>;
     /// Removes what nothing names any longer.
     fn tidy(&mut self) -> Result<(), CatalogError>;
-    /// The names of fields, with the number of values each has.
-    fn fields(&self, most: usize) -> Result<Vec<(String, u64)>, CatalogError>;
+    /// The names of all fields.
+    fn fields(&self) -> Result<Vec<String>, CatalogError>;
     /// The values of a field that begin so.
     fn values(&self, field: &str, prefix: &str, most: usize) -> Result<Vec<String>, CatalogError>;
     /// All that is known, in a form that is the same for the same files.

@@ -186,22 +186,46 @@ CREATE TABLE _metrics (
   PRIMARY KEY (artifact, name)
 ) WITHOUT ROWID;
 CREATE INDEX _metrics_name ON _metrics (name, key);
+";
 
-CREATE VIEW sessions AS
+/// The views that people read: of all projects, or, before those, of one.
+pub(crate) fn views(project: Option<i64>) -> String {
+    let of = |column: &str| match project {
+        Some(project) => format!("{column} = {project}"),
+        None => "1".to_owned(),
+    };
+    let of_artifact = match project {
+        Some(project) => {
+            format!(
+                "EXISTS (SELECT 1 FROM _artifacts o WHERE o.id = g.artifact AND o.project = {project})"
+            )
+        }
+        None => "1".to_owned(),
+    };
+    VIEWS
+        .replace("{temp}", if project.is_some() { " TEMP" } else { "" })
+        .replace("{s}", &of("s.project"))
+        .replace("{a}", &of("a.project"))
+        .replace("{g}", &of_artifact)
+}
+
+/// The views, with gaps for their project.
+const VIEWS: &str = r"
+CREATE{temp} VIEW sessions AS
 SELECT s.session_id, p.root AS project, s.session_start, s.session_end, s.last_heard, s.outcome, s.host,
   (SELECT f.value FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = s.mark AND f.name = 'git_commit' AND f.kind = 'text') AS git_commit,
   (SELECT CASE f.value WHEN 'true' THEN 1 WHEN 'false' THEN 0 END FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = s.mark AND f.name = 'git_dirty') AS git_dirty,
   (SELECT count(*) FROM _runs r WHERE r.session = s.id) AS runs,
   (SELECT count(*) FROM _told t WHERE t.session = s.id AND t.state <> 'removed') AS artifacts,
   s.planned, s.made, s.session_uuid
-FROM _sessions s JOIN _projects p ON p.id = s.project;
+FROM _sessions s JOIN _projects p ON p.id = s.project WHERE {s};
 
-CREATE VIEW runs AS
+CREATE{temp} VIEW runs AS
 SELECT r.run_id, s.session_id, p.root AS project, r.script_name, r.argv, r.rank, r.host, r.start AS run_start, r.end AS run_end,
   r.outcome, r.duration_s, r.exit_code, r.error, r.drift
-FROM _runs r JOIN _sessions s ON s.id = r.session JOIN _projects p ON p.id = s.project;
+FROM _runs r JOIN _sessions s ON s.id = r.session JOIN _projects p ON p.id = s.project WHERE {s};
 
-CREATE VIEW artifacts AS
+CREATE{temp} VIEW artifacts AS
 SELECT a.id AS artifact_id, a.file, p.root AS project,
   (SELECT f.value FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = a.mark AND f.name = 'artifact_type') AS artifact_type,
   a.format, a.state, a.there, a.timestamp, a.size, a.records, a.unstamped, a.bad_lines, a.digest, a.content_digest,
@@ -209,31 +233,31 @@ SELECT a.id AS artifact_id, a.file, p.root AS project,
   (SELECT f.value FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = a.mark AND f.name = 'git_commit' AND f.kind = 'text') AS git_commit,
   (SELECT CASE f.value WHEN 'true' THEN 1 WHEN 'false' THEN 0 END FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = a.mark AND f.name = 'git_dirty') AS git_dirty,
   (SELECT f.value FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = a.mark AND f.name = 'model_name' AND f.kind = 'text') AS model_name
-FROM _artifacts a JOIN _projects p ON p.id = a.project WHERE a.there < 2;
+FROM _artifacts a JOIN _projects p ON p.id = a.project WHERE a.there < 2 AND {a};
 
-CREATE VIEW record_groups AS
+CREATE{temp} VIEW record_groups AS
 SELECT g.id AS group_id, g.artifact AS artifact_id, g.number, g.line AS first_line, g.start AS first_byte, g.end AS end_byte, g.records,
   g.session_id, g.run_id, g.time_min, g.time_max,
   (SELECT json_group_object(z.name, json(z.zone)) FROM _zones z WHERE z.grp = g.id) AS varies
-FROM _groups g WHERE g.carried;
+FROM _groups g WHERE g.carried AND {g};
 
-CREATE VIEW params AS
+CREATE{temp} VIEW params AS
 SELECT g.artifact AS artifact_id, g.number AS group_number, f.name, f.value, f.number, f.kind
-FROM _groups g JOIN _mark_facts m ON m.mark = g.mark JOIN _facts f ON f.id = m.fact;
+FROM _groups g JOIN _mark_facts m ON m.mark = g.mark JOIN _facts f ON f.id = m.fact WHERE {g};
 
-CREATE VIEW metrics AS
-SELECT artifact AS artifact_id, name, value, number, kind FROM _metrics;
+CREATE{temp} VIEW metrics AS
+SELECT artifact AS artifact_id, name, value, number, kind FROM _metrics g WHERE {g};
 
-CREATE VIEW packages AS
-SELECT s.session_id, k.name, k.version FROM _packages k JOIN _sessions s ON s.packages = k.list;
+CREATE{temp} VIEW packages AS
+SELECT s.session_id, k.name, k.version FROM _packages k JOIN _sessions s ON s.packages = k.list WHERE {s};
 
-CREATE VIEW edges AS
+CREATE{temp} VIEW edges AS
 SELECT 'artifact' AS subject_kind, a.file AS subject, 'was_generated_by' AS relation, 'run' AS object_kind, a.run_id AS object, NULL AS role, p.root AS project
-FROM _artifacts a JOIN _projects p ON p.id = a.project WHERE a.run_id IS NOT NULL
+FROM _artifacts a JOIN _projects p ON p.id = a.project WHERE a.run_id IS NOT NULL AND {a}
 UNION ALL
 SELECT 'artifact', a.file, 'was_derived_from', 'artifact', coalesce(i.value ->> 'file', i.value ->> 'name', i.value ->> 'digest'), i.value ->> 'role', p.root
-FROM _artifacts a JOIN _projects p ON p.id = a.project, json_each(a.inputs) i WHERE a.inputs IS NOT NULL
+FROM _artifacts a JOIN _projects p ON p.id = a.project, json_each(a.inputs) i WHERE a.inputs IS NOT NULL AND {a}
 UNION ALL
 SELECT 'run', r.run_id, 'was_part_of', 'session', s.session_id, NULL, p.root
-FROM _runs r JOIN _sessions s ON s.id = r.session JOIN _projects p ON p.id = s.project;
+FROM _runs r JOIN _sessions s ON s.id = r.session JOIN _projects p ON p.id = s.project WHERE {s};
 ";

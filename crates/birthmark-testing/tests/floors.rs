@@ -197,7 +197,8 @@ fn rust_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 fn every_crate_takes_the_lints_of_the_workspace_or_says_why_not() {
     for package in &metadata().packages {
         let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
-        let unsafe_needed = ["birthmark-python", PRELOAD].contains(&package.name.as_str());
+        let unsafe_needed =
+            ["birthmark-python", "birthmark-catalog", PRELOAD].contains(&package.name.as_str());
         let own = manifest.contains("[lints.rust]") && unsafe_needed;
         assert!(
             own || manifest.contains("[lints]\nworkspace = true"),

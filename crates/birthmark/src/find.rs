@@ -167,17 +167,17 @@ pub(crate) fn update_all(catalog: &mut Catalog, project: &Project) -> Result<()>
 /// For fields that nothing has: which are spelt nearly so.
 fn misspelt(catalog: &Catalog, filter: &Filter) -> Result<Vec<String>> {
     let mut lines = Vec::new();
-    let known = catalog.engine.fields(10_000)?;
+    let known = catalog.engine.fields()?;
     for field in filter.fields() {
         let is_known = filter::column(field).is_some()
             || field == filter::WORDS
-            || known.iter().any(|(name, _)| name == field)
+            || known.iter().any(|name| name == field)
             || field.contains('.')
             || birthmark_core::birthmark::rule(field).is_some();
         if is_known {
             continue;
         }
-        let names = known.iter().map(|(name, _)| name.as_str()).chain(
+        let names = known.iter().map(String::as_str).chain(
             birthmark_core::birthmark::FIELDS
                 .iter()
                 .map(|field| field.name),

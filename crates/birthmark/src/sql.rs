@@ -1,11 +1,13 @@
 //! Any question that SQL can ask, over the tables of the catalog and over the records.
 //!
-//! The statement can only read; what it may take is limited. `records` holds the records
-//! that a filter picks ([`Ask`]), and is filled only for a statement that reads it.
+//! The statement can only read; what it may take is limited. `records` reads the files
+//! where the tables cannot tell, and only what can match.
 
-use birthmark_catalog::CatalogError;
-use birthmark_catalog::engine::Engine;
-use birthmark_catalog::engine::local::sql::RecordRow;
+use std::sync::Arc;
+
+use birthmark_catalog::engine::local::sql::{Reader, RecordRow, Scope};
+use birthmark_catalog::engine::{Engine, Known, Stretch};
+use birthmark_catalog::filter::Filter;
 use serde_json::{Map, Number, Value};
 
 pub use birthmark_catalog::engine::local::sql::{Limits, SqlCell, Table};
@@ -15,44 +17,75 @@ use crate::error::{Error, Result};
 use crate::find::{self, Ask};
 use crate::project::Project;
 
-/// Answers a statement; `ask` says in which projects, and which records.
+/// Answers a statement; `ask` says of which projects, and of which records.
 pub fn sql(
     project: &Project,
     statement: &str,
     ask: &Ask,
     limits: Limits,
 ) -> Result<(Table, Vec<String>)> {
+    sql_in(&mut Catalog::open()?, project, statement, ask, limits)
+}
+
+/// The same, of a catalog that is open.
+pub fn sql_in(
+    catalog: &mut Catalog,
+    project: &Project,
+    statement: &str,
+    ask: &Ask,
+    limits: Limits,
+) -> Result<(Table, Vec<String>)> {
     let filter = find::parse(ask)?;
-    let mut catalog = Catalog::open()?;
-    let query = find::prepare(&mut catalog, project, ask, filter)?;
-    let engine = &catalog.engine;
-    let table = engine.sql(statement, limits, &mut |put| {
-        for (stretch, known) in engine.stretches(&query)? {
-            let mut failed = Ok(());
-            let read = catalog::records_of(&stretch, &known, &query.filter, &mut |mark, holds| {
-                if holds != Some(true) {
-                    return true;
-                }
-                let text = |raw: &[u8]| String::from_utf8_lossy(raw).into_owned();
-                failed = put(RecordRow {
-                    project: &stretch.root,
-                    file: &stretch.file,
-                    line: mark.line,
-                    record: &text(mark.record),
-                    metadata: &text(mark.value().unwrap_or_default()),
-                });
-                failed.is_ok()
-            });
-            failed?;
-            read.map_err(|source| CatalogError::Io {
-                action: "read",
-                path: std::path::Path::new(&stretch.root).join(&stretch.file),
-                source,
-            })?;
+    let query = find::prepare(catalog, project, ask, filter)?;
+    let picked = match &query.filter {
+        Filter::All => None,
+        _ => {
+            let stretches = catalog.engine.stretches(&query)?;
+            let by_group = |(stretch, known): (Stretch, Known)| (stretch.group, (stretch, known));
+            Some(stretches.into_iter().map(by_group).collect())
         }
-        Ok(())
-    })?;
+    };
+    let scope = Scope {
+        project: query.project,
+        picked,
+        reader: Arc::new(Files {
+            filter: query.filter,
+        }),
+    };
+    let table = catalog.engine.sql(statement, limits, scope)?;
     Ok((table, std::mem::take(&mut catalog.said)))
+}
+
+/// Reads records out of the files in which they lie.
+#[derive(Debug)]
+struct Files {
+    filter: Filter,
+}
+
+impl Reader for Files {
+    fn read(
+        &self,
+        stretch: &Stretch,
+        known: &Known,
+        each: &mut dyn FnMut(RecordRow<'_>) -> bool,
+    ) -> std::result::Result<(), String> {
+        let mut memory = Vec::new();
+        let read = catalog::records_of(stretch, known, &self.filter, &mut |mark, holds| {
+            if holds != Some(true) {
+                return true;
+            }
+            each(RecordRow {
+                line: mark.line,
+                record: mark.record,
+                metadata: mark.value().unwrap_or_default(),
+                own: catalog::own_mark(mark, &mut memory),
+            })
+        });
+        read.map_err(|error| {
+            let path = std::path::Path::new(&stretch.root).join(&stretch.file);
+            format!("cannot read `{}`: {error}", path.display())
+        })
+    }
 }
 
 fn cell_to_json(cell: &SqlCell) -> Value {

@@ -275,13 +275,8 @@ impl Engine for Local {
         Ok((rows, count.first().map_or(0, |count| count.unsigned_abs())))
     }
 
-    fn fields(&self, most: usize) -> Result<Vec<(String, u64)>, CatalogError> {
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.rows(
-            "SELECT name, count(*) FROM _facts GROUP BY name ORDER BY name LIMIT ?",
-            [most],
-            |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())),
-        )
+    fn fields(&self) -> Result<Vec<String>, CatalogError> {
+        sql::names(&self.opened.connection).map_err(self.failed())
     }
 
     fn values(&self, field: &str, prefix: &str, most: usize) -> Result<Vec<String>, CatalogError> {

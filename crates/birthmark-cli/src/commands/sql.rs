@@ -15,18 +15,20 @@ use crate::{csv, table};
 ///   birthmark sql 'SELECT model_name, count(*) FROM artifacts GROUP BY 1'
 ///   birthmark sql "SELECT a.file, m.number FROM metrics m JOIN artifacts a
 ///                  USING (artifact_id) WHERE m.name = 'accuracy'"
-///   birthmark sql --records 'seed=1..10' "SELECT record ->> 'answer' FROM records"
+///   birthmark sql "SELECT count(*) FROM records WHERE model_name LIKE '%qwen%'
+///                  AND json_extract(record, '$.score') > 3"
 ///
-/// The tables are sessions, runs, artifacts, record_groups, params, metrics, packages and
-/// edges, over all projects that the catalog knows, and records: the records of this
-/// project that the filter picks. A statement can only read.
+/// The tables are sessions, runs, artifacts, record_groups, params, metrics, packages,
+/// edges and records, of this project, or with --all of all that the catalog knows. Each
+/// record has its fields as columns (seed, model_name, "dataset.name"), and record,
+/// metadata, file, line. A statement can only read.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct SqlArgs {
     /// One SELECT, in the words of SQLite
     statement: String,
 
-    /// Which records the table `records` holds, as for find [default: all of this project]
+    /// Only records that match, as for find [default: all]
     #[arg(
         long,
         value_name = "FILTER",
@@ -35,7 +37,7 @@ pub struct SqlArgs {
     )]
     records: String,
 
-    /// Records of all projects that the catalog knows
+    /// Of all projects that the catalog knows
     #[arg(long)]
     all: bool,
 

@@ -30,6 +30,8 @@ fn tables_and_records_are_asked() {
         "SELECT name, value, number FROM params WHERE name = 'rare'",
         "SELECT first_line, records, time_min, time_max, varies ->> '$.seed.numbers' AS seed FROM record_groups",
         "SELECT line, record ->> 'q' AS q, record ->> 'big' AS big, metadata ->> 'seed' AS seed FROM records",
+        "SELECT line, seed, model_name, git_dirty, \"dataset.name\" FROM records WHERE seed IN (2, 4)",
+        "SELECT count(*) FROM records WHERE model_name LIKE '%M%' AND json_extract(record, '$.q') > 1",
         "SELECT count(*) FROM sessions, runs, packages, edges",
     ] {
         all.push_str(&format!(
@@ -48,6 +50,53 @@ fn tables_and_records_are_asked() {
     world.check("sql", &all);
     let json = world.birthmark_json(["sql", "--json", "SELECT 1 AS a, NULL AS a, 'x' AS b"]);
     assert_eq!(json, serde_json::json!([{"a": 1, "a_2": null, "b": "x"}]));
+}
+
+#[test]
+fn only_this_project_is_asked_unless_all_are() {
+    let world = world();
+    world.repo.write("other/birthmark.toml", "");
+    world.repo.write(
+        "other/artifacts/b.jsonl",
+        r#"{"metadata": {"git_commit": "d", "seed": 9, "birthmark": "birthmark/v1"}}"#,
+    );
+    world.birthmark(["catalog", "add", "other"]);
+    for (table, here, everywhere) in [
+        ("artifacts", 2, 3),
+        ("records", 4, 5),
+        ("record_groups", 1, 2),
+        ("params", 13, 16),
+        ("metrics", 2, 2),
+        ("sessions", 0, 0),
+        ("runs", 0, 0),
+        ("packages", 0, 0),
+        ("edges", 0, 0),
+    ] {
+        let statement = format!("SELECT count(*) AS n FROM {table}");
+        let one = world.birthmark_json(["sql", "--json", &statement]);
+        let all = world.birthmark_json(["sql", "--json", "--all", &statement]);
+        assert_eq!(
+            (&one[0]["n"], &all[0]["n"]),
+            (&here.into(), &everywhere.into()),
+            "{table}"
+        );
+    }
+}
+
+#[test]
+fn file_that_vanished_is_named_and_a_scan_is_stopped_in_time() {
+    let world = world();
+    world.birthmark(["find"]);
+    let long = "SELECT count(*) FROM records a, records b, records c, records d, records e, records f, records g, records h";
+    let output = world.output([
+        "sql",
+        "--timeout",
+        "1",
+        &format!("{long} WHERE a.record || h.record = 'x'"),
+    ]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("longer than 1 s"), "{said}");
 }
 
 #[test]

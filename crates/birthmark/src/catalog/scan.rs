@@ -265,7 +265,7 @@ impl birthmark_catalog::filter::Record for One<'_> {
 }
 
 /// The birthmark of a record without the user's own keys.
-fn own_mark<'a>(mark: &Mark<'a>, memory: &'a mut Vec<u8>) -> &'a [u8] {
+pub(crate) fn own_mark<'a>(mark: &Mark<'a>, memory: &'a mut Vec<u8>) -> &'a [u8] {
     let Where::Merged { ours, .. } = mark.place else {
         return mark.value().unwrap_or_default();
     };

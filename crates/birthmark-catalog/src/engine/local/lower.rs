@@ -129,7 +129,15 @@ fn put(db: &Connection, filter: &Filter, want: bool, out: &mut Condition) -> rus
 
 fn term_sql(db: &Connection, term: &Term, want: bool, out: &mut Condition) -> rusqlite::Result<()> {
     let test = &term.test;
-    match home(db, &term.field)? {
+    let home = home(db, &term.field)?;
+    // Where no group varies in the field, nothing is asked of zones.
+    let varies = match &home {
+        Home::Fact(name) => has_zone(db, name)?,
+        Home::Group(name) => has_zone(db, name)?,
+        Home::Time => has_zone(db, "timestamp")?,
+        _ => false,
+    };
+    match home {
         Home::Words => words(db, test, want, out)?,
         Home::Artifact(column) => out.column(&format!("a.{column}"), test, want),
         Home::Project => out.column(
@@ -140,23 +148,29 @@ fn term_sql(db: &Connection, term: &Term, want: bool, out: &mut Condition) -> ru
         Home::Group(column) => {
             out.sql.push('(');
             out.column(&format!("g.{column}"), test, want);
-            out.or_zone(&term.field, test, want);
+            if varies {
+                out.or_zone(&term.field, test, want);
+            }
             out.sql.push(')');
         }
         Home::Time => {
             out.sql.push('(');
             out.time(test, want);
-            out.or_zone("timestamp", test, want);
+            if varies {
+                out.or_zone("timestamp", test, want);
+            }
             out.sql.push(')');
         }
         Home::Fact(name) => {
             out.sql.push('(');
             let absent = matches!(test, Test::Has | Test::IsNull) && !want;
-            if absent {
+            if absent && varies {
                 out.no_zone(&name);
             }
             out.in_marks("g.mark", &name, test, want);
-            out.or_zone(&name, test, want);
+            if varies {
+                out.or_zone(&name, test, want);
+            }
             out.sql.push(')');
         }
         Home::Metric(name) => {
@@ -172,12 +186,18 @@ fn term_sql(db: &Connection, term: &Term, want: bool, out: &mut Condition) -> ru
             let negated = matches!(test, Test::Has | Test::IsNull) && !want;
             out.sql.push_str(if negated { "NOT " } else { "" });
             out.sql
-                .push_str("coalesce(g.session_id IN (SELECT session_id FROM _sessions s WHERE ");
+                .push_str("(g.session_id IS NOT NULL AND g.session_id IN (SELECT session_id FROM _sessions s WHERE ");
             out.in_marks("s.mark", &name, test, want || negated);
-            out.sql.push_str("), 0)");
+            out.sql.push_str("))");
         }
     }
     Ok(())
+}
+
+/// Whether the field varies in some group.
+pub(super) fn has_zone(db: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM _zones WHERE name = ?)";
+    db.prepare_cached(sql)?.query_row([name], |row| row.get(0))
 }
 
 /// A word alone: known for every artifact, since a field that is missing contains nothing.
@@ -199,7 +219,9 @@ fn words(db: &Connection, test: &Test, want: bool, out: &mut Condition) -> rusql
             out.sql.push_str("(NOT coalesce(");
             term_sql(db, &term, true, out)?;
             out.sql.push_str(", 0)");
-            out.or_zone(field, &Test::Has, false);
+            if has_zone(db, field)? {
+                out.or_zone(field, &Test::Has, false);
+            }
             out.sql.push(')');
         }
     }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::fs::FlockOperation;
 
 use crate::error::CatalogError;
-use crate::tables::{APPLICATION, SCHEMA, VERSION};
+use crate::tables::{APPLICATION, SCHEMA, VERSION, views};
 
 /// How long one process waits for another.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -244,6 +244,7 @@ fn begin(connection: &Connection) -> rusqlite::Result<()> {
     let version: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version == 0 {
         transaction.execute_batch(SCHEMA)?;
+        transaction.execute_batch(&views(None))?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
@@ -259,6 +260,7 @@ pub(super) fn in_memory() -> Result<Opened, CatalogError> {
     let connection = Connection::open_in_memory().map_err(failed)?;
     super::functions::register(&connection).map_err(failed)?;
     connection.execute_batch(SCHEMA).map_err(failed)?;
+    connection.execute_batch(&views(None)).map_err(failed)?;
     Ok(Opened {
         connection,
         path: PathBuf::from(":memory:"),

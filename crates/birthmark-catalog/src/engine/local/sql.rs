@@ -4,22 +4,30 @@
 //! nothing pass but reading the tables: no ATTACH, no PRAGMA, no extension, no file. Time,
 //! memory and the length of any value are limited.
 //!
-//! `records` is a table that is filled before the statement runs, and only if the
-//! statement reads it, with the records that a filter picks; so groups and zones skip
-//! what cannot match. (A virtual table would be asked for one record at a time, but its
-//! interface cannot be implemented without `unsafe`, which this crate forbids.)
+//! The tables are those of one project or of all. `records` is a virtual table over the
+//! stamped files ([`records`]): groups and zones skip what cannot match.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod columns;
+mod parts;
+mod plan;
+mod records;
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Local;
+use crate::engine::{Known, Stretch};
 use crate::error::CatalogError;
+use crate::tables;
+
+pub(super) use columns::names;
 
 /// The longest statement, in bytes.
 const LONGEST_STATEMENT: i32 = 1 << 20;
@@ -35,7 +43,7 @@ const STEPS: i32 = 10_000;
 /// How much a statement may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Wall time of the statement; reading the records comes before it.
+    /// Wall time of the statement, reading records included.
     pub time: Duration,
 }
 
@@ -71,25 +79,44 @@ pub struct Table {
     pub rows: Vec<Vec<SqlCell>>,
 }
 
-/// One record, as a row of `records`.
+/// One record, as it was read.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordRow<'a> {
-    /// The root of the project.
-    pub project: &'a str,
-    /// The file, from the root.
-    pub file: &'a str,
     /// Its line, from 1.
     pub line: u64,
     /// The record as it stands.
-    pub record: &'a str,
+    pub record: &'a [u8],
     /// Its birthmark.
-    pub metadata: &'a str,
+    pub metadata: &'a [u8],
+    /// The same without members of the user's own.
+    pub own: &'a [u8],
 }
 
-/// Takes rows of `records`; an error ends the filling.
-pub type Put<'a> = dyn FnMut(RecordRow<'_>) -> Result<(), CatalogError> + 'a;
-/// Fills `records`, when a statement reads it.
-pub type Fill<'a> = dyn FnMut(&mut Put<'_>) -> Result<(), CatalogError> + 'a;
+/// Stretches of files that a filter picked, by the number of their group.
+pub type Picked = HashMap<i64, (Stretch, Known)>;
+
+/// Reads records out of files.
+pub trait Reader: Debug + Send + Sync {
+    /// Hands over the records of a stretch, one after the other, until it is told `false`;
+    /// of a stretch that matches in part, those that match. An error is a message.
+    fn read(
+        &self,
+        stretch: &Stretch,
+        known: &Known,
+        each: &mut dyn FnMut(RecordRow<'_>) -> bool,
+    ) -> Result<(), String>;
+}
+
+/// What a statement is asked of.
+#[derive(Debug)]
+pub struct Scope {
+    /// Of one project, or of all.
+    pub project: Option<i64>,
+    /// Of these records alone.
+    pub picked: Option<Picked>,
+    /// Who reads records.
+    pub reader: Arc<dyn Reader>,
+}
 
 impl Local {
     /// Runs one statement that only reads.
@@ -97,60 +124,67 @@ impl Local {
         &self,
         statement: &str,
         limits: Limits,
-        fill: &mut Fill<'_>,
+        scope: Scope,
     ) -> Result<Table, CatalogError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection =
             Connection::open_with_flags(self.path(), flags).map_err(self.failed())?;
-        prepare(&connection).map_err(self.failed())?;
-        let wants_records = bar(&mut connection).map_err(self.failed())?;
-        check(&connection, statement)?;
-        if wants_records.load(Ordering::Relaxed) {
-            lift(&mut connection).map_err(self.failed())?;
-            self.fill(&connection, fill)?;
-            bar(&mut connection).map_err(self.failed())?;
-        }
         let end = Instant::now() + limits.time;
+        let why = Arc::new(Mutex::new(None));
+        let make = || -> rusqlite::Result<()> {
+            prepare(&connection)?;
+            narrow(&connection, scope.project)?;
+            // The table is there for a statement that may name it.
+            if statement.to_ascii_lowercase().contains("records") {
+                let world = records::World {
+                    catalog: self.path().to_owned(),
+                    project: scope.project,
+                    fields: columns::fields(&connection)?,
+                    picked: scope.picked,
+                    reader: scope.reader,
+                    end,
+                    failed: Arc::clone(&why),
+                };
+                connection.create_module(c"records", records::MODULE, Some(Arc::new(world)))?;
+            }
+            Ok(())
+        };
+        make().map_err(self.failed())?;
+        bar(&mut connection).map_err(self.failed())?;
+        check(&connection, statement)?;
         connection
             .progress_handler(STEPS, Some(move || Instant::now() > end))
             .map_err(self.failed())?;
-        run(&connection, statement, limits)
+        run(&connection, statement, limits).map_err(|error| {
+            let why = why.lock().unwrap_or_else(PoisonError::into_inner).take();
+            why.map_or(error, CatalogError::Statement)
+        })
     }
+}
 
-    fn fill(&self, connection: &Connection, fill: &mut Fill<'_>) -> Result<(), CatalogError> {
-        let failed = self.failed();
-        connection.execute_batch("BEGIN").map_err(&failed)?;
-        let mut insert = connection
-            .prepare("INSERT INTO temp.records (project, file, line, record, metadata) VALUES (?, ?, ?, ?, ?)")
-            .map_err(&failed)?;
-        fill(&mut |row| {
-            let line = i64::try_from(row.line).unwrap_or(i64::MAX);
-            insert
-                .execute(params![
-                    row.project,
-                    row.file,
-                    line,
-                    row.record,
-                    row.metadata
-                ])
-                .map(drop)
-                .map_err(&failed)
-        })?;
-        drop(insert);
-        connection.execute_batch("COMMIT").map_err(&failed)
+/// Puts views of one project before those of all, where there are others.
+fn narrow(connection: &Connection, project: Option<i64>) -> rusqlite::Result<()> {
+    let Some(project) = project else {
+        return Ok(());
+    };
+    let others: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM _projects WHERE id <> ?)",
+        [project],
+        |row| row.get(0),
+    )?;
+    if others {
+        connection.execute_batch(&tables::views(Some(project)))?;
     }
+    Ok(())
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(super::place::PATIENCE)?;
     super::functions::register(connection)?;
-    // A table of records may be large: it stands in a file that is gone with the process.
+    // What is sorted may be large: it stands in a file that is gone with the process.
     connection.pragma_update(None, "temp_store", "FILE")?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
     connection.pragma_update(None, "hard_heap_limit", MEMORY)?;
-    connection.execute_batch(
-        "CREATE TEMP TABLE records (project TEXT, file TEXT, line INTEGER, record TEXT, metadata TEXT)",
-    )?;
     for (limit, most) in [
         (Limit::SQLITE_LIMIT_SQL_LENGTH, LONGEST_STATEMENT),
         (Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE),
@@ -163,34 +197,21 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Lets nothing but reading pass; tells whether a statement that was prepared since reads
-/// the records.
-fn bar(connection: &mut Connection) -> rusqlite::Result<Arc<AtomicBool>> {
-    let reads = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&reads);
-    connection.authorizer(Some(move |context: AuthContext<'_>| match context.action {
+/// Lets nothing but reading pass.
+fn bar(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
         AuthAction::Select
         | AuthAction::Recursive
+        | AuthAction::Read { .. }
         | AuthAction::Pragma {
             pragma_name: "table_info" | "table_xinfo" | "table_list",
             ..
         } => Authorization::Allow,
-        AuthAction::Read { table_name, .. } => {
-            if table_name.eq_ignore_ascii_case("records") {
-                seen.store(true, Ordering::Relaxed);
-            }
-            Authorization::Allow
-        }
         AuthAction::Function { function_name } if is_harmless(function_name) => {
             Authorization::Allow
         }
         _ => Authorization::Deny,
-    }))?;
-    Ok(reads)
-}
-
-fn lift(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)
+    }))
 }
 
 fn is_harmless(function: &str) -> bool {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value as Sql;
 
-use super::super::lower::{Condition, Home, home, lower};
+use super::super::lower::{Condition, Home, has_zone, home, lower};
 use super::{Asking, OF_ARTIFACTS};
 use crate::engine::{Found, Look};
 use crate::filter::Filter;
@@ -69,10 +69,10 @@ impl Asking<'_> {
                         "SELECT EXISTS (SELECT 1 FROM _groups WHERE time_min <> time_max)",
                         vec![],
                     )? > 0
-                        || self.has_zone("timestamp")?
+                        || has_zone(self.db, "timestamp")?
                 }
-                Home::Fact(name) => self.has_zone(&name)?,
-                Home::Group(name) => self.has_zone(name)?,
+                Home::Fact(name) => has_zone(self.db, &name)?,
+                Home::Group(name) => has_zone(self.db, name)?,
                 _ => false,
             };
             if vary {
@@ -80,11 +80,6 @@ impl Asking<'_> {
             }
         }
         Ok(false)
-    }
-
-    pub(super) fn has_zone(&self, name: &str) -> rusqlite::Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM _zones WHERE name = ?)";
-        Ok(self.number(sql, vec![Sql::Text(name.to_owned())])? > 0)
     }
 
     pub(super) fn count(&self, could: &Condition) -> rusqlite::Result<u64> {

@@ -28,7 +28,7 @@ impl Condition {
 
     pub(super) fn no_zone(&mut self, name: &str) {
         self.bind(
-            "NOT (g.zoned AND EXISTS (SELECT 1 FROM _zones z WHERE z.grp = g.id AND z.name = ?)) AND ",
+            "NOT (g.zoned AND g.id IN (SELECT z.grp FROM _zones z WHERE z.name = ?)) AND ",
             [Sql::Text(name.to_owned())],
         );
     }
@@ -36,7 +36,7 @@ impl Condition {
     /// Or the field varies in the group, and a value could be between its ends.
     pub(super) fn or_zone(&mut self, name: &str, test: &Test, want: bool) {
         self.bind(
-            " OR (g.zoned AND EXISTS (SELECT 1 FROM _zones z WHERE z.grp = g.id AND z.name = ?",
+            " OR (g.zoned AND g.id IN (SELECT z.grp FROM _zones z WHERE z.name = ?",
             [Sql::Text(name.to_owned())],
         );
         if want && let Some((low, high)) = reach(test) {
@@ -127,7 +127,10 @@ impl Condition {
         let mut inside = Self::default();
         inside.column_test(column, test);
         // A comparison of other kinds is unknown: NULL, and so is its negation.
-        let sql = if want {
+        let sql = if want && matches!(test, Test::Equal(_) | Test::Begins(_)) {
+            // In this form an index can be gone along.
+            format!("({column} IS NOT NULL AND {})", inside.sql)
+        } else if want {
             format!("coalesce({}, 0)", inside.sql)
         } else {
             format!("coalesce(NOT ({}), 0)", inside.sql)

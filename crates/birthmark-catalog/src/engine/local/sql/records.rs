@@ -1,0 +1,462 @@
+//! `records`: a virtual table over the records of stamped files.
+//!
+//! SQLite tells which columns a statement uses and which conditions it puts on them. Groups
+//! in which no record can match are skipped by the catalog's tables; of the others, a group
+//! whose used columns are the same in all its records is told without a look at the file,
+//! and only the rest is read: small stretches at once, large ones by a thread beside, a few
+//! batches ahead.
+//!
+//! # Invariants
+//!
+//! * SQLite asks every condition again: what is skipped here could not have passed.
+//! * The thread ends when the cursor does: its channel is closed.
+//!
+//! # `unsafe`
+//!
+//! The two traits of rusqlite are `unsafe` to implement for one reason: SQLite is handed a
+//! pointer to the whole struct and takes it for one to its first field. So each struct is
+//! `#[repr(C)]` and has SQLite's own struct first, which is all that is promised; no
+//! operation here is unsafe.
+#![expect(
+    unsafe_code,
+    reason = "`unsafe impl` promises the layout of two structs, and nothing else"
+)]
+
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, c_int};
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use rusqlite::fallible_iterator::FallibleIterator as _;
+use rusqlite::ffi::{self, sqlite3_vtab, sqlite3_vtab_cursor};
+use rusqlite::types::Value as Sql;
+use rusqlite::vtab::{
+    Context, Filters, IndexInfo, Module, VTab, VTabConfig, VTabConnection, VTabCursor,
+};
+use rusqlite::{Connection, Error, OpenFlags};
+
+use super::columns::{self, FIELDS_FROM, FILE, LINE, METADATA, PROJECT, RECORD};
+use super::parts::{self, Known, Part, Teller};
+use super::plan::{Op, Wanted};
+use super::{Picked, Reader, RecordRow};
+use crate::groups::fields_of;
+use crate::value::Value;
+
+/// Stretches up to this size are read at once, in bytes.
+const SMALL: u64 = 1 << 20;
+/// Bytes of a batch.
+const BATCH: usize = 256 << 10;
+/// Batches that the thread is ahead.
+const AHEAD: usize = 4;
+/// Rows between two looks at the clock.
+const ROWS: u64 = 512;
+/// Columns that SQLite tells apart; the last bit stands for all beyond.
+const TOLD: usize = 63;
+
+/// What the table needs to know of the statement's world.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) catalog: PathBuf,
+    pub(super) project: Option<i64>,
+    pub(super) fields: Vec<String>,
+    pub(super) picked: Option<Picked>,
+    pub(super) reader: Arc<dyn Reader>,
+    pub(super) end: Instant,
+    /// Why a file could not be read, for the message.
+    pub(super) failed: Arc<Mutex<Option<String>>>,
+}
+
+/// The module under which it is known.
+pub(super) const MODULE: &Module<'static, Records> = &Module::eponymous_only_module();
+
+/// The table.
+#[repr(C)]
+pub(super) struct Records {
+    base: sqlite3_vtab,
+    world: Arc<World>,
+    db: Connection,
+}
+
+// SAFETY: the struct is `#[repr(C)]` and its first field is `sqlite3_vtab`.
+unsafe impl<'vtab> VTab<'vtab> for Records {
+    type Aux = Arc<World>;
+    type Cursor = Cursor<'vtab>;
+
+    fn connect(
+        db: &mut VTabConnection,
+        aux: Option<&Arc<World>>,
+        _module: &[u8],
+        _database: &[u8],
+        _table: &[u8],
+        _arguments: &[&[u8]],
+    ) -> rusqlite::Result<(Cow<'static, CStr>, Self)> {
+        let world = aux.map(Arc::clone).ok_or(Error::InvalidQuery)?;
+        db.config(VTabConfig::DirectOnly)?;
+        let declared = CString::new(columns::declaration(&world.fields))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let own = Connection::open_with_flags(&world.catalog, flags)?;
+        own.busy_timeout(super::super::place::PATIENCE)?;
+        let table = Self {
+            base: sqlite3_vtab::default(),
+            world,
+            db: own,
+        };
+        Ok((Cow::Owned(declared), table))
+    }
+
+    fn best_index(&self, info: &mut IndexInfo) -> rusqlite::Result<bool> {
+        // The number of all records is not known; each condition is taken to leave a part.
+        let mut rows = 1e7;
+        let mut plan = format!("{:x}", info.col_used());
+        let found: Vec<(usize, usize, Op)> = info
+            .constraints()
+            .enumerate()
+            .filter(|(_, constraint)| constraint.is_usable())
+            .filter_map(|(at, constraint)| {
+                let column = usize::try_from(constraint.column()).ok()?;
+                let is_asked = !matches!(column, LINE | RECORD | METADATA);
+                Some((at, column, Op::of(&constraint.operator())?)).filter(|_| is_asked)
+            })
+            .collect();
+        let mut place = 0;
+        for (at, column, op) in found {
+            // Under another collation more is equal than the keys tell.
+            if op.collates() && info.collation(at)? != "BINARY" {
+                continue;
+            }
+            place += 1;
+            info.constraint_usage(at).set_argv_index(place);
+            let is_list = op == Op::Equal
+                && info.is_in_constraint(at)?
+                && info.set_in_constraint(at, true)?;
+            let op = if is_list { Op::In } else { op };
+            rows *= match op {
+                Op::Equal => 0.01,
+                Op::In => 0.05,
+                Op::There => 0.9,
+                _ => 0.3,
+            };
+            plan.push_str(&format!(" {column}{}", op.letter()));
+        }
+        info.set_idx_str(&plan);
+        info.set_estimated_cost(1e5 + rows * 10.0);
+        #[expect(clippy::cast_possible_truncation, reason = "between 0 and 10^7")]
+        info.set_estimated_rows(rows as i64 + 1);
+        Ok(true)
+    }
+
+    fn open(&'vtab mut self) -> rusqlite::Result<Cursor<'vtab>> {
+        Ok(Cursor {
+            base: sqlite3_vtab_cursor::default(),
+            table: self,
+            used: Used::default(),
+            parts: Vec::new().into_iter(),
+            teller: Teller::default(),
+            part: None,
+            rows: Rows::None,
+            number: 0,
+            phantom: PhantomData,
+        })
+    }
+}
+
+/// The columns that a statement uses.
+#[derive(Debug, Default)]
+struct Used {
+    /// Line, record or metadata: only the file has them.
+    of_record: bool,
+    /// Places among the fields.
+    fields: Vec<usize>,
+}
+
+impl Used {
+    fn of(mask: u64, fields: usize) -> Self {
+        let is_used = |column: usize| mask >> column.min(TOLD) & 1 == 1;
+        Self {
+            of_record: [LINE, RECORD, METADATA].into_iter().any(is_used),
+            fields: (0..fields).filter(|at| is_used(at + FIELDS_FROM)).collect(),
+        }
+    }
+}
+
+/// A batch of records that were read.
+#[derive(Debug, Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    line: u64,
+    record: Range<usize>,
+    metadata: Range<usize>,
+    own: Range<usize>,
+}
+
+impl Batch {
+    fn put(&mut self, row: &RecordRow<'_>) {
+        let mut add = |bytes: &[u8]| {
+            let from = self.bytes.len();
+            self.bytes.extend_from_slice(bytes);
+            from..self.bytes.len()
+        };
+        let record = add(row.record);
+        // The birthmark stands in the record, and ours mostly is the birthmark.
+        let within = |outer: &[u8], inner: &[u8], at: &Range<usize>| {
+            let start = inner.as_ptr().addr().checked_sub(outer.as_ptr().addr())?;
+            (start + inner.len() <= outer.len())
+                .then(|| at.start + start..at.start + start + inner.len())
+        };
+        let metadata =
+            within(row.record, row.metadata, &record).unwrap_or_else(|| add(row.metadata));
+        let own = within(row.record, row.own, &record).unwrap_or_else(|| add(row.own));
+        self.rows.push(Row {
+            line: row.line,
+            record,
+            metadata,
+            own,
+        });
+    }
+
+    fn text(&self, range: &Range<usize>) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.bytes.get(range.clone()).unwrap_or_default())
+    }
+}
+
+type Sent = Result<Batch, String>;
+
+/// Where the rows of the part at hand come from.
+#[derive(Debug)]
+enum Rows {
+    /// No part is at hand.
+    None,
+    /// Nothing but the part is asked for: so many rows, this one included.
+    Told(u64),
+    /// Records that were read, the one at hand, and where more come from.
+    Read(Batch, usize, Option<Receiver<Sent>>),
+}
+
+/// Goes through the records.
+#[repr(C)]
+pub(super) struct Cursor<'vtab> {
+    base: sqlite3_vtab_cursor,
+    table: &'vtab Records,
+    used: Used,
+    parts: std::vec::IntoIter<i64>,
+    teller: Teller,
+    part: Option<Part>,
+    rows: Rows,
+    number: u64,
+    phantom: PhantomData<&'vtab Records>,
+}
+
+// SAFETY: the struct is `#[repr(C)]` and its first field is `sqlite3_vtab_cursor`.
+unsafe impl VTabCursor for Cursor<'_> {
+    fn filter(
+        &mut self,
+        _number: c_int,
+        plan: Option<&str>,
+        values: &Filters<'_>,
+    ) -> rusqlite::Result<()> {
+        let world = &self.table.world;
+        let mut words = plan.unwrap_or_default().split(' ');
+        let mask = words
+            .next()
+            .and_then(|word| u64::from_str_radix(word, 16).ok());
+        self.used = Used::of(mask.unwrap_or(u64::MAX), world.fields.len());
+        let mut wanted = Vec::new();
+        for (at, word) in words.enumerate() {
+            let Some(op) = word.chars().last().and_then(Op::of_letter) else {
+                continue;
+            };
+            let column: usize = word.trim_end_matches(op.letter()).parse().unwrap_or(LINE);
+            let asked = if op == Op::In {
+                let mut list: Vec<Sql> = Vec::new();
+                let mut all = values.in_values(at)?;
+                while let Some(value) = all.next()? {
+                    list.push(Sql::try_from(value).map_err(|_| Error::InvalidQuery)?);
+                }
+                Wanted::of_any(list.iter().map(Into::into))
+            } else {
+                let value: Sql = values.get(at)?;
+                Wanted::of(op, (&value).into())
+            };
+            wanted.extend(asked.map(|asked| (column, asked)));
+        }
+        let mut groups = parts::list(&self.table.db, world.project, &world.fields, &wanted)?;
+        if let Some(picked) = &world.picked {
+            groups.retain(|group| picked.contains_key(group));
+        }
+        self.parts = groups.into_iter();
+        (self.part, self.rows, self.number) = (None, Rows::None, 0);
+        self.advance()
+    }
+
+    fn next(&mut self) -> rusqlite::Result<()> {
+        self.number += 1;
+        if self.number.is_multiple_of(ROWS) {
+            self.look_at_clock()?;
+        }
+        match &mut self.rows {
+            Rows::Told(left) if *left > 1 => {
+                *left -= 1;
+                return Ok(());
+            }
+            Rows::Read(batch, at, _) if *at + 1 < batch.rows.len() => {
+                *at += 1;
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.advance()
+    }
+
+    fn eof(&self) -> bool {
+        self.part.is_none()
+    }
+
+    fn column(&self, context: &mut Context, column: c_int) -> rusqlite::Result<()> {
+        let Some(part) = &self.part else {
+            return Ok(());
+        };
+        let column = usize::try_from(column).unwrap_or(LINE);
+        let read = match &self.rows {
+            Rows::Read(batch, at, _) => batch.rows.get(*at).map(|row| (batch, row)),
+            _ => None,
+        };
+        match (column, read) {
+            (PROJECT, _) => context.set_result(&part.stretch.root),
+            (FILE, _) => context.set_result(&part.stretch.file),
+            (LINE, Some((_, row))) => context.set_result(&i64::try_from(row.line).unwrap_or(0)),
+            (RECORD, Some((batch, row))) => context.set_result(&batch.text(&row.record)),
+            (METADATA, Some((batch, row))) => context.set_result(&batch.text(&row.metadata)),
+            (LINE | RECORD | METADATA, None) => Ok(()),
+            (column, read) => {
+                let at = column - FIELDS_FROM;
+                match (part.fields.get(&at), read) {
+                    (Some(Known::Same(value)), None) => context.set_result(value),
+                    (known, Some((batch, row))) => {
+                        let name = self.table.world.fields.get(at).map_or("", String::as_str);
+                        let raw = batch.bytes.get(row.own.clone()).unwrap_or_default();
+                        match (own(raw, name), known) {
+                            (Some(value), _) => context.set_result(&parts::cell(&value)),
+                            (None, Some(Known::Same(value))) => context.set_result(value),
+                            _ => Ok(()),
+                        }
+                    }
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn rowid(&self) -> rusqlite::Result<i64> {
+        Ok(i64::try_from(self.number).unwrap_or(i64::MAX))
+    }
+}
+
+/// A field of a birthmark; a nested one by its dotted name.
+fn own(birthmark: &[u8], name: &str) -> Option<Value> {
+    if let Some(raw) = birthmark_core::json::get(birthmark, &[name]) {
+        return Some(Value::of_json(raw));
+    }
+    name.contains('.').then(|| {
+        let all = fields_of(birthmark);
+        let found = all.into_iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value)
+    })?
+}
+
+impl Cursor<'_> {
+    fn look_at_clock(&self) -> rusqlite::Result<()> {
+        if Instant::now() < self.table.world.end {
+            return Ok(());
+        }
+        let stopped = ffi::Error::new(ffi::SQLITE_INTERRUPT);
+        Err(Error::SqliteFailure(stopped, None))
+    }
+
+    /// Goes on to the next batch, or to the next part that has a record.
+    fn advance(&mut self) -> rusqlite::Result<()> {
+        loop {
+            if let Rows::Read(batch, at, Some(more)) = &mut self.rows
+                && let Ok(sent) = more.recv()
+            {
+                (*batch, *at) = (sent.map_err(|why| self.table.world.failure(why))?, 0);
+                if batch.rows.is_empty() {
+                    continue;
+                }
+                return Ok(());
+            }
+            let Some(group) = self.parts.next() else {
+                (self.part, self.rows) = (None, Rows::None);
+                return Ok(());
+            };
+            self.look_at_clock()?;
+            let (table, used) = (self.table, &self.used.fields);
+            let part = self
+                .teller
+                .part(&table.db, group, &table.world.fields, used)?;
+            self.rows = self.rows_of(&part)?;
+            self.part = Some(part);
+            match &self.rows {
+                Rows::Told(0) | Rows::None => {}
+                Rows::Read(batch, ..) if batch.rows.is_empty() => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn rows_of(&self, part: &Part) -> rusqlite::Result<Rows> {
+        let world = &self.table.world;
+        let picked = world
+            .picked
+            .as_ref()
+            .and_then(|all| all.get(&part.stretch.group));
+        let is_whole = picked.is_none_or(|(stretch, _)| stretch.all);
+        let varies = part.fields.values().any(|known| *known == Known::Varies);
+        if !self.used.of_record && !varies && is_whole {
+            return Ok(Rows::Told(part.records));
+        }
+        let (stretch, known) = match picked {
+            Some((stretch, known)) => (stretch.clone(), known.clone()),
+            None => (part.stretch.clone(), crate::engine::Known::new()),
+        };
+        if stretch.end.saturating_sub(stretch.start) <= SMALL {
+            let mut batch = Batch::default();
+            let read = world.reader.read(&stretch, &known, &mut |row| {
+                batch.put(&row);
+                true
+            });
+            read.map_err(|why| world.failure(why))?;
+            return Ok(Rows::Read(batch, 0, None));
+        }
+        let (give, take) = sync_channel::<Sent>(AHEAD);
+        let reader = Arc::clone(&world.reader);
+        let begun = std::thread::Builder::new()
+            .name("records".to_owned())
+            .spawn(move || {
+                let mut batch = Batch::default();
+                let read = reader.read(&stretch, &known, &mut |row| {
+                    batch.put(&row);
+                    batch.bytes.len() < BATCH || give.send(Ok(std::mem::take(&mut batch))).is_ok()
+                });
+                // Where the cursor is closed, nobody waits for the rest.
+                let _ = give.send(read.map(|()| batch));
+            });
+        begun.map_err(|error| world.failure(error.to_string()))?;
+        Ok(Rows::Read(Batch::default(), 0, Some(take)))
+    }
+}
+
+impl World {
+    fn failure(&self, why: String) -> Error {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+        Error::ModuleError(why)
+    }
+}
