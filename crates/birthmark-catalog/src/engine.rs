@@ -13,6 +13,10 @@ use crate::filter::Filter;
 use crate::groups::Group;
 use crate::value::Value;
 
+/// The folder under which files are seen that only journals tell of, wherever they lie; no
+/// folder has this name.
+pub const ELSEWHERE: &str = "\u{0}elsewhere";
+
 /// A project that the catalog knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectRow {
@@ -123,6 +127,8 @@ pub enum Change {
         folder: String,
         /// The name.
         name: String,
+        /// Its path as stored.
+        file: String,
     },
     /// All of a folder was looked at.
     Folder {
@@ -264,14 +270,9 @@ pub trait Engine {
     fn seen_files(&self, project: i64, folder: &str) -> Result<Vec<SeenFile>, CatalogError>;
     /// How many files were seen, counted up to `most`.
     fn count_files(&self, project: i64, most: u64) -> Result<u64, CatalogError>;
-    /// Paths that journals tell of and that were seen in no folder but `folder`, the newest
-    /// first.
-    fn told_elsewhere(
-        &self,
-        project: i64,
-        folder: &str,
-        most: usize,
-    ) -> Result<Vec<String>, CatalogError>;
+    /// Paths that journals tell of and that were seen in no folder, but for [`ELSEWHERE`],
+    /// the newest first.
+    fn told_elsewhere(&self, project: i64, most: usize) -> Result<Vec<String>, CatalogError>;
     /// Takes over changes: all of them or none.
     fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError>;
     /// Answers a question.
@@ -288,6 +289,8 @@ pub trait Engine {
     fn tidy(&mut self) -> Result<(), CatalogError>;
     /// The names of all fields.
     fn fields(&self) -> Result<Vec<String>, CatalogError>;
+    /// The names of all metrics.
+    fn metrics(&self) -> Result<Vec<String>, CatalogError>;
     /// The values of a field that begin so.
     fn values(&self, field: &str, prefix: &str, most: usize) -> Result<Vec<String>, CatalogError>;
     /// All that is known, in a form that is the same for the same files.

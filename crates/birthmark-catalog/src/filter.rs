@@ -29,7 +29,7 @@ mod when;
 
 pub use ask::Record;
 pub use error::{FilterError, picture};
-pub use names::{COLUMNS, Column, alias, column, searched_by_words};
+pub use names::{COLUMNS, Column, alias, column, names, searched_by_words};
 pub use parse::{Context, parse};
 
 use crate::value::Value;

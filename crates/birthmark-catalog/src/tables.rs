@@ -11,7 +11,7 @@
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
 /// What `user_version` says; a catalog of another version is built anew.
-pub(crate) const VERSION: i32 = 1;
+pub(crate) const VERSION: i32 = 2;
 /// `BMCA`, which tells the file from other databases.
 pub(crate) const APPLICATION: i32 = 0x424d_4341;
 
@@ -57,10 +57,11 @@ CREATE TABLE _sessions (
   mark INTEGER NOT NULL,
   UNIQUE (project, session_id)
 );
-CREATE INDEX _sessions_open ON _sessions (project, open);
+CREATE INDEX _sessions_open ON _sessions (project, open, session_id);
 CREATE INDEX _sessions_name ON _sessions (session_id);
 CREATE INDEX _sessions_mark ON _sessions (mark);
 CREATE INDEX _sessions_start ON _sessions (project, session_start, session_id);
+CREATE INDEX _sessions_when ON _sessions (session_start, session_id);
 CREATE TABLE _runs (
   session INTEGER NOT NULL,
   run_id TEXT NOT NULL,
@@ -85,7 +86,6 @@ CREATE TABLE _told (
   session INTEGER NOT NULL,
   project INTEGER NOT NULL,
   file TEXT NOT NULL,
-  place TEXT,
   run_id TEXT,
   artifact_type TEXT NOT NULL,
   format TEXT NOT NULL,
@@ -100,6 +100,13 @@ CREATE TABLE _told (
   PRIMARY KEY (session, file)
 ) WITHOUT ROWID;
 CREATE INDEX _told_file ON _told (project, file);
+CREATE TABLE _elsewhere (
+  project INTEGER NOT NULL,
+  file TEXT NOT NULL,
+  timestamp TEXT NOT NULL,
+  PRIMARY KEY (project, file)
+) WITHOUT ROWID;
+CREATE INDEX _elsewhere_time ON _elsewhere (project, timestamp);
 
 CREATE TABLE _folders (
   project INTEGER NOT NULL,
@@ -162,11 +169,12 @@ CREATE TABLE _groups (
   raw INTEGER NOT NULL,
   mark INTEGER NOT NULL
 );
-CREATE INDEX _groups_mark ON _groups (mark, artifact);
+CREATE INDEX _groups_mark ON _groups (mark);
 CREATE INDEX _groups_artifact ON _groups (artifact, number);
 CREATE INDEX _groups_session ON _groups (session_id);
 CREATE INDEX _groups_spread ON _groups (artifact) WHERE time_min <> time_max;
 CREATE INDEX _groups_run ON _groups (run_id);
+CREATE INDEX _groups_more ON _groups (artifact) WHERE number > 0;
 CREATE TABLE _zones (
   grp INTEGER NOT NULL,
   name TEXT NOT NULL,

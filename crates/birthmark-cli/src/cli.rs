@@ -75,6 +75,8 @@ enum Command {
     Init(init::InitArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    #[command(name = completions::FILTER, hide = true)]
+    CompleteFilter(completions::FilterArgs),
     #[command(name = birthmark::run::RELAY, hide = true)]
     Relay(run::RelayArgs),
 }
@@ -169,6 +171,7 @@ fn start(ui: &mut Ui, cli: Cli) -> Answer {
         Some(Command::Doctor(args)) => doctor::run(ui, &args),
         Some(Command::Init(args)) => init::run(ui, &args),
         Some(Command::Completions(args)) => completions::run(ui, &args),
+        Some(Command::CompleteFilter(args)) => completions::filter(ui, &args),
         Some(Command::Man(args)) => man::run(ui, &args),
         Some(Command::Relay(args)) => run::relay(args),
     }

@@ -32,6 +32,7 @@ fn write(page: &mut String, command: &mut clap::Command, name: &str, level: usiz
     );
     let names: Vec<String> = command
         .get_subcommands()
+        .filter(|inner| !inner.is_hide_set())
         .map(|inner| inner.get_name().to_owned())
         .collect();
     let names = names.into_iter().filter(|inner| inner != "help");

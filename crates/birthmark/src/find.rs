@@ -8,6 +8,8 @@
 //!
 //! * What is left out because it is unknown is counted, never silently dropped.
 
+mod complete;
+
 use std::io;
 
 use birthmark_catalog::engine::{Cell, Engine, Found, FoundRow, Query, What};
@@ -23,6 +25,8 @@ use crate::project::Project;
 pub use birthmark_catalog::engine::{
     Cell as FoundCell, Found as Answered, FoundRow as Row, What as Sought,
 };
+
+pub use complete::{complete, complete_in};
 
 /// A question as it was asked.
 #[derive(Debug, Clone)]
@@ -167,7 +171,8 @@ pub(crate) fn update_all(catalog: &mut Catalog, project: &Project) -> Result<()>
 /// For fields that nothing has: which are spelt nearly so.
 fn misspelt(catalog: &Catalog, filter: &Filter) -> Result<Vec<String>> {
     let mut lines = Vec::new();
-    let known = catalog.engine.fields()?;
+    let mut known = catalog.engine.fields()?;
+    known.extend(catalog.engine.metrics()?);
     for field in filter.fields() {
         let is_known = filter::column(field).is_some()
             || field == filter::WORDS

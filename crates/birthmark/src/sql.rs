@@ -37,13 +37,12 @@ pub fn sql_in(
 ) -> Result<(Table, Vec<String>)> {
     let filter = find::parse(ask)?;
     let query = find::prepare(catalog, project, ask, filter)?;
-    let picked = match &query.filter {
-        Filter::All => None,
-        _ => {
-            let stretches = catalog.engine.stretches(&query)?;
-            let by_group = |(stretch, known): (Stretch, Known)| (stretch.group, (stretch, known));
-            Some(stretches.into_iter().map(by_group).collect())
-        }
+    let picked = if query.filter == Filter::All {
+        None
+    } else {
+        let by_group = |(stretch, known): (Stretch, Known)| (stretch.group, (stretch, known));
+        let stretches = catalog.engine.stretches(&query)?;
+        Some(stretches.into_iter().map(by_group).collect())
     };
     let scope = Scope {
         project: query.project,

@@ -302,3 +302,38 @@ fn spoil(path: &Path, tenths: usize) {
     bytes[at..end].fill(0xA5);
     fs::write(path, bytes).unwrap();
 }
+
+#[test]
+fn metrics_of_other_tools_are_found_once_their_logs_are_imported() {
+    let world = World::new();
+    fs::create_dir_all(world.artifacts()).unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    for (from, to) in [
+        (
+            "lm_eval/a/results_2026-11-25T10-00-00.000001.json",
+            "lm.json",
+        ),
+        ("inspect/c.json", "inspect.json"),
+        ("trainer/a.json", "trainer_state.json"),
+    ] {
+        fs::copy(fixtures.join(from), world.path(to)).unwrap();
+        birthmark::import::import(&world.path(to), false).unwrap();
+    }
+    fs::write(
+        world.path("own.json"),
+        r#"{"summary": {"by": {"topic": 0.25}}}"#,
+    )
+    .unwrap();
+    birthmark::import::import(&world.path("own.json"), false).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    for (filter, file) in [
+        ("metric.arc_easy.acc=0.5", "artifacts/lm.json"),
+        ("metric.closeness.mean>0.51", "artifacts/inspect.json"),
+        ("eval_loss=1.9", "artifacts/trainer_state.json"),
+        ("by.topic=0.25", "artifacts/own.json"),
+    ] {
+        let names = found(&mut catalog, &world, filter);
+        assert_eq!(names, [file], "{filter}");
+    }
+}

@@ -7,6 +7,7 @@
 #![cfg(feature = "catalog")]
 #![expect(
     clippy::disallowed_methods,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "tests build their own world, and a world that cannot be built must fail"
 )]

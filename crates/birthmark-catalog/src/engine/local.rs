@@ -146,6 +146,7 @@ impl Engine for Local {
                 "DELETE FROM _metrics WHERE artifact IN (SELECT id FROM _artifacts WHERE project = ?)",
                 "DELETE FROM _runs WHERE session IN (SELECT id FROM _sessions WHERE project = ?)",
                 "DELETE FROM _told WHERE project = ?",
+                "DELETE FROM _elsewhere WHERE project = ?",
                 "DELETE FROM _artifacts WHERE project = ?",
                 "DELETE FROM _sessions WHERE project = ?",
                 "DELETE FROM _files WHERE project = ?",
@@ -165,9 +166,9 @@ impl Engine for Local {
     fn seen_sessions(&self, project: i64, others: usize) -> Result<Vec<SeenSession>, CatalogError> {
         let most = i64::try_from(others).unwrap_or(i64::MAX);
         self.rows(
-            "SELECT session_id, extent, open FROM _sessions WHERE project = ?1 AND open
+            "SELECT session_id, extent, open FROM _sessions WHERE project = ?1 AND open = 1
              UNION ALL SELECT * FROM (SELECT session_id, extent, open FROM _sessions
-               WHERE project = ?1 AND NOT open ORDER BY session_id DESC LIMIT ?2)",
+               WHERE project = ?1 AND open = 0 ORDER BY session_id DESC LIMIT ?2)",
             params![project, most],
             |row| {
                 Ok(SeenSession {
@@ -218,18 +219,11 @@ impl Engine for Local {
         Ok(rows.first().map_or(0, |count| count.unsigned_abs()))
     }
 
-    fn told_elsewhere(
-        &self,
-        project: i64,
-        folder: &str,
-        most: usize,
-    ) -> Result<Vec<String>, CatalogError> {
+    fn told_elsewhere(&self, project: i64, most: usize) -> Result<Vec<String>, CatalogError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         self.rows(
-            "SELECT t.file FROM _told t WHERE t.project = ?1 AND NOT EXISTS (
-               SELECT 1 FROM _files f WHERE f.project = ?1 AND f.file = t.file AND f.folder <> ?2)
-             GROUP BY t.file ORDER BY max(t.timestamp) DESC LIMIT ?3",
-            params![project, folder, most],
+            "SELECT file FROM _elsewhere WHERE project = ? ORDER BY timestamp DESC LIMIT ?",
+            params![project, most],
             |row| row.get(0),
         )
     }
@@ -259,16 +253,24 @@ impl Engine for Local {
         limit: usize,
     ) -> Result<(Vec<SessionRow>, u64), CatalogError> {
         let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        // Two forms: so that each goes along an index of its own.
+        let scope = if project.is_some() {
+            "s.project = ?1"
+        } else {
+            "?1 IS NULL"
+        };
         let rows = self.rows(
-            "SELECT s.session_id, p.root, s.session_start, s.last_heard, s.session_end, s.outcome, s.host, s.mark, s.planned,
-               s.made, s.processes, s.id
-             FROM _sessions s JOIN _projects p ON p.id = s.project WHERE ?1 IS NULL OR s.project = ?1
-             ORDER BY s.session_start DESC, s.session_id DESC LIMIT ?2",
+            &format!(
+                "SELECT s.session_id, p.root, s.session_start, s.last_heard, s.session_end, s.outcome, s.host, s.mark, s.planned,
+                   s.made, s.processes, s.id
+                 FROM _sessions s CROSS JOIN _projects p ON p.id = s.project WHERE {scope}
+                 ORDER BY s.session_start DESC, s.session_id DESC LIMIT ?2"
+            ),
             params![project, most],
             |row| self.session_of(row),
         )?;
         let count: Vec<i64> = self.rows(
-            "SELECT count(*) FROM _sessions WHERE ?1 IS NULL OR project = ?1",
+            &format!("SELECT count(*) FROM _sessions s WHERE {scope}"),
             [project],
             |row| row.get(0),
         )?;
@@ -279,14 +281,28 @@ impl Engine for Local {
         sql::names(&self.opened.connection).map_err(self.failed())
     }
 
+    fn metrics(&self) -> Result<Vec<String>, CatalogError> {
+        sql::names_in(&self.opened.connection, "_metrics").map_err(self.failed())
+    }
+
     fn values(&self, field: &str, prefix: &str, most: usize) -> Result<Vec<String>, CatalogError> {
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.rows(
-            "SELECT value FROM _facts WHERE name = ?1 AND kind IN ('text', 'number', 'boolean')
-               AND substr(value, 1, length(?2)) = ?2 ORDER BY key LIMIT ?3",
-            params![field, prefix, most],
+        let least = i64::try_from(most).unwrap_or(i64::MAX);
+        let (low, high) = lower::beginning(prefix);
+        // Texts that begin so lie beside each other; of numbers only the first are looked at.
+        let mut all: Vec<String> = self.rows(
+            "SELECT value FROM _facts WHERE name = ?1 AND key >= ?2 AND key < ?3 AND kind = 'text' ORDER BY key LIMIT ?4",
+            params![field, low, high, least],
             |row| row.get(0),
-        )
+        )?;
+        let others: Vec<String> = self.rows(
+            "SELECT value FROM (SELECT value, kind, key FROM _facts WHERE name = ?1 AND key < X'30' ORDER BY key LIMIT 2000)
+             WHERE kind IN ('number', 'boolean') AND substr(value, 1, length(?2)) = ?2 LIMIT ?3",
+            params![field, prefix, least],
+            |row| row.get(0),
+        )?;
+        all.extend(others);
+        all.truncate(most);
+        Ok(all)
     }
 
     fn tidy(&mut self) -> Result<(), CatalogError> {

@@ -85,6 +85,12 @@ pub fn alias(name: &str) -> Option<&'static str> {
         .map(|(_, long)| *long)
 }
 
+/// The short names, and those of columns: what may be typed beside the names of fields.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let short = ALIASES.iter().map(|(short, _)| *short);
+    short.chain(COLUMNS.iter().map(|column| column.name))
+}
+
 /// The column of this name, if it is one.
 pub fn column(name: &str) -> Option<&'static Column> {
     COLUMNS.iter().find(|column| column.name == name)

@@ -1,5 +1,6 @@
 //! `birthmark completions`: what a shell needs to complete commands and options.
 
+use birthmark::find::{self, Ask};
 use clap_complete::Shell;
 
 use crate::exit::ExitStatus;
@@ -9,6 +10,9 @@ use crate::ui::Ui;
 /// Print the completions for a shell
 ///
 /// For bash:  birthmark completions bash > ~/.local/share/bash-completion/completions/birthmark
+///
+/// The filter of find is completed too: the names of fields, and their values, as the
+/// catalog knows them.
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {
     /// The shell
@@ -38,6 +42,59 @@ pub fn run(ui: &mut Ui, args: &CompletionsArgs) -> Answer {
         "birthmark",
         &mut script,
     );
-    ui.raw(&script)?;
+    let script = String::from_utf8_lossy(&script).into_owned();
+    ui.raw(with_filters(args.shell, script).as_bytes())?;
     Ok(ExitStatus::Yes)
+}
+
+/// The name of the command that the scripts call.
+pub(crate) const FILTER: &str = "__filter";
+
+/// Print how a filter may go on
+#[derive(Debug, clap::Args)]
+pub struct FilterArgs {
+    /// What was typed of it
+    #[arg(allow_hyphen_values = true, default_value = "")]
+    text: String,
+
+    /// The names of fields alone
+    #[arg(long)]
+    fields: bool,
+}
+
+/// Prints how a filter may go on, one way a line; nothing where that cannot be told.
+pub fn filter(ui: &mut Ui, args: &FilterArgs) -> Answer {
+    let ask = Ask::new("", super::now());
+    let has = if args.fields { "has:" } else { "" };
+    let found = find::complete(&format!("{has}{}", args.text), &ask).unwrap_or_default();
+    let mut lines = String::new();
+    // A line break would be two answers.
+    for line in found.iter().filter(|line| !line.contains(char::is_control)) {
+        lines.push_str(line.strip_prefix(has).unwrap_or(line));
+        lines.push('\n');
+    }
+    ui.raw(lines.as_bytes())?;
+    Ok(ExitStatus::Yes)
+}
+
+/// The script, which asks the catalog where a filter is typed.
+fn with_filters(shell: Known, script: String) -> String {
+    match shell {
+        Known::Bash => script + include_str!("completions/filter.bash"),
+        Known::Zsh => {
+            let plain = r"'*::filter -- What must hold \[default\: everything\]:_default'";
+            let ours = "'*:filter:_birthmark_filter'";
+            script
+                .replacen(
+                    "#compdef birthmark\n",
+                    concat!(
+                        "#compdef birthmark\n\n",
+                        include_str!("completions/filter.zsh")
+                    ),
+                    1,
+                )
+                .replace(plain, ours)
+        }
+        Known::Fish => script + include_str!("completions/filter.fish"),
+    }
 }

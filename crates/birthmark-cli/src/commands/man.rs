@@ -48,7 +48,7 @@ fn write(command: &clap::Command, name: &str, folder: &Path) -> Result<usize, Fa
     let mut pages = 1;
     for inner in command
         .get_subcommands()
-        .filter(|inner| inner.get_name() != "help")
+        .filter(|inner| inner.get_name() != "help" && !inner.is_hide_set())
     {
         pages += write(inner, &format!("{name}-{}", inner.get_name()), folder)?;
     }

@@ -19,6 +19,7 @@ mod ci;
 mod compare;
 mod compare_guide;
 mod corpus;
+mod completions;
 mod declare;
 mod doctor;
 mod find;

@@ -11,20 +11,20 @@
 //!   change in between is found the next time.
 //! * A folder counts as looked at only once all of its files were taken over.
 
+mod entries;
+
 use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use birthmark_catalog::engine::{Change, Engine, FileFacts, ProjectRow};
+use birthmark_catalog::engine::{Change, ELSEWHERE, Engine, FileFacts, ProjectRow};
 use birthmark_core::SessionId;
-use birthmark_core::schema::{PART_SUFFIX, SIDECAR_SUFFIX};
-use birthmark_store::Layout;
 
-use super::sessions::{extent, facts, is_same, is_settled, print, print_of};
+use super::sessions::{extent, facts, is_same, is_settled, print};
 use super::{Catalog, scan};
 use crate::error::Result;
 use crate::project::Project;
 use crate::sessions;
+use entries::{below, entries, joined, subject_print};
 
 /// Files, and sessions that are over, that one question looks at.
 const LOOKS: usize = 20_000;
@@ -34,8 +34,6 @@ const BATCH: usize = 1_000;
 const BATCH_BYTES: u64 = 256 << 20;
 /// The name under which the state of the sessions' folder is kept; no folder has it.
 const SESSIONS: &str = "\u{0}sessions";
-/// The same for files that journals tell of, wherever they lie.
-const ELSEWHERE: &str = "\u{0}elsewhere";
 
 /// How closely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,6 +215,7 @@ impl Refresher<'_> {
             .engine
             .count_files(self.row.id, LOOKS as u64 + 1)?
             <= LOOKS as u64;
+        let below = below(&seen);
         let mut left: HashSet<String> = seen.keys().cloned().collect();
         let mut waiting = vec![String::new()];
         while let Some(folder) = waiting.pop() {
@@ -230,7 +229,13 @@ impl Refresher<'_> {
                 .get(&folder)
                 .is_some_and(|before| is_same(before, &state));
             if same && self.depth == Depth::Question {
-                waiting.extend(children(&seen, &folder));
+                waiting.extend(
+                    below
+                        .get(folder.as_str())
+                        .into_iter()
+                        .flatten()
+                        .map(|name| (*name).to_owned()),
+                );
                 if few {
                     self.files(&folder, None)?;
                 }
@@ -277,6 +282,7 @@ impl Refresher<'_> {
             .map(|file| (file.name, file.state))
             .collect();
         let mut gone: HashSet<String> = HashSet::new();
+        let is_known = names.is_none();
         let names = if let Some(names) = names {
             let there: HashSet<&String> = names.iter().collect();
             gone.extend(seen.keys().filter(|name| !there.contains(name)).cloned());
@@ -286,7 +292,9 @@ impl Refresher<'_> {
         };
         for name in names {
             let subject = path.join(&name);
-            let Some(now) = subject_print(&subject, self.now) else {
+            // In a folder that is as it was no sidecar can have come.
+            let bare = is_known && seen.get(&name).is_some_and(|before| before.ends_with(' '));
+            let Some(now) = subject_print(&subject, self.now, !bare) else {
                 gone.insert(name);
                 continue;
             };
@@ -306,10 +314,11 @@ impl Refresher<'_> {
             if seen.contains_key(&name) {
                 self.done.gone += 1;
                 let file = self.project.stored_path(&path.join(&name));
-                self.push(Change::FileGone(file))?;
+                self.push(Change::FileGone(file.clone()))?;
                 self.push(Change::Unseen {
                     folder: folder.to_owned(),
                     name,
+                    file,
                 })?;
             }
         }
@@ -330,12 +339,9 @@ impl Refresher<'_> {
         let most = if self.depth == Depth::All {
             usize::MAX
         } else {
-            LOOKS
+            LOOKS / 4
         };
-        let told = self
-            .catalog
-            .engine
-            .told_elsewhere(self.row.id, ELSEWHERE, most)?;
+        let told = self.catalog.engine.told_elsewhere(self.row.id, most)?;
         let mut seen: HashMap<String, String> = self
             .catalog
             .engine
@@ -347,7 +353,7 @@ impl Refresher<'_> {
         for file in told {
             let path = sessions::locate(self.project, &file, None);
             let before = seen.remove(&file);
-            match (before, subject_print(&path, self.now)) {
+            match (before, subject_print(&path, self.now, true)) {
                 (Some(before), Some(now)) if is_same(&before, &now) => {}
                 (_, Some(now)) => {
                     self.file(scan::scan(&path, &file))?;
@@ -370,7 +376,8 @@ impl Refresher<'_> {
                 {
                     self.push(Change::Unseen {
                         folder: ELSEWHERE.to_owned(),
-                        name: file,
+                        name: file.clone(),
+                        file,
                     })?;
                 } else {
                     self.elsewhere_gone(file)?;
@@ -385,88 +392,8 @@ impl Refresher<'_> {
         self.push(Change::FileGone(file.clone()))?;
         self.push(Change::Unseen {
             folder: ELSEWHERE.to_owned(),
-            name: file,
+            name: file.clone(),
+            file,
         })
     }
-}
-
-/// What a file or folder and its sidecar are like; none where neither is there.
-fn subject_print(subject: &Path, now: i128) -> Option<String> {
-    // A sidecar of what is gone is no artifact.
-    let own = fs::metadata(subject).ok()?;
-    let sidecar = fs::metadata(Layout::sidecar(subject)).ok();
-    let word = |found: Option<fs::Metadata>| found.map(|found| print_of(&found, now));
-    // What is in a folder is its sidecar's business: only its being there counts.
-    let own = (!own.is_dir()).then_some(own);
-    Some(format!(
-        "{} {}",
-        word(own).unwrap_or_default(),
-        word(sidecar).unwrap_or_default()
-    ))
-}
-
-/// The known folders right below one.
-fn children(seen: &HashMap<String, String>, folder: &str) -> Vec<String> {
-    let prefix = if folder.is_empty() {
-        String::new()
-    } else {
-        format!("{folder}/")
-    };
-    let below = |name: &&String| {
-        name.strip_prefix(&prefix)
-            .is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
-    };
-    seen.keys().filter(below).cloned().collect()
-}
-
-fn joined(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
-    }
-}
-
-#[derive(Default)]
-struct Entries {
-    files: Vec<String>,
-    folders: Vec<String>,
-}
-
-/// What may be an artifact in a folder, and the folders to look into. A folder with a
-/// sidecar is an artifact itself, and not looked into.
-fn entries(path: &Path) -> Entries {
-    let mut out = Entries::default();
-    let Ok(found) = fs::read_dir(path) else {
-        return out;
-    };
-    let mut names: Vec<(String, bool)> = Vec::new();
-    for entry in found.filter_map(std::result::Result::ok) {
-        // A name that is not UTF-8 cannot be told to people; journals tell of it escaped.
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        names.push((name, is_folder));
-    }
-    let sidecars: HashSet<String> = names
-        .iter()
-        .filter_map(|(name, _)| name.strip_suffix(SIDECAR_SUFFIX).map(str::to_owned))
-        .collect();
-    for (name, is_folder) in names {
-        let is_ours = name.starts_with(".birthmark")
-            || name.ends_with(SIDECAR_SUFFIX)
-            || name.ends_with(PART_SUFFIX)
-            || Layout::session_of_manifest(Path::new(&name)).is_some();
-        if is_ours {
-            continue;
-        }
-        if is_folder && !sidecars.contains(&name) {
-            out.folders.push(name);
-        } else {
-            out.files.push(name);
-        }
-    }
-    out.files.sort();
-    out
 }

@@ -11,13 +11,16 @@ use birthmark_catalog::engine::{FileFacts, Known, Looked, Stretch};
 use birthmark_catalog::filter::Filter;
 use birthmark_catalog::groups::{Group, Grouper, Place, fields_of};
 use birthmark_catalog::value::Value;
+use birthmark_core::evaluation::Tool;
 use birthmark_core::json::{self, Where};
-use birthmark_store::Layout;
 use birthmark_store::format::codec::Codec;
+use birthmark_store::format::json::REPORT_LIMIT;
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::format::{Each, FileKind, FormatError, Input, Mark, Source};
 use birthmark_store::running::RunningDigest;
+use birthmark_store::{Layout, atomic};
 
+use crate::evaluation;
 use crate::lines::{MarkKind, Marks, Step};
 
 /// Metrics of one report; beyond this number they are left out.
@@ -146,6 +149,9 @@ fn beside(path: &Path, facts: &mut FileFacts) {
     facts.records = sidecar.records;
     facts.digest = Some(sidecar.digest.to_string());
     facts.content_digest = sidecar.content_digest.map(|digest| digest.to_string());
+    if facts.format == Some("file") {
+        facts.metrics = reported(path);
+    }
     facts.groups = vec![Group {
         line: 0,
         start: 0,
@@ -154,6 +160,38 @@ fn beside(path: &Path, facts: &mut FileFacts) {
         constants: fields_of(&sidecar.birthmark),
         zones: Vec::new(),
     }];
+}
+
+/// What the log of another tool came to, or a report that has its birthmark beside it.
+/// Nothing where it is no report, or cannot be read.
+fn reported(path: &Path) -> Vec<(String, Value)> {
+    if !evaluation::is_report(path).unwrap_or(false) {
+        return Vec::new();
+    }
+    let Ok(Some(found)) = evaluation::read(path) else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    if matches!(found.tool, Tool::Birthmark | Tool::Plain) {
+        let bytes = atomic::read_limited(path, REPORT_LIMIT as u64).unwrap_or_default();
+        if let Some(summary) = json::get(json::without_bom(&bytes), &["summary"]) {
+            metrics("", summary, MOST_DEPTH, &mut out);
+        }
+        return out;
+    }
+    for system in &found.systems {
+        for metric in system.metrics.iter().take(MOST_METRICS) {
+            // `task/metric` of the tools is `task.metric` here, as in a summary.
+            let name = metric.name.replace('/', ".");
+            let name = match &system.role {
+                Some(role) if found.systems.len() > 1 => format!("{role}.{name}"),
+                _ => name,
+            };
+            let value = metric.value.number().map(|number| number.to_string());
+            out.extend(value.and_then(|text| Some((name, Value::number(&text)?))));
+        }
+    }
+    out
 }
 
 #[derive(Default)]

@@ -13,7 +13,7 @@ mod unknown;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 
-use super::lower::Condition;
+use super::lower::{Condition, Home, home};
 use crate::engine::{Found, Look, Query, What};
 use crate::filter::{WORDS, searched_by_words};
 
@@ -25,7 +25,10 @@ const MOST_GROUPS: i64 = 64;
 /// The sessions themselves, with the columns of groups, so that the same conditions hold.
 const OF_SESSIONS: &str = "(SELECT s.id, s.project, NULL AS artifact, s.session_id, NULL AS run_id, s.session_start AS time_min,
    s.session_start AS time_max, 0 AS zoned, s.mark FROM _sessions s) g LEFT JOIN _artifacts a ON a.id = g.artifact";
-const OF_ARTIFACTS: &str = "_groups g JOIN _artifacts a ON a.id = g.artifact";
+/// Groups with their artifact, in the order in which they are gone through: SQLite knows
+/// nothing of how many there are, and could look every artifact up for every mark.
+const GROUPS_FIRST: &str = "_groups g CROSS JOIN _artifacts a ON a.id = g.artifact";
+const ARTIFACTS_FIRST: &str = "_artifacts a CROSS JOIN _groups g ON g.artifact = a.id";
 
 /// One question, being answered.
 pub(super) struct Asking<'a> {
@@ -78,6 +81,17 @@ impl<'a> Asking<'a> {
 
     fn here(&self) -> Condition {
         self.scope((!self.query.gone).then_some(true))
+    }
+
+    /// What to go through: artifacts first where only their own columns are asked for.
+    fn source(&self) -> rusqlite::Result<&'static str> {
+        for field in &self.fields {
+            let home = home(self.db, field)?;
+            if !matches!(home, Home::Artifact(_) | Home::Project | Home::Time) {
+                return Ok(GROUPS_FIRST);
+            }
+        }
+        Ok(ARTIFACTS_FIRST)
     }
 
     fn number(&self, sql: &str, values: Vec<Sql>) -> rusqlite::Result<u64> {

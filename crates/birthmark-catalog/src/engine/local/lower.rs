@@ -11,6 +11,8 @@
 
 mod condition;
 
+pub(super) use condition::beginning;
+
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension};
 

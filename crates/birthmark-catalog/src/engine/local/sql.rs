@@ -5,7 +5,7 @@
 //! memory and the length of any value are limited.
 //!
 //! The tables are those of one project or of all. `records` is a virtual table over the
-//! stamped files ([`records`]): groups and zones skip what cannot match.
+//! stamped files: groups and zones skip what cannot match.
 
 mod columns;
 mod parts;
@@ -17,6 +17,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::Value as Sql;
@@ -27,7 +28,7 @@ use crate::engine::{Known, Stretch};
 use crate::error::CatalogError;
 use crate::tables;
 
-pub(super) use columns::names;
+pub(super) use columns::{names, names_in};
 
 /// The longest statement, in bytes.
 const LONGEST_STATEMENT: i32 = 1 << 20;
@@ -184,6 +185,8 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // What is sorted may be large: it stands in a file that is gone with the process.
     connection.pragma_update(None, "temp_store", "FILE")?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
+    // A name in double quotes that no column has is an error, and no text.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.pragma_update(None, "hard_heap_limit", MEMORY)?;
     for (limit, most) in [
         (Limit::SQLITE_LIMIT_SQL_LENGTH, LONGEST_STATEMENT),

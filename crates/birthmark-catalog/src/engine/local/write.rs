@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
-use crate::engine::Change;
+use crate::engine::{Change, ELSEWHERE};
 use crate::value::Value;
 
 pub(super) use sessions::liveness_of;
@@ -61,18 +61,20 @@ impl<'a> Writer<'a> {
                 name,
                 state,
                 file,
-            } => self
-                .run(
+            } => {
+                self.run(
                     "INSERT OR REPLACE INTO _files (project, folder, name, state, file) VALUES (?, ?, ?, ?, ?)",
                     params![self.project, folder, name, state, file],
-                )
-                .map(drop),
-            Change::Unseen { folder, name } => self
-                .run(
+                )?;
+                self.elsewhere(file)
+            }
+            Change::Unseen { folder, name, file } => {
+                self.run(
                     "DELETE FROM _files WHERE project = ? AND folder = ? AND name = ?",
                     params![self.project, folder, name],
-                )
-                .map(drop),
+                )?;
+                self.elsewhere(file)
+            }
             Change::Folder { folder, state } => self
                 .run(
                     "INSERT OR REPLACE INTO _folders (project, folder, state) VALUES (?, ?, ?)",
@@ -84,13 +86,43 @@ impl<'a> Writer<'a> {
                     "DELETE FROM _folders WHERE project = ? AND folder = ?",
                     params![self.project, folder],
                 )?;
+                let files: Vec<String> = self
+                    .db
+                    .prepare_cached("SELECT file FROM _files WHERE project = ? AND folder = ?")?
+                    .query_map(params![self.project, folder], |row| row.get(0))?
+                    .collect::<rusqlite::Result<_>>()?;
                 self.run(
                     "DELETE FROM _files WHERE project = ? AND folder = ?",
                     params![self.project, folder],
-                )
-                .map(drop)
+                )?;
+                files.iter().try_for_each(|file| self.elsewhere(file))
             }
         }
+    }
+}
+
+impl Writer<'_> {
+    /// Notes whether a file is told of and lies in no folder that was seen, so that a question
+    /// need not look for such files among all.
+    fn elsewhere(&self, file: &str) -> rusqlite::Result<()> {
+        let told: Option<String> = self
+            .db
+            .prepare_cached(
+                "SELECT max(timestamp) FROM _told WHERE project = ?1 AND file = ?2 AND NOT EXISTS (
+                   SELECT 1 FROM _files WHERE project = ?1 AND file = ?2 AND folder <> ?3)",
+            )?
+            .query_row(params![self.project, file, ELSEWHERE], |row| row.get(0))?;
+        match told {
+            Some(time) => self.run(
+                "INSERT OR REPLACE INTO _elsewhere (project, file, timestamp) VALUES (?, ?, ?)",
+                params![self.project, file, time],
+            ),
+            None => self.run(
+                "DELETE FROM _elsewhere WHERE project = ? AND file = ?",
+                params![self.project, file],
+            ),
+        }
+        .map(drop)
     }
 }
 

@@ -6,7 +6,7 @@ use rusqlite::params_from_iter;
 use rusqlite::types::Value as Sql;
 
 use super::super::lower::{Condition, Home, has_zone, home, lower};
-use super::{Asking, OF_ARTIFACTS};
+use super::Asking;
 use crate::engine::{Found, Look};
 use crate::filter::Filter;
 
@@ -32,7 +32,7 @@ impl Asking<'_> {
             if found.total > 0 && self.query.limit != Some(0) {
                 ids = self.first(&could, found.total, found.among)?;
             }
-            (found.unknown, found.lacking) = self.unknown(&could)?;
+            (found.unknown, found.lacking) = self.unknown(&could, found.total, found.among)?;
         }
         if !self.query.gone {
             found.gone = self.gone()?;
@@ -87,9 +87,10 @@ impl Asking<'_> {
             return self.among();
         }
         let scope = self.here();
+        let source = self.source()?;
         self.number(
             &format!(
-                "SELECT count(DISTINCT a.same) FROM {OF_ARTIFACTS} WHERE {} AND {}",
+                "SELECT count(DISTINCT a.same) FROM {source} WHERE {} AND {}",
                 scope.sql, could.sql
             ),
             [scope.values, could.values.clone()].concat(),
@@ -105,6 +106,7 @@ impl Asking<'_> {
     ) -> rusqlite::Result<Vec<i64>> {
         let scope = self.here();
         let (order, order_values) = self.order()?;
+        let source = self.source()?;
         let limit = self
             .query
             .limit
@@ -120,7 +122,7 @@ impl Asking<'_> {
             )
         } else {
             format!(
-                "SELECT a.id FROM _artifacts a WHERE a.id IN (SELECT min(a.id) FROM {OF_ARTIFACTS} WHERE {} AND {} GROUP BY a.same)
+                "SELECT a.id FROM _artifacts a WHERE a.id IN (SELECT min(a.id) FROM {source} WHERE {} AND {} GROUP BY a.same)
                  ORDER BY {order} LIMIT ?",
                 scope.sql, could.sql
             )

@@ -7,8 +7,8 @@ use rusqlite::types::Value as Sql;
 
 use super::super::lower::{Condition, Home, home, lower};
 use super::super::state::GroupView;
+use super::Asking;
 use super::rows::{value_at, zone_of};
-use super::{Asking, OF_ARTIFACTS};
 use crate::engine::{Known, Look, Query, Stretch};
 use crate::filter::Filter;
 use crate::zone::{State, Zone};
@@ -34,10 +34,11 @@ impl Asking<'_> {
         } else {
             ""
         };
+        let source = self.source()?;
         let sql = format!(
             "SELECT a.id, a.same, g.id, g.session_id, g.run_id,
                {time}(g.zoned AND EXISTS (SELECT 1 FROM _zones z WHERE z.grp = g.id AND z.name IN ({marks})))
-             FROM {OF_ARTIFACTS} WHERE {} AND {} ORDER BY a.id, g.number",
+             FROM {source} WHERE {} AND {} ORDER BY a.id, g.number",
             scope.sql, could.sql
         );
         let names = self

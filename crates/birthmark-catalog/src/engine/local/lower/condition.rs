@@ -269,6 +269,13 @@ fn span_of(kind: Kind) -> (Vec<u8>, Vec<u8>) {
     }
 }
 
+/// The keys of texts that begin so: from the first, up to the second.
+pub(in crate::engine::local) fn beginning(text: &str) -> (Vec<u8>, Vec<u8>) {
+    let low = Value::text(text).key();
+    let high = after(low.clone());
+    (low, high)
+}
+
 /// The first bytes that no longer begin with these.
 fn after(mut bytes: Vec<u8>) -> Vec<u8> {
     while let Some(last) = bytes.pop() {

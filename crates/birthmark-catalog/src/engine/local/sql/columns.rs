@@ -38,26 +38,27 @@ pub(super) fn fields(db: &Connection) -> rusqlite::Result<Vec<String>> {
     Ok(out)
 }
 
-/// All names of facts and zones, each found by one step along an index.
+/// All names of facts and zones.
 pub(in crate::engine::local) fn names(db: &Connection) -> rusqlite::Result<Vec<String>> {
-    let steps = |table: &str| {
-        format!(
-            "WITH RECURSIVE n(name) AS (SELECT min(name) FROM {table} UNION ALL
-               SELECT (SELECT min(name) FROM {table} WHERE name > n.name) FROM n WHERE n.name IS NOT NULL)
-             SELECT name FROM n WHERE name IS NOT NULL LIMIT 20000"
-        )
-    };
-    let mut all: Vec<String> = Vec::new();
-    for table in ["_facts", "_zones"] {
-        let mut statement = db.prepare(&steps(table))?;
-        let rows = statement.query_map([], |row| row.get(0))?;
-        for name in rows {
-            all.push(name?);
-        }
-    }
+    let mut all = names_in(db, "_facts")?;
+    all.extend(names_in(db, "_zones")?);
     all.sort();
     all.dedup();
     Ok(all)
+}
+
+/// The names in a table, each found by one step along its index.
+pub(in crate::engine::local) fn names_in(
+    db: &Connection,
+    table: &'static str,
+) -> rusqlite::Result<Vec<String>> {
+    let mut statement = db.prepare(&format!(
+        "WITH RECURSIVE n(name) AS (SELECT min(name) FROM {table} UNION ALL
+           SELECT (SELECT min(name) FROM {table} WHERE name > n.name) FROM n WHERE n.name IS NOT NULL)
+         SELECT name FROM n WHERE name IS NOT NULL LIMIT 20000"
+    ))?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    rows.collect()
 }
 
 /// The declaration that SQLite is given. `BLOB` means that a value is compared as it is.

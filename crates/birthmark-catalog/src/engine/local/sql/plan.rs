@@ -153,7 +153,7 @@ fn of_number(op: Op, number: f64) -> Vec<Span> {
         let holds = match op {
             Op::Less => as_number <= number,
             Op::More => as_number >= number,
-            _ => (as_number - number).abs() < 0.5,
+            _ => (as_number - number).abs() < 1e-9,
         };
         if holds {
             let key = Value::boolean(flag).key();

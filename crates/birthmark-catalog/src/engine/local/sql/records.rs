@@ -332,9 +332,9 @@ unsafe impl VTabCursor for Cursor<'_> {
         match (column, read) {
             (PROJECT, _) => context.set_result(&part.stretch.root),
             (FILE, _) => context.set_result(&part.stretch.file),
-            (LINE, Some((_, row))) => context.set_result(&i64::try_from(row.line).unwrap_or(0)),
-            (RECORD, Some((batch, row))) => context.set_result(&batch.text(&row.record)),
-            (METADATA, Some((batch, row))) => context.set_result(&batch.text(&row.metadata)),
+            (LINE, Some((_, row))) => context.set_result(i64::try_from(row.line).unwrap_or(0)),
+            (RECORD, Some((batch, row))) => context.set_result(batch.text(&row.record)),
+            (METADATA, Some((batch, row))) => context.set_result(batch.text(&row.metadata)),
             (LINE | RECORD | METADATA, None) => Ok(()),
             (column, read) => {
                 let at = column - FIELDS_FROM;
@@ -344,7 +344,7 @@ unsafe impl VTabCursor for Cursor<'_> {
                         let name = self.table.world.fields.get(at).map_or("", String::as_str);
                         let raw = batch.bytes.get(row.own.clone()).unwrap_or_default();
                         match (own(raw, name), known) {
-                            (Some(value), _) => context.set_result(&parts::cell(&value)),
+                            (Some(value), _) => context.set_result(parts::cell(&value)),
                             (None, Some(Known::Same(value))) => context.set_result(value),
                             _ => Ok(()),
                         }

@@ -8,6 +8,7 @@ use super::{Told, Writer, signed};
 impl Writer<'_> {
     /// Joins what is told of a file with what it carries.
     pub(super) fn derive(&mut self, file: &str) -> rusqlite::Result<()> {
+        self.elsewhere(file)?;
         let told = self.all_told(file)?;
         let known = self.known_artifact(file)?;
         let carried = match known {

@@ -1,0 +1,49 @@
+
+# The filter of `find`, and its fields, as the catalog knows them.
+_birthmark_filter() {
+    local line="${COMP_LINE:0:COMP_POINT}" quote="" start=0 at character
+    for ((at = 0; at < ${#line}; at++)); do
+        character="${line:at:1}"
+        if [[ -n $quote ]]; then
+            [[ $character == "$quote" ]] && quote=""
+        elif [[ $character == "'" || $character == '"' ]]; then
+            quote="$character"
+        elif [[ $character == [[:space:]] ]]; then
+            start=$((at + 1))
+        fi
+    done
+    local text="${line:start}" before
+    read -ra before <<<"${line:0:start}"
+    [[ ${before[1]} == find && $text != -* ]] || return 1
+    local fields=""
+    case "${before[${#before[@]} - 1]}" in
+        --sort | --group-by | --columns) fields="--fields" ;;
+        --out | --limit | -n) return 1 ;;
+    esac
+    local kept=""
+    if [[ -n $quote ]]; then
+        # What stands between the quotes is completed as one word.
+        [[ $text == "$quote"* ]] || return 1
+        text="${text:1}"
+    elif [[ $text == *[\'\"]* ]]; then
+        return 1
+    else
+        # A shell takes `=` and the like for the end of a word.
+        kept="${text%"${text##*[=:<>]}"}"
+    fi
+    COMPREPLY=()
+    local found
+    while IFS= read -r found; do
+        found="${found#"$kept"}"
+        [[ -z $quote && $found == *[\ \"\(\)]* ]] && printf -v found '%q' "$found"
+        COMPREPLY+=("$found")
+    done < <("${COMP_WORDS[0]}" __filter $fields -- "$text" 2>/dev/null)
+    compopt -o nospace +o default +o bashdefault 2>/dev/null
+    return 0
+}
+
+_birthmark_or_filter() {
+    _birthmark_filter || _birthmark "$@"
+}
+complete -F _birthmark_or_filter -o nosort -o bashdefault -o default birthmark 2>/dev/null ||
+    complete -F _birthmark_or_filter -o bashdefault -o default birthmark

@@ -1,0 +1,154 @@
+//! What may follow in a filter that is being typed: names of fields, and their values.
+//!
+//! Told from the catalog as it is, which is not brought up to date for it: an answer must be
+//! there before the next key.
+
+use birthmark_catalog::engine::Engine;
+use birthmark_catalog::filter;
+
+use super::{Ask, field_of, parse};
+use crate::catalog::Catalog;
+use crate::error::Result;
+
+/// Names, or values, that are offered at most.
+const MOST: usize = 200;
+/// Conditions that are no field's.
+const WORDS: [&str; 8] = [
+    "NOT ",
+    "OR ",
+    "has:",
+    "since:",
+    "until:",
+    "since:today",
+    "since:yesterday",
+    "since:7d",
+];
+
+/// Whole filters that begin as `text` does, with its last word gone on with.
+pub fn complete(text: &str, ask: &Ask) -> Result<Vec<String>> {
+    let catalog = Catalog::open()?;
+    complete_in(&catalog, text, ask)
+}
+
+/// The same, of a catalog that is open.
+pub fn complete_in(catalog: &Catalog, text: &str, ask: &Ask) -> Result<Vec<String>> {
+    let (before, word) = text.split_at(last_word(text));
+    let words = match operator(word) {
+        Some((field, operator, value)) => {
+            let values = catalog.engine.values(&field_of(field), value, MOST)?;
+            let written = values.iter().map(|value| written(value, ask));
+            written
+                .map(|value| format!("{field}{operator}{value}"))
+                .collect()
+        }
+        None => names(catalog, word)?,
+    };
+    Ok(words
+        .into_iter()
+        .map(|word| format!("{before}{word}"))
+        .collect())
+}
+
+/// Where the last word begins: after a blank or a parenthesis that no quotes hold.
+fn last_word(text: &str) -> usize {
+    let (mut start, mut quoted, mut escaped) = (0, false, false);
+    for (at, character) in text.char_indices() {
+        match character {
+            '"' if !escaped => quoted = !quoted,
+            ' ' | '\t' | '(' | ')' if !quoted => start = at + character.len_utf8(),
+            _ => {}
+        }
+        escaped = quoted && character == '\\' && !escaped;
+    }
+    start
+}
+
+/// The field, the operator and the beginning of the value, where there is an operator.
+fn operator(word: &str) -> Option<(&str, &str, &str)> {
+    let at = word.find(['=', '!', '<', '>', '~'])?;
+    let (field, rest) = word.split_at(at);
+    let length = rest.len() - rest.trim_start_matches(['=', '!', '<', '>', '~']).len();
+    let (operator, value) = rest.split_at(length);
+    Some((field, operator, value.strip_prefix('"').unwrap_or(value)))
+}
+
+/// Names with that beginning, each with two operators: so a shell sees that more is to come.
+fn names(catalog: &Catalog, start: &str) -> Result<Vec<String>> {
+    if let Some(field) = start.strip_prefix("has:") {
+        let mut all = fields(catalog, field)?;
+        all.truncate(MOST);
+        return Ok(all.into_iter().map(|name| format!("has:{name}")).collect());
+    }
+    let mut out: Vec<String> = WORDS
+        .iter()
+        .filter(|word| !start.is_empty() && word.starts_with(start))
+        .map(|word| (*word).to_owned())
+        .collect();
+    for name in fields(catalog, start)?.into_iter().take(MOST / 2) {
+        out.push(format!("{name}="));
+        out.push(format!("{name}~"));
+    }
+    Ok(out)
+}
+
+fn fields(catalog: &Catalog, start: &str) -> Result<Vec<String>> {
+    let known = catalog.engine.fields()?;
+    let metrics = catalog.engine.metrics()?;
+    let ours = birthmark_core::birthmark::FIELDS.iter();
+    let mut all: Vec<String> = known
+        .into_iter()
+        .chain(metrics)
+        .chain(ours.map(|field| field.name.to_owned()))
+        .chain(filter::names().map(str::to_owned))
+        .filter(|name| name.starts_with(start) && is_plain(name))
+        .collect();
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+/// Whether a name can be typed without quotes.
+fn is_plain(name: &str) -> bool {
+    let is_part = |character: char| character.is_alphanumeric() || "_.-/".contains(character);
+    !name.is_empty() && name.chars().all(is_part)
+}
+
+/// A value as it must be typed to mean that text or number.
+fn written(value: &str, ask: &Ask) -> String {
+    let bare = Ask {
+        filter: format!("x={value}"),
+        ..ask.clone()
+    };
+    let is_read_back = match parse(&bare) {
+        Ok(filter::Filter::Term(term)) => {
+            matches!(&term.test, filter::Test::Equal(all) if all.iter().any(|one| one.as_str() == value))
+        }
+        _ => false,
+    };
+    if is_read_back && is_plain(value) {
+        return value.to_owned();
+    }
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_word_is_found_behind_quotes_and_parentheses() {
+        for (text, word) in [
+            ("mod", "mod"),
+            ("a=1 mod", "mod"),
+            ("NOT (mod", "mod"),
+            ("name=\"a b", "name=\"a b"),
+            ("name=\"a \\\" b\" x", "x"),
+            ("a=1 ", ""),
+        ] {
+            assert_eq!(&text[last_word(text)..], word, "{text}");
+        }
+        assert_eq!(operator("a!=\"x y"), Some(("a", "!=", "x y")));
+        assert_eq!(operator("a>="), Some(("a", ">=", "")));
+        assert_eq!(operator("abc"), None);
+    }
+}
