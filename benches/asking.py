@@ -28,7 +28,7 @@ PROGRAM = Path(sys.executable).with_name("birthmark")
 HALF = 500_000_000
 DUCKDB = """
 import duckdb, sys
-duckdb.sql("SET memory_limit = '4GB'")
+duckdb.sql("SET memory_limit = '4GB'; SET enable_progress_bar = false")
 sql = "SELECT count(*) FROM read_ndjson(?, columns={metadata: 'STRUCT(draw BIGINT)'}) WHERE metadata.draw < ?"
 print(duckdb.execute(sql, [sys.argv[1], int(sys.argv[2])]).fetchone()[0])
 """

@@ -1,11 +1,13 @@
 //! What a person, or a page, asks with.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use birthmark::find::{Ask, parse};
 use birthmark_catalog::Local;
-use birthmark_catalog::engine::local::sql::Limits;
+use birthmark_catalog::engine::local::sql::{Limits, Reader, RecordRow, Scope};
+use birthmark_catalog::engine::{Known, Stretch};
 use birthmark_core::Timestamp;
 
 use super::Run;
@@ -31,9 +33,29 @@ pub(super) fn sql(folder: &Path) -> Run {
         let limits = Limits {
             time: Duration::from_millis(200),
         };
-        let _ = catalog.sql(&text, limits, &mut |_| Ok(()));
+        let scope = Scope {
+            project: None,
+            picked: None,
+            reader: Arc::new(NoFiles),
+        };
+        let _ = catalog.sql(&text, limits, scope);
         assert_eq!(names(&folder), before, "a question wrote a file");
     })
+}
+
+/// There are no records in an empty catalog.
+#[derive(Debug)]
+struct NoFiles;
+
+impl Reader for NoFiles {
+    fn read(
+        &self,
+        _: &Stretch,
+        _: &Known,
+        _: &mut dyn FnMut(RecordRow<'_>) -> bool,
+    ) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 fn names(folder: &Path) -> Vec<String> {

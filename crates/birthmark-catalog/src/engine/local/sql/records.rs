@@ -27,7 +27,7 @@ use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -199,7 +199,19 @@ struct Row {
 }
 
 impl Batch {
-    fn put(&mut self, row: &RecordRow<'_>) {
+    /// Takes a record: whole, or of it only our birthmark.
+    fn put(&mut self, row: &RecordRow<'_>, whole: bool) {
+        if !whole {
+            let from = self.bytes.len();
+            self.bytes.extend_from_slice(row.own);
+            self.rows.push(Row {
+                line: row.line,
+                record: 0..0,
+                metadata: 0..0,
+                own: from..self.bytes.len(),
+            });
+            return;
+        }
         let mut add = |bytes: &[u8]| {
             let from = self.bytes.len();
             self.bytes.extend_from_slice(bytes);
@@ -223,6 +235,13 @@ impl Batch {
         });
     }
 
+    /// Empty, with the memory that it had.
+    fn emptied(mut self) -> Self {
+        self.bytes.clear();
+        self.rows.clear();
+        self
+    }
+
     fn text(&self, range: &Range<usize>) -> Cow<'_, str> {
         String::from_utf8_lossy(self.bytes.get(range.clone()).unwrap_or_default())
     }
@@ -238,7 +257,14 @@ enum Rows {
     /// Nothing but the part is asked for: so many rows, this one included.
     Told(u64),
     /// Records that were read, the one at hand, and where more come from.
-    Read(Batch, usize, Option<Receiver<Sent>>),
+    Read(Batch, usize, Option<Beside>),
+}
+
+/// A thread that reads: it gives batches, and is given back what was used up.
+#[derive(Debug)]
+struct Beside {
+    more: Receiver<Sent>,
+    used: SyncSender<Batch>,
 }
 
 /// Goes through the records.
@@ -384,10 +410,14 @@ impl Cursor<'_> {
     /// Goes on to the next batch, or to the next part that has a record.
     fn advance(&mut self) -> rusqlite::Result<()> {
         loop {
-            if let Rows::Read(batch, at, Some(more)) = &mut self.rows
-                && let Ok(sent) = more.recv()
+            if let Rows::Read(batch, at, Some(beside)) = &mut self.rows
+                && let Ok(sent) = beside.more.recv()
             {
-                (*batch, *at) = (sent.map_err(|why| self.table.world.failure(why))?, 0);
+                let next = sent.map_err(|why| self.table.world.failure(why))?;
+                let used = std::mem::replace(batch, next).emptied();
+                *at = 0;
+                // Where nobody waits for it, its memory is let go of.
+                let _ = beside.used.try_send(used);
                 if batch.rows.is_empty() {
                     continue;
                 }
@@ -429,28 +459,34 @@ impl Cursor<'_> {
         };
         if stretch.end.saturating_sub(stretch.start) <= SMALL {
             let mut batch = Batch::default();
+            let whole = self.used.of_record;
             let read = world.reader.read(&stretch, &known, &mut |row| {
-                batch.put(&row);
+                batch.put(&row, whole);
                 true
             });
             read.map_err(|why| world.failure(why))?;
             return Ok(Rows::Read(batch, 0, None));
         }
-        let (give, take) = sync_channel::<Sent>(AHEAD);
-        let reader = Arc::clone(&world.reader);
+        let (give, more) = sync_channel::<Sent>(AHEAD);
+        let (used, empty) = sync_channel::<Batch>(AHEAD);
+        let (reader, whole) = (Arc::clone(&world.reader), self.used.of_record);
         let begun = std::thread::Builder::new()
             .name("records".to_owned())
             .spawn(move || {
                 let mut batch = Batch::default();
                 let read = reader.read(&stretch, &known, &mut |row| {
-                    batch.put(&row);
-                    batch.bytes.len() < BATCH || give.send(Ok(std::mem::take(&mut batch))).is_ok()
+                    batch.put(&row, whole);
+                    if batch.bytes.len() < BATCH {
+                        return true;
+                    }
+                    let next = empty.try_recv().unwrap_or_default();
+                    give.send(Ok(std::mem::replace(&mut batch, next))).is_ok()
                 });
                 // Where the cursor is closed, nobody waits for the rest.
                 let _ = give.send(read.map(|()| batch));
             });
         begun.map_err(|error| world.failure(error.to_string()))?;
-        Ok(Rows::Read(Batch::default(), 0, Some(take)))
+        Ok(Rows::Read(Batch::default(), 0, Some(Beside { more, used })))
     }
 }
 
