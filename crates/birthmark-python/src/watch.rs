@@ -62,7 +62,7 @@ pub(crate) fn end(
     }
     Watched {
         // What libraries open in C is no code of a repository.
-        all_code: !started && seen.lost == 0,
+        all_code: !(started || workers) && seen.lost == 0,
         seen,
         by: vec!["audit".to_owned(), "maps".to_owned()],
         gaps,
