@@ -2,11 +2,11 @@
 //!
 //! | room | readers |
 //! |---|---|
-//! | [`core`] | JSON, rules, names and moments: what needs no file |
-//! | [`files`] | each format that an artifact may have |
-//! | [`store`] | journals, manifests, sidecars, settings, parameters |
-//! | [`asking`] | filters and SQL |
-//! | [`looking`] | repositories, bundles, packages, secrets |
+//! | `core` | JSON, rules, names and moments: what needs no file |
+//! | `files` | each format that an artifact may have |
+//! | `store` | journals, manifests, sidecars, settings, parameters |
+//! | `asking` | filters and SQL |
+//! | `looking` | repositories, bundles, packages, secrets |
 
 mod asking;
 mod core;
