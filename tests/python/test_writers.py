@@ -56,6 +56,14 @@ def test_own_bytes_are_those_of_json_dumps_with_the_birthmark_spliced_in(s):
         assert json.loads(birthmark)["birthmark"] == "birthmark/v1"
 
 
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst", "a.parquet", "a.safetensors"])
+def test_a_name_that_says_packed_is_refused_since_plain_text_is_written(s, name):
+    for write in (lambda: s.jsonl(f"artifacts/{name}"), lambda: s.report(f"artifacts/{name}", {"summary": {}})):
+        with pytest.raises(bm.UsageError, match="plain text is written here"):
+            write()
+    assert not os.path.exists(f"artifacts/{name}")
+
+
 def test_ensure_ascii_off_writes_utf8(s):
     with s.jsonl("artifacts/a.jsonl", ensure_ascii=False) as out:
         out.write({"a": "日本"})

@@ -10,6 +10,8 @@ use birthmark_core::event::{ArtifactOpened, ArtifactProgress, ArtifactSealed};
 use birthmark_core::json::{self, Placed};
 use birthmark_store::Durability;
 use birthmark_store::atomic::PathContext;
+use birthmark_store::format::FileKind;
+use birthmark_store::format::codec::Codec;
 use birthmark_store::line_sums::LineSums;
 use birthmark_store::records::{Count, Mode, RecordWriter};
 use serde_json::Value;
@@ -76,11 +78,33 @@ struct State {
     notes: Fields,
 }
 
+/// Refuses a name that says of the file what it will not be: text is written, as it comes.
+pub(crate) fn refuse_misleading_name(path: &Path) -> Result<()> {
+    let said = match FileKind::of(path) {
+        _ if Codec::of(path) != Codec::Plain => "packed",
+        Some(FileKind::Parquet) => "Parquet",
+        Some(FileKind::Safetensors) => "safetensors",
+        _ => return Ok(()),
+    };
+    let shown = neutral(&path.to_string_lossy()).into_owned();
+    let plain = path.with_extension("");
+    let plain = neutral(&plain.to_string_lossy()).into_owned();
+    let hint = if said == "packed" {
+        format!("write `{plain}`, and pack it when it is whole: each record keeps its birthmark")
+    } else {
+        "write the file with its own library, then `s.add` or `birthmark stamp` it".to_owned()
+    };
+    let message =
+        format!("{shown}: the name says {said}, and plain text is written here as it comes");
+    Err(Error::usage("misleading-name", message).with_hint(hint))
+}
+
 impl Session {
     /// Opens a JSONL artifact. Refused here, before any work: an existing file in mode "x", a
-    /// second writer, fields of the wrong type.
+    /// second writer, fields of the wrong type, a name that says packed.
     pub fn records(&self, path: &Path, options: RecordsOptions) -> Result<Records> {
         self.check_live()?;
+        refuse_misleading_name(path)?;
         crate::template::check_given(&options.given)?;
         let (file, file_bytes) = self.project().stored_name(path);
         self.obey_policy(&file, &options.artifact_type, &options.given, true)?;

@@ -69,6 +69,7 @@ impl Session {
     /// Refuses, before any work, what cannot become a report here.
     fn check_report(&self, path: &Path, options: &ReportOptions) -> Result<()> {
         self.check_live()?;
+        crate::records::refuse_misleading_name(path)?;
         crate::template::check_given(&options.given)?;
         self.obey_policy(
             &self.project().stored_path(path),
