@@ -148,3 +148,17 @@ def test_hostile_tables_are_refused_and_stay_as_they_are(repo, birthmark):
         path.write_bytes(data)
         birthmark("stamp", path.name, *MARKS, "--in-place", status=2)
         assert path.read_bytes() == data
+
+
+def test_a_file_that_was_packed_since_is_held_against_its_text(repo, birthmark):
+    import birthmark as bm
+
+    with bm.session() as session, session.jsonl("artifacts/a.jsonl") as out:
+        for number in range(20):
+            out.write({"n": number})
+    text = (repo / "artifacts/a.jsonl").read_bytes()
+    (repo / "artifacts/b.jsonl.gz").write_bytes(gzip.compress(text))
+    said = birthmark("verify", "artifacts/b.jsonl.gz")
+    assert "its text was recorded as artifacts/a.jsonl, and is packed here" in " ".join(said.split())
+    (repo / "artifacts/c.jsonl.gz").write_bytes(gzip.compress(text.replace(b'"n": 7', b'"n": 8')))
+    assert "cannot tell" in birthmark("verify", "artifacts/c.jsonl.gz", status=2)

@@ -107,7 +107,14 @@ fn top_of(folder: &Path) -> Option<PathBuf> {
 }
 
 /// The repository of a folder, where it is none of those that were seen.
+///
+/// One that was is not opened: git's library reads the environment for that, and a run may be
+/// setting variables by now.
 fn new_root(folder: &Path, seen: &mut BTreeSet<PathBuf>) -> Option<PathBuf> {
+    let top = top_of(&folder.canonicalize().ok()?)?;
+    if seen.contains(&top) {
+        return None;
+    }
     let root = match Repository::discover(folder) {
         Finding::Found(repository) => repository.root().map(Path::to_owned),
         Finding::Absent | Finding::Unknown(_) => None,

@@ -88,12 +88,26 @@ pub(super) fn verify(
             reasons.extend(against_whole(history, lies.state.size, &digest));
             reasons.extend(content(history, &found));
         }
-        None => reasons.extend(not_listed(judge, &found.named, &digest)),
+        None => reasons.extend(elsewhere(judge, &found, &digest)),
     }
     if changed {
         hints(&found, &mut reasons);
     }
     Ok((evidence, reasons))
+}
+
+/// No session lists the file: perhaps one lists its text, and it was packed since.
+fn elsewhere(judge: &Judge<'_>, found: &records::Scanned, digest: &str) -> Option<Reason> {
+    if judge.claims.with_digest(digest).is_none()
+        && let Some(file) = judge.claims.with_digest(&found.digest)
+    {
+        let text = format!(
+            "its text was recorded as {}, and is packed here",
+            text::neutral(&file)
+        );
+        return Some(Reason::caveat("packed", text));
+    }
+    not_listed(judge, &found.named, digest)
 }
 
 /// What the text must be, where the bytes are as recorded.
