@@ -53,15 +53,20 @@ def main() -> None:
         data = Path(scratch) if wanted.quick else wanted.data
         data.mkdir(parents=True, exist_ok=True)
         facts, others = machine.facts(data), machine.Others()
-        sections = _measure(wanted.only or list(PARTS), data.resolve(), wanted.quick)
-    facts["others meanwhile"] = f"{others.share():.0%} of all cores"
-    facts["took"] = f"{time.monotonic() - begin:.0f} s"
+        left, sections = wanted.only or list(PARTS), []
+        missing = [part for part in PARTS if part not in left]
+        for part in list(left):
+            sections += _measure(part, data.resolve(), wanted.quick)
+            left.remove(part)
+            facts["others meanwhile"] = f"{others.share():.0%} of all cores"
+            facts["took"] = f"{time.monotonic() - begin:.0f} s"
+            if wanted.results is not None:
+                # After each part: a run that is cut short keeps what it measured.
+                _write_down(wanted.results, facts, sections, missing + left)
     print(counted(sections))
     print(", ".join(f"{name} {value}" for name, value in facts.items()))
     if wanted.quick:
         print("a quick run: it shows that everything runs, and its figures mean nothing")
-    if wanted.results is not None:
-        _write_down(wanted.results, facts, sections)
 
 
 def _arguments() -> argparse.Namespace:
@@ -74,22 +79,19 @@ def _arguments() -> argparse.Namespace:
         help="where repositories are made, once",
     )  # fmt: skip
     wanted = parser.parse_args()
-    if wanted.results is not None and (wanted.quick or wanted.only):
-        parser.error("results are written of whole runs: leave --quick and --only out")
+    if wanted.results is not None and wanted.quick:
+        parser.error("the figures of a quick run mean nothing: leave --quick out")
     return wanted
 
 
-def _measure(parts: list[str], data: Path, quick: bool) -> list[Section]:
-    sections = []
-    for part in parts:
-        print(f"measuring: {part} ...", file=sys.stderr, flush=True)
-        others = machine.Others()
-        made = PARTS[part](data, quick)
-        share = others.share()
-        for section in made:
-            section.notes.append(f"Meanwhile others took {share:.0%} of all cores{_so(share)}.")
-            print(as_text(section), flush=True)
-            sections.append(section)
+def _measure(part: str, data: Path, quick: bool) -> list[Section]:
+    print(f"measuring: {part} ...", file=sys.stderr, flush=True)
+    others = machine.Others()
+    sections = PARTS[part](data, quick)
+    share = others.share()
+    for section in sections:
+        section.notes.append(f"Meanwhile others took {share:.0%} of all cores{_so(share)}.")
+        print(as_text(section), flush=True)
     return sections
 
 
@@ -100,7 +102,7 @@ def _so(share: float) -> str:
     return ": what runs beside the caller had hardly a core of its own, and wall times are too long"
 
 
-def _write_down(path: Path, facts: dict[str, str], sections: list[Section]) -> None:
+def _write_down(path: Path, facts: dict[str, str], sections: list[Section], missing: list[str]) -> None:
     lines = [
         "# Results of the benchmark",
         "",
@@ -110,6 +112,7 @@ def _write_down(path: Path, facts: dict[str, str], sections: list[Section]) -> N
         f"**{counted(sections)}.**",
         "",
         *(f"* {name}: {value}" for name, value in facts.items()),
+        *([f"* not measured in this run: {', '.join(missing)}"] if missing else []),
         "",
     ]
     for section in sections:
