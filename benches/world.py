@@ -114,8 +114,10 @@ def full_store(root: Path, sessions: int) -> None:
     must be there to copy.
     """
     store = root / "artifacts" / ".birthmark"
-    model = sorted((store / "sessions").iterdir())[0]
-    [journal] = model.iterdir()
+    # Of sessions of the same second none is the first by name.
+    journals = (journal for session in (store / "sessions").iterdir() for journal in session.iterdir())
+    journal = next(journal for journal in journals if MADE in journal.read_text())
+    model = journal.parent
     lines = journal.read_text().splitlines()
     manifest = (root / "artifacts" / f"session_manifest_{model.name}.json").read_text()
     listed = open(store / "generated", "a")
