@@ -28,6 +28,7 @@ pub mod zip;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use birthmark_core::digest::Digest;
 pub use birthmark_core::json::{OnExisting, Placed};
@@ -54,6 +55,35 @@ pub trait Source: Read {
 impl Source for File {
     fn file(&self) -> Option<&File> {
         Some(self)
+    }
+}
+
+/// A file that tells how far it was read.
+pub struct Watched<'a> {
+    file: File,
+    progress: Option<&'a AtomicU64>,
+}
+
+impl<'a> Watched<'a> {
+    /// Counts the bytes that are read of `file` in `progress`, where there is one.
+    pub fn new(file: File, progress: Option<&'a AtomicU64>) -> Self {
+        Self { file, progress }
+    }
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read(buffer)?;
+        if let Some(progress) = self.progress {
+            progress.fetch_add(got as u64, Ordering::Relaxed);
+        }
+        Ok(got)
+    }
+}
+
+impl Source for Watched<'_> {
+    fn file(&self) -> Option<&File> {
+        Some(&self.file)
     }
 }
 

@@ -18,13 +18,33 @@ mod write;
 use std::path::{Path, PathBuf};
 
 use birthmark_core::{SessionId, Timestamp};
-use rusqlite::{Transaction, TransactionBehavior, params};
+use rusqlite::{Row, Transaction, TransactionBehavior, params};
 
 use super::{
     Change, Engine, Found, Known, Look, ProjectRow, Query, SeenFile, SeenSession, SessionRow,
     Stretch,
 };
 use crate::error::CatalogError;
+
+/// A stretch from six columns: artifact, root, file, line, start and end.
+fn stretch_of(row: &Row<'_>, group: i64, all: bool) -> rusqlite::Result<Stretch> {
+    Ok(Stretch {
+        artifact: row.get(0)?,
+        group,
+        root: row.get(1)?,
+        file: row.get(2)?,
+        line: number(row, 3)?,
+        start: number(row, 4)?,
+        end: number(row, 5)?,
+        all,
+    })
+}
+
+/// A count; what is not known counts as none.
+fn number(row: &Row<'_>, place: usize) -> rusqlite::Result<u64> {
+    let number = row.get::<_, Option<i64>>(place)?;
+    Ok(number.unwrap_or(0).unsigned_abs())
+}
 
 /// The catalog in a file.
 #[derive(Debug)]

@@ -5,7 +5,6 @@
 //! seen, and it keeps to a pace. Asked from several threads.
 
 use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -16,7 +15,7 @@ use super::cache::{self, DigestCache, What};
 use super::hash::{Input, Pace};
 use super::{FileDigest, FileError, FileState, digest_open, open_still, threads};
 use crate::format::directory::{self, TreeDigest};
-use crate::format::{self, FileKind, Source};
+use crate::format::{self, FileKind, Source, Watched};
 
 /// Digests files. By itself it reads every file anew, as fast as it can.
 #[derive(Debug, Default)]
@@ -137,16 +136,13 @@ impl Digester {
             });
         }
         let settled = self.is_settled(&file, &state);
-        let mut bytes = Watched {
-            file,
-            progress: self.progress.as_deref(),
-        };
+        let mut bytes = Watched::new(file, self.progress.as_deref());
         let input = format::Input {
             name: path,
             bytes: &mut bytes,
         };
         let found = kind.format().content_digest(input).ok()?;
-        let held_still = super::state_of(&bytes.file, path).ok()? == state;
+        let held_still = super::state_of(bytes.file()?, path).ok()? == state;
         if !held_still {
             return None;
         }
@@ -212,26 +208,4 @@ fn number(bytes: [u8; 32]) -> u64 {
     let mut number = [0; 8];
     number.copy_from_slice(&bytes[..8]);
     u64::from_le_bytes(number)
-}
-
-/// A file that tells how far it was read.
-struct Watched<'a> {
-    file: File,
-    progress: Option<&'a AtomicU64>,
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let got = self.file.read(buffer)?;
-        if let Some(progress) = self.progress {
-            progress.fetch_add(got as u64, Ordering::Relaxed);
-        }
-        Ok(got)
-    }
-}
-
-impl Source for Watched<'_> {
-    fn file(&self) -> Option<&File> {
-        Some(&self.file)
-    }
 }

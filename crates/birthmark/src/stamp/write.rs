@@ -1,14 +1,13 @@
 //! Writing: a sidecar, or the file through its format; all of it or nothing.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use birthmark_core::Fields;
 use birthmark_core::birthmark::{self, Scope};
 use birthmark_store::digest::{self, FileState};
-use birthmark_store::format::{self, ArtifactFormat, FormatError, Input, OnExisting, Source};
+use birthmark_store::format::{self, ArtifactFormat, FormatError, Input, OnExisting, Watched};
 use birthmark_store::{Durability, Layout, atomic};
 
 use super::quarantine::Quarantine;
@@ -103,10 +102,7 @@ pub(crate) fn rewrite<T>(
     let mut answer = None;
     let written = atomic::replace_with(out, Durability::Power, |target| {
         let mut output = BufWriter::with_capacity(1 << 20, target);
-        let mut bytes = Watched {
-            file: source,
-            progress,
-        };
+        let mut bytes = Watched::new(source, progress);
         let passed = pass(
             format,
             Input {
@@ -139,27 +135,5 @@ fn still_as(file: &Path, before: &FileState) -> std::io::Result<()> {
     match digest::open_still(file) {
         Ok((_, after)) if after == *before => Ok(()),
         _ => Err(std::io::Error::other("it changed while it was read")),
-    }
-}
-
-/// A file that tells how far it was read.
-struct Watched<'a> {
-    file: File,
-    progress: Option<&'a AtomicU64>,
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let got = self.file.read(buffer)?;
-        if let Some(progress) = self.progress {
-            progress.fetch_add(got as u64, Ordering::Relaxed);
-        }
-        Ok(got)
-    }
-}
-
-impl Source for Watched<'_> {
-    fn file(&self) -> Option<&File> {
-        Some(&self.file)
     }
 }

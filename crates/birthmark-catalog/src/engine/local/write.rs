@@ -143,6 +143,23 @@ struct Told {
 }
 
 impl Told {
+    /// From eleven columns in the order of the fields, which begin at the second of the row.
+    fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            run: row.get(1)?,
+            artifact_type: row.get(2)?,
+            format: row.get(3)?,
+            state: row.get(4)?,
+            timestamp: row.get(5)?,
+            size: row.get(6)?,
+            records: row.get(7)?,
+            digest: row.get(8)?,
+            content_digest: row.get(9)?,
+            mark: row.get(10)?,
+            inputs: row.get(11)?,
+        })
+    }
+
     fn print(&self) -> String {
         format!("{self:?}")
     }

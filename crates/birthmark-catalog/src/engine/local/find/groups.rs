@@ -7,6 +7,7 @@ use rusqlite::types::Value as Sql;
 
 use super::super::lower::{Condition, Home, home, lower};
 use super::super::state::GroupView;
+use super::super::stretch_of;
 use super::Asking;
 use super::rows::{value_at, zone_of};
 use crate::engine::{Known, Look, Query, Stretch};
@@ -193,21 +194,7 @@ impl Asking<'_> {
                 "SELECT a.id, p.root, a.file, g.line, g.start, g.end FROM _groups g
                  JOIN _artifacts a ON a.id = g.artifact JOIN _projects p ON p.id = a.project WHERE g.id = ?",
             )?
-            .query_row([group], |row| {
-                let number = |place: usize| -> rusqlite::Result<u64> {
-                    Ok(row.get::<_, Option<i64>>(place)?.unwrap_or(0).unsigned_abs())
-                };
-                Ok(Stretch {
-                    artifact: row.get(0)?,
-                    group,
-                    root: row.get(1)?,
-                    file: row.get(2)?,
-                    line: number(3)?,
-                    start: number(4)?,
-                    end: number(5)?,
-                    all,
-                })
-            })
+            .query_row([group], |row| stretch_of(row, group, all))
     }
 
     /// The stretches of files in which records may match, in the order of the files.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params, params_from_iter};
 
+use super::super::{number, stretch_of};
 use super::columns::{FIELDS_FROM, FILE, PROJECT};
 use super::plan::{Span, Wanted};
 use crate::engine::Stretch;
@@ -205,12 +206,6 @@ impl Teller {
         let Some(row) = rows.next()? else {
             return Err(rusqlite::Error::QueryReturnedNoRows);
         };
-        let number = |place: usize| -> rusqlite::Result<u64> {
-            Ok(row
-                .get::<_, Option<i64>>(place)?
-                .unwrap_or(0)
-                .unsigned_abs())
-        };
         let text = |place: usize| row.get::<_, Option<String>>(place);
         let (mark, zoned): (i64, bool) = (row.get(7)?, row.get(8)?);
         let shared = self.of_mark(db, mark, fields, used)?;
@@ -248,17 +243,8 @@ impl Teller {
             Rc::new(own)
         };
         Ok(Part {
-            stretch: Stretch {
-                artifact: row.get(0)?,
-                group,
-                root: row.get(1)?,
-                file: row.get(2)?,
-                line: number(3)?,
-                start: number(4)?,
-                end: number(5)?,
-                all: true,
-            },
-            records: number(6)?,
+            stretch: stretch_of(row, group, true)?,
+            records: number(row, 6)?,
             fields,
         })
     }

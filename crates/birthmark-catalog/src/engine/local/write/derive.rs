@@ -63,22 +63,7 @@ impl Writer<'_> {
              ORDER BY t.timestamp, s.session_id",
         )?;
         let rows = statement.query_map(params![self.project, file], |row| {
-            Ok((
-                row.get(0)?,
-                Told {
-                    run: row.get(1)?,
-                    artifact_type: row.get(2)?,
-                    format: row.get(3)?,
-                    state: row.get(4)?,
-                    timestamp: row.get(5)?,
-                    size: row.get(6)?,
-                    records: row.get(7)?,
-                    digest: row.get(8)?,
-                    content_digest: row.get(9)?,
-                    mark: row.get(10)?,
-                    inputs: row.get(11)?,
-                },
-            ))
+            Ok((row.get(0)?, Told::of(row)?))
         })?;
         rows.collect()
     }

@@ -151,20 +151,7 @@ impl Writer<'_> {
         )?;
         let rows = statement.query_map([session], |row| {
             let file: String = row.get(0)?;
-            let told = Told {
-                run: row.get(1)?,
-                artifact_type: row.get(2)?,
-                format: row.get(3)?,
-                state: row.get(4)?,
-                timestamp: row.get(5)?,
-                size: row.get(6)?,
-                records: row.get(7)?,
-                digest: row.get(8)?,
-                content_digest: row.get(9)?,
-                mark: row.get(10)?,
-                inputs: row.get(11)?,
-            };
-            Ok((file, told.print()))
+            Ok((file, Told::of(row)?.print()))
         })?;
         rows.collect()
     }
