@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -706,20 +707,46 @@ with bm.session() as s, s.jsonl("artifacts/a.jsonl", mode="a") as out:
     assert b"\x1b[K" in said.rpartition(b"/s")[2], "the line is not taken away again"
 
 
-def test_variables_set_while_a_session_begins_crash_nothing(committed):
-    """The C library lets a reader of the environment crash when another thread sets a variable."""
+def test_variables_set_while_a_session_looks_crash_nothing(repo, git, committed, tmp_path_factory):
+    """Before glibc 2.41 a reader of the environment may crash when another thread sets a variable."""
+    inner = tmp_path_factory.mktemp("inner")
+    git("init", "--quiet", cwd=inner)
+    git("commit", "--quiet", "--allow-empty", "--message", "Begin", cwd=inner)
+    commit = git("rev-parse", "HEAD", cwd=inner)
+    for n in range(40):  # each is opened, which asks for HOME, beside the script
+        shutil.copytree(inner, repo / f"sub{n}")
+        git("update-index", "--add", "--cacheinfo", f"160000,{commit},sub{n}")
     source = """
 import os
 import birthmark as bm
-for n in range(12):
+for n in range(20):
     with bm.session():
-        for k in range(1500):
+        for k in range(3000):
             os.environ[f"OWN_{n}_{k}"] = "x" * (k % 200)
-        for k in range(1500):
+        for k in range(3000):
             del os.environ[f"OWN_{n}_{k}"]
 print("alive")
 """
-    assert committed(source, env={"BIRTHMARK_QUIET": "1"}).stdout == "alive\n"
+    done = committed(source, env={"BIRTHMARK_QUIET": "1"})
+    assert done.stdout == "alive\n", done.stderr
+
+
+def test_a_variable_set_between_two_sessions_is_obeyed(repo, committed, store, tmp_path_factory):
+    """The libraries are answered from what was read when a session began, and not from before."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text("[core]\n\texcludesFile = ~/ignored\n")
+    (home / "ignored").write_text("*.log\n")
+    (repo / "a.log").write_text("1")
+    committed(
+        "import os\n"
+        "import birthmark as bm\n"
+        "with bm.session():\n"
+        "    pass\n"
+        f'os.environ["HOME"] = {str(home)!r}\n'
+        "with bm.session():\n"
+        "    pass\n"
+    )
+    assert [one["git_dirty"] for one in store.manifests()] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use birthmark::find::{self, Ask, Sought};
 use birthmark::sql::{self, Limits};
 use birthmark::{Error, Project};
+use birthmark_capture::process;
 use birthmark_core::Timestamp;
 use pyo3::prelude::*;
 
@@ -53,6 +54,7 @@ pub(crate) fn find_json(
         columns,
         ..Ask::new(filter, now())
     };
+    process::remember_environment();
     // Bringing the catalog up to date may read files: let other threads run.
     let answer = py.detach(|| {
         let answer = find::find(&project(folder)?, &ask)?;
@@ -79,6 +81,7 @@ pub(crate) fn sql_json(
     let limits = Limits {
         time: Duration::try_from_secs_f64(timeout).unwrap_or_default(),
     };
+    process::remember_environment();
     let answer = py.detach(|| {
         let (table, _) = sql::sql(&project(folder)?, statement, &ask, limits)?;
         Ok(sql::to_json(&table).to_string())

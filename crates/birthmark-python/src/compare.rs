@@ -1,6 +1,7 @@
 //! `birthmark.compare`: the question handed to the hall, the answer handed back as text.
 
 use birthmark::compare::{self as hall, Gate, Options, Target};
+use birthmark_capture::process;
 use birthmark_core::Timestamp;
 use birthmark_core::compare::Match;
 use pyo3::prelude::*;
@@ -28,6 +29,7 @@ pub(crate) fn compare(
     no_worse_than: Option<f64>,
     require_comparable: bool,
 ) -> PyResult<Answer> {
+    process::remember_environment();
     let now = Timestamp::from_micros(birthmark_capture::clock::now_micros());
     let options = Options {
         subject,

@@ -10,6 +10,8 @@ mod batch;
 mod compare;
 mod convert;
 mod encode;
+#[cfg(target_os = "linux")]
+mod environ;
 mod error;
 mod interrupt;
 mod looks;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use birthmark::reproduce::{self, Options};
 use birthmark::talk::Talk;
+use birthmark_capture::process;
 use birthmark_core::Timestamp;
 use birthmark_core::reproduce::Allowance;
 use pyo3::exceptions::PyValueError;
@@ -34,6 +35,7 @@ pub(crate) fn reproduce_json(
     program: PathBuf,
     talk: Option<Py<PyAny>>,
 ) -> PyResult<String> {
+    process::remember_environment();
     if !(tolerance >= 0.0 && tolerance.is_finite()) {
         return Err(PyValueError::new_err("tolerance must be 0 or more"));
     }
