@@ -1,7 +1,7 @@
 """The demo: a minute in the life of an artifact, on a real language model.
 
     python examples/demo.py            12 records, one evaluation, about a minute
-    python examples/demo.py --full     40 records, a derived checkpoint, two evaluations, under three minutes
+    python examples/demo.py --full     40 records, a derived checkpoint, two evaluations, scripts without a Birthmark call
 
 Purpose: do the work of `examples/instruction_following` with its own scripts in a throw-away copy
 that is a git repository with a remote, and show what Birthmark makes of it. Each command stands
@@ -26,6 +26,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE / "instruction_following"
+PLAIN = HERE / "plain"
 FOLDER = HERE.parent / "demo"
 MARK = FOLDER / ".made-by-birthmark-demo"
 DATA = "artifacts/sft_training_data_stage1.jsonl"
@@ -104,7 +105,9 @@ def lay_out() -> Path:
     project = FOLDER / "instruction_following"
     FOLDER.mkdir()
     MARK.touch()
-    shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("artifacts", "__pycache__", ".birthmark"))
+    left_out = shutil.ignore_patterns("artifacts", "__pycache__", ".birthmark")
+    shutil.copytree(EXAMPLE, project, ignore=left_out)
+    shutil.copytree(PLAIN, project / "plain", ignore=left_out)
     return project
 
 
@@ -324,6 +327,21 @@ def same_seed_same_text(shell: Shell) -> None:
     check(texts[0] == texts[1], "the first three records again: the same text, from the seeds in their birthmarks")
 
 
+def without_a_call(shell: Shell) -> None:
+    part("A script that knows nothing of Birthmark")
+    out = "artifacts/plain.jsonl"
+    shell.run(f"birthmark run -- python plain/generate.py --count 3 --seed 7 --out {out}")
+    said = shell.run(f"birthmark trace {out} --up")
+    check(".gguf" in said, "the weights that it opened are known, by digest")
+    check("data/seed_instructions.json" in said, "and the instructions that it read")
+    said = shell.run(f"birthmark reproduce {out} --yes")
+    check("--seed 7 (of the command)" in said, "its seed is known from its command line")
+    check(
+        "\nidentical\n" in said or "\nequal records\n" in said,
+        "made again in a folder of its own, its records are equal",
+    )
+
+
 def farewell(shell: Shell, seconds: float) -> None:
     files = collections.Counter(path.suffix for path in (shell.project / "artifacts").iterdir() if path.is_file())
     made = ", ".join(f"{n} {suffix}" for suffix, n in sorted(files.items()))
@@ -364,6 +382,7 @@ def main() -> int:
         if full:
             derived_checkpoint(shell)
             same_seed_same_text(shell)
+            without_a_call(shell)
         farewell(shell, time.monotonic() - began)
     except DemoFailed as failure:
         print(f"\nthe demo failed: {failure}", file=sys.stderr)

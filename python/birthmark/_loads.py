@@ -84,14 +84,16 @@ class Loads:
         self._asked.clear()
         return list(self._told.values())
 
-    def _tell(self, load: dict[str, Any]) -> None:
+    def _tell(self, load: dict[str, Any]) -> dict[str, Any] | None:
+        """Take a load up; what is now known of it, unless there are too many."""
         load = {name: value for name, value in load.items() if value not in (None, [], "")}
         key = (load.get("name"), load.get("revision"), load.get("asked_revision"), tuple(load.get("files", ())))
         known = self._told.get(key)
         if known is None:
-            if len(self._told) < _MOST:
-                self._told[key] = load
-            return
+            if len(self._told) >= _MOST:
+                return None
+            self._told[key] = load
+            return load
         # The weights say what it was, not the tokenizer that was loaded with them.
         if load["role"] == "model":
             known["role"] = "model"
@@ -100,6 +102,7 @@ class Loads:
                 known["called"].append(word)
         for name, value in load.items():
             known.setdefault(name, value)
+        return known
 
     # -- from_pretrained
 

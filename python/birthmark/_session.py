@@ -172,7 +172,7 @@ class Session:
         if watch is None or native.is_over:
             return
         try:
-            watch.stop(native)
+            watch.end(native)
         except Exception as error:  # noqa: BLE001 - the end itself comes first
             _talk.say(f"birthmark: cannot record what was read: {one_line(error)}")
 

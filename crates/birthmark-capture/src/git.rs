@@ -23,6 +23,7 @@ mod file;
 mod head;
 mod history;
 mod index;
+mod index_of;
 mod lines;
 mod objects;
 mod open;
@@ -45,6 +46,7 @@ use birthmark_core::code::{CodeState, FileState};
 
 pub use between::{CommitBetween, Difference};
 pub use database::{BundleHead, Database};
+pub use index_of::index_of;
 pub use lines::unified_diff;
 pub use objects::Objects;
 pub use open::Repository;

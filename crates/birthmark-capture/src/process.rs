@@ -73,11 +73,25 @@ pub fn variables() -> BTreeMap<String, String> {
     let redactor = redactor();
     every_variable()
         .filter(|(name, _)| is_allowed(name) && !redactor.is_secret_name(name))
+        .filter_map(|(name, value)| Some((name.clone(), without_ours(&name, value)?)))
         .map(|(name, value)| {
             let value = redactor.named(&name, cut(&value)).into_owned();
             (name, value)
         })
         .collect()
+}
+
+/// A list of paths without what a session put in for its command, which is gone with the run.
+fn without_ours(name: &str, value: String) -> Option<String> {
+    if !["PYTHONPATH", "LD_PRELOAD"].contains(&name) {
+        return Some(value);
+    }
+    let is_ours = |part: &&str| {
+        part.contains("/.birthmark/sessions/") || part.ends_with("/libbirthmark_preload.so")
+    };
+    let parts: Vec<&str> = value.split(':').filter(|part| !is_ours(part)).collect();
+    let kept = parts.join(":");
+    (value.is_empty() || !kept.is_empty()).then_some(kept)
 }
 
 /// The redactor that also knows the secrets of this process's environment, as it was

@@ -26,6 +26,7 @@ pub(crate) mod preload;
 mod record;
 pub(crate) mod rules;
 mod seen;
+pub(crate) mod told;
 
 pub use loads::Load;
 pub(crate) use made::{OBSERVED, size as size_of};

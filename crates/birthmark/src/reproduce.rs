@@ -20,14 +20,17 @@
 //! * A script that writes to an absolute path of its own writes there again; only its
 //!   arguments and its recorded artifacts can be seen.
 //! * What a run read without anybody having recorded it is not brought along.
-//! * The folder is no repository: a script that asks git itself is told nothing.
+//! * Where the commit below a snapshot is not to be had, the folder is no repository: a script
+//!   that asks git itself is told nothing, and that is said.
 
+mod blockers;
 mod compare;
 mod environment;
 mod kept;
 mod lay;
 mod plan;
 mod render;
+mod seeds;
 mod venv;
 
 use std::ffi::OsString;

@@ -44,6 +44,7 @@ use crate::session::{self, Begin, RunEnd, Session};
 use crate::talk::Talk;
 
 mod program;
+mod python;
 mod relay;
 mod signals;
 mod streams;

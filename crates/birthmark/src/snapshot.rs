@@ -9,6 +9,7 @@
 //! * Nothing that is there is replaced unless the person says so.
 
 mod archive;
+mod around;
 mod beside;
 mod diff;
 mod keep;
@@ -20,6 +21,7 @@ mod take;
 mod wanted;
 
 pub use archive::{Archive, archive};
+pub(crate) use around::{Head, make_repository};
 pub(crate) use beside::{look_beside, note_code_beside};
 pub use diff::{Change, Diff, Differing, diff};
 pub use list::{Described, Listed, describe, list};

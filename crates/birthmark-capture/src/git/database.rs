@@ -175,6 +175,10 @@ impl Database {
         self.format
     }
 
+    pub(super) fn git(&self) -> Option<&gix::Repository> {
+        self.git.as_ref()
+    }
+
     pub(super) fn packed(&self) -> &HashMap<ObjectId, Packed> {
         &self.packed
     }

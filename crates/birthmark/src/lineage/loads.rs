@@ -98,6 +98,13 @@ impl Session {
         let mut count = 0;
         for load in loads {
             if load.files.is_empty() {
+                let is_it = |input: &Fields| {
+                    let name = load.name.as_deref();
+                    input.get("name").and_then(Value::as_str) == name && !input.contains_key("file")
+                };
+                if folded.used.iter().any(is_it) {
+                    continue;
+                }
                 self.record_load(load, Fields::new(), "cannot tell where it lies")?;
                 count += 1;
             }

@@ -48,6 +48,7 @@ impl Session {
 
     /// Records the seeds that this run set.
     pub fn record_seeds(&self, seeds: Fields) -> Result<()> {
+        let seeds = self.not_told(seeds)?;
         if self.is_over() || seeds.is_empty() {
             return Ok(());
         }
@@ -58,6 +59,22 @@ impl Session {
             Value::Object(seeds) => self.record(SeedsObserved { seeds }),
             _ => Ok(()),
         }
+    }
+
+    /// The seeds that no run of this session told: one within a command tells its own.
+    fn not_told(&self, seeds: Fields) -> Result<Fields> {
+        if seeds.is_empty() {
+            return Ok(seeds);
+        }
+        let folded = fold_session(self.project(), self.id())?;
+        let is_told = |name: &String, seed: &Value| {
+            let mut runs = folded.runs.iter();
+            runs.any(|run| run.observed.seeds.get(name) == Some(seed))
+        };
+        let new = seeds
+            .into_iter()
+            .filter(|(name, seed)| !is_told(name, seed));
+        Ok(new.collect())
     }
 
     /// Records what was seen of this run since `start`. Files that it made are recorded as

@@ -17,7 +17,7 @@ use super::{Options, io};
 use crate::declare::DECLARATION_NAME;
 use crate::error::{Error, Result};
 use crate::project::Project;
-use crate::snapshot::{RestoreOptions, restore};
+use crate::snapshot::{Head, RestoreOptions, make_repository, restore};
 use crate::{dataset, sessions};
 
 /// Inputs over this are linked, not copied.
@@ -33,6 +33,8 @@ pub(super) struct Laid {
     artifacts: PathBuf,
     /// The Python of the venv, where one was built.
     pub(super) python: Option<PathBuf>,
+    /// Whether git says there what it said then; or why it does not.
+    pub(super) repository: Result<(), String>,
 }
 
 /// Lays out the code and the inputs.
@@ -73,8 +75,13 @@ pub(super) fn lay(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> 
         folder,
         top,
         python: None,
+        repository: Err(String::new()),
     };
-    mark(plan, &laid)?;
+    mark(plan, &mut laid)?;
+    if let Err(why) = &laid.repository {
+        let why = crate::text::neutral(why);
+        say(&format!("birthmark: git is told nothing in it: {why}"));
+    }
     for input in &plan.inputs {
         bring(input, plan, options, &laid)?;
     }
@@ -104,12 +111,20 @@ fn folder_for(plan: &Plan, options: &Options) -> Result<PathBuf> {
     Ok(chosen)
 }
 
-/// The folder is a project of its own, and says which code it holds.
-fn mark(plan: &Plan, laid: &Laid) -> Result<()> {
+/// The folder is a project of its own, and says which code it holds: as a repository, or else
+/// by a declaration.
+fn mark(plan: &Plan, laid: &mut Laid) -> Result<()> {
     let config = laid.folder.join(CONFIG_NAME);
+    let mut unseen = vec![format!("/{}/", venv::FOLDER)];
     if !config.exists() {
         atomic::create_folder(&laid.folder)?;
         atomic::create_new(&config, b"# A reproduction made by birthmark reproduce.\n")?;
+        let below = config.strip_prefix(&laid.top).unwrap_or(&config);
+        unseen.push(format!("/{}", below.display()));
+    }
+    laid.repository = repository(plan, &laid.top, &unseen);
+    if laid.repository.is_ok() {
+        return Ok(());
     }
     let mut fields = Fields::new();
     fields.insert("birthmark".to_owned(), Value::from(DECLARATION_FORMAT));
@@ -128,6 +143,20 @@ fn mark(plan: &Plan, laid: &Laid) -> Result<()> {
     let text = serde_json::to_vec_pretty(&fields).unwrap_or_default();
     atomic::replace(&laid.top.join(DECLARATION_NAME), &text, Durability::Process)?;
     Ok(())
+}
+
+/// Makes the folder a repository with the `HEAD` of then.
+fn repository(plan: &Plan, top: &Path, unseen: &[String]) -> Result<(), String> {
+    let text = |name: &str| plan.code_fields.get(name).and_then(Value::as_str);
+    let restored = plan.code.restore.as_deref().unwrap_or_default();
+    let head = Head {
+        commit: plan.code.commit.as_deref().unwrap_or(restored),
+        branch: text("git_branch"),
+        remote: text("git_remote"),
+        pushed: plan.code_fields.get("git_pushed") == Some(&Value::Bool(true)),
+        unseen,
+    };
+    make_repository(&plan.project, top, restored, &head)
 }
 
 /// Brings an input to where the run will look for it, unless the code has brought it.
@@ -237,6 +266,11 @@ fn copy(source: &Path, target: &Path) -> std::io::Result<()> {
 /// Runs the command in a session of its own; its exit status.
 pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<Option<i32>> {
     let words = command(plan, options, laid);
+    let on_dirty = if laid.repository.is_ok() {
+        "snapshot"
+    } else {
+        "warn"
+    };
     let of = json!({
         "session_id": plan.session.as_str(),
         "run_id": plan.run.as_str(),
@@ -255,7 +289,8 @@ pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<Option<
     }
     command
         .env("BIRTHMARK_DIR", &laid.artifacts)
-        .env("BIRTHMARK_ON_DIRTY", "warn")
+        // Of the same tree on the same commit it is the same snapshot.
+        .env("BIRTHMARK_ON_DIRTY", on_dirty)
         .arg("run")
         .arg("--set")
         .arg(format!("reproduction_of={of}"))

@@ -1,6 +1,5 @@
 //! What can be promised before anything runs.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use birthmark_capture::git::Repository;
@@ -10,11 +9,12 @@ use birthmark_core::session::{Artifact, Run, Session};
 use birthmark_core::{Finding, RunId, SessionId};
 use serde_json::{Value, json};
 
+use super::seeds::seeds;
 use super::{Options, environment};
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::sessions;
 use crate::trace::{self, OnDisk, Traced};
-use crate::{read, sessions};
 
 /// The code that ran, and whether it can be had exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,15 +51,6 @@ pub struct Input {
     pub digests: Vec<String>,
     /// Whether it is there.
     pub state: InputState,
-}
-
-/// Why it cannot be tried, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocker {
-    /// Why.
-    pub text: String,
-    /// What now.
-    pub hint: String,
 }
 
 /// Everything that is known before it runs.
@@ -157,7 +148,14 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             .find(|one| one.taken.path.is_empty())
             .map(|one| PathBuf::from(&one.taken.root)),
         inputs: inputs(&traced, node, place),
-        seeds: seeds(&recorded, &loaded, &found.runs, original.as_deref()),
+        seeds: seeds(
+            &recorded,
+            &loaded,
+            &found.runs,
+            &argv,
+            &environment_fields,
+            original.as_deref(),
+        ),
         session: found.session.clone(),
         run: found
             .runs
@@ -348,134 +346,7 @@ fn inputs(traced: &Traced, node: usize, run: usize) -> Vec<Input> {
     inputs
 }
 
-/// Every field that a birthmark or the session calls a seed, and those that the run was seen to
-/// set.
-fn seeds(
-    recorded: &Artifact,
-    session: &Session,
-    runs: &[RunId],
-    original: Option<&Path>,
-) -> Vec<String> {
-    let first = original.and_then(|path| read::read(path, None).ok().flatten());
-    let empty = Fields::new();
-    let sources = [
-        recorded.birthmark(),
-        &session.given,
-        first.as_ref().unwrap_or(&empty),
-    ];
-    let mut seeds: Vec<String> = Vec::new();
-    for (place, fields) in sources.into_iter().enumerate() {
-        for (name, value) in fields
-            .iter()
-            .filter(|(name, value)| name.to_ascii_lowercase().contains("seed") && !value.is_null())
-        {
-            let value = crate::text::short(&value.to_string(), 40);
-            let of = if place == 2 {
-                " (of the first record)"
-            } else {
-                ""
-            };
-            if !seeds
-                .iter()
-                .any(|known| known.split(' ').next() == Some(name))
-            {
-                seeds.push(format!("{name} {value}{of}"));
-            }
-        }
-    }
-    let own = session.runs.iter().filter(|run| runs.contains(&run.id));
-    for (function, seed) in own.flat_map(|run| &run.observed.seeds) {
-        let value = crate::text::short(&seed.to_string(), 40);
-        let line = format!("{function} {value}");
-        if !seeds.contains(&line) {
-            seeds.push(line);
-        }
-    }
-    seeds
-}
-
 impl Plan {
-    /// The command that will run: the given one, else the recorded one.
-    pub fn command(&self, options: &Options) -> Vec<OsString> {
-        if options.command.is_empty() {
-            self.argv.iter().map(OsString::from).collect()
-        } else {
-            options.command.clone()
-        }
-    }
-
-    /// Why it cannot be tried.
-    pub fn blockers(&self, options: &Options) -> Vec<Blocker> {
-        let mut blockers = Vec::new();
-        let mut put = |text: String, hint: &str| {
-            blockers.push(Blocker {
-                text,
-                hint: hint.to_owned(),
-            });
-        };
-        if options.command.is_empty() {
-            self.command_blockers(&mut put);
-        }
-        let go_on = "--inexact goes on all the same, and the verdict then says less";
-        if self.code.restore.is_none() {
-            put(
-                self.code.inexact.join("; "),
-                "the code that ran cannot be had",
-            );
-        } else if !options.inexact {
-            for why in &self.code.inexact {
-                put(format!("the code is not exactly what ran: {why}"), go_on);
-            }
-            for input in &self.inputs {
-                let is_outside = Path::new(&input.name).is_absolute();
-                if let InputState::NotAsItWas(why) = input.state
-                    && is_outside
-                {
-                    let name = crate::text::short(&input.name, 100);
-                    put(format!("`{name}` is {why}"), go_on);
-                }
-            }
-        }
-        let outside =
-            Path::new(&self.file).is_absolute() || self.file.split('/').any(|part| part == "..");
-        if outside {
-            put(
-                format!(
-                    "it was written outside of the project, to `{}`, and would be again",
-                    self.file
-                ),
-                "let the script take its output from an argument",
-            );
-        }
-        if self.recorded.sealed().is_none() {
-            put(
-                "it was never finished, so what it should be is not known".to_owned(),
-                "run its script again: a file that was begun is gone on with",
-            );
-        }
-        blockers
-    }
-
-    fn command_blockers(&self, put: &mut dyn FnMut(String, &str)) {
-        let hint = "say the command yourself: birthmark reproduce ARTIFACT -- CMD";
-        let is_notebook = self.argv.iter().any(|word| word.contains("ipykernel"));
-        if self.argv.is_empty() || is_notebook {
-            put(
-                "no command line that could be run again was recorded".to_owned(),
-                hint,
-            );
-        }
-        for (place, word) in self.argv.iter().enumerate() {
-            if word.contains("[redacted:") {
-                let word = crate::text::short(word, 60);
-                put(
-                    format!("argument {place} of the command was a secret: {word}"),
-                    hint,
-                );
-            }
-        }
-    }
-
     /// For programs.
     pub fn to_json(&self, options: &Options) -> Value {
         let inputs: Vec<Value> = self

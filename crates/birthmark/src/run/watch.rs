@@ -6,10 +6,11 @@ use std::process::Command;
 use birthmark_core::Timestamp;
 use birthmark_store::atomic;
 
+use super::python;
 use crate::error::Result;
 use crate::lineage::folders::Folders;
 use crate::lineage::inputs::{Budget, DIGEST_TIME};
-use crate::lineage::{Seen, Watched, preload};
+use crate::lineage::{Seen, Watched, preload, told};
 use crate::session::{Session, now};
 
 /// What is looked at, and what stood there before.
@@ -18,8 +19,12 @@ pub(super) struct Watch {
     start: Timestamp,
     folders: Vec<PathBuf>,
     before: Folders,
-    /// The preloaded library and where it notes; or why there is none.
-    preload: Result<(PathBuf, PathBuf), String>,
+    /// Where this run's notes are kept; or why nowhere.
+    notes: Result<PathBuf, String>,
+    /// The preloaded library; or why there is none.
+    preload: Result<PathBuf, String>,
+    /// Whether Pythons tell what they load by name.
+    python: bool,
     on: bool,
 }
 
@@ -30,20 +35,35 @@ impl Watch {
         let settings = &project.config.lineage.value;
         let mut folders = vec![project.layout.artifacts().to_owned()];
         folders.extend(settings.folders.iter().map(|one| project.root().join(one)));
+        let notes = if settings.on {
+            notes(session)
+        } else {
+            Err("it was not watched".to_owned())
+        };
+        let library = helper.and_then(preload::library);
+        let preload = notes.clone().and_then(|_| {
+            library.ok_or_else(|| "the library to be preloaded is not here".to_owned())
+        });
         Self {
             command,
             start: now(),
             before: Folders::look(&folders),
             folders,
-            preload: notes(helper, session),
+            python: notes.as_ref().is_ok_and(|notes| python::lay_out(notes)),
+            notes,
+            preload,
             on: settings.on,
         }
     }
 
-    /// Has the command note what it opens.
+    /// Has the command note what it opens, and its Pythons what they load.
     pub(super) fn give(&self, command: &mut Command) {
-        if let (Ok((library, folder)), true) = (&self.preload, self.on) {
-            command.envs(preload::variables(library, folder));
+        let Ok(notes) = &self.notes else { return };
+        if let Ok(library) = &self.preload {
+            command.envs(preload::variables(library, notes));
+        }
+        if self.python {
+            python::give(notes, command);
         }
     }
 
@@ -51,16 +71,26 @@ impl Watch {
     /// are not listed.
     pub(super) fn record(&self, session: &Session) -> Result<usize> {
         let mut budget = Budget::new(DIGEST_TIME);
-        let (Ok((_, folder)), true) = (&self.preload, self.on) else {
+        let (seeds, loads) = match &self.notes {
+            Ok(notes) => told::read(notes),
+            Err(_) => Default::default(),
+        };
+        session.record_seeds(seeds)?;
+        let (Ok(notes), Ok(_)) = (&self.notes, &self.preload) else {
             let left_out = session.record_made(&self.folders, &self.before, None, &mut budget)?;
             if self.on {
-                session.record_watched(&self.unwatched(), self.start)?;
+                let watched = Watched {
+                    loads,
+                    ..self.unwatched()
+                };
+                session.record_watched(&watched, self.start)?;
             }
+            self.forget();
             return Ok(left_out);
         };
-        let seen = Seen::read(folder);
+        let seen = Seen::read(notes);
         // What is in the journal is not needed twice.
-        let _ = std::fs::remove_dir_all(folder);
+        self.forget();
         let gaps = preload::gaps(&seen, &self.command);
         let complete = gaps.is_empty().then_some(&seen);
         let left_out = session.record_made(&self.folders, &self.before, complete, &mut budget)?;
@@ -69,10 +99,16 @@ impl Watch {
             all_code: gaps.is_empty(),
             gaps,
             seen,
-            ..Watched::default()
+            loads,
         };
         session.record_watched(&watched, self.start)?;
         Ok(left_out)
+    }
+
+    fn forget(&self) {
+        if let Ok(notes) = &self.notes {
+            let _ = std::fs::remove_dir_all(notes);
+        }
     }
 
     fn unwatched(&self) -> Watched {
@@ -90,11 +126,8 @@ impl Watch {
     }
 }
 
-/// The library, and a folder of this run's own for its notes.
-fn notes(helper: Option<&Path>, session: &Session) -> Result<(PathBuf, PathBuf), String> {
-    let library = helper
-        .and_then(preload::library)
-        .ok_or("the library to be preloaded is not here")?;
+/// A folder of this run's own for its notes.
+fn notes(session: &Session) -> Result<PathBuf, String> {
     let run = session.run_id().as_str();
     let folder = session.project().layout.session(session.id());
     let folder = folder.join(format!("seen-{run}"));
@@ -102,5 +135,5 @@ fn notes(helper: Option<&Path>, session: &Session) -> Result<(PathBuf, PathBuf),
     let text = folder.to_str().filter(|text| !text.contains(':'));
     text.ok_or("its notes would lie in a folder with an odd name")?;
     atomic::create_folder(&folder).map_err(|error| error.to_string())?;
-    Ok((library, folder))
+    Ok(folder)
 }

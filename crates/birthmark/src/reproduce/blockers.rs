@@ -1,0 +1,99 @@
+//! Why an artifact cannot be made again.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::Options;
+use super::plan::{InputState, Plan};
+
+/// Why it cannot be tried, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocker {
+    /// Why.
+    pub text: String,
+    /// What now.
+    pub hint: String,
+}
+
+impl Plan {
+    /// The command that will run: the given one, else the recorded one.
+    pub fn command(&self, options: &Options) -> Vec<OsString> {
+        if options.command.is_empty() {
+            self.argv.iter().map(OsString::from).collect()
+        } else {
+            options.command.clone()
+        }
+    }
+
+    /// Why it cannot be tried.
+    pub fn blockers(&self, options: &Options) -> Vec<Blocker> {
+        let mut blockers = Vec::new();
+        let mut put = |text: String, hint: &str| {
+            blockers.push(Blocker {
+                text,
+                hint: hint.to_owned(),
+            });
+        };
+        if options.command.is_empty() {
+            self.command_blockers(&mut put);
+        }
+        let go_on = "--inexact goes on all the same, and the verdict then says less";
+        if self.code.restore.is_none() {
+            put(
+                self.code.inexact.join("; "),
+                "the code that ran cannot be had",
+            );
+        } else if !options.inexact {
+            for why in &self.code.inexact {
+                put(format!("the code is not exactly what ran: {why}"), go_on);
+            }
+            for input in &self.inputs {
+                let is_outside = Path::new(&input.name).is_absolute();
+                if let InputState::NotAsItWas(why) = input.state
+                    && is_outside
+                {
+                    let name = crate::text::short(&input.name, 100);
+                    put(format!("`{name}` is {why}"), go_on);
+                }
+            }
+        }
+        let outside =
+            Path::new(&self.file).is_absolute() || self.file.split('/').any(|part| part == "..");
+        if outside {
+            put(
+                format!(
+                    "it was written outside of the project, to `{}`, and would be again",
+                    self.file
+                ),
+                "let the script take its output from an argument",
+            );
+        }
+        if self.recorded.sealed().is_none() {
+            put(
+                "it was never finished, so what it should be is not known".to_owned(),
+                "run its script again: a file that was begun is gone on with",
+            );
+        }
+        blockers
+    }
+
+    fn command_blockers(&self, put: &mut dyn FnMut(String, &str)) {
+        let hint = "say the command yourself: birthmark reproduce ARTIFACT -- CMD";
+        let is_notebook = self.argv.iter().any(|word| word.contains("ipykernel"));
+        if self.argv.is_empty() || is_notebook {
+            put(
+                "no command line that could be run again was recorded".to_owned(),
+                hint,
+            );
+        }
+        for (place, word) in self.argv.iter().enumerate() {
+            if word.contains("[redacted:") {
+                let word = crate::text::short(word, 60);
+                put(
+                    format!("argument {place} of the command was a secret: {word}"),
+                    hint,
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+"""Given by ``birthmark run`` to the Pythons of its command, whether they have Birthmark or not.
+
+Every Python imports a module of this name as it starts. This one waits until something is imported
+that sets seeds or loads models and datasets by name; only then what notes that is loaded
+(``birthmark_run``). Whatever ``sitecustomize`` there would be without this one is imported as ever.
+
+It runs in any Python that is not older than this comment's syntax, and fails in none.
+"""
+
+import sys
+
+#: What is waited for: the modules that ``birthmark_run`` wraps something in.
+NAMES = frozenset(
+    [
+        "random",
+        "numpy.random",
+        "torch",
+        "transformers.trainer_utils",
+        "transformers.modeling_utils",
+        "transformers.tokenization_utils_base",
+        "transformers.processing_utils",
+        "transformers.models.auto.modeling_auto",
+        "transformers.models.auto.tokenization_auto",
+        "transformers.models.auto.processing_auto",
+        "diffusers.pipelines.pipeline_utils",
+        "peft.peft_model",
+        "datasets.load",
+        "datasets.builder",
+        "datasets.arrow_dataset",
+        "datasets.dataset_dict",
+    ]
+)
+
+
+class Waiting(object):
+    """Finds nothing; at the first wanted import it gives its place to what wraps."""
+
+    def __init__(self, here):
+        self.here = here
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in NAMES or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        try:
+            return load(self.here).begin(self.here).found(name, path, target)
+        except Exception:
+            return None
+
+
+def load(here):
+    """What notes, by its place: its folder stands on no path that the script sees."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    folder = here + "/birthmark_run"
+    spec = spec_from_file_location(
+        "birthmark_run", folder + "/__init__.py", submodule_search_locations=[folder]
+    )
+    module = module_from_spec(spec)
+    sys.modules["birthmark_run"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def begin():
+    import os
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [place for place in sys.path if not place or os.path.abspath(place) != here]
+    if sys.version_info >= (3, 8):
+        if "BIRTHMARK_CODE_AT" in os.environ:
+            load(here).move(os.environ["BIRTHMARK_CODE_AT"])
+        sys.meta_path.insert(0, Waiting(here))
+        if not NAMES.isdisjoint(sys.modules):
+            sys.meta_path.pop(0)
+            load(here).begin(here)
+
+
+def step_aside():
+    """Import the ``sitecustomize`` that comes next, if there is one."""
+    own = sys.modules.pop("sitecustomize", None)
+    try:
+        import sitecustomize  # noqa: F401
+    except ImportError as error:
+        if own is not None:
+            sys.modules["sitecustomize"] = own
+        if getattr(error, "name", "sitecustomize") != "sitecustomize":
+            raise
+
+
+try:
+    begin()
+except Exception:
+    pass
+step_aside()
