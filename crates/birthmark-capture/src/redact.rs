@@ -20,10 +20,13 @@
 //!   value was handed to [`Redactor::knowing`].
 //! * A user's own records are not passed through here: they are the user's.
 
+mod commands;
 mod context;
+mod marks;
 mod names;
 mod rules;
 mod scan;
+mod settings;
 mod shapes;
 
 use std::borrow::Cow;
@@ -229,9 +232,15 @@ impl Redactor {
             .iter()
             .find_map(|key| members.get(*key)?.as_str());
         let pair = named.map_or(Secrecy::None, names::secrecy);
+        let kaggle = members.contains_key("username")
+            && members
+                .get("key")
+                .and_then(Value::as_str)
+                .is_some_and(is_kaggle);
         let mut secret_key = false;
         for (key, value) in members.iter_mut() {
             let own = match names::secrecy(tail(key)) {
+                Secrecy::None if kaggle && key == "key" => Secrecy::Strong("kaggle-key"),
                 Secrecy::None if key == "value" && pair != Secrecy::None => pair,
                 Secrecy::None => inherited(secrecy),
                 own => own,
@@ -253,6 +262,13 @@ impl Redactor {
         {
             return format!("{name}={}", self.named(name, value));
         }
+        if matches!(program, "curl" | "wget")
+            && let Some((user, password)) =
+                arg.strip_prefix("-u").and_then(|pair| pair.split_once(':'))
+            && !password.is_empty()
+        {
+            return format!("-u{user}:{}", mark("name-password"));
+        }
         if let Some(password) = arg.strip_prefix("-p")
             && takes_glued_password(program)
             && !password.is_empty()
@@ -263,14 +279,32 @@ impl Redactor {
     }
 
     fn flag_value(&self, program: &str, flag: &str, value: &str) -> String {
-        if matches!(flag, "-u" | "--user" | "-U" | "--proxy-user")
-            && matches!(program, "curl" | "wget" | "http" | "xh")
+        let takes_pair = match program {
+            "curl" | "wget" | "smbclient" => {
+                matches!(flag, "--user" | "--proxy-user") || is_cluster(flag, b"uU")
+            }
+            "http" | "https" | "xh" => matches!(flag, "-a" | "--auth" | "-u" | "--user"),
+            _ => false,
+        };
+        if takes_pair
             && let Some((user, password)) = value.split_once(':')
             && !password.is_empty()
         {
             return format!("{user}:{}", mark("name-password"));
         }
-        if flag == "-p" && program == "sshpass" {
+        let short_password = match program {
+            "sshpass" => flag == "-p",
+            "redis-cli" => flag == "-a",
+            // Of `run -p` it is a port.
+            "docker" | "podman" => {
+                flag == "-p"
+                    && value
+                        .bytes()
+                        .any(|byte| !(byte.is_ascii_digit() || byte == b':'))
+            }
+            _ => false,
+        };
+        if short_password && !context::is_placeholder(value) {
             return mark("name-password");
         }
         // A switch that takes no value is followed by something else's word.
@@ -321,9 +355,21 @@ fn tail(name: &str) -> &str {
     &name[start..]
 }
 
+/// 32 hexadecimal digits: a key, where a user's name stands beside it.
+fn is_kaggle(value: &str) -> bool {
+    value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// `-x`: a switch.
 fn is_short(arg: &str) -> bool {
     arg.len() == 2 && arg.starts_with('-')
+}
+
+/// `-sSu`: switches, of which the last takes a value.
+fn is_cluster(flag: &str, last: &[u8]) -> bool {
+    let letters = flag.strip_prefix('-').unwrap_or_default().as_bytes();
+    letters.last().is_some_and(|letter| last.contains(letter))
+        && letters.iter().all(u8::is_ascii_alphabetic)
 }
 
 /// The left of a `NAME=value`, with or without dashes.

@@ -4,6 +4,7 @@
 use super::names::{self, Secrecy};
 use super::rules::Body;
 use super::scan::{Found, NAME_MAX, Scan};
+use super::settings::{COOKIE, cookies, is_setting, kaggle};
 
 /// How much of a value decides whether it looks like a secret, in bytes.
 const LOOK: usize = 512;
@@ -19,10 +20,10 @@ const SCHEMES: &[&str] = &[
 ];
 
 /// A value, and how it stands there.
-struct Value<'a> {
-    start: usize,
-    text: &'a str,
-    quoted: bool,
+pub(super) struct Value<'a> {
+    pub(super) start: usize,
+    pub(super) text: &'a str,
+    pub(super) quoted: bool,
 }
 
 /// `name = value` and `name: value` around the joint at `at`.
@@ -34,14 +35,23 @@ pub(super) fn assignment(scan: &Scan<'_>, at: usize) -> Option<Found> {
     let name = name_before(scan, at)?;
     let secrecy = names::secrecy(name);
     if secrecy == Secrecy::None {
-        return None;
+        return if name == "key" {
+            kaggle(scan, at)
+        } else {
+            None
+        };
     }
     let (start, spaces) = skip_spaces(scan, at + 1 + usize::from(next == Some(b'>')));
     if secrecy == Secrecy::Header {
         return header(scan, start);
     }
     let value = value_at(scan, start)?;
+    let header = secrecy == COOKIE && scan.bytes[at] == b':' && !value.quoted;
+    if let Some(found) = header.then(|| cookies(scan, start)).flatten() {
+        return Some(found);
+    }
     let tight = scan.bytes[at] == b'=' && spaces == 0;
+    let tight = tight || is_setting(scan, at, name, &value);
     if is_code(&value) || !is_secret_in_text(secrecy, &value, tight) {
         return None;
     }
@@ -174,7 +184,7 @@ fn name_before<'a>(scan: &Scan<'a>, joint: usize) -> Option<&'a str> {
     (length > 0).then(|| &scan.text[end - length..end])
 }
 
-fn skip_spaces(scan: &Scan<'_>, start: usize) -> (usize, usize) {
+pub(super) fn skip_spaces(scan: &Scan<'_>, start: usize) -> (usize, usize) {
     let rest = scan.bytes.get(start..).unwrap_or_default();
     let spaces = rest
         .iter()
@@ -185,7 +195,7 @@ fn skip_spaces(scan: &Scan<'_>, start: usize) -> (usize, usize) {
 }
 
 /// The value that starts at `start`: to its closing quote, or to the next space.
-fn value_at<'a>(scan: &Scan<'a>, start: usize) -> Option<Value<'a>> {
+pub(super) fn value_at<'a>(scan: &Scan<'a>, start: usize) -> Option<Value<'a>> {
     let mut start = start;
     let escaped = scan.bytes.get(start) == Some(&b'\\');
     let quote = scan
@@ -256,8 +266,21 @@ fn is_secret_in_text(secrecy: Secrecy, value: &Value<'_>, tight: bool) -> bool {
         Secrecy::Strong(_) | Secrecy::NotPath(_) if sure => {
             value.text.len() >= 6 && is_secret(secrecy, value.text)
         }
-        Secrecy::Weak(_) | Secrecy::Strong(_) | Secrecy::NotPath(_) => opaque(value.text),
+        Secrecy::Weak(id) => is_weak_secret(id, value.text),
+        Secrecy::Strong(_) | Secrecy::NotPath(_) => opaque(value.text),
     }
+}
+
+/// Under a name that promises little: opaque, or a pair in base64, as registries keep it.
+fn is_weak_secret(id: &str, value: &str) -> bool {
+    let pair = || {
+        let short = (8..=LOOK).contains(&value.len());
+        let bytes = short
+            .then(|| birthmark_core::base64::decode(value))
+            .flatten();
+        bytes.is_some_and(|bytes| bytes.contains(&b':') && bytes.iter().all(u8::is_ascii_graphic))
+    };
+    opaque(value) || (id == "name-auth" && pair())
 }
 
 /// Whether the whole of `value`, given under a name of this secrecy, is a secret.
@@ -267,7 +290,7 @@ pub(super) fn is_secret(secrecy: Secrecy, value: &str) -> bool {
     }
     match secrecy {
         Secrecy::None => false,
-        Secrecy::Weak(_) => opaque(value),
+        Secrecy::Weak(id) => is_weak_secret(id, value),
         Secrecy::Password(_) | Secrecy::Header => true,
         Secrecy::NotPath(_) => !is_path(value),
         Secrecy::Strong(_) => !(is_text_token(value) || is_small_number(value)),

@@ -101,6 +101,8 @@ pub(super) static RULES: &[Rule] = &[
     sure("helicone-api-key", "sk-helicone-", Body::Word, 20),
     sure("langfuse-secret-key", "sk-lf-", Body::Word, 30),
     strict("openai-api-key", "sk-", Body::Alnum, 20, ANY),
+    strict("openai-session", "sess-", Body::Alnum, 40, 40),
+    strict("llamacloud-api-key", "llx-", Body::Alnum, 40, 60),
     strict("replicate-api-token", "r8_", Body::Alnum, 30, 60),
     strict("groq-api-key", "gsk_", Body::Alnum, 40, 80),
     strict("xai-api-key", "xai-", Body::Alnum, 40, ANY),
@@ -218,6 +220,9 @@ pub(super) static RULES: &[Rule] = &[
     strict("twilio-api-key", "SK", Body::Hex, 32, 32),
     strict("sendgrid-api-key", "SG.", Body::Dotted, 50, 90),
     strict("mailgun-api-key", "key-", Body::Hex, 32, 32),
+    sure("plaid-access-token", "access-sandbox-", Body::Word, 36),
+    sure("plaid-access-token", "access-production-", Body::Word, 36),
+    strict("brevo-api-key", "xkeysib-", Body::Word, 70, 100),
     sure("stripe-key", "sk_live_", Body::Alnum, 16),
     sure("stripe-key", "sk_test_", Body::Alnum, 16),
     sure("stripe-key", "rk_live_", Body::Alnum, 16),
@@ -248,16 +253,24 @@ pub(super) static RULES: &[Rule] = &[
     sure("dynatrace-token", "dt0c01.", Body::Dotted, 60),
     // Keys.
     sure("age-secret-key", "AGE-SECRET-KEY-1", Body::Upper, 40),
+    sure("age-secret-key", "AGE-SECRET-KEY-PQ-1", Body::Upper, 40),
+    sure("minisign-secret-key", "RWRTY0Iy", Body::Base64, 80),
 ];
 
 /// The ids of the rules that are no plain prefix: see `scan` and `names`.
 pub(super) static OTHER_IDS: &[&str] = &[
     "authorization",
+    "azure-api-key",
+    "azure-client-secret",
+    "azure-devops-token",
+    "azure-storage-key",
     "aws-secret-access-key",
     "cohere-api-key",
     "discord-bot-token",
+    "firebase-server-key",
     "jwt",
     "kaggle-key",
+    "mailchimp-api-key",
     "name-auth",
     "name-cookie",
     "name-credential",
@@ -268,10 +281,12 @@ pub(super) static OTHER_IDS: &[&str] = &[
     "name-signature",
     "name-token",
     "netrc-password",
+    "pgpass-password",
     "private-key",
     "telegram-bot-token",
     "terraform-token",
     "url-credentials",
+    "zhipu-api-key",
 ];
 
 #[cfg(test)]

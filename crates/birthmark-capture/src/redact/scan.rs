@@ -15,8 +15,8 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::context;
 use super::rules::{Body, RULES, Rule};
+use super::{commands, context};
 
 /// The longest name that is read back from a `=` or `:`, in bytes.
 pub(super) const NAME_MAX: usize = 80;
@@ -57,8 +57,8 @@ fn index() -> &'static Index {
                 index.interesting[usize::from(first)] = true;
             }
         }
-        for joint in *b":=-.[eMNOwBp" {
-            index.interesting[usize::from(joint)] = true;
+        for joint in b":=-.[~eAJMNOPwBp".iter().chain(commands::STARTS) {
+            index.interesting[usize::from(*joint)] = true;
         }
         index
     })
@@ -76,6 +76,7 @@ pub(super) fn scan(text: &str) -> Vec<Found> {
         index: index(),
         found: Vec::new(),
         barren: 0,
+        command: None,
         ends: Default::default(),
     };
     scan.run();
@@ -89,6 +90,8 @@ pub(super) struct Scan<'a> {
     found: Vec<Found>,
     /// No token with dots (JWT) starts before this offset: already tried.
     pub(super) barren: usize,
+    /// The command whose name stood last, and where.
+    pub(super) command: Option<(usize, usize)>,
     /// For each way that a value can end: a start and the end found from there.
     ends: [Cell<(usize, usize)>; 8],
 }
@@ -129,14 +132,30 @@ impl Scan<'_> {
         if let Some(found) = self.prefix(at) {
             return Some(found);
         }
+        if commands::STARTS.contains(&self.bytes[at])
+            && let Some(command) = commands::command_at(self, at)
+        {
+            self.command = Some((command, at));
+        }
         match self.bytes[at] {
             b':' => self
                 .url(at)
                 .or_else(|| self.telegram(at))
+                .or_else(|| self.firebase(at))
+                .or_else(|| commands::pgpass(self, at))
                 .or_else(|| context::assignment(self, at)),
-            b'=' => context::assignment(self, at),
-            b'-' => self.pem(at).or_else(|| context::flag(self, at)),
-            b'.' => self.terraform(at),
+            b'=' => self
+                .azure_storage(at)
+                .or_else(|| context::assignment(self, at)),
+            b'-' => self
+                .pem(at)
+                .or_else(|| commands::flag(self, at))
+                .or_else(|| self.mailchimp(at))
+                .or_else(|| context::flag(self, at)),
+            b'.' => self.terraform(at).or_else(|| self.zhipu(at)),
+            b'~' => self.entra(at),
+            b'A' | b'J' => self.azure_marked(at),
+            b'P' => self.putty(at),
             b'e' => self.jwt(at),
             b'M' | b'N' | b'O' => self.discord(at),
             b'w' => context::wandb_login(self, at),
@@ -190,6 +209,15 @@ impl Scan<'_> {
         rest.iter()
             .take(max)
             .take_while(|byte| body.holds(**byte))
+            .count()
+    }
+
+    /// How many bytes from `start` on `holds` is true of, at most `max`.
+    pub(super) fn run_of(&self, start: usize, max: usize, holds: impl Fn(u8) -> bool) -> usize {
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        rest.iter()
+            .take(max)
+            .take_while(|byte| holds(**byte))
             .count()
     }
 

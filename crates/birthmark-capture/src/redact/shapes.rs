@@ -157,24 +157,24 @@ impl Scan<'_> {
     /// A PEM block of a private key, to its end or, where that is cut off, to the
     /// end of what looks like its body.
     pub(super) fn pem(&self, at: usize) -> Option<Found> {
-        const BEGIN: &str = "-----BEGIN ";
+        const FORMS: [(&str, &str); 2] =
+            [("-----BEGIN ", "-----END "), ("---- BEGIN ", "---- END ")];
         let rest = &self.text[at..];
-        if !self.bytes[at..].starts_with(BEGIN.as_bytes()) {
-            return None;
-        }
-        let label_end = self.bytes[at + BEGIN.len()..]
+        let begins = |(begin, _): &&(&str, &str)| self.bytes[at..].starts_with(begin.as_bytes());
+        let (begin, close_mark) = FORMS.iter().find(begins)?;
+        let label_end = self.bytes[at + begin.len()..]
             .iter()
             .take(64)
             .position(|b| *b == b'-')
-            .map(|offset| at + BEGIN.len() + offset)?;
-        let label = &self.text[at + BEGIN.len()..label_end];
+            .map(|offset| at + begin.len() + offset)?;
+        let label = self.text[at + begin.len()..label_end].trim_end();
         if !label.ends_with("PRIVATE KEY") && !label.ends_with("PRIVATE KEY BLOCK") {
             return None;
         }
         let body = label_end - at;
-        let end = match rest[body..].find("-----END ") {
+        let end = match rest[body..].find(close_mark) {
             Some(offset) => {
-                let close = body + offset + "-----END ".len();
+                let close = body + offset + close_mark.len();
                 let tail = rest[close..]
                     .bytes()
                     .take(64)
@@ -182,9 +182,11 @@ impl Scan<'_> {
                 let tail = &rest.as_bytes()[close..close + tail.count()];
                 close
                     + tail
-                        .windows(5)
-                        .position(|w| w == b"-----")
-                        .map_or(0, |offset| offset + 5)
+                        .windows(4)
+                        .position(|w| w == b"----")
+                        .map_or(0, |offset| {
+                            offset + 4 + usize::from(tail.get(offset + 4) == Some(&b'-'))
+                        })
             }
             None => rest.len(),
         };

@@ -1,0 +1,273 @@
+//! Secrets of further kinds, and in further places: known by a mark within them, by the command
+//! or the file in which they stand. And further innocents, of which none is touched.
+//!
+//! Every secret here is made up, and put together at run time.
+
+use birthmark_capture::redact::Redactor;
+use serde_json::json;
+
+const ALNUM: &[u8] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+const HEX: &[u8] = b"0123456789abcdef";
+
+/// A small generator, so that a failure repeats.
+struct Dice(u64);
+
+impl Dice {
+    fn of(&mut self, letters: &[u8], length: usize) -> String {
+        let mut next = || {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(self.0 >> 33).unwrap_or(0)
+        };
+        let letters = |place: usize| char::from(letters[place % letters.len()]);
+        (0..length).map(|_| letters(next())).collect()
+    }
+
+    fn mixed(&mut self, length: usize) -> String {
+        format!("{}aB7", self.of(ALNUM, length - 3))
+    }
+}
+
+/// Secrets whose mark is within: the rule that sees each, and the token.
+fn marked(dice: &mut Dice) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    let mut add = |rule, parts: &[&str]| all.push((rule, parts.concat()));
+    add(
+        "azure-client-secret",
+        &["aB3", "8Q", "~", &dice.mixed(16), "._", &dice.mixed(14)],
+    );
+    add("azure-client-secret", &["x_Z", "7Q", "~", &dice.mixed(34)]);
+    add(
+        "azure-storage-key",
+        &[&dice.mixed(76), "+A", "St", &dice.of(ALNUM, 5), "A=", "="],
+    );
+    add(
+        "azure-storage-key",
+        &[&dice.mixed(76), "AC", "Db", &dice.of(ALNUM, 5), "g=", "="],
+    );
+    add(
+        "azure-api-key",
+        &[&dice.mixed(52), "JQ", "QJ99", &dice.mixed(26)],
+    );
+    add(
+        "azure-devops-token",
+        &[&dice.mixed(76), "AZ", "DO", &dice.of(ALNUM, 4)],
+    );
+    add("mailchimp-api-key", &[&dice.of(HEX, 32), "-u", "s12"]);
+    add("zhipu-api-key", &[&dice.of(HEX, 32), ".", &dice.mixed(16)]);
+    add(
+        "firebase-server-key",
+        &["AA", "AA", &dice.mixed(7), ":", &dice.mixed(140)],
+    );
+    add("openai-session", &["se", "ss-", &dice.mixed(40)]);
+    add("llamacloud-api-key", &["ll", "x-", &dice.mixed(48)]);
+    add(
+        "plaid-access-token",
+        &["access", "-production-", &dice.of(HEX, 36)],
+    );
+    add("minisign-secret-key", &["RWRT", "Y0Iy", &dice.mixed(200)]);
+    all
+}
+
+#[test]
+fn a_secret_is_known_by_the_mark_within_it() {
+    let redactor = Redactor::new();
+    for seed in 0..20 {
+        for (rule, secret) in marked(&mut Dice(seed)) {
+            for text in [
+                secret.clone(),
+                format!("invalid credential {secret}, try again"),
+                format!("{{\"x\": \"{secret}\"}}"),
+                format!("x={secret}\ny=1"),
+                format!("line\\n{secret}\\n"),
+            ] {
+                let clean = redactor.text(&text);
+                let mark = format!("[redacted:{rule}]");
+                assert!(
+                    clean.contains(&mark) && !clean.contains(&secret),
+                    "{text} -> {clean}"
+                );
+                assert_eq!(redactor.text(&clean), clean);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_password_is_known_by_its_command() {
+    let redactor = Redactor::new();
+    let secret = ["correct", "horse"].concat();
+    for command in [
+        "curl -u me:{} https://host/api",
+        "ran `curl -sSu me:{} https://host` and failed",
+        "curl --fail --user me:{} https://host",
+        "curl --user=me:{} https://host",
+        "curl -ume:{} https://host",
+        "curl \\\n  -u 'me:{}' \\\n  https://host",
+        "/usr/bin/curl -x proxy:1 --proxy-user me:{} x",
+        "http -a me:{} GET host",
+        "wget --user=me:{} x",
+        "sshpass -p {} ssh me@host",
+        "sshpass -p'{}' ssh me@host",
+        "mysql -h host -u root -p{} db",
+        "mysqldump --all -p{} > dump.sql",
+        "redis-cli -h host -a {} ping",
+        "docker login -u me -p {} registry.example",
+        "{\"cmd\": \"curl -u me:{} https://host\"}",
+    ] {
+        let text = command.replace("{}", &secret);
+        let clean = redactor.text(&text);
+        assert_eq!(clean, command.replace("{}", "[redacted:name-password]"));
+        assert_eq!(redactor.text(&clean), clean, "redacting twice");
+    }
+    for argv in [
+        vec!["curl", "-u", "me:{}", "x"],
+        vec!["curl", "-sSu", "me:{}", "x"],
+        vec!["/usr/bin/curl", "-ume:{}"],
+        vec!["docker", "login", "-u", "me", "-p", "{}"],
+        vec!["redis-cli", "-a", "{}"],
+        vec!["bash", "-c", "curl -u me:{} x"],
+    ] {
+        let argv: Vec<String> = argv.iter().map(|arg| arg.replace("{}", &secret)).collect();
+        let clean = redactor.argv(&argv);
+        assert!(!clean.concat().contains(&secret), "{clean:?}");
+        assert_eq!(clean.len(), argv.len());
+    }
+}
+
+#[test]
+fn a_password_is_known_by_its_file() {
+    let redactor = Redactor::new();
+    let secret = ["battery", "staple"].concat();
+    let word = ["YWxhZGRpbjpv", "cGVu"].concat();
+    for (text, secret) in [
+        ("db.example.com:5432:mydb:me:{}\n", &secret),
+        (
+            "# my passwords\nlocalhost:*:*:me:{}\n*:5432:a:b:{}\n",
+            &secret,
+        ),
+        ("\"db.example.com:6432:mydb:me:{}\\n\"", &secret),
+        ("[db]\nuser = me\npassword = {}\n", &secret),
+        ("db:\n  user: me\n  password: {}\n", &secret),
+        ("  - passwd: {}", &secret),
+        ("export DB_PASS={}", &secret),
+        (
+            "machine api.wandb.ai\n  login user\n  password {}\n",
+            &secret,
+        ),
+        ("{\"auths\": {\"ghcr.io\": {\"auth\": \"{}\"}}}", &word),
+        ("//registry.example/:_authToken={}", &secret),
+        ("Cookie: sid=abc; csrf={}; theme=dark\nnext: line", &secret),
+        ("curl -H 'Cookie: a=b; session={}' https://host", &secret),
+        ("Set-Cookie: id={}; Path=/; HttpOnly", &secret),
+        (
+            "pip install --extra-index-url https://me:{}@pypi.example/simple x",
+            &secret,
+        ),
+        ("Server=tcp:x;User ID=me;Password={};Encrypt=yes", &secret),
+        ("postgresql://host/db?user=me&password={}", &secret),
+    ] {
+        let text = text.replace("{}", secret);
+        let clean = redactor.text(&text);
+        assert!(!clean.contains(secret), "{text} -> {clean}");
+        assert!(clean.contains("[redacted:"), "{text} -> {clean}");
+        assert_eq!(redactor.text(&clean), clean, "redacting twice");
+    }
+    let key = Dice(3).of(HEX, 32);
+    let mut kaggle = json!({"username": "me", "key": key});
+    assert!(!redactor.text(&kaggle.to_string()).contains(&key));
+    redactor.json(&mut kaggle);
+    assert_eq!(
+        kaggle,
+        json!({"username": "me", "key": "[redacted:kaggle-key]"})
+    );
+}
+
+#[test]
+fn keys_of_putty_and_ssh_go_whole() {
+    let redactor = Redactor::new();
+    let body = Dice(5).of(ALNUM, 64);
+    let putty = format!(
+        "{}{}: ssh-rsa\nComment: k\nPublic-Lines: 1\nAAAA\nPrivate-Lines: 2\n{body}\n{body}\nPrivate-MAC: ff\n",
+        "PuTTY-User-", "Key-File-3"
+    );
+    let clean = redactor.text(&putty);
+    assert!(!clean.contains(&body), "{clean}");
+    assert!(clean.contains("Private-MAC: ff"), "{clean}");
+    let (begin, end) = (["---- BE", "GIN"].concat(), ["---- E", "ND"].concat());
+    let ssh2 = format!(
+        "{begin} SSH2 ENCRYPTED PRIVATE KEY ----\n{body}\n{end} SSH2 ENCRYPTED PRIVATE KEY ----\nx"
+    );
+    assert_eq!(redactor.text(&ssh2), "[redacted:private-key]\nx");
+}
+
+#[test]
+fn what_only_looks_like_it_passes() {
+    let redactor = Redactor::new();
+    for text in [
+        "curl -sS https://host -o out.json",
+        "git log -u main:path",
+        "python train.py -p 8080 -u host:port",
+        "docker run -p 8080:80 -u 1000:1000 image",
+        "mysql is down; use -p to give a password",
+        "ssh -p 2222 host",
+        "10.0.0.1:8080:up:3:yes",
+        "file.py:5432:7:E501:long",
+        "2001:0db8:85a3:0000:0000:8a2e:0370:7334",
+        "aa:11:bb:22:cc:33",
+        "root:x:0:0:root:/root:/bin/bash",
+        "password: str\ntoken: str\npasswd: required",
+        "The password: it is asked for on stdin",
+        "auth: basic\n",
+        "\"key\": \"0123456789abcdef0123456789abcdef\"",
+        "d41d8cd98f00b204e9800998ecf8427e.safetensors",
+        "a~b8Q~c",
+        "cookie: yes\nuse_cookies: false",
+        "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==",
+        "Private-Lines: see the manual of the format",
+    ] {
+        assert_eq!(redactor.text(text), text);
+    }
+}
+
+#[test]
+fn ten_thousand_more_innocents_pass() {
+    let redactor = Redactor::new();
+    let base64 = [ALNUM, b"+/01lIO"].concat();
+    let mut dice = Dice(0xfeed);
+    for round in 0..1_000 {
+        let hex = dice.of(HEX, 40);
+        let innocents = [
+            format!("model-{:05}-of-00030.safetensors", round % 30),
+            format!("/root/.cache/huggingface/hub/models--Qwen--Qwen2.5-7B/snapshots/{hex}"),
+            format!("data:image/jpeg;base64,/9j/{}==", dice.of(&base64, 6_000)),
+            format!("{}=", dice.of(&base64, 43)),
+            format!("sha512-{}==", dice.of(&base64, 86)),
+            format!("etag: W/\"{}\"", &hex[..32]),
+            format!("{}.{}", &hex[..32], ["parquet", "jsonl", "bin"][round % 3]),
+            format!(
+                "step {round}: loss=0.{} lr=1e-{} tok/s={}",
+                &hex[..4],
+                round % 9,
+                round * 7
+            ),
+            format!(
+                "wandb: run {} at {}:{}:{}",
+                dice.of(ALNUM, 8).to_lowercase(),
+                round % 24,
+                round % 60,
+                round % 59
+            ),
+            format!(
+                "{{\"input_ids\": [{round}, 29871], \"uid\": \"{}\", \"session\": \"{}\"}}",
+                &hex[..24],
+                dice.of(ALNUM, 22)
+            ),
+        ];
+        for text in innocents {
+            assert_eq!(redactor.text(&text), text);
+        }
+    }
+}
