@@ -225,6 +225,9 @@ pub fn create_folder_safely(path: &Path, durability: Durability) -> Result<(), P
 pub fn open_append(path: &Path, fresh: bool) -> Result<File, PathError> {
     seam::pass(&Step::Create(path)).at("open", path)?;
     modes::refuse_links(folder_of(path)).at("open", path)?;
+    if let Some(opened) = modes::open_below_store(path, fresh) {
+        return opened.at("open", path);
+    }
     OpenOptions::new()
         .append(true)
         .read(true)

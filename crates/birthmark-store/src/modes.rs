@@ -11,9 +11,12 @@
 //!
 //! # Limits
 //!
-//! * Links are looked for before each writing, by name. Who owns a folder above the store and
-//!   swaps it in that very moment is not kept out.
+//! * What is appended to (journals) is opened by the kernel without following any link below
+//!   the folder of the store, where Linux has `openat2`. For what is replaced as a whole, and for
+//!   folders, links are looked for before each writing, by name: who may write in the artifacts
+//!   folder and swaps `.birthmark` in that very moment is not kept out.
 
+use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -82,6 +85,57 @@ fn keeps_nothing() -> bool {
     umask.is_some_and(|umask| umask.trailing_zeros() >= 6)
 }
 
+/// Opens a file of the store to append to, with no link followed from the folder that holds the
+/// store; none where it is no file of a store, or the kernel cannot do that.
+pub(crate) fn open_below_store(path: &Path, fresh: bool) -> Option<io::Result<File>> {
+    let parts: Vec<Component<'_>> = path.components().collect();
+    let is_store = |part: &Component<'_>| *part == Component::Normal(STORE_NAME.as_ref());
+    let store = parts.iter().position(is_store)?;
+    let (above, below) = parts.split_at(store);
+    let mut above: PathBuf = above.iter().collect();
+    if above.as_os_str().is_empty() {
+        above.push(".");
+    }
+    let below: PathBuf = below.iter().collect();
+    open_beneath(&above, &below, fresh)
+}
+
+/// How often an opening is tried again.
+#[cfg(target_os = "linux")]
+const MOST_TRIES: usize = 100;
+
+#[cfg(target_os = "linux")]
+fn open_beneath(above: &Path, below: &Path, fresh: bool) -> Option<io::Result<File>> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+    use rustix::io::Errno;
+    let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let above = openat(CWD, above, folder, Mode::empty()).ok()?;
+    let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let fresh = if fresh { OFlags::EXCL } else { OFlags::empty() };
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let mode = Mode::from_raw_mode(modes().0);
+    let open = || openat2(&above, below, flags | fresh, mode, within);
+    // Whenever something is renamed anywhere meanwhile, the kernel asks to try again.
+    let mut opened = open();
+    for _ in 0..MOST_TRIES {
+        if !matches!(opened, Err(Errno::AGAIN)) {
+            break;
+        }
+        opened = open();
+    }
+    match opened {
+        Ok(file) => Some(Ok(File::from(file))),
+        // An old kernel, or a sandbox that does not know the call.
+        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::TOOBIG) => None,
+        Err(errno) => Some(Err(errno.into())),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_beneath(_: &Path, _: &Path, _: bool) -> Option<io::Result<File>> {
+    None
+}
+
 /// Refuses a folder of the store that is a link, or lies below one.
 pub(crate) fn refuse_links(folder: &Path) -> io::Result<()> {
     let store = folder
@@ -102,6 +156,31 @@ pub(crate) fn refuse_links(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_journal_is_opened_through_no_link_below_the_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, outside) = (dir.path().join(STORE_NAME), dir.path().join("outside"));
+        let session = store.join("sessions/a");
+        for folder in [&outside, &session] {
+            atomic::create_folder(folder).unwrap();
+        }
+        let journal = session.join("w.jsonl");
+        if let Some(opened) = open_below_store(&journal, true) {
+            opened.unwrap();
+            assert!(
+                open_below_store(&journal, true).unwrap().is_err(),
+                "it is there"
+            );
+            open_below_store(&journal, false).unwrap().unwrap();
+            // What swaps a folder after the look by name leads nowhere.
+            std::fs::rename(&session, store.join("sessions/b")).unwrap();
+            std::os::unix::fs::symlink(&outside, &session).unwrap();
+            assert!(open_below_store(&journal, false).unwrap().is_err());
+            assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+        }
+        assert!(open_below_store(&dir.path().join("a.jsonl"), true).is_none());
+    }
 
     #[test]
     fn no_link_below_the_store_is_followed() {
