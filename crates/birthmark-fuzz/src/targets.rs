@@ -6,7 +6,7 @@
 //! | `files` | each format that an artifact may have |
 //! | `store` | journals, manifests, sidecars, settings, parameters |
 //! | `asking` | filters and SQL |
-//! | `looking` | repositories, bundles, packages, secrets |
+//! | `looking` | repositories, bundles, packages, notes of what was opened, secrets |
 
 mod asking;
 mod core;
@@ -287,4 +287,15 @@ pub const TARGETS: &[Target] = &[
     ),
     target("packages", looking::packages, PY),
     target("lock_file", looking::lock_file, PY),
+    target(
+        "notes",
+        looking::notes,
+        &[
+            "BMSEEN1\n",
+            "\u{4}\0\0\u{1}",
+            "\u{7f}ELF\u{2}\u{1}",
+            "/../",
+            "\u{1}\0\u{1}\0",
+        ],
+    ),
 ];

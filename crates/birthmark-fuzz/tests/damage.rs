@@ -61,5 +61,6 @@ macro_rules! targets {
 targets! {
     json jsonl gzip zstd packed_text report parquet safetensors gguf zip evaluation inspect
     sidecar journal journal_resealed manifest settings params declaration
-    filter sql policy names repository bundle secrets packages lock_file any_file
+    filter sql policy names repository bundle secrets packages lock_file notes
+    any_file
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use birthmark::lineage::Seen;
 use birthmark_capture::git::{self, Database, Objects, StatusOptions};
 use birthmark_capture::redact::Redactor;
 use birthmark_capture::{process, python};
@@ -163,5 +164,19 @@ pub(super) fn lock_file(folder: &Path) -> Run {
         }
         write(&folder.join(name), bytes);
         let _ = python::lock_file(&folder, &folder);
+    })
+}
+
+/// Notes of what a command opened, and the head of a program that it executed: both may be
+/// written by the command itself.
+pub(super) fn notes(folder: &Path) -> Run {
+    let folder = folder.to_owned();
+    Box::new(move |bytes| {
+        let program = folder.join("program");
+        write(&folder.join("1-0.seen"), bytes);
+        write(&program, bytes);
+        let mut seen = Seen::read(&folder);
+        seen.note(4, program.clone());
+        let _ = seen.gaps(&program);
     })
 }

@@ -37,6 +37,13 @@ pub(crate) fn variables(library: &Path, folder: &Path) -> [(&'static str, OsStri
     [("LD_PRELOAD", preload), ("BIRTHMARK_SEEN", folder.into())]
 }
 
+impl Seen {
+    /// Why what was seen of this command is not all.
+    pub fn gaps(&self, command: &Path) -> Vec<String> {
+        gaps(self, command)
+    }
+}
+
 /// Why what was seen is not all: programs that the library cannot be loaded into, or was kept
 /// from.
 pub(crate) fn gaps(seen: &Seen, command: &Path) -> Vec<String> {
@@ -111,11 +118,14 @@ fn is_privileged(path: &Path) -> bool {
 /// Whether it is an ELF program without an interpreter: nothing can be preloaded into it.
 fn is_static(path: &Path) -> bool {
     let mut head = Vec::new();
-    let Ok(file) = std::fs::File::open(path) else {
+    // A pipe that took a program's place would never end.
+    let whole = path.canonicalize().ok();
+    let opened = whole.and_then(|path| birthmark_store::digest::open_still(&path).ok());
+    let Some((file, _)) = opened else {
         return false;
     };
     let at = |offset: usize, length: usize, head: &[u8]| -> Option<u64> {
-        let bytes = head.get(offset..offset + length)?;
+        let bytes = head.get(offset..offset.checked_add(length)?)?;
         Some(
             bytes
                 .iter()
@@ -129,7 +139,8 @@ fn is_static(path: &Path) -> bool {
     let headers = || -> Option<bool> {
         let (begin, size, count) = (at(32, 8, &head)?, at(54, 2, &head)?, at(56, 2, &head)?);
         for number in 0..count {
-            let offset = usize::try_from(begin + number * size).ok()?;
+            let offset = begin.checked_add(number.checked_mul(size)?)?;
+            let offset = usize::try_from(offset).ok()?;
             // PT_INTERP
             if at(offset, 4, &head)? == 3 {
                 return Some(true);

@@ -31,7 +31,7 @@ pub struct Seen {
 
 impl Seen {
     /// Reads all notes in a folder. What is damaged or unfinished ends a file's notes.
-    pub(crate) fn read(folder: &Path) -> Self {
+    pub fn read(folder: &Path) -> Self {
         let mut seen = Self::default();
         let Ok(entries) = std::fs::read_dir(folder) else {
             return seen;
