@@ -54,7 +54,8 @@ def stamp(
         own: More fields for the birthmark.
 
     Returns:
-        What was done: ``wrote``, ``records``, ``metadata`` and so on.
+        What was done: ``wrote``, ``records``, ``metadata`` and so on; ``breaks`` lists the rules of the
+        project's policy that it breaks, which are said on stderr too.
 
     Raises:
         UsageError: If it is not there, cannot carry a birthmark within, has one already, or a
@@ -65,7 +66,7 @@ def stamp(
     given, reasons = _given(
         provenance, params, own, inputs=inputs, dataset=dataset, models=models
     )
-    return _native.stamp(
+    stamped = _native.stamp(
         os.fspath(path),
         artifact_type=artifact_type,
         given=given,
@@ -76,6 +77,16 @@ def stamp(
         force=force,
         argv=_talk.argv(),
     )
+    _say_broken(path, stamped["breaks"])
+    return stamped
+
+
+def _say_broken(path: str | os.PathLike[str], rules: list[str]) -> None:
+    """Say which rules of the project's policy a birthmark breaks, where they only warn."""
+    talk = _talk.talker()
+    name = "".join(c if c.isprintable() else "?" for c in os.fsdecode(path))
+    for rule in rules if talk else ():
+        talk(f"birthmark: {name}: breaks {rule}")
 
 
 def to_parquet(

@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 use crate::session::Session;
 use crate::text;
-use crate::verify::{self, Options, Report, Word};
+use crate::verify::{self, Meter, Options, Report, Word};
 
 /// What is not for a policy to judge: whether what a birthmark names is here to be asked.
 const NOT_ASKED: [&str; 5] = [
@@ -193,11 +193,21 @@ pub fn rules_json(project: &Project) -> Value {
 /// Verifies what stands at `paths`, and keeps what fails it and what concerns the policy. A
 /// session, commit or snapshot that is not here is no matter of it.
 pub fn check(project: &Project, paths: &[std::path::PathBuf], now: Timestamp) -> Result<Report> {
+    check_watched(project, paths, now, &Meter::default())
+}
+
+/// The same, while somebody watches how far it has come.
+pub fn check_watched(
+    project: &Project,
+    paths: &[std::path::PathBuf],
+    now: Timestamp,
+    meter: &Meter,
+) -> Result<Report> {
     let options = Options {
         require_stamped: true,
         ..Options::at(now)
     };
-    let mut report = verify::verify(project, paths, &options)?;
+    let mut report = verify::verify_watched(project, paths, &options, meter)?;
     report.keep(|reason| match reason.word {
         Word::Failed | Word::Unstamped => true,
         Word::CannotTell => !NOT_ASKED.contains(&reason.code),

@@ -72,7 +72,9 @@ fn check(ui: &mut Ui, args: &CheckArgs) -> Answer {
         return list(ui, &super::project()?, args.json);
     };
     let project = sessions::project_of(first)?;
-    let report = policy::check(&project, &args.paths, super::now())?;
+    let now = super::now();
+    let report =
+        super::verify::watched(|meter| policy::check_watched(&project, &args.paths, now, meter))?;
     if args.json {
         ui.json(&report.to_json())?;
     } else {

@@ -60,12 +60,7 @@ pub fn run(ui: &mut Ui, args: &VerifyArgs) -> Answer {
         sample: args.sample.as_deref().map(sample).transpose()?,
         ..Options::at(super::now())
     };
-    let meter = Arc::new(Meter::default());
-    let watched = Arc::clone(&meter);
-    let progress = Progress::watching(move || watched.told());
-    let report = verify::verify_watched(&project, &paths, &options, &meter);
-    drop(progress);
-    let report = report?;
+    let report = watched(|meter| verify::verify_watched(&project, &paths, &options, meter))?;
     if args.json {
         ui.json(&report.to_json())?;
     } else {
@@ -77,6 +72,14 @@ pub fn run(ui: &mut Ui, args: &VerifyArgs) -> Answer {
             .map_err(birthmark::Error::from)?;
     }
     Ok(status(&report))
+}
+
+/// Does the work of a verification while a bar shows how far it is.
+pub(super) fn watched<T>(work: impl FnOnce(&Meter) -> T) -> T {
+    let meter = Arc::new(Meter::default());
+    let told = Arc::clone(&meter);
+    let _progress = Progress::watching(move || told.told());
+    work(&meter)
 }
 
 fn sample(share: &str) -> Result<Sample, Failure> {
