@@ -330,6 +330,7 @@ fn sidecar(file: &Path) -> Sidecar {
         records: None,
         members: Vec::new(),
         birthmark: MARK.as_bytes().to_vec(),
+        others: vec![(b"\"later\"".to_vec(), b"[1, 2.50]".to_vec())],
     }
 }
 
@@ -364,6 +365,11 @@ fn a_sidecar_is_read_as_it_was_written_by_us_and_by_jq() {
                 Ok(Where::Metadata(_))
             ));
             read.birthmark.clone_from(&sidecar.birthmark);
+            assert_eq!(
+                json::get(&bytes, &["later"]),
+                json::get(&read.render(), &["later"])
+            );
+            read.others.clone_from(&sidecar.others);
             assert_eq!(read, sidecar);
         }
     }

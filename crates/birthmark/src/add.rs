@@ -147,6 +147,7 @@ pub(crate) fn describe(path: &Path, birthmark: Vec<u8>, digester: &Digester) -> 
         records: records(path, content),
         members: Vec::new(),
         birthmark,
+        others: Vec::new(),
     })
 }
 

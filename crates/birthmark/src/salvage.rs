@@ -136,8 +136,9 @@ impl Salvage<'_> {
     }
 
     fn store(&mut self, now: Timestamp) -> Result<()> {
+        let orphans = sessions::Orphans::default();
         for id in sessions::ids(self.project)? {
-            let loaded = sessions::load(self.project, &id)?;
+            let loaded = sessions::load_among(self.project, &id, &orphans)?;
             let live = matches!(loaded.status(now), Status::Running | Status::LastHeard);
             self.session(&id, &loaded, live, now)?;
         }

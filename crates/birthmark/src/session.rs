@@ -317,7 +317,12 @@ pub(crate) fn write_manifest(
     Ok(())
 }
 
+/// Folds the journals into the manifest. What a later version folded is left as it is: that
+/// says more than this one knows, and the journals hold the rest.
 fn write_fold(project: &Project, id: &SessionId, durability: Durability) -> Result<()> {
+    if crate::sessions::is_of_later_version(project, id) {
+        return Ok(());
+    }
     let manifest = core_session::manifest(&fold_session(project, id)?);
     Ok(atomic::replace(
         &project.layout.manifest(id),

@@ -15,24 +15,26 @@
 //!
 //! * Whoever rewrites journals and manifest together is not noticed: nothing is signed.
 
+mod load;
 mod manifest;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use birthmark_core::event::{Event, ProcessIdentity};
-use birthmark_core::json;
+use birthmark_core::event::ProcessIdentity;
 use birthmark_core::plan::PlanOutcome;
-use birthmark_core::session::{self, Journal, Session, Status};
+use birthmark_core::session::{Journal, Session, Status};
 use birthmark_core::{Fields, SessionId, Timestamp, WriterId};
+use birthmark_store::PathError;
 use birthmark_store::journal::{self, Damage};
 use birthmark_store::layout::Layout;
-use birthmark_store::{PathError, atomic};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::project::Project;
 
+pub use load::load;
+pub(crate) use load::{Orphans, Told, fold_of, is_of_later_version, load_among, told};
 pub(crate) use manifest::differences;
 
 /// A manifest larger than this is not read.
@@ -50,6 +52,8 @@ pub enum ManifestState {
         /// Each difference by its JSON path.
         what: Vec<String>,
     },
+    /// A later version folded it, and says more than this one knows.
+    Later,
     /// Its journals no longer reach as far as its heads: one is gone, cut or damaged
     /// (see [`Loaded::problems`]), so that it cannot be held against them.
     Unfounded,
@@ -74,6 +78,7 @@ impl ManifestState {
             Self::Current => "current",
             Self::Stale => "stale",
             Self::Edited { .. } => "edited",
+            Self::Later => "of a later version",
             Self::Unfounded => "unfounded",
             Self::NotBound { .. } => "not bound",
             Self::Missing => "missing",
@@ -511,246 +516,4 @@ fn last(project: &Project, ids: &[SessionId]) -> Result<SessionId> {
         }
     }
     Ok(best.1.clone())
-}
-
-/// Reads a session: its journals, their fold, and what its manifest is.
-pub fn load(project: &Project, id: &SessionId) -> Result<Loaded> {
-    let layout = &project.layout;
-    let Journals {
-        lines,
-        states,
-        mut problems,
-        is_folder,
-    } = read_journals(layout, id)?;
-    let has_journals = !states.is_empty();
-    let manifest_path = layout.manifest(id);
-    if !has_journals && !is_folder && !manifest_path.exists() {
-        return Err(unknown_session(id.as_str(), &ids(project)?));
-    }
-    let read = read_manifest(&manifest_path);
-    let heads = read
-        .as_ref()
-        .ok()
-        .and_then(|found| session::manifest_heads(found.as_ref()?));
-    if is_folder && let Some(heads) = &heads {
-        problems.extend(manifest::missing_lines(heads, &lines, &states));
-    }
-    let mut manifest_rewritten = false;
-    let (fields, state) = match read {
-        Ok(None) => (None, ManifestState::Missing),
-        Err((fields, state)) => (fields, state),
-        Ok(Some(fields)) => {
-            let state = judge(layout, id, &fields, &lines, is_folder, !problems.is_empty())?;
-            let holds = matches!(state, ManifestState::Current | ManifestState::Stale);
-            manifest_rewritten = holds && manifest::is_rewritten(&manifest_path, heads, &lines);
-            (Some(fields), state)
-        }
-    };
-    let session = match &fields {
-        Some(fields) if !has_journals => manifest::session_of(fields, id),
-        _ => session::fold(&lines),
-    };
-    Ok(Loaded {
-        id: id.clone(),
-        session,
-        has_journals,
-        journals: states,
-        problems,
-        manifest: state,
-        manifest_rewritten,
-        manifest_path,
-        fields,
-        lines,
-    })
-}
-
-/// The fold of a session alone, for questions over many: its manifest is only asked where
-/// there are no journals, and held against nothing.
-pub(crate) fn fold_of(project: &Project, id: &SessionId) -> Result<Session> {
-    let journals = read_journals(&project.layout, id)?;
-    if !journals.states.is_empty() {
-        return Ok(session::fold(&journals.lines));
-    }
-    match read_manifest(&project.layout.manifest(id)) {
-        Ok(Some(fields)) | Err((Some(fields), _)) => Ok(manifest::session_of(&fields, id)),
-        _ => Ok(Session::default()),
-    }
-}
-
-fn judge(
-    layout: &Layout,
-    id: &SessionId,
-    fields: &Fields,
-    lines: &[Journal],
-    is_folder: bool,
-    short: bool,
-) -> Result<ManifestState> {
-    let told = fields.get("session_id").and_then(Value::as_str);
-    if told != Some(id.as_str()) {
-        let told = crate::text::short(told.unwrap_or("nothing"), 60);
-        let what = vec![format!(
-            "session_id: {told}, not {id} as its file name says"
-        )];
-        return Ok(ManifestState::Edited { what });
-    }
-    if is_folder {
-        return Ok(manifest::judge_bound(fields, lines, short));
-    }
-    let ours = manifest::names_our_format(fields);
-    if ours && session::manifest_heads(fields).is_none() {
-        return Ok(ManifestState::Edited {
-            what: vec!["heads: they are missing".to_owned()],
-        });
-    }
-    match orphan(layout)? {
-        Some(orphan) => Ok(ManifestState::Edited {
-            what: vec![format!(
-                "session_id: no journal is called so, and those of session {orphan} lack their manifest"
-            )],
-        }),
-        None => Ok(ManifestState::NotBound { foreign: !ours }),
-    }
-}
-
-/// A finished session with journals and no manifest, if there is one.
-fn orphan(layout: &Layout) -> Result<Option<SessionId>> {
-    let with_manifest = manifests(layout)?;
-    for id in journal::list_sessions(layout)? {
-        if with_manifest.contains(&id) {
-            continue;
-        }
-        let journals = read_journals(layout, &id)?;
-        if has_ended(&journals.lines) {
-            return Ok(Some(id));
-        }
-    }
-    Ok(None)
-}
-
-pub(crate) fn has_ended(journals: &[Journal]) -> bool {
-    let mut lines = journals.iter().flat_map(|journal| &journal.lines);
-    lines.any(|line| matches!(line.event, Event::SessionEnded(_)))
-}
-
-type ManifestRead = std::result::Result<Option<Fields>, (Option<Fields>, ManifestState)>;
-
-fn read_manifest(path: &Path) -> ManifestRead {
-    let unreadable = |why: String| (None, ManifestState::Unreadable { why });
-    let bytes = match atomic::read_limited(path, MANIFEST_LIMIT) {
-        Ok(bytes) => bytes,
-        Err(error) if error.is_not_found() => return Ok(None),
-        Err(error) => return Err(unreadable(error.source.to_string())),
-    };
-    let fields: Fields =
-        serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-    match json::check_envelope(&bytes) {
-        Ok(()) => Ok(Some(fields)),
-        Err(error) if matches!(error.kind, json::ScanErrorKind::DuplicateKey(_)) => Err((
-            Some(fields),
-            ManifestState::Edited {
-                what: vec![error.to_string()],
-            },
-        )),
-        Err(error) => Err(unreadable(error.to_string())),
-    }
-}
-
-struct Journals {
-    lines: Vec<Journal>,
-    states: Vec<JournalState>,
-    problems: Vec<Problem>,
-    is_folder: bool,
-}
-
-fn read_journals(layout: &Layout, id: &SessionId) -> Result<Journals> {
-    let mut found = Journals {
-        lines: Vec::new(),
-        states: Vec::new(),
-        problems: Vec::new(),
-        is_folder: false,
-    };
-    let read = match journal::read_session(layout, id) {
-        Ok(read) => read,
-        Err(error) if error.is_not_found() => return Ok(found),
-        Err(error) => return Err(error.into()),
-    };
-    found.is_folder = true;
-    for journal in read {
-        match journal {
-            Ok(contents) => found.note(layout, id, contents),
-            Err(error) => {
-                let file = name_of(&error.path);
-                let text = format!("journal {file} cannot be read: {}", error.source);
-                let stem = error
-                    .path
-                    .file_stem()
-                    .map(|stem| stem.to_string_lossy().into_owned());
-                found.states.push(JournalState {
-                    writer: WriterId::from_text(stem.unwrap_or_default()),
-                    path: error.path,
-                    lines: 0,
-                    torn_bytes: 0,
-                    damage: None,
-                });
-                found.problems.push(Problem {
-                    code: "journal-unreadable",
-                    file,
-                    line: None,
-                    text,
-                });
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn name_of(path: &Path) -> String {
-    let name = path
-        .file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy();
-    crate::text::neutral(&name).into_owned()
-}
-
-impl Journals {
-    fn note(&mut self, layout: &Layout, id: &SessionId, contents: journal::JournalContents) {
-        let journal = contents.journal;
-        let file = format!("{}.jsonl", crate::text::neutral(journal.writer.as_str()));
-        if let Some(damage) = &contents.damage {
-            let text = format!("journal {file}, line {}: {}", damage.line, damage.reason);
-            let line = Some(damage.line);
-            let code = "journal-damaged";
-            self.problems.push(Problem {
-                code,
-                file: file.clone(),
-                line,
-                text,
-            });
-        }
-        let wrong = match journal.lines.first().map(|line| &line.event) {
-            None => None,
-            Some(Event::WriterOpened(opened)) if opened.session_id == *id => None,
-            Some(Event::WriterOpened(opened)) => {
-                let other = crate::text::short(opened.session_id.as_str(), 60);
-                Some(format!("journal {file} is of session {other}"))
-            }
-            Some(_) => Some(format!("journal {file} does not begin with its writer")),
-        };
-        if let Some(text) = wrong {
-            self.problems.push(Problem {
-                code: "journal-foreign",
-                file,
-                line: Some(1),
-                text,
-            });
-        }
-        self.states.push(JournalState {
-            path: layout.journal(id, &journal.writer),
-            writer: journal.writer.clone(),
-            lines: journal.lines.len() as u64,
-            torn_bytes: contents.torn_bytes,
-            damage: contents.damage,
-        });
-        self.lines.push(journal);
-    }
 }

@@ -113,7 +113,7 @@ pub fn verify_watched(
     options: &Options,
     meter: &Meter,
 ) -> Result<Report> {
-    let claims = Claims::read(project, Scope::of(project, paths))?;
+    let claims = Claims::read(project, Scope::of(project, paths), meter)?;
     let mut wanted = Wanted {
         project,
         claims: &claims,
@@ -150,32 +150,18 @@ pub fn verify_watched(
     };
     let mut judge = Judge::new(&claims, eyes, &project.config.policy);
     let mut report = Report::default();
-    for path in &files {
-        let name = text::neutral(&project.stored_path(path)).into_owned();
-        let left_out = options.sample.is_some_and(|sample| !sample.takes(path));
-        let options = &Options {
-            quick: options.quick || left_out,
-            ..*options
-        };
-        report.items.push(if path.symlink_metadata().is_err() {
-            missing(&claims, path, name)
-        } else {
-            artifact::verify(&mut judge, path, &name, options)
-        });
-    }
-    for id in &sessions {
-        if let Some(loaded) = claims.sessions.get(id) {
-            report
-                .items
-                .push(session::verify(&mut judge, loaded, options.now));
+    for (session, (asked, files)) in in_turns(&claims, sessions, files) {
+        if let (Some(id), true) = (session, asked) {
+            report.items.push(judge_session(&mut judge, &id, options));
+            meter.done(claims.size_of(&id));
+        }
+        for path in files {
+            report.items.push(judge_file(&mut judge, &path, options));
         }
     }
     if whole {
         for (id, why) in &claims.unreadable {
-            let reason = Reason::failed("session-unreadable", text::neutral(why));
-            report
-                .items
-                .push(Item::new(id.as_str(), ItemKind::Session, "", vec![reason]));
+            report.items.push(unreadable(id, why));
         }
     }
     if options.deep {
@@ -192,10 +178,55 @@ pub fn verify_watched(
     Ok(report)
 }
 
+/// A session, whether it is asked about, and the files that it holds the last word on.
+type Turns = BTreeMap<Option<SessionId>, (bool, Vec<PathBuf>)>;
+
+/// Puts what is asked about in turns, so that each session is read once for itself and its
+/// files, and forgotten.
+fn in_turns(claims: &Claims, sessions: BTreeSet<SessionId>, files: BTreeSet<PathBuf>) -> Turns {
+    let mut turns = Turns::new();
+    for path in files {
+        let holder = claims.holder(&path).cloned();
+        turns.entry(holder).or_default().1.push(path);
+    }
+    for id in sessions {
+        turns.entry(Some(id)).or_default().0 = true;
+    }
+    turns
+}
+
+fn judge_file(judge: &mut Judge<'_>, path: &Path, options: &Options) -> Item {
+    let name = text::neutral(&judge.eyes.inputs.project.stored_path(path)).into_owned();
+    let left_out = options.sample.is_some_and(|sample| !sample.takes(path));
+    let options = &Options {
+        quick: options.quick || left_out,
+        ..*options
+    };
+    if path.symlink_metadata().is_err() {
+        missing(judge.claims, path, name)
+    } else {
+        artifact::verify(judge, path, &name, options)
+    }
+}
+
+fn judge_session(judge: &mut Judge<'_>, id: &SessionId, options: &Options) -> Item {
+    match judge.claims.session(id) {
+        Ok(loaded) => session::verify(judge, &loaded, options.now),
+        Err(error) => unreadable(id, &error.whole()),
+    }
+}
+
+fn unreadable(id: &SessionId, why: &str) -> Item {
+    let reason = Reason::failed("session-unreadable", text::neutral(why));
+    Item::new(id.as_str(), ItemKind::Session, "", vec![reason])
+}
+
 /// A file that a session lists and that is not there.
 fn missing(claims: &Claims, path: &Path, name: String) -> Item {
-    let history = claims.of(path);
-    let reason = match history {
+    let reason = match claims.of(path) {
+        Some(history) if history.last == Last::Removed => {
+            Reason::caveat("removed", format!("session {} removed it", history.by))
+        }
         Some(history) if history.counts.is_empty() => Reason::caveat(
             "file-missing",
             "it was opened, and nothing of it was ever counted",
@@ -320,7 +351,7 @@ impl Wanted<'_> {
 
     /// A path where nothing is: a listed file that is gone, or the name of a session.
     fn add_absent(&mut self, given: &Path, whole: &Path) -> Result<()> {
-        if self.claims.of(whole).is_some() {
+        if self.claims.lists(whole) {
             self.files.insert(whole.to_owned());
             return Ok(());
         }
@@ -338,8 +369,10 @@ impl Wanted<'_> {
     }
 
     fn add_session(&mut self, id: &SessionId) {
-        self.sessions.insert(id.clone());
-        let Some(loaded) = self.claims.sessions.get(id) else {
+        if !self.sessions.insert(id.clone()) || self.whole {
+            return;
+        }
+        let Ok(loaded) = self.claims.session(id) else {
             return;
         };
         for artifact in loaded
@@ -364,7 +397,7 @@ impl Wanted<'_> {
             return;
         }
         let sidecar = Layout::sidecar(path).symlink_metadata().is_ok();
-        if !path.is_dir() || path.is_symlink() || sidecar || self.claims.of(path).is_some() {
+        if !path.is_dir() || path.is_symlink() || sidecar || self.claims.lists(path) {
             self.files.insert(path.to_owned());
             return;
         }
@@ -389,22 +422,21 @@ impl Wanted<'_> {
             self.add_path(&entry.path());
         }
         // What a session lists here and is gone.
-        let gone = self.claims.files().filter(|(path, history)| {
-            history.last != Last::Removed
-                && path.parent() == Some(folder)
-                && path.symlink_metadata().is_err()
-        });
-        self.files
-            .extend(gone.map(|(path, _)| path.clone()).collect::<Vec<_>>());
+        let listed = self.claims.listed_in(folder).iter();
+        let gone = listed.filter(|path| path.symlink_metadata().is_err());
+        self.files.extend(gone.cloned());
     }
 
     /// The whole artifacts folder: every session, whether or not it has a manifest.
     fn add_store(&mut self) {
         self.whole = true;
-        let ids: Vec<SessionId> = self.claims.sessions.keys().cloned().collect();
-        for id in ids {
-            self.add_session(&id);
-        }
+        let read = self
+            .claims
+            .ids()
+            .iter()
+            .filter(|id| !self.claims.is_unreadable(id));
+        self.sessions.extend(read.cloned());
+        self.files.extend(self.claims.listed().cloned());
     }
 }
 

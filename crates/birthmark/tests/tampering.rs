@@ -11,33 +11,14 @@
 mod world;
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 use birthmark::session::RunEnd;
 use birthmark::sessions;
-use birthmark::verify::{Report, Word, codes};
+use birthmark::verify::{Word, codes};
 use birthmark_core::event::Outcome;
 use birthmark_store::records::Mode;
-use world::{World, files_below, told};
-
-/// The word of the item whose name ends so.
-fn word_of(report: &Report, end: &str) -> Word {
-    let mut items = report.items.iter().filter(|item| item.name.ends_with(end));
-    items
-        .next()
-        .unwrap_or_else(|| panic!("no {end} in\n{}", told(report)))
-        .word
-}
-
-fn has(report: &Report, code: &str) -> bool {
-    codes(report).contains_key(code)
-}
-
-fn replace_in(path: &Path, from: &str, to: &str) {
-    let text = fs::read_to_string(path).unwrap();
-    assert!(text.contains(from), "{from} is not in {}", path.display());
-    fs::write(path, text.replacen(from, to, 1)).unwrap();
-}
+use world::{World, files_below, has, on_twins, replace_in, told, with_bytes, word_of};
 
 /// The bytes to spoil: every one with `BIRTHMARK_LONG_TESTS`, else every seventh, from
 /// another start in each file.
@@ -46,38 +27,50 @@ fn places(length: usize) -> impl Iterator<Item = usize> {
     (if long { 0 } else { length % 7 }..length).step_by(if long { 1 } else { 7 })
 }
 
+/// What stands in an artifact's place: its own name, or that of what its sidecar or folder is.
+fn subject_of(inside: &str) -> &str {
+    let file = inside.strip_suffix(".birthmark.json").unwrap_or(inside);
+    file.split('/').next().unwrap_or(file)
+}
+
+/// Each file of the artifacts folder by its path within it, and its bytes.
+fn stored(world: &World) -> Vec<(PathBuf, String, Vec<u8>)> {
+    let files = files_below(&world.artifacts()).into_iter();
+    files
+        .map(|(path, whole)| {
+            let inside = path.strip_prefix(world.artifacts()).unwrap();
+            let inside = inside.to_string_lossy().into_owned();
+            (path, inside, whole)
+        })
+        .collect()
+}
+
 #[test]
 fn every_flipped_byte_of_an_artifact_is_seen_and_its_file_is_named() {
     let world = World::new();
     world.small();
-    for (path, whole) in files_below(&world.artifacts()) {
-        let inside = path
-            .strip_prefix(world.artifacts())
-            .unwrap()
-            .to_string_lossy()
-            .into_owned();
+    let mut flips = Vec::new();
+    for (path, inside, whole) in stored(&world) {
         if inside.contains(".birthmark/") || inside.starts_with("session_manifest") {
             continue;
         }
-        let subject = inside
-            .trim_end_matches(".birthmark.json")
-            .split('/')
-            .next()
-            .unwrap();
         for place in places(whole.len()) {
             let mut flipped = whole.clone();
             flipped[place] ^= 1 << (place % 8);
-            fs::write(&path, &flipped).unwrap();
-            let report = world.verify(&[world.path(subject)]);
-            let text = told(&report);
-            assert!(
-                word_of(&report, subject) >= Word::CannotTell,
-                "{inside} at {place}\n{text}"
-            );
-            assert_ne!(report.exit_code(), 0, "{inside} at {place}\n{text}");
+            flips.push((path.clone(), inside.clone(), place, flipped));
         }
-        fs::write(&path, &whole).unwrap();
     }
+    on_twins(&world, &flips, |twin, (path, inside, place, flipped)| {
+        let subject = subject_of(inside);
+        let path = twin.place(path);
+        let report = with_bytes(&path, flipped, || twin.verify(subject));
+        let text = told(&report);
+        assert!(
+            word_of(&report, subject) >= Word::CannotTell,
+            "{inside} at {place}\n{text}"
+        );
+        assert_ne!(report.exit_code(), 0, "{inside} at {place}\n{text}");
+    });
     assert_eq!(world.verify_all().word(), Some(Word::Verified));
 }
 
@@ -85,65 +78,65 @@ fn every_flipped_byte_of_an_artifact_is_seen_and_its_file_is_named() {
 fn every_flipped_byte_of_journal_and_manifest_is_seen() {
     let world = World::new();
     let id = world.small();
-    let project = world.project();
     let mut paths = world.journals(&id);
     paths.push(world.manifest(&id));
+    let mut flips = Vec::new();
     for path in paths {
         let whole = fs::read(&path).unwrap();
         for place in places(whole.len()) {
             let mut flipped = whole.clone();
             flipped[place] ^= 1 << (place % 8);
-            fs::write(&path, &flipped).unwrap();
-            let loaded = sessions::load(&project, &id).unwrap();
-            let sound = matches!(
-                loaded.manifest,
-                sessions::ManifestState::Current | sessions::ManifestState::Stale
-            );
-            assert!(
-                !sound || !loaded.problems.is_empty(),
-                "{} at {place}",
-                path.display()
-            );
-            if place % 101 == 0 {
-                let report = world.verify_all();
-                assert_eq!(
-                    word_of(&report, id.as_str()),
-                    Word::Failed,
-                    "{}",
-                    told(&report)
-                );
-            }
+            flips.push((path.clone(), place, flipped));
         }
-        fs::write(&path, &whole).unwrap();
     }
+    on_twins(&world, &flips, |twin, (path, place, flipped)| {
+        let path = twin.place(path);
+        let (loaded, report) = with_bytes(&path, flipped, || {
+            let loaded = sessions::load(twin.project(), &id).unwrap();
+            (loaded, (place % 101 == 0).then(|| twin.verify_all()))
+        });
+        let sound = matches!(
+            loaded.manifest,
+            sessions::ManifestState::Current | sessions::ManifestState::Stale
+        );
+        let seen = !sound || !loaded.problems.is_empty();
+        assert!(seen, "{} at {place}", path.display());
+        if let Some(report) = report {
+            let text = told(&report);
+            assert_eq!(word_of(&report, id.as_str()), Word::Failed, "{text}");
+        }
+    });
 }
 
 #[test]
 fn every_cut_of_every_file_is_seen_without_a_panic() {
     let world = World::new();
     let id = world.small();
-    for (path, whole) in files_below(&world.artifacts()) {
-        if path.ends_with(".gitignore") || path.to_string_lossy().contains("/objects/") {
-            continue;
-        }
-        let inner = path.to_string_lossy().contains(".birthmark/");
-        if inner && !path.to_string_lossy().contains("/sessions/") {
+    let mut cuts = Vec::new();
+    for (path, inside, whole) in stored(&world) {
+        let derived = inside.contains(".birthmark/") && !inside.contains("/sessions/");
+        if derived {
             continue;
         }
         let step = if whole.len() > 2_000 { 13 } else { 3 };
-        for length in (0..whole.len()).step_by(step) {
-            fs::write(&path, &whole[..length]).unwrap();
-            let report = world.verify_all();
-            let text = told(&report);
-            assert_eq!(
-                report.exit_code(),
-                1,
-                "{} cut at {length}\n{text}",
-                path.display()
-            );
-        }
-        fs::write(&path, &whole).unwrap();
+        cuts.extend(
+            (0..whole.len())
+                .step_by(step)
+                .map(|length| (path.clone(), length)),
+        );
     }
+    on_twins(&world, &cuts, |twin, (path, length)| {
+        let path = twin.place(path);
+        let whole = fs::read(&path).unwrap();
+        let report = with_bytes(&path, &whole[..*length], || twin.verify_all());
+        let text = told(&report);
+        assert_eq!(
+            report.exit_code(),
+            1,
+            "{} cut at {length}\n{text}",
+            path.display()
+        );
+    });
     assert_eq!(word_of(&world.verify_all(), id.as_str()), Word::Verified);
 }
 
@@ -373,10 +366,9 @@ fn whatever_is_done_to_one_file_of_a_store_is_never_verified_and_its_name_is_sai
     world.records(&session, "more.jsonl", Mode::New, 5);
     session.end(RunEnd::plain(Outcome::Completed)).unwrap();
     let ids = [first, session.id().clone()];
-    let mut files = files_below(&world.artifacts());
-    files.retain(|(path, _)| {
-        let text = path.to_string_lossy();
-        let derived = text.contains("/.birthmark/") && !text.contains("/sessions/");
+    let mut files = stored(&world);
+    files.retain(|(_, inside, _)| {
+        let derived = inside.contains(".birthmark/") && !inside.contains("/sessions/");
         !derived
     });
     assert_ne!(world.verify_all().exit_code(), 1);
@@ -386,27 +378,20 @@ fn whatever_is_done_to_one_file_of_a_store_is_never_verified_and_its_name_is_sai
     } else {
         200
     };
+    let mut spoiled = Vec::new();
     for _ in 0..rounds {
-        let (path, whole) = &files[chance.below(files.len())];
-        let other = &files[chance.below(files.len())].1;
-        let Some((bytes, how)) = tampered(whole, other, &mut chance) else {
-            continue;
-        };
-        fs::write(path, &bytes).unwrap();
-        let report = world.verify_all();
+        let (path, inside, whole) = &files[chance.below(files.len())];
+        let other = &files[chance.below(files.len())].2;
+        if let Some((bytes, how)) = tampered(whole, other, &mut chance) {
+            spoiled.push((path.clone(), inside.clone(), bytes, how));
+        }
+    }
+    on_twins(&world, &spoiled, |twin, (path, inside, bytes, how)| {
+        let path = twin.place(path);
+        let report = with_bytes(&path, bytes, || twin.verify_all());
         let text = told(&report);
-        let name = path
-            .strip_prefix(world.artifacts())
-            .unwrap()
-            .to_string_lossy()
-            .into_owned();
-        let subject = name
-            .trim_end_matches(".birthmark.json")
-            .split('/')
-            .next()
-            .unwrap();
-        let of_session = ids.iter().find(|id| name.contains(id.as_str()));
-        let subject = of_session.map_or(subject, |id| id.as_str());
+        let of_session = ids.iter().find(|id| inside.contains(id.as_str()));
+        let subject = of_session.map_or(subject_of(inside), |id| id.as_str());
         let found = word_of(&report, subject);
         // JSON in another order says the same: that somebody wrote it anew is said.
         let rewritten = codes(&report)
@@ -415,10 +400,9 @@ fn whatever_is_done_to_one_file_of_a_store_is_never_verified_and_its_name_is_sai
         let seen = found == Word::Failed && report.exit_code() == 1;
         assert!(
             seen || (found == Word::Caveat && rewritten),
-            "{name}, {how}\n{text}"
+            "{inside}, {how}\n{text}"
         );
-        fs::write(path, whole).unwrap();
-    }
+    });
     assert_ne!(world.verify_all().exit_code(), 1);
 }
 
@@ -445,11 +429,7 @@ fn journals_that_changed_places_are_named() {
             told(&report)
         );
     }
-    assert!(
-        codes(&report).contains_key("journal-foreign"),
-        "{}",
-        told(&report)
-    );
+    assert!(has(&report, "journal-foreign"), "{}", told(&report));
     // Each under its own name, in the folder of the other.
     fs::write(&a, &of_a).unwrap();
     fs::write(&b, &of_b).unwrap();
@@ -479,25 +459,24 @@ fn an_older_manifest_that_was_edited_is_edited_and_not_stale() {
     let early = fs::read_to_string(&manifest).unwrap();
     session.end(RunEnd::plain(Outcome::Completed)).unwrap();
     fs::write(&manifest, &early).unwrap();
-    assert!(codes(&world.verify_all()).contains_key("manifest-stale"));
-    let places: Vec<usize> = (0..early.len())
-        .filter(|at| early.as_bytes()[*at].is_ascii_alphanumeric())
-        .collect();
-    for at in places.into_iter().step_by(5) {
+    assert!(has(&world.verify_all(), "manifest-stale"));
+    let mut edits = Vec::new();
+    let places = (0..early.len()).filter(|at| early.as_bytes()[*at].is_ascii_alphanumeric());
+    for at in places.step_by(5) {
         let mut bytes = early.clone().into_bytes();
         bytes[at] = if bytes[at] == b'1' { b'2' } else { b'1' };
-        if serde_json::from_slice::<serde_json::Value>(&bytes).is_err() {
-            continue;
+        if serde_json::from_slice::<serde_json::Value>(&bytes).is_ok() {
+            edits.push((at, bytes));
         }
-        fs::write(&manifest, &bytes).unwrap();
-        let report = world.verify_all();
+    }
+    assert!(edits.len() > 20);
+    on_twins(&world, &edits, |twin, (at, bytes)| {
+        let path = twin.place(&manifest);
+        let report = with_bytes(&path, bytes, || twin.verify_all());
         let text = told(&report);
         assert_eq!(report.exit_code(), 1, "byte {at}\n{text}");
-        assert!(
-            !codes(&report).contains_key("manifest-stale"),
-            "byte {at}\n{text}"
-        );
-    }
+        assert!(!has(&report, "manifest-stale"), "byte {at}\n{text}");
+    });
 }
 
 #[test]

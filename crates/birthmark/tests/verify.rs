@@ -15,35 +15,16 @@ use std::path::Path;
 use birthmark::records::RecordsOptions;
 use birthmark::session::RunEnd;
 use birthmark::sessions;
-use birthmark::verify::{Options, Report, Word, codes, verify};
+use birthmark::verify::{Options, Word, codes, verify};
 use birthmark_core::event::Outcome;
 use birthmark_store::records::Mode;
 use birthmark_testing::repo::TestRepo;
-use world::{World, files_below, now, told};
-
-/// The word of the item whose name ends so.
-fn word_of(report: &Report, end: &str) -> Word {
-    let mut items = report.items.iter().filter(|item| item.name.ends_with(end));
-    items
-        .next()
-        .unwrap_or_else(|| panic!("no {end} in\n{}", told(report)))
-        .word
-}
-
-fn has(report: &Report, code: &str) -> bool {
-    codes(report).contains_key(code)
-}
+use world::{World, files_below, has, now, replace_in, told, word_of};
 
 fn spoil(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(path).unwrap();
     change(&mut bytes);
     fs::write(path, bytes).unwrap();
-}
-
-fn replace_in(path: &Path, from: &str, to: &str) {
-    let text = fs::read_to_string(path).unwrap();
-    assert!(text.contains(from), "{from} is not in {}", path.display());
-    fs::write(path, text.replacen(from, to, 1)).unwrap();
 }
 
 #[test]

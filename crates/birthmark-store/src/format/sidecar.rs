@@ -63,7 +63,23 @@ pub struct Sidecar {
     pub members: Vec<(PathBuf, Digest, u64)>,
     /// The birthmark: a JSON object, as it is written.
     pub birthmark: Vec<u8>,
+    /// Members that this version does not know, each key with its quotes, and the value: they
+    /// survive where the sidecar of a file that did not change is written anew.
+    pub others: Vec<(Vec<u8>, Vec<u8>)>,
 }
+
+/// The members that a sidecar of this version has.
+const KNOWN: [&str; 9] = [
+    "file",
+    "file_bytes",
+    "kind",
+    "digest",
+    "content_digest",
+    "size",
+    "records",
+    "members",
+    "metadata",
+];
 
 /// Why a sidecar could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +134,7 @@ impl Sidecar {
             records: None,
             members: tree.members.iter().filter_map(file_of).collect(),
             birthmark,
+            others: Vec::new(),
         }
     }
 
@@ -151,6 +168,12 @@ impl Sidecar {
         }
         out.extend_from_slice(b",\n  \"metadata\": ");
         json::push_indented(&mut out, &self.birthmark, b"\n  ", b"  ");
+        for (key, value) in &self.others {
+            out.extend_from_slice(b",\n  ");
+            out.extend_from_slice(key);
+            out.extend_from_slice(b": ");
+            json::push_indented(&mut out, value, b"\n  ", b"  ");
+        }
         out.extend_from_slice(b"\n}\n");
         out
     }
@@ -214,6 +237,10 @@ impl Sidecar {
                 .transpose()?,
             members: members.ok_or_else(|| wrong("members"))?,
             birthmark: birthmark.ok_or_else(|| wrong("metadata"))?.to_vec(),
+            others: json::members(bytes)
+                .filter(|(key, _)| !KNOWN.iter().any(|known| json::key_is(key, known)))
+                .map(|(key, value)| (key.to_vec(), value.to_vec()))
+                .collect(),
         })
     }
 }

@@ -7,17 +7,21 @@
 //! no manifest speaks of, for then this one may be theirs under another name.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use birthmark_core::event::{ArtifactOpened, ArtifactSealed, Outcome, ProcessIdentity, RunEnded};
+use birthmark_core::event::{
+    ArtifactOpened, ArtifactSealed, Event, Outcome, ProcessIdentity, RunEnded,
+};
 use birthmark_core::schema::MANIFEST_FORMAT;
 use birthmark_core::session::{self, Artifact, ArtifactState, Head, Journal, Run, Session};
 use birthmark_core::{Fields, RunId, SessionId, Timestamp, WriterId};
-use birthmark_store::atomic;
 use serde_json::Value;
 
 use super::{JournalState, ManifestState, Problem};
 
+/// What the names of all versions of the format begin with.
+const MANIFEST_FAMILY: &str = "birthmark/manifest/v";
+/// How a difference ends that is something more.
+const ADDED: &str = ": it was added";
 /// At most this many differences are named.
 const MOST_DIFFERENCES: usize = 20;
 
@@ -61,72 +65,99 @@ pub(super) fn missing_lines(
     problems
 }
 
-/// What a manifest is, beside journals of its own session.
-pub(super) fn judge_bound(manifest: &Fields, journals: &[Journal], short: bool) -> ManifestState {
+/// What a manifest is, beside journals of its own session; and, where its values are right,
+/// whether it has other bytes than we write.
+pub(super) fn judge_bound(
+    (manifest, bytes): (&Fields, &[u8]),
+    journals: &[Journal],
+    whole: &Session,
+    short: bool,
+) -> (ManifestState, bool) {
+    let edited = |what| (ManifestState::Edited { what }, false);
     let Some(heads) = session::manifest_heads(manifest) else {
-        return ManifestState::Edited {
-            what: vec!["heads: they are missing".to_owned()],
-        };
+        return edited(vec!["heads: they are missing".to_owned()]);
     };
-    let mut what = Vec::new();
-    for (writer, head) in &heads {
-        let line = journals
-            .iter()
-            .find(|journal| journal.writer == *writer)
-            .and_then(|journal| journal.lines.iter().find(|line| line.seq == head.seq));
-        if line.is_some_and(|line| line.sum != head.sum) {
-            what.push(format!(
-                "heads.{writer}.sum: not that of line {}",
-                head.seq + 1
-            ));
-        }
-    }
-    if short && what.is_empty() {
-        return ManifestState::Unfounded;
-    }
-    let folded = session::manifest(&session::fold_up_to(journals, &heads));
-    if what.is_empty() {
-        differences(
-            "",
-            &Value::Object(folded),
-            &Value::Object(manifest.clone()),
-            &mut what,
-        );
-    }
+    let what = wrong_heads(&heads, journals);
     if !what.is_empty() {
-        return ManifestState::Edited { what };
+        return edited(what);
+    }
+    if short {
+        return (ManifestState::Unfounded, false);
     }
     let newer = journals.iter().any(|journal| {
         let last = journal.lines.last().map(|line| line.seq);
         heads.get(&journal.writer).map(|head| head.seq) < last
     });
-    if newer {
+    let older = newer.then(|| session::fold_up_to(journals, &heads));
+    let folded = session::manifest(older.as_ref().unwrap_or(whole));
+    let rewritten = crate::session::manifest_text(&folded).ok().as_deref() != Some(bytes);
+    if rewritten {
+        let mut what = Vec::new();
+        let manifest = Value::Object(manifest.clone());
+        differences("", &Value::Object(folded), &manifest, &mut what);
+        if !what.is_empty() && is_later(&what, &manifest, journals) {
+            return (ManifestState::Later, false);
+        }
+        if !what.is_empty() {
+            return edited(what);
+        }
+    }
+    let state = if newer {
         ManifestState::Stale
     } else {
         ManifestState::Current
+    };
+    (state, rewritten)
+}
+
+/// Whether a manifest may differ because a later version folded it: a journal was written by
+/// one, and the manifest names a later format, or has members that this version does not know
+/// and is right in all that it does.
+fn is_later(what: &[String], manifest: &Value, journals: &[Journal]) -> bool {
+    let number = |name: &str| name.strip_prefix(MANIFEST_FAMILY)?.parse::<u64>().ok();
+    let name = manifest.get("birthmark").and_then(Value::as_str);
+    let later_format = name.and_then(number) > number(MANIFEST_FORMAT);
+    let added = what.len() < MOST_DIFFERENCES && what.iter().all(|one| one.ends_with(ADDED));
+    let mut lines = journals.iter().flat_map(|journal| journal.lines.first());
+    (later_format || added) && lines.any(|line| is_by_later(&line.event))
+}
+
+/// Whether the first event of a journal was written by a later version.
+pub(super) fn is_by_later(first: &Event) -> bool {
+    match first {
+        Event::WriterOpened(opened) => numbers(&opened.program) > numbers(crate::VERSION),
+        _ => false,
     }
 }
 
-/// Whether a manifest whose values are right has other bytes than we write.
-pub(super) fn is_rewritten(
-    path: &Path,
-    heads: Option<BTreeMap<WriterId, Head>>,
-    journals: &[Journal],
-) -> bool {
-    let Some(heads) = heads else { return false };
-    let folded = session::manifest(&session::fold_up_to(journals, &heads));
-    let ours = crate::session::manifest_text(&folded).ok();
-    let theirs = atomic::read_limited(path, super::MANIFEST_LIMIT).ok();
-    ours != theirs
+/// `1.10.2` as numbers, to be compared.
+fn numbers(version: &str) -> Vec<u64> {
+    let parts = version.split(['.', '-', '+']);
+    parts.map_while(|part| part.parse().ok()).collect()
+}
+
+/// Heads whose sums are not those of their lines.
+fn wrong_heads(heads: &BTreeMap<WriterId, Head>, journals: &[Journal]) -> Vec<String> {
+    let mut what = Vec::new();
+    for (writer, head) in heads {
+        let line = journals
+            .iter()
+            .find(|journal| journal.writer == *writer)
+            .and_then(|journal| journal.lines.iter().find(|line| line.seq == head.seq));
+        if line.is_some_and(|line| line.sum != head.sum) {
+            let line = head.seq + 1;
+            what.push(format!("heads.{writer}.sum: not that of line {line}"));
+        }
+    }
+    what
 }
 
 /// Whether a manifest says that it is ours.
 pub(super) fn names_our_format(manifest: &Fields) -> bool {
-    let family = MANIFEST_FORMAT.trim_end_matches(|c: char| c.is_ascii_digit());
     manifest
         .get("birthmark")
         .and_then(Value::as_str)
-        .is_some_and(|name| name.starts_with(family))
+        .is_some_and(|name| name.starts_with(MANIFEST_FAMILY))
 }
 
 /// Names every place where `found` is not `wanted`, by its path.
@@ -143,7 +174,7 @@ pub(crate) fn differences(path: &str, wanted: &Value, found: &Value, out: &mut V
                 }
             }
             let added = found.keys().filter(|key| !wanted.contains_key(*key));
-            out.extend(added.map(|key| format!("{}: it was added", joined(path, key))));
+            out.extend(added.map(|key| format!("{}{ADDED}", joined(path, key))));
         }
         (Value::Array(wanted), Value::Array(found)) => {
             for (place, (value, other)) in wanted.iter().zip(found).enumerate() {

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use birthmark_core::Fields;
 use birthmark_core::birthmark::{self, Scope};
 use birthmark_store::digest::{self, FileState};
+use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::format::{self, ArtifactFormat, FormatError, Input, OnExisting, Watched};
 use birthmark_store::{Durability, Layout, atomic};
 
@@ -35,7 +36,13 @@ pub(super) fn sidecar(file: &Path, options: &StampOptions, stamped: &mut Stamped
         }
     }
     let digester = crate::digests::digester().telling(options.progress.clone());
-    let sidecar = add::describe(file, spelled(&stamped.birthmark)?, &digester)?;
+    let mut sidecar = add::describe(file, spelled(&stamped.birthmark)?, &digester)?;
+    // What a later version said of these very bytes stays.
+    if let Ok(older) = Sidecar::read(&place)
+        && older.digest == sidecar.digest
+    {
+        sidecar.others = older.others;
+    }
     Ok(atomic::replace(
         &place,
         &sidecar.render(),

@@ -16,7 +16,7 @@ use crate::text;
 
 /// Judges one file or folder.
 pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &Options) -> Item {
-    let history = judge.claims.of(path).cloned();
+    let history = judge.claims.of(path);
     judge.turn_to(history.as_ref().map(|history| &history.birthmark));
     judge.eyes.meter.begin(path);
     let (evidence, mut reasons) = match look(judge, path, history.as_ref(), options) {
@@ -25,6 +25,13 @@ pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &O
     };
     judge.eyes.meter.end();
     if let Some(history) = &history {
+        if history.lost {
+            let text = format!(
+                "what session {} recorded of it changed meanwhile",
+                history.by
+            );
+            reasons.push(Reason::cannot_tell("changed-while-read", text));
+        }
         reasons.extend(judge.eyes.inputs.of_birthmark(&history.birthmark));
     }
     Item::new(name, ItemKind::Artifact, evidence, reasons)

@@ -1,239 +1,432 @@
 //! What the sessions of a store claim of each file.
 //!
-//! A file's *history* is put together from the events of all sessions, by time: a file
-//! that is begun anew wipes what was said before; one that goes on keeps it. The last
-//! word is held against the whole file, each earlier count against the bytes up to it.
+//! A file's *history* is put together from the events of all sessions, by time
+//! ([`history`]). The last word is held against the whole file, each earlier count against
+//! the bytes up to it.
 //!
 //! Where only some files are asked about, only the sessions that speak of them are read
 //! ([`Scope`]); whether another session is here, and which commits it saw, is read when a
 //! birthmark names it.
+//!
+//! # Invariants
+//!
+//! * No session is kept whole: of each only what files and other sessions are held against
+//!   stays in memory, a few hundred bytes a file ([`told`]). What judging needs beyond that is
+//!   read again, a session at a time.
 
-use std::cell::RefCell;
+mod history;
+mod told;
+
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use birthmark_core::SessionId;
 use birthmark_core::birthmark::Fields;
-use birthmark_core::event::{ArtifactOpened, ArtifactSealed, Event};
-use birthmark_core::{SessionId, Timestamp};
+use birthmark_core::digest::Digest;
+use birthmark_core::event::Event;
+use birthmark_core::session::ArtifactState;
 use serde_json::Value;
 
+use super::meter::Meter;
+use super::scope::Scope;
 use crate::error::Result;
 use crate::project::{Project, plain};
-use crate::sessions::{self, Loaded};
+use crate::sessions::{self, Loaded, Orphans};
 
-use super::scope::Scope;
-
-/// How far a file had come at some moment, as a session recorded it.
-#[derive(Debug, Clone)]
-pub(super) struct Count {
-    pub session: SessionId,
-    pub time: Timestamp,
-    /// Bytes; none where another helper's manifest does not say.
-    pub size: Option<u64>,
-    pub records: Option<u64>,
-    pub digest: Option<String>,
-    pub content_digest: Option<String>,
-    /// What tells which line changed, as the journal keeps it.
-    pub line_sums: Option<Value>,
-}
-
-/// How the last session left a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Last {
-    Open,
-    Sealed,
-    Removed,
-}
-
-/// What is claimed of one file.
-#[derive(Debug, Clone)]
-pub(super) struct History {
-    pub stored: String,
-    pub format: String,
-    pub birthmark: Fields,
-    /// In the order of time; the last is the newest.
-    pub counts: Vec<Count>,
-    pub last: Last,
-    /// All sessions that wrote it and whose word still counts.
-    pub sessions: BTreeSet<SessionId>,
-    /// Sessions whose bytes were written over.
-    pub overwritten: BTreeSet<SessionId>,
-    /// The session that spoke last.
-    pub by: SessionId,
-    /// Whether journals say so, or a manifest alone.
-    pub bound: bool,
-}
+use history::Kept;
+pub(super) use history::{Count, History, Last};
+use told::{At, Sum, Telling};
 
 /// All claims of a store, or those on some files of it.
 pub(super) struct Claims {
-    /// The sessions that were read.
-    pub sessions: BTreeMap<SessionId, Arc<Loaded>>,
-    pub unreadable: Vec<(SessionId, String)>,
+    /// The sessions that were read, by their ids: their numbers are their places here.
+    names: Vec<SessionId>,
+    pub unreadable: BTreeMap<SessionId, String>,
     /// What is asked about.
     scope: Scope,
     /// Of sessions that were read for their commits alone: none where it is not here.
     others: RefCell<HashMap<SessionId, Option<BTreeSet<String>>>>,
     project: Project,
-    files: HashMap<PathBuf, History>,
-    by_digest: HashMap<String, String>,
-    /// The commits that each session saw.
-    commits: HashMap<SessionId, BTreeSet<String>>,
+    files: HashMap<PathBuf, u32>,
+    kept: Vec<Kept>,
+    by_digest: HashMap<Digest, u32>,
+    /// The commits that each session saw, by their numbers.
+    seen: Vec<Box<[u32]>>,
+    /// How large the journals of each are.
+    sizes: Vec<u64>,
+    commits: HashMap<String, u32>,
+    /// The listed files of each folder, once somebody asks.
+    folders: OnceCell<HashMap<PathBuf, Vec<PathBuf>>>,
+    /// Files that a session shares with others, once somebody asks.
+    shared: OnceCell<HashMap<u32, Vec<u32>>>,
+    orphans: Orphans,
+    /// The session that was read last.
+    at_hand: RefCell<Option<(u32, Arc<Loaded>)>>,
     /// Where objects are kept.
     pub layout: birthmark_store::Layout,
 }
 
-enum Told<'a> {
-    Opened(&'a ArtifactOpened),
-    Count(u64, u64, &'a str),
-    Sealed(&'a ArtifactSealed),
-    Removed,
-}
-
-impl Told<'_> {
-    fn digest(&self) -> Option<&str> {
-        match self {
-            Self::Count(_, _, digest) => Some(digest),
-            Self::Sealed(sealed) => sealed.digest.as_deref(),
-            Self::Opened(_) | Self::Removed => None,
-        }
-    }
-}
-
-struct Entry<'a> {
-    time: Timestamp,
-    session: &'a SessionId,
-    place: usize,
-    bound: bool,
-    file: &'a str,
-    file_bytes: Option<&'a str>,
-    told: Told<'a>,
+/// What became of a session's file in a later one.
+pub(super) struct Later<'a> {
+    pub stored: &'a str,
+    pub by: &'a SessionId,
+    /// It was written anew; else the later session went on with it.
+    pub anew: bool,
+    /// How many records it had, by this session's last count.
+    pub records: Option<u64>,
 }
 
 impl Claims {
     /// Reads the sessions of a project that speak of what is asked about.
-    pub(super) fn read(project: &Project, scope: Scope) -> Result<Self> {
-        let mut loaded = BTreeMap::new();
-        let mut unreadable = Vec::new();
-        for id in sessions::ids(project)? {
-            if !scope.holds(project, &id) {
-                continue;
-            }
-            match sessions::load(project, &id) {
-                Ok(session) => {
-                    loaded.insert(id, Arc::new(session));
-                }
-                Err(error) => unreadable.push((id, error.whole())),
-            }
-        }
+    pub(super) fn read(project: &Project, scope: Scope, meter: &Meter) -> Result<Self> {
+        let mut names = sessions::ids(project)?;
+        names.retain(|id| scope.holds(project, id));
+        names.sort();
         let mut claims = Self {
-            sessions: loaded,
-            unreadable,
+            seen: vec![Box::default(); names.len()],
+            sizes: names.iter().map(|id| size_of(project, id)).collect(),
+            names,
+            unreadable: BTreeMap::new(),
             scope,
             others: RefCell::default(),
             project: project.clone(),
             files: HashMap::new(),
+            kept: Vec::new(),
             by_digest: HashMap::new(),
             commits: HashMap::new(),
+            folders: OnceCell::new(),
+            shared: OnceCell::new(),
+            orphans: Orphans::default(),
+            at_hand: RefCell::default(),
             layout: project.layout.clone(),
         };
-        claims.tell(project);
+        claims.hear(meter);
         Ok(claims)
     }
 
-    fn tell(&mut self, project: &Project) {
-        let sessions: Vec<Arc<Loaded>> = self.sessions.values().cloned().collect();
+    fn hear(&mut self, meter: &Meter) {
+        let mut stored: HashMap<Box<str>, u32> = HashMap::new();
+        let mut bytes: HashMap<u32, Box<str>> = HashMap::new();
         let mut entries = Vec::new();
-        for loaded in &sessions {
-            entries_of(loaded, &mut entries);
-            self.commits.insert(loaded.id.clone(), commits_of(loaded));
-        }
-        entries.sort_by(|a, b| (a.time, a.session, a.place).cmp(&(b.time, b.session, b.place)));
-        let mut by_name: HashMap<&str, History> = HashMap::new();
-        let mut bytes: HashMap<&str, &str> = HashMap::new();
-        for entry in &entries {
-            if let Some(name) = entry.file_bytes {
-                bytes.insert(entry.file, name);
+        let names = std::mem::take(&mut self.names);
+        let project = self.project.clone();
+        let sizes = std::mem::take(&mut self.sizes);
+        // They are read a second time when they are judged.
+        meter.expect_more(2 * sizes.iter().sum::<u64>());
+        let read = |number: u32| meter.done(sizes[number as usize]);
+        told::each(&project, &names, read, |number, telling| match telling {
+            Ok(Telling {
+                entries: told,
+                commits,
+            }) => {
+                for (file, spelled, entry) in told {
+                    let next = u32::try_from(stored.len()).unwrap_or(u32::MAX);
+                    let file = *stored.entry(file).or_insert(next);
+                    bytes.extend(spelled.map(|spelled| (file, spelled)));
+                    entries.push((file, entry));
+                }
+                self.note_commits(number, commits);
             }
-            match by_name.get_mut(entry.file) {
-                Some(history) => history.hear(entry),
-                None => {
-                    if let Some(history) = History::begin(entry) {
-                        by_name.insert(entry.file, history);
-                    }
+            Err(error) => {
+                let id = names[number as usize].clone();
+                self.unreadable.insert(id, error.whole());
+            }
+        });
+        self.names = names;
+        self.sizes = sizes;
+        entries.sort_by_key(|(file, entry)| (*file, entry.time, entry.at));
+        let mut texts: Vec<Box<str>> = vec![Box::default(); stored.len()];
+        for (text, file) in stored {
+            texts[file as usize] = text;
+        }
+        let mut last: Option<(u32, Option<Kept>)> = None;
+        for (file, entry) in entries {
+            match &mut last {
+                Some((known, Some(kept))) if *known == file => kept.hear(entry),
+                Some((known, none)) if *known == file => {
+                    *none = Kept::begin(&texts[file as usize], entry)
+                }
+                _ => {
+                    self.keep(last.take(), &bytes);
+                    last = Some((file, Kept::begin(&texts[file as usize], entry)));
                 }
             }
         }
-        for (name, history) in by_name {
-            for digest in history
-                .counts
-                .iter()
-                .filter_map(|count| count.digest.clone())
-            {
-                self.by_digest.insert(digest, name.to_owned());
-            }
-            let path = sessions::locate(project, name, bytes.get(name).copied());
-            self.files.insert(key(&path), history);
-        }
+        self.keep(last, &bytes);
     }
 
-    /// What is claimed of the file at `path`.
-    pub(super) fn of(&self, path: &Path) -> Option<&History> {
-        self.files.get(&key(path)).or_else(|| {
+    fn note_commits(&mut self, session: u32, commits: Vec<String>) {
+        let mut numbers = Vec::with_capacity(commits.len());
+        for commit in commits {
+            let next = u32::try_from(self.commits.len()).unwrap_or(u32::MAX);
+            numbers.push(*self.commits.entry(commit).or_insert(next));
+        }
+        self.seen[session as usize] = numbers.into();
+    }
+
+    fn keep(&mut self, kept: Option<(u32, Option<Kept>)>, bytes: &HashMap<u32, Box<str>>) {
+        let Some((file, Some(kept))) = kept else {
+            return;
+        };
+        let number = u32::try_from(self.kept.len()).unwrap_or(u32::MAX);
+        for point in &kept.points {
+            if let Some(Sum::Digest(digest)) = point.digest {
+                self.by_digest.insert(digest, number);
+            }
+        }
+        let spelled = bytes.get(&file).map(|bytes| &**bytes);
+        let path = sessions::locate(&self.project, &kept.stored, spelled);
+        self.files.insert(key(&path), number);
+        self.kept.push(kept);
+    }
+
+    fn number_of(&self, path: &Path) -> Option<u32> {
+        let found = self.files.get(&key(path)).or_else(|| {
             // The same file by another name of its folder.
             let folder = path.parent()?.canonicalize().ok()?;
             self.files.get(&folder.join(path.file_name()?))
+        });
+        found.copied()
+    }
+
+    fn kept_of(&self, path: &Path) -> Option<&Kept> {
+        self.kept.get(self.number_of(path)? as usize)
+    }
+
+    /// Whether anything is claimed of the file at `path`.
+    pub(super) fn lists(&self, path: &Path) -> bool {
+        self.number_of(path).is_some()
+    }
+
+    /// The session that holds what is claimed of the file at `path`: files of one session are
+    /// best judged one after the other.
+    pub(super) fn holder(&self, path: &Path) -> Option<&SessionId> {
+        self.names.get(self.kept_of(path)?.said.session as usize)
+    }
+
+    /// What is claimed of the file at `path`.
+    pub(super) fn of(&self, path: &Path) -> Option<History> {
+        let kept = self.kept_of(path)?;
+        let said = self.said(kept);
+        let lost = said.is_none();
+        let (format, birthmark) = said.unwrap_or_default();
+        let count = |point: &told::Point| Count {
+            time: point.time,
+            size: point.size,
+            records: point.records,
+            digest: point.digest.as_ref().map(Sum::text),
+            content_digest: point.content_digest.as_ref().map(Sum::text),
+            at: point.at,
+        };
+        Some(History {
+            format,
+            birthmark,
+            counts: kept.points.iter().map(count).collect(),
+            last: kept.last,
+            by: self.names[kept.by as usize].clone(),
+            bound: kept.bound,
+            lost,
         })
     }
 
-    /// The place and the claims of each file.
-    pub(super) fn files(&self) -> impl Iterator<Item = (&PathBuf, &History)> {
-        self.files.iter()
+    /// The format and the birthmark of a file, as they were recorded.
+    fn said(&self, kept: &Kept) -> Option<(String, Fields)> {
+        let told = |file: &str, format: &str, birthmark: &Fields| {
+            (file == &*kept.stored).then(|| (format.to_owned(), birthmark.clone()))
+        };
+        self.event(kept.said, |event| match event {
+            Recorded::Event(Event::ArtifactOpened(one))
+            | Recorded::Artifact(ArtifactState::Open(one)) => {
+                told(&one.file, &one.format, &one.birthmark)
+            }
+            Recorded::Event(Event::ArtifactSealed(one))
+            | Recorded::Artifact(ArtifactState::Sealed(one)) => {
+                told(&one.file, &one.format, &one.birthmark)
+            }
+            Recorded::Event(_) => None,
+        })
+    }
+
+    /// What tells which line changed, as the journal keeps it.
+    pub(super) fn line_sums(&self, count: &Count) -> Option<Value> {
+        self.event(count.at, |event| match event {
+            Recorded::Event(Event::ArtifactSealed(sealed)) => {
+                sealed.notes.get("line_sums").cloned()
+            }
+            _ => None,
+        })
+    }
+
+    fn event<T>(&self, at: At, read: impl FnOnce(Recorded<'_>) -> Option<T>) -> Option<T> {
+        let id = self.names.get(at.session as usize)?;
+        let loaded = self.numbered(at.session, id).ok()?;
+        if !loaded.has_journals {
+            let artifact = loaded.session.artifacts.get(at.line as usize)?;
+            return read(Recorded::Artifact(&artifact.state));
+        }
+        let journal = loaded.lines.get(at.journal as usize)?;
+        read(Recorded::Event(&journal.lines.get(at.line as usize)?.event))
+    }
+
+    /// The sessions that were read.
+    pub(super) fn ids(&self) -> &[SessionId] {
+        &self.names
+    }
+
+    /// Whether the session is here and could not be read.
+    pub(super) fn is_unreadable(&self, id: &SessionId) -> bool {
+        self.unreadable.contains_key(id)
+    }
+
+    /// A session, read anew and whole.
+    pub(super) fn session(&self, id: &SessionId) -> Result<Arc<Loaded>> {
+        match self.session_number(id) {
+            Some(number) => self.numbered(number, id),
+            None => Ok(Arc::new(sessions::load_among(
+                &self.project,
+                id,
+                &self.orphans,
+            )?)),
+        }
+    }
+
+    /// How large the journals of a session are.
+    pub(super) fn size_of(&self, id: &SessionId) -> u64 {
+        let number = self.session_number(id);
+        let size = number.and_then(|number| self.sizes.get(number as usize));
+        size.copied().unwrap_or(0)
+    }
+
+    fn session_number(&self, id: &SessionId) -> Option<u32> {
+        let place = self.names.binary_search(id).ok()?;
+        u32::try_from(place).ok()
+    }
+
+    fn numbered(&self, session: u32, id: &SessionId) -> Result<Arc<Loaded>> {
+        if let Some((at_hand, loaded)) = &*self.at_hand.borrow()
+            && *at_hand == session
+        {
+            return Ok(Arc::clone(loaded));
+        }
+        let loaded = sessions::load_among(&self.project, id, &self.orphans)?;
+        let loaded = Arc::new(loaded);
+        *self.at_hand.borrow_mut() = Some((session, Arc::clone(&loaded)));
+        Ok(loaded)
+    }
+
+    /// Where files lie that are listed and were not removed.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &PathBuf> {
+        let there = |number: &u32| self.kept[*number as usize].last != Last::Removed;
+        let files = self.files.iter().filter(move |(_, number)| there(number));
+        files.map(|(path, _)| path)
+    }
+
+    /// The same, directly in one folder.
+    pub(super) fn listed_in(&self, folder: &Path) -> &[PathBuf] {
+        let folders = self.folders.get_or_init(|| {
+            let mut folders: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
+            for path in self.listed() {
+                let folder = path.parent().unwrap_or(path).to_owned();
+                folders.entry(folder).or_default().push(path.clone());
+            }
+            folders
+        });
+        folders.get(folder).map_or(&[], Vec::as_slice)
+    }
+
+    /// What became of a session's files in later ones.
+    pub(super) fn later(&self, id: &SessionId) -> Vec<Later<'_>> {
+        let Some(session) = self.session_number(id) else {
+            return Vec::new();
+        };
+        let shared = self.shared.get_or_init(|| self.share());
+        let mut later = Vec::new();
+        for file in shared.get(&session).into_iter().flatten() {
+            let kept = &self.kept[*file as usize];
+            let mine = kept
+                .points
+                .iter()
+                .filter(|point| point.at.session == session);
+            let speaks = kept.sessions.contains(&session);
+            if (speaks && kept.by == session) || !(speaks || kept.overwritten.contains(&session)) {
+                continue;
+            }
+            later.push(Later {
+                stored: &kept.stored,
+                by: &self.names[kept.by as usize],
+                anew: !speaks,
+                records: mine.filter_map(|point| point.records).max(),
+            });
+        }
+        later
+    }
+
+    fn share(&self) -> HashMap<u32, Vec<u32>> {
+        let mut shared: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (kept, file) in self.kept.iter().zip(0..) {
+            if kept.sessions.len() > 1 || !kept.overwritten.is_empty() {
+                let all: BTreeSet<u32> = kept
+                    .sessions
+                    .iter()
+                    .chain(&kept.overwritten)
+                    .copied()
+                    .collect();
+                for session in all {
+                    shared.entry(session).or_default().push(file);
+                }
+            }
+        }
+        shared
     }
 
     /// The file that was recorded with this digest.
     pub(super) fn with_digest(&self, digest: &str) -> Option<String> {
-        if let Some(file) = self.by_digest.get(digest) {
-            return Some(file.clone());
+        if let Some(file) = self.read_with_digest(digest) {
+            return Some(file.to_owned());
         }
         if self.scope == Scope::All {
             return None;
         }
         let needles = Scope::Of(BTreeSet::from([digest.to_owned()]));
         let ids = sessions::ids(&self.project).ok()?;
-        let unread = |id: &&SessionId| !self.sessions.contains_key(*id);
+        let unread = |id: &&SessionId| self.session_number(id).is_none();
         ids.iter().filter(unread).find_map(|id| {
             let holds = needles.holds(&self.project, id);
-            let loaded = holds.then(|| sessions::load(&self.project, id).ok())??;
-            let mut entries = Vec::new();
-            entries_of(&loaded, &mut entries);
-            let told = entries
-                .iter()
-                .find(|entry| entry.told.digest() == Some(digest));
-            told.map(|entry| entry.file.to_owned())
+            let told = holds.then(|| sessions::told(&self.project, id).ok())??;
+            let telling = Telling::of(0, &told);
+            let mut entries = telling.entries.into_iter();
+            let found = entries.find(|(_, _, entry)| entry.digest().as_deref() == Some(digest));
+            found.map(|(file, _, _)| file.into_string())
         })
     }
 
     /// The same, of what was read alone.
     pub(super) fn read_with_digest(&self, digest: &str) -> Option<&str> {
-        self.by_digest.get(digest).map(String::as_str)
+        let number = self.by_digest.get(&digest.parse().ok()?)?;
+        Some(&self.kept.get(*number as usize)?.stored)
     }
 
     /// Whether the session is here.
     pub(super) fn knows(&self, id: &SessionId) -> bool {
-        self.sessions.contains_key(id) || self.other(id, |seen| seen.is_some())
+        match self.session_number(id) {
+            Some(_) => !self.is_unreadable(id),
+            None => self.other(id, |seen| seen.is_some()),
+        }
     }
 
     /// Whether a session saw this commit; none where it told of no commit at all.
     pub(super) fn session_saw(&self, id: &SessionId, commit: &str) -> Option<bool> {
-        let saw = |seen: Option<&BTreeSet<String>>| {
+        if let Some(session) = self.session_number(id) {
+            let seen = self.seen.get(session as usize)?;
+            let number = self.commits.get(commit);
+            return (!seen.is_empty()).then(|| number.is_some_and(|number| seen.contains(number)));
+        }
+        self.other(id, |seen: Option<&BTreeSet<String>>| {
             let seen = seen.filter(|seen| !seen.is_empty())?;
             Some(seen.contains(commit))
-        };
-        match self.commits.get(id) {
-            Some(seen) => saw(Some(seen)),
-            None => self.other(id, saw),
-        }
+        })
     }
 
     /// The commits of a session that speaks of nothing that is asked about.
@@ -246,11 +439,18 @@ impl Claims {
             others.clear();
         }
         let seen = others.entry(id.clone()).or_insert_with(|| {
-            let loaded = sessions::load(&self.project, id).ok()?;
-            Some(commits_of(&loaded))
+            let is_here = self.layout.session(id).is_dir() || self.layout.manifest(id).exists();
+            let told = is_here.then(|| sessions::told(&self.project, id).ok())??;
+            Some(Telling::of(0, &told).commits.into_iter().collect())
         });
         ask(seen.as_ref())
     }
+}
+
+/// What a session recorded of an artifact: in a journal, or in a manifest alone.
+enum Recorded<'a> {
+    Event(&'a Event),
+    Artifact(&'a ArtifactState),
 }
 
 /// Sessions that are kept in mind beside those that were asked about.
@@ -260,192 +460,7 @@ fn key(path: &Path) -> PathBuf {
     plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
 }
 
-fn commits_of(loaded: &Loaded) -> BTreeSet<String> {
-    let mut seen = BTreeSet::new();
-    for line in loaded.lines.iter().flat_map(|journal| &journal.lines) {
-        let fields = match &line.event {
-            Event::CodeObserved(code) => &code.fields,
-            Event::Drift(drift) => &drift.fields,
-            Event::ArtifactSealed(sealed) => &sealed.birthmark,
-            Event::ArtifactOpened(opened) => &opened.birthmark,
-            _ => continue,
-        };
-        seen.extend(
-            fields
-                .get("git_commit")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
-        );
-    }
-    seen
-}
-
-fn entries_of<'a>(loaded: &'a Loaded, out: &mut Vec<Entry<'a>>) {
-    if !loaded.has_journals {
-        told_by_manifest(loaded, out);
-        return;
-    }
-    for journal in &loaded.lines {
-        // The clock may be set back; a writer's own order stands.
-        let mut latest = Timestamp::from_micros(i64::MIN);
-        for line in &journal.lines {
-            latest = latest.max(line.time);
-            let (file, file_bytes, told) = match &line.event {
-                Event::ArtifactOpened(opened) => (
-                    &opened.file,
-                    opened.file_bytes.as_deref(),
-                    Told::Opened(opened),
-                ),
-                Event::ArtifactProgress(count) => (
-                    &count.file,
-                    None,
-                    Told::Count(count.size, count.records, &count.digest),
-                ),
-                Event::ArtifactSealed(sealed) => (
-                    &sealed.file,
-                    sealed.file_bytes.as_deref(),
-                    Told::Sealed(sealed),
-                ),
-                Event::ArtifactRemoved(removed) => (&removed.file, None, Told::Removed),
-                _ => continue,
-            };
-            let session = &loaded.id;
-            let place = out.len();
-            out.push(Entry {
-                time: latest,
-                session,
-                place,
-                bound: true,
-                file,
-                file_bytes,
-                told,
-            });
-        }
-    }
-}
-
-fn told_by_manifest<'a>(loaded: &'a Loaded, out: &mut Vec<Entry<'a>>) {
-    for artifact in &loaded.session.artifacts {
-        let (time, session, file) = (artifact.time, &loaded.id, artifact.file.as_str());
-        let sealed = artifact.sealed();
-        let file_bytes = artifact.file_bytes();
-        let told = match &artifact.state {
-            birthmark_core::session::ArtifactState::Open(opened) => Told::Opened(opened),
-            birthmark_core::session::ArtifactState::Sealed(sealed) => Told::Sealed(sealed),
-        };
-        let mut put = |told| {
-            let place = out.len();
-            out.push(Entry {
-                time,
-                session,
-                place,
-                bound: false,
-                file,
-                file_bytes,
-                told,
-            });
-        };
-        put(told);
-        if let (None, Some(digest)) = (sealed, &artifact.digest) {
-            put(Told::Count(
-                artifact.size,
-                artifact.records.unwrap_or(0),
-                digest,
-            ));
-        }
-        if artifact.removed.is_some() {
-            put(Told::Removed);
-        }
-    }
-}
-
-impl History {
-    fn begin(entry: &Entry<'_>) -> Option<Self> {
-        let (format, birthmark) = match &entry.told {
-            Told::Opened(opened) => (opened.format.clone(), opened.birthmark.clone()),
-            Told::Sealed(sealed) => (sealed.format.clone(), sealed.birthmark.clone()),
-            // Removed, or counted, without ever having been made here: nothing to hold on to.
-            Told::Count(..) | Told::Removed => return None,
-        };
-        let mut history = Self {
-            stored: entry.file.to_owned(),
-            format,
-            birthmark,
-            counts: Vec::new(),
-            last: Last::Open,
-            sessions: BTreeSet::new(),
-            overwritten: BTreeSet::new(),
-            by: entry.session.clone(),
-            bound: entry.bound,
-        };
-        history.hear(entry);
-        Some(history)
-    }
-
-    fn hear(&mut self, entry: &Entry<'_>) {
-        // What a manifest alone says never weakens what journals say.
-        if self.bound && !entry.bound {
-            return;
-        }
-        self.bound = entry.bound;
-        self.sessions.insert(entry.session.clone());
-        self.by = entry.session.clone();
-        match &entry.told {
-            Told::Opened(opened) => {
-                if opened.continued_bytes == 0 {
-                    self.wipe(entry.session);
-                }
-                self.format.clone_from(&opened.format);
-                self.birthmark.clone_from(&opened.birthmark);
-                self.last = Last::Open;
-            }
-            Told::Count(size, records, digest) => self.counts.push(Count {
-                session: entry.session.clone(),
-                time: entry.time,
-                size: Some(*size),
-                records: Some(*records),
-                digest: Some((*digest).to_owned()),
-                content_digest: None,
-                line_sums: None,
-            }),
-            Told::Sealed(sealed) => {
-                let goes_on = self.last == Last::Open && sealed.format == "jsonl";
-                if !goes_on {
-                    self.wipe(entry.session);
-                }
-                self.format.clone_from(&sealed.format);
-                self.birthmark.clone_from(&sealed.birthmark);
-                self.last = Last::Sealed;
-                self.counts.push(of_sealed(entry, sealed));
-            }
-            Told::Removed => self.last = Last::Removed,
-        }
-    }
-
-    fn wipe(&mut self, by: &SessionId) {
-        self.counts.clear();
-        let others = std::mem::take(&mut self.sessions);
-        self.overwritten
-            .extend(others.into_iter().filter(|other| other != by));
-        self.sessions.insert(by.clone());
-    }
-
-    /// The newest count.
-    pub(super) fn newest(&self) -> Option<&Count> {
-        self.counts.last()
-    }
-}
-
-fn of_sealed(entry: &Entry<'_>, sealed: &ArtifactSealed) -> Count {
-    // Another helper's manifest names the file and no more.
-    let says = entry.bound || sealed.digest.is_some() || sealed.size > 0;
-    Count {
-        session: entry.session.clone(),
-        time: sealed.timestamp,
-        size: says.then_some(sealed.size),
-        records: sealed.records,
-        digest: sealed.digest.clone(),
-        content_digest: sealed.content_digest.clone(),
-        line_sums: sealed.notes.get("line_sums").cloned(),
-    }
+fn size_of(project: &Project, id: &SessionId) -> u64 {
+    let journals = birthmark_store::journal::extent(&project.layout, id);
+    journals.map_or(0, |found| found.iter().map(|(_, size)| size).sum())
 }

@@ -1,16 +1,14 @@
 //! Every count of a file's history, held against the bytes up to it: the newest that does not
 //! hold says that the file was changed, those before it say where.
 
-use birthmark_store::layout::Layout;
-
-use super::claims::{Count, History, Last};
+use super::claims::{Claims, Count, History, Last};
 use super::records::{Mark, Scanned};
 use super::report::Reason;
 use super::whole::{moment, unbound};
 use crate::text;
 
 /// Holds every count of a file's history against the bytes up to it.
-pub(super) fn against_counts(history: &History, found: &Scanned, layout: &Layout) -> Vec<Reason> {
+pub(super) fn against_counts(history: &History, found: &Scanned, claims: &Claims) -> Vec<Reason> {
     let mark_of = |count: &Count| {
         found
             .marks
@@ -39,7 +37,7 @@ pub(super) fn against_counts(history: &History, found: &Scanned, layout: &Layout
         let good = good
             .filter(|count| count.size <= broken.size)
             .max_by_key(|count| count.size);
-        let changed = changed_lines(broken, found, layout);
+        let changed = changed_lines(broken, found, claims);
         let good = good.map(|count| (count, mark_of(count)));
         reasons.push(changed.unwrap_or_else(|| bracket(broken, good, found)));
         if let Some(records) = newest.records.filter(|records| *records != found.records)
@@ -128,14 +126,14 @@ fn open_reasons(history: &History, newest: Option<&Count>, found: &Scanned) -> V
 }
 
 /// The lines that changed, where the journal kept what tells them and no line came or went.
-fn changed_lines(broken: &Count, found: &Scanned, layout: &Layout) -> Option<Reason> {
-    let kept = broken.line_sums.as_ref()?;
+fn changed_lines(broken: &Count, found: &Scanned, claims: &Claims) -> Option<Reason> {
     if broken.records != Some(found.records) {
         return None;
     }
+    let kept = claims.line_sums(broken)?;
     let changed = found
         .line_sums
-        .changed_since(kept, layout, NAMED_LINES + 1)?;
+        .changed_since(&kept, &claims.layout, NAMED_LINES + 1)?;
     let first = changed.first()?.0;
     let name = |&(from, to): &(u64, u64)| {
         if from == to {

@@ -54,7 +54,7 @@ enum Fate {
 
 /// Holds inputs against their digests.
 pub(super) struct Inputs<'a> {
-    project: &'a Project,
+    pub project: &'a Project,
     claims: &'a Claims,
     meter: &'a Meter,
     pub digester: Digester,

@@ -58,7 +58,7 @@ pub(super) fn jsonl(
         return Ok(unmarked(path, judge, history, options, &found, evidence));
     }
     let mut reasons = found.reasons.clone();
-    let judged_bytes = history.map(|history| against_counts(history, &found, &judge.claims.layout));
+    let judged_bytes = history.map(|history| against_counts(history, &found, judge.claims));
     let changed = judged_bytes
         .iter()
         .flatten()
@@ -93,7 +93,7 @@ fn unmarked(
     }
     let mut reasons = vec![no_birthmark(history, options)];
     if let Some(history) = history {
-        reasons.extend(against_counts(history, found, &judge.claims.layout));
+        reasons.extend(against_counts(history, found, judge.claims));
         hints(found, &mut reasons);
     }
     (evidence, reasons)

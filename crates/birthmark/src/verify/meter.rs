@@ -25,7 +25,17 @@ impl Meter {
     /// What will be read, before the first file is.
     pub(super) fn expect<'a>(&self, paths: impl Iterator<Item = &'a Path>) {
         let total = paths.map(size_of).sum();
-        self.total.store(total, Ordering::Relaxed);
+        self.expect_more(total);
+    }
+
+    /// Something beside the files will be read.
+    pub(super) fn expect_more(&self, bytes: u64) {
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// So much of that was read.
+    pub(super) fn done(&self, bytes: u64) {
+        self.before.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn begin(&self, path: &Path) {

@@ -89,6 +89,10 @@ fn manifest(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
             let text = format!("its manifest was edited: {}", shown.join("; "));
             Some(Reason::failed("manifest-edited", text))
         }
+        ManifestState::Later => Some(Reason::cannot_tell(
+            "manifest-later",
+            "its manifest is of a later version, which this one cannot hold against the journals",
+        )),
         ManifestState::Unfounded => Some(Reason::failed(
             "manifest-unfounded",
             "its manifest cannot be held against the journals that are left",
@@ -228,26 +232,18 @@ fn notes(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
 /// What became of its files in later sessions.
 fn continued(claims: &Claims, loaded: &Loaded, reasons: &mut Vec<Reason>) {
     let mut texts: Vec<String> = Vec::new();
-    for (_, history) in claims.files() {
-        let file = text::short(&history.stored, 80);
-        let by = &history.by;
-        if history.overwritten.contains(&loaded.id) && !history.sessions.contains(&loaded.id) {
-            texts.push(format!("{file} was written anew by session {}", by.short()));
-        } else if history.sessions.contains(&loaded.id) && *by != loaded.id {
-            let mine = history
-                .counts
-                .iter()
-                .filter(|count| count.session == loaded.id);
-            let records = mine.filter_map(|count| count.records).max();
-            let upto = records.map_or_else(
+    for later in claims.later(&loaded.id) {
+        let file = text::short(later.stored, 80);
+        let by = later.by.short();
+        texts.push(if later.anew {
+            format!("{file} was written anew by session {by}")
+        } else {
+            let upto = later.records.map_or_else(
                 || "nothing of it".to_owned(),
                 |n| format!("its first {}", text::count(n, "record")),
             );
-            let by = by.short();
-            texts.push(format!(
-                "session {by} went on with {file}; this one vouches for {upto}"
-            ));
-        }
+            format!("session {by} went on with {file}; this one vouches for {upto}")
+        });
     }
     texts.sort();
     reasons.extend(

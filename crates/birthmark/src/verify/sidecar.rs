@@ -54,6 +54,7 @@ fn rewritten(said: &Sidecar, bytes: &[u8], history: Option<&History>) -> Option<
     };
     let ours = Sidecar {
         birthmark: mark,
+        others: Vec::new(),
         ..said.clone()
     };
     (ours.render() != bytes).then(|| {

@@ -10,7 +10,7 @@ use birthmark::project::Project;
 use birthmark::records::RecordsOptions;
 use birthmark::report::ReportOptions;
 use birthmark::session::{Begin, RunEnd, Session, begin};
-use birthmark::verify::{Options, Report, verify};
+use birthmark::verify::{Options, Report, Word, codes, verify};
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{OpenedBy, Outcome};
 use birthmark_core::{SessionId, Timestamp};
@@ -180,4 +180,92 @@ pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 /// All reasons of a report, one a line, for messages.
 pub(crate) fn told(report: &Report) -> String {
     birthmark::verify::render(report, 240)
+}
+
+/// The word of the item whose name ends so.
+pub(crate) fn word_of(report: &Report, end: &str) -> Word {
+    let mut items = report.items.iter().filter(|item| item.name.ends_with(end));
+    items
+        .next()
+        .unwrap_or_else(|| panic!("no {end} in\n{}", told(report)))
+        .word
+}
+
+pub(crate) fn has(report: &Report, code: &str) -> bool {
+    codes(report).contains_key(code)
+}
+
+pub(crate) fn replace_in(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "{from} is not in {}", path.display());
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+/// A copy of a world's repository and store, to be spoiled beside others.
+pub(crate) struct Twin {
+    of: PathBuf,
+    root: tempfile::TempDir,
+    project: Project,
+}
+
+impl Twin {
+    fn of(origin: &Path) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for (path, bytes) in files_below(origin) {
+            let place = root.path().join(path.strip_prefix(origin).unwrap());
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, bytes).unwrap();
+        }
+        let project = Project::find(root.path()).unwrap();
+        let of = origin.to_owned();
+        Self { of, root, project }
+    }
+
+    /// The place of what lies at `path` in the world that this is a copy of.
+    pub(crate) fn place(&self, path: &Path) -> PathBuf {
+        self.root.path().join(path.strip_prefix(&self.of).unwrap())
+    }
+
+    pub(crate) fn project(&self) -> &Project {
+        &self.project
+    }
+
+    /// Verifies a file of the artifacts folder.
+    pub(crate) fn verify(&self, name: &str) -> Report {
+        let path = self.project.layout.artifacts().join(name);
+        verify(&self.project, &[path], &Options::at(now())).unwrap()
+    }
+
+    pub(crate) fn verify_all(&self) -> Report {
+        self.verify("")
+    }
+}
+
+/// Does each of these things on a copy of the world, by several threads, each with a copy of
+/// its own, which it leaves as it was.
+pub(crate) fn on_twins<T: Sync>(world: &World, things: &[T], each: impl Fn(&Twin, &T) + Sync) {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let (next, origin) = (AtomicUsize::new(0), world.repo.path().to_owned());
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let twin = Twin::of(&origin);
+                while let Some(thing) = things.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    each(&twin, thing);
+                }
+                let report = twin.verify_all();
+                assert_ne!(report.exit_code(), 1, "left as it was\n{}", told(&report));
+            });
+        }
+    });
+}
+
+/// Bytes in the place of a file's for a moment.
+pub(crate) fn with_bytes<T>(path: &Path, bytes: &[u8], look: impl FnOnce() -> T) -> T {
+    let whole = fs::read(path).unwrap();
+    fs::write(path, bytes).unwrap();
+    let seen = look();
+    fs::write(path, whole).unwrap();
+    seen
 }

@@ -1,0 +1,139 @@
+//! What is claimed of one file, over all sessions.
+//!
+//! The events of all sessions are heard in the order of time: a file that is begun anew wipes
+//! what was said before; one that goes on keeps it.
+
+use birthmark_core::birthmark::Fields;
+use birthmark_core::{SessionId, Timestamp};
+
+use super::told::{At, Entry, Point, What};
+
+/// How far a file had come at some moment, as a session recorded it.
+#[derive(Debug, Clone)]
+pub(in crate::verify) struct Count {
+    pub time: Timestamp,
+    /// Bytes; none where another helper's manifest does not say.
+    pub size: Option<u64>,
+    pub records: Option<u64>,
+    pub digest: Option<String>,
+    pub content_digest: Option<String>,
+    /// Where it was recorded, for what is only looked up where something is wrong.
+    pub at: At,
+}
+
+/// How the last session left a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::verify) enum Last {
+    Open,
+    Sealed,
+    Removed,
+}
+
+/// What is claimed of one file, put together to judge it.
+#[derive(Debug, Clone)]
+pub(in crate::verify) struct History {
+    pub format: String,
+    pub birthmark: Fields,
+    /// In the order of time; the last is the newest.
+    pub counts: Vec<Count>,
+    pub last: Last,
+    /// The session that spoke last.
+    pub by: SessionId,
+    /// Whether journals say so, or a manifest alone.
+    pub bound: bool,
+    /// What the journals said a moment ago could not be read again.
+    pub lost: bool,
+}
+
+impl History {
+    /// The newest count.
+    pub(in crate::verify) fn newest(&self) -> Option<&Count> {
+        self.counts.last()
+    }
+}
+
+/// The same as it is kept for every file of a store: small.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub stored: Box<str>,
+    /// The event that holds its birthmark.
+    pub said: At,
+    pub points: Vec<Point>,
+    pub last: Last,
+    /// The session that spoke last, by its number.
+    pub by: u32,
+    pub bound: bool,
+    /// All sessions that wrote it and whose word still counts, by their numbers.
+    pub sessions: Vec<u32>,
+    /// Sessions whose bytes were written over.
+    pub overwritten: Vec<u32>,
+}
+
+impl Kept {
+    /// Of a file that is told of for the first time. What was removed or counted without ever
+    /// having been made here gives nothing to hold on to.
+    pub(super) fn begin(stored: &str, entry: Entry) -> Option<Self> {
+        if !matches!(entry.what, What::Opened { .. } | What::Sealed { .. }) {
+            return None;
+        }
+        let mut kept = Self {
+            stored: stored.into(),
+            said: entry.at,
+            points: Vec::new(),
+            last: Last::Open,
+            by: entry.at.session,
+            bound: entry.bound,
+            sessions: Vec::new(),
+            overwritten: Vec::new(),
+        };
+        kept.hear(entry);
+        Some(kept)
+    }
+
+    pub(super) fn hear(&mut self, entry: Entry) {
+        // What a manifest alone says never weakens what journals say.
+        if self.bound && !entry.bound {
+            return;
+        }
+        let session = entry.at.session;
+        self.bound = entry.bound;
+        add(&mut self.sessions, session);
+        self.by = session;
+        match entry.what {
+            What::Opened { goes_on } => {
+                if !goes_on {
+                    self.wipe(session);
+                }
+                self.said = entry.at;
+                self.last = Last::Open;
+            }
+            What::Count(point) => self.points.push(*point),
+            What::Sealed { jsonl, point } => {
+                let goes_on = self.last == Last::Open && jsonl;
+                if !goes_on {
+                    self.wipe(session);
+                }
+                self.said = entry.at;
+                self.last = Last::Sealed;
+                self.points.push(*point);
+            }
+            What::Removed => self.last = Last::Removed,
+        }
+    }
+
+    fn wipe(&mut self, by: u32) {
+        self.points.clear();
+        for other in std::mem::take(&mut self.sessions) {
+            if other != by {
+                add(&mut self.overwritten, other);
+            }
+        }
+        self.sessions.push(by);
+    }
+}
+
+fn add(sessions: &mut Vec<u32>, session: u32) {
+    if !sessions.contains(&session) {
+        sessions.push(session);
+    }
+}
