@@ -118,7 +118,7 @@ fn is_later(what: &[String], manifest: &Value, journals: &[Journal]) -> bool {
     let name = manifest.get("birthmark").and_then(Value::as_str);
     let later_format = name.and_then(number) > number(MANIFEST_FORMAT);
     let added = what.len() < MOST_DIFFERENCES && what.iter().all(|one| one.ends_with(ADDED));
-    let mut lines = journals.iter().flat_map(|journal| journal.lines.first());
+    let mut lines = journals.iter().filter_map(|journal| journal.lines.first());
     (later_format || added) && lines.any(|line| is_by_later(&line.event))
 }
 

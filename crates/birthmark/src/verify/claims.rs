@@ -146,7 +146,7 @@ impl Claims {
             match &mut last {
                 Some((known, Some(kept))) if *known == file => kept.hear(entry),
                 Some((known, none)) if *known == file => {
-                    *none = Kept::begin(&texts[file as usize], entry)
+                    *none = Kept::begin(&texts[file as usize], entry);
                 }
                 _ => {
                     self.keep(last.take(), &bytes);
