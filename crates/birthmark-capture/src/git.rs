@@ -25,6 +25,7 @@ mod history;
 mod index;
 mod index_of;
 mod lines;
+mod listed;
 mod objects;
 mod open;
 mod quick;
@@ -48,6 +49,7 @@ pub use between::{CommitBetween, Difference};
 pub use database::{BundleHead, Database};
 pub use index_of::index_of;
 pub use lines::unified_diff;
+pub use listed::Listed;
 pub use objects::Objects;
 pub use open::Repository;
 pub use stored::{ReadFailure, StoredKind, StoredPlace};
@@ -66,9 +68,12 @@ pub struct StatusOptions {
     pub time_limit: Duration,
     /// Folders whose untracked files are artifacts, and no dirt.
     pub artifacts: Vec<PathBuf>,
+    /// Whether the files in those folders are counted, which takes a walk through them. How
+    /// dirty the tree is can be told without.
+    pub count_artifacts: bool,
     /// Untracked files and folders that are artifacts (a journal names them as generated).
     /// None of them is asked of the file system, since there may be many.
-    pub generated: std::collections::HashSet<PathBuf>,
+    pub generated: Listed,
     /// Whether untracked files are looked for, which takes a walk through all folders.
     pub untracked: bool,
     /// The folder that those of `generated` that are not absolute are in.
@@ -80,7 +85,8 @@ impl Default for StatusOptions {
         Self {
             time_limit: Duration::from_secs(2),
             artifacts: Vec::new(),
-            generated: std::collections::HashSet::new(),
+            count_artifacts: true,
+            generated: Listed::default(),
             untracked: true,
             generated_in: PathBuf::new(),
         }

@@ -170,15 +170,45 @@ fn artifacts_and_sidecars_are_counted_apart() {
     let state = git::capture_status(repo.path(), &options);
     assert_eq!(
         (state.dirty, state.untracked, state.untracked_artifacts),
-        (Finding::Found(false), 0, 4)
+        (Finding::Found(false), 0, Some(4))
     );
     // A tracked file is dirt wherever it lies.
     repo.git(["add", "artifacts/a.jsonl"]);
     let state = git::capture_status(repo.path(), &options);
     assert_eq!(
         (state.dirty, state.staged, state.untracked_artifacts),
-        (Finding::Found(true), 1, 3)
+        (Finding::Found(true), 1, Some(3))
     );
+}
+
+#[test]
+fn how_dirty_it_is_is_told_without_a_walk_through_the_artifacts() {
+    let repo = TestRepo::with_commit();
+    repo.write("artifacts/kept/readme", "tracked");
+    repo.commit_all("an artifact");
+    repo.write("artifacts/a.jsonl", "{}\n");
+    repo.write("artifacts/kept/b.jsonl", "{}\n");
+    repo.write("model.pt.birthmark.json", "{}");
+    let all = StatusOptions {
+        artifacts: vec![repo.path().join("artifacts")],
+        ..StatusOptions::default()
+    };
+    let but = StatusOptions {
+        count_artifacts: false,
+        ..all.clone()
+    };
+    let counts = |dirty| {
+        let [all, but] = [&all, &but].map(|options| git::capture_status(repo.path(), options));
+        assert_eq!([&all.dirty, &but.dirty], [&Finding::Found(dirty); 2]);
+        assert_eq!(all.untracked, but.untracked);
+        [all.untracked_artifacts, but.untracked_artifacts]
+    };
+    assert_eq!(counts(false), [Some(3), None]);
+    repo.write("new.py", "1");
+    assert_eq!(counts(true), [Some(3), None]);
+    repo.write("artifacts/kept/readme", "edited");
+    std::fs::remove_file(repo.path().join("new.py")).expect("removed");
+    assert_eq!(counts(true), [Some(3), None]);
 }
 
 #[test]

@@ -116,8 +116,9 @@ pub struct CodeState {
     pub unstaged: u64,
     /// Files that are neither tracked nor ignored, nor Birthmark's own.
     pub untracked: u64,
-    /// Untracked files that do not make the tree dirty: artifacts and sidecars.
-    pub untracked_artifacts: u64,
+    /// Untracked files that do not make the tree dirty: artifacts and sidecars. `None` where
+    /// they were not counted.
+    pub untracked_artifacts: Option<u64>,
     /// False if the time limit cut the counts short: then they are lower bounds.
     pub counts_complete: bool,
     /// Changed files that git was told not to look at (assume-unchanged, skip-worktree,
@@ -163,7 +164,7 @@ impl CodeState {
             staged: 0,
             unstaged: 0,
             untracked: 0,
-            untracked_artifacts: 0,
+            untracked_artifacts: None,
             counts_complete: false,
             hidden: Vec::new(),
             changed_files: Vec::new(),

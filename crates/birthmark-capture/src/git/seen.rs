@@ -1,7 +1,7 @@
 //! What a look at the work tree carries along: what is no dirt, what was seen so far,
 //! and when to stop.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use birthmark_core::Finding;
 use birthmark_core::code::{ChangeKind, SubmoduleState};
 use gix::bstr::{BStr, BString};
 
-use super::StatusOptions;
+use super::{Listed, StatusOptions};
 
 /// Changes are kept by name up to here, so that no repository fills the memory.
 const MOST_KEPT: usize = 200_000;
@@ -44,10 +44,12 @@ impl Stop {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Own {
     folders: Vec<PathBuf>,
-    generated: HashSet<PathBuf>,
+    generated: Listed,
     generated_in: PathBuf,
     /// Whether untracked files are not wanted at all.
     pub(super) tracked_only: bool,
+    /// Whether the files in `folders` are counted.
+    counted: bool,
 }
 
 impl Own {
@@ -58,6 +60,7 @@ impl Own {
             folders: options.artifacts.iter().map(real).collect(),
             generated: options.generated.clone(),
             tracked_only: !options.untracked,
+            counted: options.count_artifacts,
             generated_in: real(&options.generated_in),
         }
     }
@@ -94,6 +97,11 @@ pub(super) struct OwnBelow<'a> {
 }
 
 impl OwnBelow<'_> {
+    /// Whether it lies where this look does not look.
+    pub(super) fn leaves_out(&self, path: &BStr) -> bool {
+        !self.own.counted && self.folders.iter().any(|own| lies_in(path, own))
+    }
+
     /// Whether this untracked file is an artifact or a sidecar.
     pub(super) fn has(&self, path: &BStr) -> bool {
         if path.ends_with(b".birthmark.json") || self.folders.iter().any(|own| lies_in(path, own)) {

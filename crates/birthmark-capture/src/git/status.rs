@@ -99,6 +99,7 @@ pub(super) fn capture_with_changes(
     };
     let seen = seen.lock().map(|seen| seen.clone()).unwrap_or_default();
     if !state.bare && state.object_format.is_some() {
+        state.untracked_artifacts = options.count_artifacts.then_some(seen.untracked_artifacts);
         fill(
             &mut state,
             &root,
@@ -215,7 +216,6 @@ fn fill(state: &mut CodeState, root: &Path, mut seen: Seen, failure: Option<Stri
     state.staged = seen.staged;
     state.unstaged = seen.unstaged;
     state.untracked = seen.untracked;
-    state.untracked_artifacts = seen.untracked_artifacts;
     state.changed_total = seen.total();
     let named = std::mem::take(&mut seen.changes)
         .into_iter()

@@ -61,6 +61,9 @@ impl<'a> Visitor<'a> {
             return;
         };
         let path: &BStr = &entry.rela_path;
+        if self.own.leaves_out(path) {
+            return;
+        }
         if self.own.has(path) {
             seen.untracked_artifacts += 1;
         } else {

@@ -49,7 +49,11 @@ pub(super) fn plan(
     };
     let strangers = quick::pass(root, index, rules, stop);
     Ok(match strangers {
-        Some(strangers) => unignored(repository, index, strangers)?,
+        Some(mut strangers) => {
+            let own = own.below(root.to_owned());
+            strangers.retain(|stranger| !own.leaves_out(stranger.path.as_bstr()));
+            unignored(repository, index, strangers)?
+        }
         None => everything,
     })
 }

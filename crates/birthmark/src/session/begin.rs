@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::machine::Interpreter;
-use birthmark_capture::git::{self, StatusOptions};
+use birthmark_capture::git::{self, Listed, StatusOptions};
 use birthmark_capture::{chance, process};
 use birthmark_core::Finding;
 use birthmark_core::birthmark::{self, Fields};
@@ -171,7 +171,11 @@ fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
     if wanted != OnDirty::Refuse {
         return Ok(());
     }
-    let state = git::capture_status(&begin.anchor, &status_options(project));
+    let options = StatusOptions {
+        count_artifacts: false,
+        ..status_options(project)
+    };
+    let state = git::capture_status(&begin.anchor, &options);
     let why = match &state.dirty {
         Finding::Found(false) => return Ok(()),
         Finding::Found(true) => format!("dirty: {}", state.dirty_summary()),
@@ -186,9 +190,10 @@ fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
 
 /// What the look at the tree counts as Birthmark's own.
 pub(crate) fn status_options(project: &Project) -> StatusOptions {
+    let layout = project.layout.clone();
     StatusOptions {
         artifacts: vec![project.layout.artifacts().to_owned()],
-        generated: crate::generated::read(&project.layout),
+        generated: Listed::when_asked(move || crate::generated::read(&layout)),
         generated_in: project.root().to_owned(),
         ..StatusOptions::default()
     }
