@@ -39,30 +39,50 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = PathBuf> {
 /// Puts a path on the list, unless it is there or lies in the artifacts folder. What can
 /// fail here is left: see the head of this file.
 pub(crate) fn note(layout: &Layout, path: &Path) {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let path = crate::project::plain(&path);
-    if path.starts_with(layout.artifacts()) {
+    note_all(layout, &[path]);
+}
+
+/// The same for many paths, with the list read once.
+pub(crate) fn note_all(layout: &Layout, paths: &[impl AsRef<Path>]) {
+    let outside: Vec<PathBuf> = paths
+        .iter()
+        .filter_map(|path| {
+            let path = path.as_ref();
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            let path = crate::project::plain(&path);
+            (!path.starts_with(layout.artifacts())).then(|| from_root(layout, &path))
+        })
+        .collect();
+    if outside.is_empty() {
         return;
     }
     if let Ok(file) = atomic::open_append(&list(layout), false) {
         let _ = rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive);
-        let _ = put(file, layout, &from_root(layout, &path));
+        let _ = put(file, layout, &outside);
     }
 }
 
 /// With the list locked: whoever comes meanwhile waits. It grows with what is there, not with
 /// what ever was: each time that it has doubled, what is gone is taken off.
-fn put(mut file: File, layout: &Layout, path: &Path) -> io::Result<()> {
+fn put(mut file: File, layout: &Layout, paths: &[PathBuf]) -> io::Result<()> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let listed: Vec<PathBuf> = lines(&bytes).collect();
-    if listed.iter().any(|one| one == path) {
+    let mut listed: HashSet<PathBuf> = lines(&bytes).collect();
+    let before = listed.len();
+    let mut text = Vec::new();
+    for path in paths {
+        if listed.insert(path.clone()) {
+            text.extend(escape(path.as_os_str().as_bytes()));
+        }
+    }
+    if text.is_empty() {
         return Ok(());
     }
-    let count = listed.len() + 1;
-    let mut text = escape(path.as_os_str().as_bytes());
-    if count >= MANY && count.is_power_of_two() {
+    // A power of two was reached on the way.
+    let doubled = before.checked_ilog2() != listed.len().checked_ilog2();
+    if listed.len() >= MANY && doubled {
         let there = |one: &&PathBuf| layout.root().join(one).symlink_metadata().is_ok();
+        text.clear();
         for one in listed.iter().filter(there) {
             text.extend(escape(one.as_os_str().as_bytes()));
         }

@@ -34,6 +34,7 @@ use crate::project::Project;
 use crate::session::{self, Begin, RunEnd, Session};
 use crate::{add, dataset, sessions};
 
+mod births;
 mod compose;
 mod failed;
 pub mod given;
@@ -220,7 +221,7 @@ fn recorded_path<'a>(options: &StampOptions, stamped: &'a Stamped) -> &'a Path {
 fn judged(
     file: &Path,
     options: &StampOptions,
-    birth: Option<&marks::Birth>,
+    birth: Option<&births::Birth>,
     joined: Option<&Session>,
     code: &compose::Code<'_>,
 ) -> Result<(Fields, Vec<String>)> {
@@ -241,7 +242,7 @@ fn judged(
 fn stamp_known(
     file: &Path,
     options: &StampOptions,
-    birth: Option<marks::Birth>,
+    birth: Option<births::Birth>,
     joined: Option<&Session>,
     code: &compose::Code<'_>,
 ) -> Result<Stamped> {

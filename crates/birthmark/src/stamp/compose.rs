@@ -11,7 +11,7 @@ use birthmark_core::{Fields, Timestamp};
 use birthmark_store::atomic;
 use serde_json::{Value, json};
 
-use super::{StampOptions, marks};
+use super::{StampOptions, births};
 use crate::error::Result;
 use crate::looks::CodeSeen;
 use crate::project::Project;
@@ -22,7 +22,7 @@ pub(super) fn compose(
     code: &Code<'_>,
     time: Timestamp,
     options: &StampOptions,
-    birth: Option<&marks::Birth>,
+    birth: Option<&births::Birth>,
     joined: Option<&Session>,
 ) -> Fields {
     let mut asserted = options.given.clone();

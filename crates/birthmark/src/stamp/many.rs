@@ -20,10 +20,10 @@ use birthmark_store::config::Enforce;
 use birthmark_store::format::FileKind;
 use birthmark_store::stop;
 
+use super::births::Births;
 use super::compose::Code;
 use super::{
-    StampOptions, Stamped, Target, join_open, judged, marks, prepared, recorded_path, refuse,
-    stamp_known,
+    StampOptions, Stamped, Target, join_open, judged, prepared, recorded_path, refuse, stamp_known,
 };
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
@@ -161,8 +161,9 @@ pub fn stamp_all(
     for file in files {
         refuse::unfit(file, &options)?;
     }
+    let births = Births::of(project);
     if let [only] = files {
-        let birth = marks::birth_of(project, only)?;
+        let birth = births.find(only)?;
         refuse::recorded(project, only, &options, birth.as_ref())?;
     }
     let work = Work {
@@ -171,6 +172,7 @@ pub fn stamp_all(
         options: &options,
         joined: join_open(project, &options)?,
         code: Code::of(project),
+        births,
         next: AtomicUsize::new(0),
         failed: AtomicBool::new(false),
     };
@@ -196,10 +198,8 @@ pub fn stamp_all(
         Outcome::Completed
     };
     session.end(RunEnd::plain(outcome))?;
-    for path in written {
-        // After the end, or the end would see a change in what counts as untracked.
-        crate::generated::note(&project.layout, &path);
-    }
+    // After the end, or the end would see a change in what counts as untracked.
+    crate::generated::note_all(&project.layout, &written);
     Ok(())
 }
 
@@ -209,6 +209,7 @@ struct Work<'a> {
     options: &'a StampOptions,
     joined: Option<Session>,
     code: Code<'a>,
+    births: Births<'a>,
     next: AtomicUsize,
     failed: AtomicBool,
 }
@@ -221,7 +222,7 @@ impl Work<'_> {
             return Ok(());
         }
         for file in self.files {
-            let birth = marks::birth_of(self.project, file)?;
+            let birth = self.births.find(file)?;
             let joined = self.joined.as_ref();
             judged(file, self.options, birth.as_ref(), joined, &self.code)?;
         }
@@ -291,7 +292,7 @@ impl Work<'_> {
     }
 
     fn one(&self, file: &Path) -> Result<Stamped> {
-        let birth = marks::birth_of(self.project, file)?;
+        let birth = self.births.find(file)?;
         refuse::recorded(self.project, file, self.options, birth.as_ref())?;
         stamp_known(file, self.options, birth, self.joined.as_ref(), &self.code)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_store::format::FileKind;
 
-use super::{StampOptions, Target, kind_of, marks};
+use super::{StampOptions, Target, births, kind_of};
 use crate::error::{Error, Result};
 use crate::project::Project;
 
@@ -77,7 +77,7 @@ pub(super) fn recorded(
     project: &Project,
     file: &Path,
     options: &StampOptions,
-    birth: Option<&marks::Birth>,
+    birth: Option<&births::Birth>,
 ) -> Result<()> {
     let Some(birth) = birth.filter(|_| options.target == Target::InPlace && !options.force) else {
         return Ok(());

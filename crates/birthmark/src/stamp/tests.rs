@@ -107,3 +107,54 @@ fn file_that_changes_while_it_is_stamped_stays_as_it_is() {
     assert!(result.unwrap_err().whole().contains("changed while"));
     assert_eq!(std::fs::read(&path).unwrap(), b"{}\n{}\n");
 }
+
+#[test]
+fn births_are_found_among_many_sessions_and_the_newest_or_the_same_path_counts() {
+    let repo = TestRepo::with_commit();
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        let session = session::begin(Begin::at(repo.path(), OpenedBy::Script)).unwrap();
+        // Each has one file of its own, and one with the bytes that all others made too.
+        for (name, text) in [
+            (format!("artifacts/own_{n}.bin"), format!("{n}")),
+            (format!("artifacts/same_{n}.bin"), "same".to_owned()),
+        ] {
+            session
+                .add(&repo.write(&name, &text), "model", &Fields::new())
+                .unwrap();
+        }
+        session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+        ids.push(session.id().clone());
+    }
+    let project = Project::find(repo.path()).unwrap();
+    let births = births::Births::of(&project);
+    let of = |path: &Path| births.find(path).unwrap().map(|birth| birth.session);
+    for (n, id) in ids.iter().enumerate() {
+        assert_eq!(
+            of(&repo.path().join(format!("artifacts/own_{n}.bin"))).as_ref(),
+            Some(id)
+        );
+        assert_eq!(
+            of(&repo.path().join(format!("artifacts/same_{n}.bin"))).as_ref(),
+            Some(id)
+        );
+    }
+    assert_eq!(
+        of(&repo.write("elsewhere.bin", "same")),
+        ids.iter().max().cloned()
+    );
+    assert_eq!(of(&repo.write("none.bin", "never made")), None);
+}
+
+#[test]
+fn journal_that_does_not_hold_together_vouches_for_nothing() {
+    let (_repo, project, path, session) = made("artifacts/a.bin", "0123");
+    let journals = birthmark_store::journal::paths(&project.layout, &session).unwrap();
+    let text = std::fs::read_to_string(&journals[0]).unwrap();
+    // The digest still stands there, but its line no longer fits its sum.
+    let edited = text.replacen("\"seed\":7", "\"seed\":8", 1);
+    assert_ne!(edited, text);
+    atomic::replace(&journals[0], edited.as_bytes(), Durability::Process).unwrap();
+    let stamped = stamp(&project, &path, &options(Target::Sidecar)).unwrap();
+    assert_eq!(stamped.made_in, None);
+}

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::marks::REPLACES;
 use super::refuse::exists;
 use super::write::rewrite;
-use super::{Target, marks};
+use super::{Target, births};
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 
@@ -88,7 +88,7 @@ pub fn unstamp(project: &Project, file: &Path, target: &Target) -> Result<Unstam
     let into = kind.out_of(FileKind::of(out));
     let format = kind.format();
     refuse_replaced(format, file)?;
-    let born = marks::birth_of(project, file)?;
+    let born = births::Births::of(project).find(file)?;
     if !has_one(format, file)? {
         return Err(no_birthmark(file));
     }
