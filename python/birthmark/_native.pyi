@@ -231,6 +231,8 @@ class Session:
         reasons: dict[str, str],
         pace: Pace | None = None,
         /,
+        *,
+        sha256: bool = False,
     ) -> Path | None:
         """Digest a file or folder, read at that pace, write its sidecar and record it.
 
@@ -507,6 +509,7 @@ def stamp(
     in_place: bool,
     on_existing: str,
     force: bool,
+    sha256: bool,
     argv: list[str],
 ) -> dict[str, Any]:
     """Stamp a file or folder that is there already; what was done, as JSON has it."""

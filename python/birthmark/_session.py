@@ -464,6 +464,7 @@ class Session:
         path: str | os.PathLike[str],
         artifact_type: str = "artifact",
         *,
+        sha256: bool = False,
         inputs: Any = None,
         dataset: Any = None,
         models: dict[str, Any] | None = None,
@@ -479,6 +480,7 @@ class Session:
         Args:
             path: The file or folder.
             artifact_type: ``"model"``, ``"dataset"`` or your own.
+            sha256: Put SHA-256 into the sidecar too, for tools that know no BLAKE3.
             inputs: What it was made from: a path, name or dict, or a list of them.
             dataset: As for :meth:`report`.
             models: As for :meth:`report`.
@@ -497,7 +499,7 @@ class Session:
         given, reasons = _given(
             provenance, params, own, inputs=inputs, dataset=dataset, models=models
         )
-        return self._live.add(os.fspath(path), artifact_type, given, reasons)
+        return self._live.add(os.fspath(path), artifact_type, given, reasons, sha256=sha256)
 
     def use(self, what: Any, role: str | None = None) -> dict[str, Any]:
         """Record that something was read.

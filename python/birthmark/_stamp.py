@@ -26,6 +26,7 @@ def stamp(
     in_place: bool = False,
     on_existing: str = "error",
     force: bool = False,
+    sha256: bool = False,
     inputs: Any = None,
     dataset: Any = None,
     models: dict[str, Any] | None = None,
@@ -46,6 +47,7 @@ def stamp(
             ``out`` and ``in_place`` a sidecar ``<path>.birthmark.json`` is written.
         on_existing: Where there is one already: ``"error"``, ``"merge"``, ``"replace"``, ``"keep"``.
         force: Overwrite ``out``; stamp in place what a session recorded.
+        sha256: Put SHA-256 into the sidecar too, for tools that know no BLAKE3.
         inputs: What it was made from: a path, name or dict, or a list of them.
         dataset: A path or dict; size, digest and last commit are filled in.
         models: Role to model: name, path or None.
@@ -75,6 +77,7 @@ def stamp(
         in_place=in_place,
         on_existing=on_existing,
         force=force,
+        sha256=sha256,
         argv=_talk.argv(),
     )
     _say_broken(path, stamped["breaks"])

@@ -19,6 +19,7 @@ pub mod salvage;
 pub mod scan;
 pub mod session;
 pub mod show;
+pub mod size;
 pub mod snapshot;
 pub mod sql;
 pub mod stamp;

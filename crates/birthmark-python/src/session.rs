@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use birthmark::add::HowToDigest;
 use birthmark::records::RecordsOptions;
 use birthmark::report::ReportOptions;
 use birthmark::session::{Begin, RunEnd};
@@ -234,7 +235,8 @@ impl Session {
     }
 
     /// Adds a file or folder that is finished, read at a pace.
-    #[pyo3(signature = (path, artifact_type, given, reasons, pace = None))]
+    #[pyo3(signature = (path, artifact_type, given, reasons, pace = None, *, sha256 = false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
     fn add(
         &self,
         py: Python<'_>,
@@ -243,11 +245,15 @@ impl Session {
         given: &Bound<'_, PyDict>,
         reasons: &Bound<'_, PyDict>,
         pace: Option<&Pace>,
+        sha256: bool,
     ) -> PyResult<Option<PathBuf>> {
         let given = self.filled(py, given, reasons)?;
         let path = convert::absolute(&path);
-        let pace = pace.map(|pace| Arc::clone(&pace.0));
-        let add = || self.inner.add_paced(&path, artifact_type, &given, pace);
+        let how = HowToDigest {
+            pace: pace.map(|pace| Arc::clone(&pace.0)),
+            sha256,
+        };
+        let add = || self.inner.add_as(&path, artifact_type, &given, how);
         interruptible(py, add)?.into_py_result(py)
     }
 

@@ -16,7 +16,7 @@ use crate::interrupt::interruptible;
 
 /// Stamps a file or folder: gives what `birthmark stamp --json` prints of it.
 #[pyfunction]
-#[pyo3(signature = (path, *, artifact_type, given, reasons, out, in_place, on_existing, force, argv))]
+#[pyo3(signature = (path, *, artifact_type, given, reasons, out, in_place, on_existing, force, sha256, argv))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
 pub(crate) fn stamp<'py>(
     py: Python<'py>,
@@ -28,6 +28,7 @@ pub(crate) fn stamp<'py>(
     in_place: bool,
     on_existing: &str,
     force: bool,
+    sha256: bool,
     argv: Vec<String>,
 ) -> PyResult<Bound<'py, PyAny>> {
     process::remember_environment();
@@ -43,6 +44,7 @@ pub(crate) fn stamp<'py>(
             .parse::<OnExisting>()
             .map_err(PyValueError::new_err)?,
         force,
+        sha256,
         argv,
         ..StampOptions::new(artifact_type)
     };

@@ -368,7 +368,13 @@ impl FormatError {
                 Some("the line is cut short, as by a crash; take it out and try again".to_owned())
             }
             Self::Record { source, .. } => source.hint().map(str::to_owned),
-            Self::TooLong { .. } => Some("is it JSONL, one record a line?".to_owned()),
+            Self::TooLong { limit, .. } if *limit >= jsonl::LINE_LIMIT => {
+                Some("is it JSONL, one record a line?".to_owned())
+            }
+            Self::TooLong { .. } => Some(
+                "is it JSONL, one record a line? `stamp` and `unstamp` take longer ones with --longest-line"
+                    .to_owned(),
+            ),
             Self::Damaged { .. } => {
                 Some("leave out --in-place and --out: a sidecar needs no sound file".to_owned())
             }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | where does a file stand? | [`layout`] |
 //! | how is a file written so that a crash cannot halve it? | [`atomic`] |
+//! | how is a large file written at the speed of the disk? | [`bulk`] |
 //! | how are events recorded and read back? | [`journal`] |
 //! | is the last line of a file whole? | [`tail`] |
 //! | how are records appended, and an interrupted file gone on with? | [`records`] |
@@ -18,6 +19,7 @@
 //! instruction; with [`Durability::Power`](atomic::Durability) also a power cut.
 
 pub mod atomic;
+pub mod bulk;
 pub mod config;
 pub mod digest;
 pub mod format;

@@ -10,7 +10,7 @@ use birthmark_core::json::{self, Where};
 use birthmark_store::digest::digest_bytes;
 use birthmark_store::format::json::Report;
 use birthmark_store::format::jsonl::Jsonl;
-use birthmark_store::format::sidecar::{Sidecar, SidecarKind};
+use birthmark_store::format::sidecar::{Member, Sidecar, SidecarKind};
 use birthmark_store::format::{
     ArtifactFormat, FormatError, Input, OnExisting, Same, Stamped, Unstamped, format_of,
 };
@@ -328,6 +328,7 @@ fn sidecar(file: &Path) -> Sidecar {
         content_digest: None,
         size: 1,
         records: None,
+        sha256: None,
         members: Vec::new(),
         birthmark: MARK.as_bytes().to_vec(),
         others: vec![(b"\"later\"".to_vec(), b"[1, 2.50]".to_vec())],
@@ -338,6 +339,10 @@ fn sidecar(file: &Path) -> Sidecar {
 fn a_sidecar_is_read_as_it_was_written_by_us_and_by_jq() {
     use std::os::unix::ffi::OsStrExt;
     let odd = Path::new(std::ffi::OsStr::from_bytes(b"a \"\xFF\n\xE2\x80\xAE"));
+    let sha256 = birthmark_core::digest::Digest {
+        algorithm: birthmark_core::digest::Algorithm::Sha256,
+        bytes: [7; 32],
+    };
     for file in [Path::new("model.bin"), odd] {
         for kind in [SidecarKind::File, SidecarKind::Folder] {
             let mut sidecar = Sidecar {
@@ -345,9 +350,16 @@ fn a_sidecar_is_read_as_it_was_written_by_us_and_by_jq() {
                 ..sidecar(file)
             };
             if kind == SidecarKind::Folder {
-                sidecar.members = vec![(file.to_owned(), digest_bytes(b"b"), 7); 2];
+                let member = |sha256| Member {
+                    file: file.to_owned(),
+                    digest: digest_bytes(b"b"),
+                    sha256,
+                    size: 7,
+                };
+                sidecar.members = vec![member(None), member(Some(sha256))];
             } else {
                 (sidecar.records, sidecar.content_digest) = (Some(3), Some(digest_bytes(b"c")));
+                sidecar.sha256 = Some(sha256);
             }
             let bytes = sidecar.render();
             let mut read = Sidecar::parse(Path::new("x"), &bytes).unwrap();

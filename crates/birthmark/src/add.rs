@@ -7,9 +7,10 @@ use std::sync::Arc;
 use birthmark_capture::process::redactor;
 use birthmark_core::Finding;
 use birthmark_core::birthmark::Fields;
+use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_core::event::{ArtifactRemoved, ArtifactSealed, ArtifactUsed};
 use birthmark_core::schema::SIDECAR_SUFFIX;
-use birthmark_store::digest::{Content, Digester, Pace};
+use birthmark_store::digest::{Content, Digester, FileDigest, Pace};
 use birthmark_store::format::FileKind;
 use birthmark_store::format::sidecar::{Sidecar, SidecarKind};
 use birthmark_store::{Durability, Layout, atomic, digest, stop};
@@ -19,21 +20,30 @@ use crate::dataset;
 use crate::error::{Error, Kind, Result};
 use crate::session::{Session, now};
 
+/// How what is added is digested.
+#[derive(Debug, Default)]
+pub struct HowToDigest {
+    /// Read no faster than this, so that what runs beside is not held up.
+    pub pace: Option<Arc<Pace>>,
+    /// SHA-256 into the sidecar too, for tools that know no BLAKE3.
+    pub sha256: bool,
+}
+
 impl Session {
     /// Adds a file or folder that is finished: digests it, writes its sidecar, records it.
     /// The file itself is not touched. Returns the sidecar's path; none on ranks but 0,
     /// which do nothing.
     pub fn add(&self, path: &Path, artifact_type: &str, given: &Fields) -> Result<Option<PathBuf>> {
-        self.add_paced(path, artifact_type, given, None)
+        self.add_as(path, artifact_type, given, HowToDigest::default())
     }
 
-    /// The same, read no faster than asked, so that what runs beside is not held up.
-    pub fn add_paced(
+    /// The same, digested as asked.
+    pub fn add_as(
         &self,
         path: &Path,
         artifact_type: &str,
         given: &Fields,
-        pace: Option<Arc<Pace>>,
+        how: HowToDigest,
     ) -> Result<Option<PathBuf>> {
         self.check_live()?;
         crate::template::check_given(given)?;
@@ -57,7 +67,9 @@ impl Session {
         let mark = serde_json::to_vec(&birthmark).map_err(|source| {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;
-        let digester = crate::digests::digester().paced(pace);
+        let digester = crate::digests::digester()
+            .paced(how.pace)
+            .with_sha256(how.sha256);
         let sidecar = describe(path, mark, &digester)?;
         not_stopped(path)?;
         let beside = Layout::sidecar(path);
@@ -133,9 +145,19 @@ pub(crate) fn describe(path: &Path, birthmark: Vec<u8>, digester: &Digester) -> 
     let name = PathBuf::from(path.file_name().unwrap_or_default());
     if path.is_dir() {
         let tree = digester.tree(path).map_err(unreadable)?;
-        return Ok(Sidecar::of_folder(name, &tree, birthmark));
+        let mut sidecar = Sidecar::of_folder(name, &tree, birthmark);
+        if digester.wants_sha256() {
+            for member in &mut sidecar.members {
+                let file = digester.file_as(&path.join(&member.file), Algorithm::Sha256);
+                member.sha256 = Some(file.map_err(unreadable)?.digest);
+            }
+        }
+        return Ok(sidecar);
     }
     let file = digester.file(path).map_err(unreadable)?;
+    let sha256 = digester
+        .wants_sha256()
+        .then(|| sha256_of(path, &file, digester));
     let content = digester.content(path);
     let content_digest = content.map(|content| content.digest);
     Ok(Sidecar {
@@ -145,10 +167,23 @@ pub(crate) fn describe(path: &Path, birthmark: Vec<u8>, digester: &Digester) -> 
         content_digest: content_digest.filter(|content| *content != file.digest),
         size: file.state.size,
         records: records(path, content),
+        sha256: sha256.transpose()?,
         members: Vec::new(),
         birthmark,
         others: Vec::new(),
     })
+}
+
+/// The SHA-256 of a file, of the same state of it as another digest.
+fn sha256_of(path: &Path, other: &FileDigest, digester: &Digester) -> Result<Digest> {
+    let found = digester
+        .file_as(path, Algorithm::Sha256)
+        .map_err(unreadable)?;
+    if found.state != other.state {
+        let path = path.to_owned();
+        return Err(unreadable(digest::FileError::ChangedWhileRead { path }));
+    }
+    Ok(found.digest)
 }
 
 /// Nothing is recorded of what was to stop halfway.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use birthmark_core::birthmark::{self, Fields, Scope};
 use birthmark_core::event::ArtifactSealed;
+use birthmark_store::format::jsonl::LINE_LIMIT;
 use birthmark_store::format::{FileKind, OnExisting};
 use serde_json::Value;
 
@@ -36,7 +37,7 @@ impl Session {
             whole.clone()
         };
         let mark = spelled(&mark)?;
-        let format = kind_of(from)?.into(kind).ok_or_else(|| {
+        let format = kind_of(from)?.into(kind, Some(LINE_LIMIT)).ok_or_else(|| {
             Error::usage(
                 "no-format",
                 format!("`{}` is of another kind", to.display()),

@@ -80,6 +80,10 @@ pub struct StampOptions {
     pub quarantine: Option<PathBuf>,
     /// Raised by the bytes that were read, while they are read.
     pub progress: Option<Arc<AtomicU64>>,
+    /// SHA-256 into the sidecar too, for tools that know no BLAKE3.
+    pub sha256: bool,
+    /// The longest line that is taken, in bytes; 64 MiB where nothing is said.
+    pub longest_line: Option<usize>,
     /// Command line of the stamping, for the session that is joined.
     pub argv: Vec<String>,
 }
@@ -95,6 +99,8 @@ impl StampOptions {
             force: false,
             quarantine: None,
             progress: None,
+            sha256: false,
+            longest_line: None,
             argv: Vec::new(),
         }
     }

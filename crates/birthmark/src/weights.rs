@@ -2,12 +2,13 @@
 //! checkpoint.
 //!
 //! Nothing is executed and nothing unpickled: JSON of limited size and the header of GGUF
-//! are read, and what cannot be read says nothing.
+//! are read. A header of GGUF that cannot be read is `unknown`, with its reason; any other
+//! file that cannot be read says nothing.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use birthmark_core::birthmark::Fields;
+use birthmark_core::birthmark::{Fields, note_unknown};
 use birthmark_store::atomic;
 use birthmark_store::format::gguf;
 use serde_json::{Value, json};
@@ -19,6 +20,8 @@ use crate::project::Project;
 const LIMIT: u64 = 64 << 20;
 /// The field of the shards that an index names and that are not there.
 pub const MISSING: &str = "missing_shards";
+/// The field of what a model in GGUF says of itself.
+pub const GGUF: &str = "gguf";
 /// The keys of GGUF that tell which model it is.
 const TOLD: [&str; 9] = [
     "general.architecture",
@@ -45,21 +48,34 @@ pub(crate) fn facts(project: &Project, path: &Path) -> Fields {
     let is_gguf = path
         .extension()
         .is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
+    let mut fields = Fields::new();
     if is_gguf {
-        of_gguf(path)
-    } else {
-        Fields::new()
+        match header_of(path) {
+            Ok(found) => _ = fields.insert(GGUF.to_owned(), told_by(&found)),
+            Err(why) => {
+                fields.insert(GGUF.to_owned(), Value::Null);
+                note_unknown(&mut fields, GGUF, &why);
+            }
+        }
+    }
+    fields
+}
+
+/// The header of a model in GGUF, or why there is none.
+fn header_of(path: &Path) -> Result<gguf::Gguf, String> {
+    let opened = birthmark_store::digest::open_still(path);
+    let (mut file, _) = opened.map_err(|error| error.to_string())?;
+    match gguf::read(&mut file) {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => Err("it is no GGUF: its first bytes are others".to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Err("its header cannot be read: it ends too early".to_owned())
+        }
+        Err(error) => Err(format!("its header cannot be read: {error}")),
     }
 }
 
-fn of_gguf(path: &Path) -> Fields {
-    let mut fields = Fields::new();
-    let Ok((mut file, _)) = birthmark_store::digest::open_still(path) else {
-        return fields;
-    };
-    let Ok(Some(found)) = gguf::read(&mut file) else {
-        return fields;
-    };
+fn told_by(found: &gguf::Gguf) -> Value {
     let mut told = Fields::new();
     for key in TOLD {
         let value = match found.get(key) {
@@ -83,8 +99,7 @@ fn of_gguf(path: &Path) -> Fields {
         told.insert("context_length".to_owned(), Value::from(length));
     }
     told.insert("tensors".to_owned(), Value::from(found.tensors));
-    fields.insert("gguf".to_owned(), Value::Object(told));
-    fields
+    Value::Object(told)
 }
 
 fn of_folder(folder: &Path) -> Fields {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use birthmark::Project;
 use birthmark::stamp::{StampOptions, Stamped, Target, given, many, stream};
-use birthmark::weights::MISSING;
+use birthmark::weights::{GGUF, MISSING};
 use birthmark_core::Fields;
 use birthmark_core::json::OnExisting;
 use serde_json::Value;
@@ -81,6 +81,14 @@ pub struct StampArgs {
     )]
     on_existing: Existing,
 
+    /// Put SHA-256 into the sidecar too, for `sha256sum` and others that know no BLAKE3
+    #[arg(long, conflicts_with_all = ["in_place", "out"])]
+    sha256: bool,
+
+    /// Take lines of up to this many bytes (64MiB, 2GiB); each takes twice that of memory
+    #[arg(long, value_name = "SIZE", value_parser = super::size::parse)]
+    longest_line: Option<usize>,
+
     /// Print what was stamped as JSON
     #[arg(long)]
     json: bool,
@@ -114,6 +122,8 @@ pub fn run(ui: &mut Ui, args: &StampArgs) -> Answer {
         on_existing: args.on_existing.into(),
         force: args.force,
         quarantine: args.quarantine.clone(),
+        sha256: args.sha256,
+        longest_line: args.longest_line,
         argv: std::env::args_os()
             .map(|word| word.to_string_lossy().into_owned())
             .collect(),
@@ -192,6 +202,16 @@ fn set_aside(ui: &mut Ui, stamped: &Stamped) {
         let file = stamped.file.display();
         ui.talk(&format!(
             "warning: {file} lacks {shards} that its index names"
+        ));
+    }
+    let unknown = stamped.birthmark.get("unknown");
+    if let Some(why) = unknown
+        .and_then(|reasons| reasons.get(GGUF))
+        .and_then(Value::as_str)
+    {
+        let file = stamped.file.display();
+        ui.talk(&format!(
+            "warning: {file}: what the model says of itself is unknown: {why}"
         ));
     }
     let Some(aside) = stamped.aside.as_ref().filter(|aside| aside.lines > 0) else {

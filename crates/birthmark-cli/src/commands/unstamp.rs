@@ -28,6 +28,10 @@ pub struct UnstampArgs {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
+    /// Take lines of up to this many bytes (64MiB, 2GiB); each takes twice that of memory
+    #[arg(long, value_name = "SIZE", value_parser = super::size::parse)]
+    longest_line: Option<usize>,
+
     /// Print what was done as JSON
     #[arg(long)]
     json: bool,
@@ -37,7 +41,8 @@ pub struct UnstampArgs {
 pub fn run(ui: &mut Ui, args: &UnstampArgs) -> Answer {
     let target = super::stamp::target(args.in_place, args.out.as_ref());
     let project = super::project()?;
-    let done = signals::stoppable(|| stamp::unstamp(&project, &args.file, &target))?;
+    let done =
+        signals::stoppable(|| stamp::unstamp(&project, &args.file, &target, args.longest_line))?;
     if args.json {
         ui.json(&done.to_json())?;
     } else {

@@ -137,3 +137,27 @@ fn interrupt_leaves_the_file_as_it_was_and_nothing_beside_it() {
         assert_eq!(names(&world), there, "{name}");
     }
 }
+
+#[test]
+fn line_beyond_the_limit_is_named_and_is_taken_when_asked_for() {
+    let world = World::new();
+    let text = format!("{{\"a\": 1}}\n{{\"text\": \"{}\"}}\n", "x".repeat(65 << 20));
+    world.repo.write("data.jsonl", &text);
+    let said = world.birthmark(["stamp", "data.jsonl", "--type", "t", "--in-place"]);
+    assert!(said.starts_with("exit status: 2"), "{said}");
+    assert!(
+        said.contains("line 2: it is longer than 67108864 bytes"),
+        "{said}"
+    );
+    assert!(said.contains("--longest-line"), "{said}");
+    assert!(world.read("data.jsonl") == text.as_bytes());
+    let longest = ["--longest-line", "70MiB"];
+    for args in [
+        ["stamp", "data.jsonl", "--type", "t", "--in-place"].as_slice(),
+        &["unstamp", "data.jsonl", "--in-place"],
+    ] {
+        let said = world.birthmark(args.iter().chain(&longest));
+        assert!(said.starts_with("exit status: 0"), "{said}");
+    }
+    assert!(world.read("data.jsonl") == text.as_bytes());
+}

@@ -513,11 +513,102 @@ fn model_in_gguf_says_what_it_is() {
     let told = &world.json("m.gguf.birthmark.json")["metadata"]["gguf"];
     assert_eq!(told["name"], "Tiny");
     assert_eq!(told["architecture"], "llama");
-    std::fs::write(
-        world.at("bomb.gguf"),
-        [b"GGUF\x03\0\0\0", [255; 20].as_slice()].concat(),
-    )
-    .unwrap();
-    let picture = world.birthmark(["stamp", "bomb.gguf", "--type", "model"]);
-    assert!(picture.starts_with("exit status: 0"), "{picture}");
+}
+
+#[test]
+fn model_in_gguf_that_cannot_be_read_is_unknown_with_its_reason() {
+    let world = World::new();
+    let header = |version: u32, keys: u64, rest: &[u8]| {
+        [
+            &b"GGUF"[..],
+            &version.to_le_bytes(),
+            &0_u64.to_le_bytes(),
+            &keys.to_le_bytes(),
+            rest,
+        ]
+        .concat()
+    };
+    for (name, bytes, why) in [
+        (
+            "keys.gguf",
+            header(3, 1 << 60, b""),
+            "1152921504606846976 keys",
+        ),
+        (
+            "text.gguf",
+            header(3, 1, &(1_u64 << 63).to_le_bytes()),
+            "ends too early",
+        ),
+        ("short.gguf", b"GGUF\x03\0".to_vec(), "ends too early"),
+        ("later.gguf", header(99, 0, b""), "version 99 is not known"),
+        ("other.gguf", b"hello".to_vec(), "it is no GGUF"),
+    ] {
+        std::fs::write(world.at(name), bytes).unwrap();
+        let picture = world.birthmark(["stamp", name, "--type", "model"]);
+        assert!(picture.starts_with("exit status: 0"), "{picture}");
+        assert!(
+            picture.contains("is unknown") && picture.contains(why),
+            "{picture}"
+        );
+        let mark = &world.json(&format!("{name}.birthmark.json"))["metadata"];
+        assert!(mark["gguf"].is_null(), "{mark}");
+        let reason = mark["unknown"]["gguf"].as_str().unwrap();
+        assert!(reason.contains(why), "{reason}");
+        let checked = world.birthmark(["verify", name]);
+        assert!(checked.starts_with("exit status: 0"), "{checked}");
+    }
+}
+
+#[test]
+fn sha256_in_a_sidecar_is_what_sha256sum_checks_and_an_edited_one_fails() {
+    let world = World::new();
+    world.repo.write("model.bin", "weights");
+    world.repo.write("folder/a.bin", "a");
+    world.repo.write("folder/deep/b.bin", "b");
+    for name in ["model.bin", "folder"] {
+        let picture = world.birthmark(["stamp", name, "--type", "model", "--sha256"]);
+        assert!(picture.starts_with("exit status: 0"), "{picture}");
+        let sidecar = world.json(&format!("{name}.birthmark.json"));
+        let list = sidecar["members"].as_array().cloned();
+        let listed = list.unwrap_or_else(|| vec![sidecar.clone()]);
+        for one in &listed {
+            let file = one["file"].as_str().unwrap();
+            let whole = if name == "folder" {
+                world.at("folder").join(file)
+            } else {
+                world.at(file)
+            };
+            let said = std::process::Command::new("sha256sum")
+                .arg(whole)
+                .output()
+                .unwrap();
+            let theirs = String::from_utf8(said.stdout).unwrap();
+            assert_eq!(one["sha256"], format!("sha256:{}", &theirs[..64]));
+        }
+        assert_eq!(listed.len(), if name == "folder" { 2 } else { 1 });
+        let checked = world.birthmark(["verify", name]);
+        assert!(checked.starts_with("exit status: 0"), "{checked}");
+        // Of every digest of this kind the last digit becomes another.
+        let text = String::from_utf8(world.read(&format!("{name}.birthmark.json"))).unwrap();
+        let at = text.rfind("\"sha256:").unwrap() + "\"sha256:".len() + 63;
+        let other = if text.as_bytes()[at] == b'0' {
+            "1"
+        } else {
+            "0"
+        };
+        let edited = format!("{}{other}{}", &text[..at], &text[at + 1..]);
+        std::fs::write(world.at(&format!("{name}.birthmark.json")), edited).unwrap();
+        let checked = world.birthmark(["verify", name]);
+        assert!(checked.starts_with("exit status: 1"), "{checked}");
+        assert!(checked.contains("the SHA-256 is not that of"), "{checked}");
+    }
+    let within = world.birthmark([
+        "stamp",
+        "model.bin",
+        "--type",
+        "model",
+        "--sha256",
+        "--in-place",
+    ]);
+    assert!(within.starts_with("exit status: 2"), "{within}");
 }

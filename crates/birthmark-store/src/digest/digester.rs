@@ -24,6 +24,7 @@ pub struct Digester {
     progress: Option<Arc<AtomicU64>>,
     pace: Option<Arc<Pace>>,
     known: AtomicU64,
+    sha256: bool,
 }
 
 /// Where what was digested is remembered.
@@ -66,6 +67,18 @@ impl Digester {
     pub fn paced(mut self, pace: Option<Arc<Pace>>) -> Self {
         self.pace = pace;
         self
+    }
+
+    /// Computes SHA-256 beside BLAKE3, where [`wants_sha256`](Self::wants_sha256) is asked.
+    #[must_use]
+    pub fn with_sha256(mut self, wanted: bool) -> Self {
+        self.sha256 = wanted;
+        self
+    }
+
+    /// Whether SHA-256 is wanted beside.
+    pub fn wants_sha256(&self) -> bool {
+        self.sha256
     }
 
     /// How many files were not read, since they are known.

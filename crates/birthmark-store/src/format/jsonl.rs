@@ -9,8 +9,9 @@
 //!
 //! # Limitations
 //!
-//! * A line is held in memory, and may be [`LINE_LIMIT`] bytes long, in packed text
-//!   [`PACKED_LINE_LIMIT`].
+//! * A line is held in memory: to be read, it may be [`LINE_LIMIT`] bytes long, in packed text
+//!   [`PACKED_LINE_LIMIT`]. To be stamped or unstamped, which takes twice its size, it may have
+//!   [`REWRITE_LIMIT`] unless another limit is asked for.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -33,6 +34,10 @@ pub const LINE_LIMIT: usize = 1 << 30;
 /// The longest line of packed text that is read, in bytes: 64 MiB. Nobody sees from
 /// the outside how long a packed line is.
 pub const PACKED_LINE_LIMIT: usize = 64 << 20;
+
+/// The longest line that is stamped or unstamped where nothing else is asked for, in bytes:
+/// 64 MiB. Of such a line the old bytes and the new ones are held at once.
+pub const REWRITE_LIMIT: usize = 64 << 20;
 
 /// Files of one JSON object a line.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +63,8 @@ struct Made<T> {
     piece: Piece,
     counts: T,
     bad: Vec<BadLine>,
+    /// Memory for a birthmark.
+    mark: Vec<u8>,
 }
 
 /// A line of a block that is no record.
@@ -109,7 +116,7 @@ impl Jsonl {
         self,
         input: &mut Input<'_>,
         output: &mut dyn Write,
-        change: impl Fn(&Line<'_>, &mut Vec<u8>, &mut T) -> Result<(), StampError> + Sync,
+        change: impl Fn(&Line<'_>, &mut Vec<u8>, &mut T, &mut Vec<u8>) -> Result<(), StampError> + Sync,
         sound_only: bool,
         mut see: impl FnMut(&Block, T, Vec<BadLine>) -> Result<(), FormatError>,
     ) -> Result<Written, FormatError> {
@@ -123,7 +130,7 @@ impl Jsonl {
                 let before = made.bytes.len();
                 made.bytes.extend_from_slice(line.before);
                 if line.has_record() {
-                    match change(&line, &mut made.bytes, &mut made.counts) {
+                    match change(&line, &mut made.bytes, &mut made.counts, &mut made.mark) {
                         Ok(()) => {}
                         Err(error @ StampError::Scan(_)) if sound_only => {
                             made.bytes.truncate(before);
@@ -177,10 +184,10 @@ impl Jsonl {
         let Written { size, digest, .. } = self.copy(
             &mut input,
             output,
-            |line, out, counts: &mut Places| {
-                let mut birthmark = Vec::with_capacity(1024);
-                birthmarks.write(line.number, line.record, &mut birthmark);
-                counts.count(json::stamp_record(out, line.record, &birthmark, existing)?);
+            |line, out, counts: &mut Places, mark| {
+                mark.clear();
+                birthmarks.write(line.number, line.record, mark);
+                counts.count(json::stamp_record(out, line.record, mark, existing)?);
                 Ok(())
             },
             aside.is_some(),
@@ -377,7 +384,7 @@ impl ArtifactFormat for Jsonl {
         let Written { size, text, .. } = self.copy(
             &mut input,
             output,
-            |line, out, counts: &mut Cuts| {
+            |line, out, counts: &mut Cuts, _| {
                 let place = json::unstamp_record(out, line.record)?;
                 counts.records += 1;
                 counts.removed += u64::from(place.is_ours());

@@ -86,12 +86,12 @@ impl FileKind {
 
     /// The format that reads such files and gives them back without birthmarks, as what
     /// their new name says, or unpacked where it says nothing.
-    pub fn out_of(self, to: Option<Self>) -> Box<dyn ArtifactFormat> {
+    ///
+    /// A line may have `longest` bytes.
+    pub fn out_of(self, to: Option<Self>, longest: Option<usize>) -> Box<dyn ArtifactFormat> {
         match (self, to) {
-            (Self::Records(from), Some(Self::Records(to))) => {
-                Box::new(jsonl::Jsonl::packed(from, to))
-            }
-            (Self::Records(from), _) => Box::new(jsonl::Jsonl::packed(from, Codec::Plain)),
+            (Self::Records(from), Some(Self::Records(to))) => rewriting(from, to, longest),
+            (Self::Records(from), _) => rewriting(from, Codec::Plain, longest),
             (Self::Report, _) => Box::new(json::Report::default()),
             (Self::Parquet, _) => Box::new(parquet::Parquet),
             (Self::Safetensors, _) => Box::new(safetensors::Safetensors),
@@ -99,16 +99,22 @@ impl FileKind {
     }
 
     /// The format that reads such files and writes those of kind `to`; none where what
-    /// they hold would not be the same.
-    pub fn into(self, to: Self) -> Option<Box<dyn ArtifactFormat>> {
+    /// they hold would not be the same. A line may have `longest` bytes.
+    pub fn into(self, to: Self, longest: Option<usize>) -> Option<Box<dyn ArtifactFormat>> {
         match (self, to) {
-            (Self::Records(from), Self::Records(to)) => {
-                Some(Box::new(jsonl::Jsonl::packed(from, to)))
-            }
+            (Self::Records(from), Self::Records(to)) => Some(rewriting(from, to, longest)),
             (Self::Report, Self::Report) => Some(Box::new(json::Report::default())),
             (Self::Parquet, Self::Parquet) => Some(Box::new(parquet::Parquet)),
             (Self::Safetensors, Self::Safetensors) => Some(Box::new(safetensors::Safetensors)),
             _ => None,
         }
     }
+}
+
+/// Reads lines and writes them anew.
+fn rewriting(from: Codec, to: Codec, longest: Option<usize>) -> Box<dyn ArtifactFormat> {
+    Box::new(jsonl::Jsonl {
+        limit: longest.unwrap_or(jsonl::REWRITE_LIMIT),
+        ..jsonl::Jsonl::packed(from, to)
+    })
 }

@@ -10,6 +10,8 @@ use birthmark_core::json::BOM;
 
 /// Bytes in a block, if not asked for otherwise.
 const BLOCK: usize = 512 << 10;
+/// What is read at once of a line that is longer than a block, in bytes.
+const MOST_AT_ONCE: usize = 16 << 20;
 
 /// Some whole lines and where they stand in the file.
 #[derive(Debug, Default)]
@@ -63,24 +65,26 @@ impl<'a> Blocks<'a> {
 
     /// The next block, in the memory of an old one; none at the end.
     pub(super) fn next(&mut self, mut old: Vec<u8>) -> Result<Option<Block>, BlockError> {
-        old.clear();
-        old.append(&mut self.rest);
+        let mut filled = self.take_rest(&mut old);
         let mut searched = 0;
         let end = loop {
-            self.fill(&mut old).map_err(BlockError::Read)?;
-            if let Some(end) = memchr::memrchr(b'\n', old.get(searched..).unwrap_or_default()) {
-                break searched + end + 1;
-            }
-            if old.len() > self.limit {
+            filled += self.fill(&mut old, filled).map_err(BlockError::Read)?;
+            let new = old.get(searched..filled).unwrap_or_default();
+            // The first line alone can be long: nothing is read behind a line end but once.
+            let first = memchr::memchr(b'\n', new).map_or(filled, |end| searched + end);
+            if first > self.limit {
                 return Err(BlockError::TooLong(self.line));
             }
-            if self.ended {
-                break old.len();
+            if let Some(end) = memchr::memrchr(b'\n', new) {
+                break searched + end + 1;
             }
-            searched = old.len();
+            if self.ended {
+                break filled;
+            }
+            searched = filled;
         };
         self.rest
-            .extend_from_slice(old.get(end..).unwrap_or_default());
+            .extend_from_slice(old.get(end..filled).unwrap_or_default());
         old.truncate(end);
         if old.is_empty() {
             return Ok(None);
@@ -95,13 +99,45 @@ impl<'a> Blocks<'a> {
         Ok(Some(block))
     }
 
-    /// Reads about a block more, or up to the end.
-    fn fill(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+    /// Puts what is left of the block before to the front: how many bytes that is.
+    fn take_rest(&mut self, bytes: &mut Vec<u8>) -> usize {
+        let filled = self.rest.len();
+        if bytes.len() < filled {
+            bytes.clear();
+            bytes.append(&mut self.rest);
+        } else if let Some(front) = bytes.get_mut(..filled) {
+            front.copy_from_slice(&self.rest);
+        }
+        self.rest.clear();
+        // What one long line needed is not kept for all that follow.
+        self.rest.shrink_to(2 * self.size);
+        filled
+    }
+
+    /// Reads behind what is filled about a block more, or up to the end: how many bytes.
+    fn fill(&mut self, bytes: &mut Vec<u8>, filled: usize) -> io::Result<usize> {
         crate::stop::check()?;
-        let want = bytes.len().max(self.size);
-        let got = Read::take(&mut *self.input, want as u64).read_to_end(bytes)?;
-        self.ended = got < want;
-        Ok(())
+        let want = filled.clamp(self.size, MOST_AT_ONCE);
+        if bytes.len() < filled + want {
+            bytes.reserve_exact(filled + want - bytes.len());
+            bytes.resize(filled + want, 0);
+        }
+        let mut got = 0;
+        while let Some(room) = bytes
+            .get_mut(filled + got..filled + want)
+            .filter(|room| !room.is_empty())
+        {
+            match self.input.read(room) {
+                Ok(0) => {
+                    self.ended = true;
+                    break;
+                }
+                Ok(count) => got += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(got)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The calling thread reads and takes the results; the others work. Block `n`
 //! goes to worker `n % workers` and comes back from there, so the order needs no
-//! sorting, and at most two blocks a worker are held in memory.
+//! sorting, and at most two blocks a worker are held in memory; of long ones one at a time.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -13,6 +13,8 @@ use super::lines::{Block, BlockError, Blocks};
 const MOST_WORKERS: usize = 8;
 /// Blocks that one worker may have.
 const DEPTH: usize = 2;
+/// A block of more bytes is worked on alone, and its memory is given back.
+const LONG: usize = 8 << 20;
 
 /// Why the work ended early.
 pub(super) enum PipelineError<E> {
@@ -96,12 +98,13 @@ fn drive<R: Default, E>(
             None => blocks.next(bytes).map_err(PipelineError::Read)?,
         };
         let more = block.is_some();
+        let long = block.as_ref().is_some_and(|block| block.bytes.len() > LONG);
         if let Some(block) = block {
             let Some(hand) = hands.get(given % hands.len().max(1)) else {
                 // No thread could be made: the work is done here.
                 let mut result = work(&block, memory).map_err(PipelineError::Work)?;
                 take(&block, &mut result).map_err(PipelineError::Work)?;
-                spare.push((block.bytes, result));
+                keep(&mut spare, block.bytes, result);
                 continue;
             };
             hand.give
@@ -109,7 +112,11 @@ fn drive<R: Default, E>(
                 .map_err(|_| PipelineError::ThreadDied)?;
             given += 1;
         }
-        let room = if more { hands.len() * DEPTH } else { 0 };
+        let room = if more && !long {
+            hands.len() * DEPTH
+        } else {
+            0
+        };
         while given - taken > room {
             let hand = hands
                 .get(taken % hands.len())
@@ -117,11 +124,18 @@ fn drive<R: Default, E>(
             let (block, result) = hand.done.recv().map_err(|_| PipelineError::ThreadDied)?;
             let mut result = result.map_err(PipelineError::Work)?;
             take(&block, &mut result).map_err(PipelineError::Work)?;
-            spare.push((block.bytes, result));
+            keep(&mut spare, block.bytes, result);
             taken += 1;
         }
         if !more {
             return Ok(());
         }
+    }
+}
+
+/// The memory of what was taken is used again, unless it was that of a long block.
+fn keep<R>(spare: &mut Vec<(Vec<u8>, R)>, bytes: Vec<u8>, result: R) {
+    if bytes.len() <= LONG {
+        spare.push((bytes, result));
     }
 }

@@ -14,7 +14,8 @@
 //!
 //! The birthmark stands under `metadata`, as everywhere, so that
 //! `jq .metadata.git_commit` works on a sidecar too. `content_digest` is there
-//! only where it differs from `digest`. `file` is the name alone, as a sidecar
+//! only where it differs from `digest`, `sha256` (of a folder: in each member) only where it
+//! was asked for, so that `sha256sum` can check a file where no Birthmark is. `file` is the name alone, as a sidecar
 //! moves with its file; a name that is not UTF-8 has U+FFFD for what cannot be
 //! said, and `file_bytes` with the bytes in base64.
 //!
@@ -26,7 +27,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use birthmark_core::digest::Digest;
+use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_core::json::{self, ScanError, as_text, as_u64, get, quote};
 
 use super::directory::{MemberKind, TreeDigest, TreeMember};
@@ -59,8 +60,10 @@ pub struct Sidecar {
     pub size: u64,
     /// Records, where it has any.
     pub records: Option<u64>,
-    /// The files of a folder, in the order of its tree digest: path, digest, bytes.
-    pub members: Vec<(PathBuf, Digest, u64)>,
+    /// SHA-256 of the bytes as they lie, where it was asked for; of a file alone.
+    pub sha256: Option<Digest>,
+    /// The files of a folder, in the order of its tree digest.
+    pub members: Vec<Member>,
     /// The birthmark: a JSON object, as it is written.
     pub birthmark: Vec<u8>,
     /// Members that this version does not know, each key with its quotes, and the value: they
@@ -69,17 +72,31 @@ pub struct Sidecar {
 }
 
 /// The members that a sidecar of this version has.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     "file",
     "file_bytes",
     "kind",
     "digest",
     "content_digest",
+    "sha256",
     "size",
     "records",
     "members",
     "metadata",
 ];
+
+/// A file of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its path within the folder.
+    pub file: PathBuf,
+    /// Of its bytes.
+    pub digest: Digest,
+    /// SHA-256 of its bytes, where it was asked for.
+    pub sha256: Option<Digest>,
+    /// Bytes.
+    pub size: u64,
+}
 
 /// Why a sidecar could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +139,12 @@ impl Sidecar {
     /// The sidecar of a folder whose tree was digested.
     pub fn of_folder(file: PathBuf, tree: &TreeDigest, birthmark: Vec<u8>) -> Self {
         let file_of = |member: &TreeMember| match member.kind {
-            MemberKind::File { digest, size, .. } => Some((member.path.clone(), digest, size)),
+            MemberKind::File { digest, size, .. } => Some(Member {
+                file: member.path.clone(),
+                digest,
+                sha256: None,
+                size,
+            }),
             MemberKind::Link { .. } | MemberKind::Folder => None,
         };
         Self {
@@ -132,6 +154,7 @@ impl Sidecar {
             content_digest: None,
             size: tree.size,
             records: None,
+            sha256: None,
             members: tree.members.iter().filter_map(file_of).collect(),
             birthmark,
             others: Vec::new(),
@@ -159,6 +182,9 @@ impl Sidecar {
         {
             out.extend(format!(",\n  \"content_digest\": \"{content}\"").bytes());
         }
+        if let Some(sha256) = self.sha256 {
+            out.extend(format!(",\n  \"sha256\": \"{sha256}\"").bytes());
+        }
         out.extend(format!(",\n  \"size\": {}", self.size).bytes());
         if let Some(records) = self.records {
             out.extend(format!(",\n  \"records\": {records}").bytes());
@@ -180,10 +206,14 @@ impl Sidecar {
 
     fn push_members(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\n  \"members\": [");
-        for (place, (path, digest, size)) in self.members.iter().enumerate() {
+        for (place, member) in self.members.iter().enumerate() {
             out.extend_from_slice(if place == 0 { b"\n    {" } else { b",\n    {" });
-            push_name(out, path);
-            out.extend(format!(", \"digest\": \"{digest}\", \"size\": {size}}}").bytes());
+            push_name(out, &member.file);
+            out.extend(format!(", \"digest\": \"{}\"", member.digest).bytes());
+            if let Some(sha256) = member.sha256 {
+                out.extend(format!(", \"sha256\": \"{sha256}\"").bytes());
+            }
+            out.extend(format!(", \"size\": {}}}", member.size).bytes());
         }
         out.extend_from_slice(if self.members.is_empty() {
             b"]"
@@ -235,6 +265,7 @@ impl Sidecar {
             records: records
                 .map(|raw| as_u64(raw).ok_or_else(|| wrong("records")))
                 .transpose()?,
+            sha256: read_sha256(bytes).map_err(wrong)?,
             members: members.ok_or_else(|| wrong("members"))?,
             birthmark: birthmark.ok_or_else(|| wrong("metadata"))?.to_vec(),
             others: json::members(bytes)
@@ -245,13 +276,18 @@ impl Sidecar {
     }
 }
 
-fn read_members(raw: &[u8]) -> Option<Vec<(PathBuf, Digest, u64)>> {
+fn read_members(raw: &[u8]) -> Option<Vec<Member>> {
     raw.starts_with(b"[").then_some(())?;
     json::elements(raw)
         .map(|span| {
             let member = span.of(raw);
             let size = get(member, &["size"]).and_then(as_u64)?;
-            Some((read_name(member)?, read_digest(member)?, size))
+            Some(Member {
+                file: read_name(member)?,
+                digest: read_digest(member)?,
+                sha256: read_sha256(member).ok()?,
+                size,
+            })
         })
         .collect()
 }
@@ -262,6 +298,15 @@ fn digest_in(raw: &[u8]) -> Option<Digest> {
 
 fn read_digest(object: &[u8]) -> Option<Digest> {
     get(object, &["digest"]).and_then(digest_in)
+}
+
+/// The SHA-256, if there is one; an error where it is something else.
+fn read_sha256(object: &[u8]) -> Result<Option<Digest>, &'static str> {
+    let Some(raw) = get(object, &["sha256"]) else {
+        return Ok(None);
+    };
+    let digest = digest_in(raw).filter(|digest| digest.algorithm == Algorithm::Sha256);
+    digest.map(Some).ok_or("sha256")
 }
 
 fn push_name(out: &mut Vec<u8>, name: &Path) {

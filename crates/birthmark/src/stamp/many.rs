@@ -134,16 +134,17 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>, wanted: &dyn Fn(&Path) -> bool)
 /// birthmark within and gets a sidecar is read for its digest and for its content digest.
 pub fn bytes_to_read(files: &[PathBuf], options: &StampOptions) -> u64 {
     let beside = options.target == Target::Sidecar;
+    let twice = if beside && options.sha256 { 2 } else { 1 };
     let of = |file: &PathBuf| match file.metadata() {
         Ok(found) if found.is_dir() => {
             let mut members = Vec::new();
             // What cannot be listed is met again when it is stamped, and told there.
             let _ = walk(file, &mut members, &|_| true);
             let sizes = members.iter().filter_map(|member| member.metadata().ok());
-            sizes.map(|found| found.len()).sum()
+            twice * sizes.map(|found| found.len()).sum::<u64>()
         }
-        Ok(found) if beside && FileKind::of(file).is_some() => 2 * found.len(),
-        Ok(found) => found.len(),
+        Ok(found) if beside && FileKind::of(file).is_some() => (twice + 1) * found.len(),
+        Ok(found) => twice * found.len(),
         Err(_) => 0,
     };
     files.iter().map(of).sum()

@@ -45,7 +45,7 @@ pub(super) fn unfit(file: &Path, options: &StampOptions) -> Result<()> {
             format!("`{}` is the file itself", out.display()),
         )
         .with_hint("say --in-place to stamp the file itself")),
-        Target::Out(out) if FileKind::of(out).is_none_or(|to| kind.into(to).is_none()) => {
+        Target::Out(out) if FileKind::of(out).is_none_or(|to| kind.into(to, None).is_none()) => {
             Err(other_kind(kind, out))
         }
         Target::Out(out) if out.exists() && !options.force => {

@@ -31,7 +31,10 @@ pub fn stream(
     let record = birthmark::compose([&mark], Scope::Record);
     let marks = marks::Marks::new(&record, options.on_existing)?;
     let input = Input { name, bytes: input };
-    let format = FileKind::Records(Codec::Plain).format();
+    let lines = FileKind::Records(Codec::Plain);
+    let format = lines
+        .into(lines, options.longest_line)
+        .unwrap_or_else(|| lines.out_of(None, options.longest_line));
     let written = format.stamp(input, output, &marks, options.on_existing)?;
     let mut stamped = Stamped::of(name);
     stamped.places = written.places;

@@ -51,8 +51,14 @@ impl Unstamped {
 
 /// Writes `file` without its birthmarks, in place or to another file.
 ///
-/// A file that is there already is not overwritten but by `--in-place`.
-pub fn unstamp(project: &Project, file: &Path, target: &Target) -> Result<Unstamped> {
+/// A file that is there already is not overwritten but by `--in-place`. A line may have
+/// `longest_line` bytes, 64 MiB where nothing is said.
+pub fn unstamp(
+    project: &Project,
+    file: &Path,
+    target: &Target,
+    longest_line: Option<usize>,
+) -> Result<Unstamped> {
     let name = file.display();
     let out = match target {
         Target::InPlace => file,
@@ -85,7 +91,7 @@ pub fn unstamp(project: &Project, file: &Path, target: &Target) -> Result<Unstam
     let Some(kind) = FileKind::of(file).filter(|_| !file.is_dir()) else {
         return Err(no_birthmark(file));
     };
-    let into = kind.out_of(FileKind::of(out));
+    let into = kind.out_of(FileKind::of(out), longest_line);
     let format = kind.format();
     refuse_replaced(format, file)?;
     let born = births::Births::of(project).find(file)?;

@@ -1,11 +1,12 @@
 //! Writing: a sidecar, or the file through its format; all of it or nothing.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use birthmark_core::Fields;
 use birthmark_core::birthmark::{self, Scope};
+use birthmark_store::bulk::Bulk;
 use birthmark_store::digest::{self, FileState};
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::format::{self, ArtifactFormat, FormatError, Input, OnExisting, Watched};
@@ -35,7 +36,9 @@ pub(super) fn sidecar(file: &Path, options: &StampOptions, stamped: &mut Stamped
             }
         }
     }
-    let digester = crate::digests::digester().telling(options.progress.clone());
+    let digester = crate::digests::digester()
+        .telling(options.progress.clone())
+        .with_sha256(options.sha256);
     let mut sidecar = add::describe(file, spelled(&stamped.birthmark)?, &digester)?;
     // What a later version said of these very bytes stays.
     if let Ok(older) = Sidecar::read(&place)
@@ -64,7 +67,9 @@ pub(super) fn within(
 ) -> Result<()> {
     let kind = kind_of(file)?;
     let to = kind_of(out)?;
-    let format = kind.into(to).ok_or_else(|| refuse::other_kind(kind, out))?;
+    let format = kind
+        .into(to, options.longest_line)
+        .ok_or_else(|| refuse::other_kind(kind, out))?;
     let scope = if kind.has_records() {
         Scope::Record
     } else {
@@ -108,7 +113,7 @@ pub(crate) fn rewrite<T>(
     let (source, before) = digest::open_still(file)?;
     let mut answer = None;
     let written = atomic::replace_with(out, Durability::Power, |target| {
-        let mut output = BufWriter::with_capacity(1 << 20, target);
+        let mut output = Bulk::new(target, before.size);
         let mut bytes = Watched::new(source, progress);
         let passed = pass(
             format,
@@ -123,7 +128,7 @@ pub(crate) fn rewrite<T>(
         if failed {
             return Err(std::io::Error::other("it could not be read through"));
         }
-        output.flush()?;
+        output.finish()?;
         still_as(file, &before)
     });
     match (answer, written) {

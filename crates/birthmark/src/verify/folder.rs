@@ -11,7 +11,7 @@ use super::artifact::{Looked, not_listed, observed};
 use super::claims::History;
 use super::mark::Judge;
 use super::report::Reason;
-use super::sidecar::read_sidecar;
+use super::sidecar::{of_sha256, read_sidecar};
 use super::whole::against_whole;
 use crate::text;
 
@@ -69,6 +69,11 @@ pub(super) fn folder(
         } else if !changes.is_empty() {
             let text = format!("its sidecar was edited: members {}", changes.join(", "));
             reasons.push(Reason::failed("sidecar-edited", text));
+        } else {
+            for member in &said.members {
+                let file = path.join(&member.file);
+                reasons.extend(of_sha256(judge, &file, member.sha256)?);
+            }
         }
     }
     match history {
@@ -93,9 +98,10 @@ fn changed_members(
         .collect();
     let mut changes = Vec::new();
     let shown = |path: &Path| text::short(&path.to_string_lossy(), 80);
-    for (path, digest, size) in &said.members {
-        match now.get(path.as_path()) {
-            Some(found) if *found == (*digest, *size) => {}
+    for member in &said.members {
+        let path = member.file.as_path();
+        match now.get(path) {
+            Some(found) if *found == (member.digest, member.size) => {}
             Some(_) => changes.push(format!("changed {}", shown(path))),
             None => changes.push(format!("missing {}", shown(path))),
         }
@@ -103,7 +109,7 @@ fn changed_members(
     let told: std::collections::HashSet<&Path> = said
         .members
         .iter()
-        .map(|(path, ..)| path.as_path())
+        .map(|member| member.file.as_path())
         .collect();
     let added = now.keys().filter(|path| !told.contains(*path));
     changes.extend(added.map(|path| format!("added {}", shown(path))));

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use birthmark_core::birthmark::Fields;
+use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_core::json;
 use birthmark_store::digest::FileError;
 use birthmark_store::format::sidecar::Sidecar;
@@ -24,13 +25,15 @@ pub(super) fn sidecar(
     let found = judge.eyes.digester.file(path)?;
     let digest = found.digest.to_string();
     let (named, mut reasons, said) = read_sidecar(judge, path, history);
-    if let Some(said) = said
-        && said.digest != found.digest
-    {
-        reasons.push(Reason::failed(
-            "bytes-changed",
-            "its bytes are not those of its sidecar",
-        ));
+    if let Some(said) = said {
+        if said.digest == found.digest {
+            reasons.extend(of_sha256(judge, path, said.sha256)?);
+        } else {
+            reasons.push(Reason::failed(
+                "bytes-changed",
+                "its bytes are not those of its sidecar",
+            ));
+        }
     }
     match history {
         Some(history) => reasons.extend(against_whole(history, found.state.size, &digest)),
@@ -40,6 +43,24 @@ pub(super) fn sidecar(
         format!("{}, with sidecar", text::bytes(found.state.size)),
         reasons,
     ))
+}
+
+/// A SHA-256 that is not that of the bytes, though the other digest is: somebody put it there.
+pub(super) fn of_sha256(
+    judge: &Judge<'_>,
+    path: &Path,
+    said: Option<Digest>,
+) -> Result<Option<Reason>, FileError> {
+    let Some(said) = said else { return Ok(None) };
+    let found = judge.eyes.digester.file_as(path, Algorithm::Sha256)?;
+    Ok((found.digest != said).then(|| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let text = format!(
+            "its sidecar was edited: the SHA-256 is not that of {}",
+            text::short(&name, 80)
+        );
+        Reason::failed("sidecar-edited", text)
+    }))
 }
 
 /// A sidecar that says the same in other bytes than we wrote.

@@ -19,6 +19,17 @@ fn specials(word: u64) -> u64 {
     (control | quote | backslash) & HIGHS
 }
 
+/// The bytes that are an escape of two bytes when they follow a backslash.
+const SHORT_ESCAPES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut rest: &[u8] = b"\"\\/bfnrt";
+    while let [byte, tail @ ..] = rest {
+        table[*byte as usize] = true;
+        rest = tail;
+    }
+    table
+};
+
 /// Bytes at the start of `text` that stand for themselves in a string.
 #[inline]
 fn plain_run(text: &[u8]) -> usize {
@@ -40,23 +51,32 @@ impl Scanner<'_> {
     /// A string that begins here; true when it has escapes.
     #[inline]
     pub(super) fn string(&mut self) -> Result<bool, ScanError> {
-        self.at += 1;
+        let bytes = self.bytes;
+        let mut at = self.at + 1;
         let mut escaped = false;
         loop {
-            self.at += plain_run(self.bytes.get(self.at..).unwrap_or_default());
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
+            let rest = bytes.get(at..).unwrap_or_default();
+            let run = plain_run(rest);
+            at += run;
+            match rest.get(run..) {
+                Some([b'"', ..]) => {
+                    self.at = at + 1;
                     return Ok(escaped);
                 }
-                Some(b'\\') => self.escape()?,
-                Some(byte) => {
-                    return Err(ScanError::new(
-                        self.at,
-                        ScanErrorKind::ControlCharacter(byte),
-                    ));
+                Some([b'\\', next, ..]) if SHORT_ESCAPES[usize::from(*next)] => at += 2,
+                Some([b'\\', ..]) => {
+                    self.at = at;
+                    self.escape()?;
+                    at = self.at;
                 }
-                None => return Err(self.wrong("the rest of a string")),
+                Some([byte, ..]) => {
+                    let control = ScanErrorKind::ControlCharacter(*byte);
+                    return Err(ScanError::new(at, control));
+                }
+                _ => {
+                    self.at = at;
+                    return Err(self.wrong("the rest of a string"));
+                }
             }
             escaped = true;
         }
