@@ -123,3 +123,104 @@ def test_a_package_that_is_installed_in_place_is_kept(repo, committed, library, 
     (found,) = store.events("environment_observed")[0]["environment"]["editable_code"]
     assert (found["package"], found["root"]) == ("tool", str(library))
     holds(git, library, found["git_snapshot"])
+
+
+USES = "import json, tool, fresh\njson.dump([tool.VALUE, fresh.VALUE], open('artifacts/out.json', 'w'))\n"
+INSERTS = "import sys\nsys.path.insert(0, {path!r})\n" + USES
+
+
+@pytest.fixture
+def reproduce(program):
+    def run(*words, check=True):
+        done = subprocess.run(
+            [program, "reproduce", "artifacts/out.json", *words], capture_output=True, text=True, timeout=300
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+def ran(repo, git, program, source, store, env=None):
+    import os
+
+    (repo / ".gitignore").write_text("artifacts/\n")
+    (repo / "artifacts").mkdir()
+    (repo / "script.py").write_text(source)
+    git("add", ".")
+    git("commit", "--quiet", "--message", "A script")
+    words = [program, "run", "--", sys.executable, "script.py"]
+    subprocess.run(words, check=True, timeout=120, env={**os.environ, **(env or {})})
+    if "preload" not in store.events("lineage_observed")[0]["observed_by"]:
+        pytest.skip("SKIPPED: the library to be preloaded is not beside the program")
+    assert json.loads((repo / "artifacts/out.json").read_text()) == [2, 3]
+
+
+@pytest.mark.parametrize("how", ["PYTHONPATH", "sys.path", "gone"])
+def test_a_reproduction_imports_the_code_of_then_and_not_of_now(
+    repo, library, store, git, program, reproduce, how, tmp_path_factory
+):
+    source, env = (USES, {"PYTHONPATH": str(library)}) if how == "PYTHONPATH" else (INSERTS.format(path=str(library)), {})
+    ran(repo, git, program, source, store, env)
+    if how == "gone":
+        import shutil
+
+        shutil.rmtree(library)
+    else:
+        for name in ("tool.py", "fresh.py"):
+            (library / name).write_text("VALUE = 'of now'\n")
+        (library / "newer.py").write_text("")
+    plan = json.loads(reproduce("--dry-run", "--json").stdout)["plan"]
+    (beside,) = plan["code_beside"]
+    assert (beside["root"], beside["inexact"], beside["files"]) == (str(library), [], 2)
+    folder = tmp_path_factory.mktemp("again") / "here"
+    again = json.loads(reproduce("--yes", "--json", "--into", folder).stdout)["outcome"]
+    assert (again["verdict"], again["other_code"]) == ("identical", [])
+    laid = folder.with_name("here-beside") / library.name
+    assert (laid / "tool.py").read_text() == "VALUE = 2\n" and not (laid / "newer.py").exists()
+    assert git("status", "--short", cwd=laid).split() == ["M", "tool.py", "??", "fresh.py"]
+
+
+def test_a_project_that_is_installed_in_place_is_led_to_its_own_code_of_then(
+    repo, store, git, program, reproduce, tmp_path_factory
+):
+    """Its installation leads to the user's tree, which went on."""
+    (repo / "src/own").mkdir(parents=True)
+    for name, value in (("__init__", ""), ("part", "VALUE = 2\n"), ("other", "VALUE = 3\n")):
+        (repo / f"src/own/{name}.py").write_text(value)
+    source = "import sys\nsys.path.append({path!r})\nimport own.part as tool, own.other as fresh\n" + USES.replace(
+        ", tool, fresh", ""
+    )
+    ran(repo, git, program, source.format(path=str(repo / "src")), store)
+    (repo / "src/own/part.py").write_text("VALUE = 'of now'\n")
+    again = json.loads(reproduce("--yes", "--json").stdout)["outcome"]
+    assert (again["verdict"], again["other_code"]) == ("identical", [])
+
+
+def test_code_that_was_not_kept_is_said_and_refused(repo, library, store, git, program, reproduce, monkeypatch):
+    monkeypatch.setenv("BIRTHMARK_ON_DIRTY", "warn")
+    ran(repo, git, program, INSERTS.format(path=str(library)), store)
+    (library / "tool.py").write_text("VALUE = 'of now'\n")
+    done = reproduce("--yes", check=False)
+    assert done.returncode == 2 and f"{library} is not exactly what ran" in done.stdout, done.stdout + done.stderr
+    done = reproduce("--yes", "--inexact", check=False)
+    assert done.returncode == 1 and "other code ran" in done.stderr, done.stdout + done.stderr
+
+
+def test_a_package_without_init_that_lay_beside_the_project_is_found_where_it_was_laid_out(
+    repo, git, program, store, reproduce
+):
+    library = repo / "work" / "library"  # a repository within the tree, though not beneath the script
+    (library / "src/space/deep").mkdir(parents=True)
+    git("init", "--quiet", "--initial-branch=main", cwd=library)
+    for name, value in (("tool", 2), ("fresh", 3)):
+        (library / f"src/space/deep/{name}.py").write_text(f"VALUE = {value}\n")
+    git("add", ".", cwd=library)
+    git("commit", "--quiet", "--message", "A library", cwd=library)
+    (repo / ".git/info/exclude").write_text("work/\n")
+    source = "import os, sys\nsys.path.append(os.path.join(os.getcwd(), 'work/library/src'))\n"
+    source += "from space.deep import tool, fresh\n" + USES.replace(", tool, fresh", "")
+    ran(repo, git, program, source, store)
+    (library / "src/space/deep/tool.py").write_text("VALUE = 'of now'\n")
+    again = json.loads(reproduce("--yes", "--json").stdout)["outcome"]
+    assert (again["verdict"], again["other_code"]) == ("identical", [])

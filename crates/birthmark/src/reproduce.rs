@@ -3,7 +3,8 @@
 //! ```text
 //! trace ──> the run ──> Plan: code, inputs, environment, seeds, command
 //!                         │ on a go
-//!                         ├── a folder of its own: the code, the inputs, a declaration
+//!                         ├── a folder of its own: the code, the inputs, what git said
+//!                         ├── beside it, the code of other repositories, which Python is led to
 //!                         ├── `birthmark run -- CMD` in it, in a fresh session
 //!                         └── compare ──> identical, equal records, differs; recorded
 //! ```
@@ -23,6 +24,7 @@
 //! * Where the commit below a snapshot is not to be had, the folder is no repository: a script
 //!   that asks git itself is told nothing, and that is said.
 
+mod beside;
 mod blockers;
 mod compare;
 mod environment;
@@ -43,6 +45,8 @@ use serde_json::{Value, json};
 use crate::error::{Error, Kind, Result};
 use crate::text;
 
+pub use beside::Beside;
+pub use blockers::Blocker;
 pub use compare::{Compared, Verdict};
 pub use kept::Kept;
 pub(crate) use kept::all as kept_in;
@@ -85,6 +89,8 @@ pub struct Outcome {
     pub exit_code: Option<i32>,
     /// The verdict.
     pub compared: Compared,
+    /// What code it loaded that the original did not; `None` where one of them did not tell.
+    pub other_code: Option<Vec<String>>,
     /// What differs in the environment that was built, where one was; the error is why that
     /// cannot be told.
     pub built: Option<Result<Vec<String>, String>>,
@@ -102,6 +108,7 @@ impl Outcome {
             "exit_code": self.exit_code,
             "verdict": self.compared.verdict.word(),
             "place": self.compared.place,
+            "other_code": self.other_code,
             "built_differs": self.built.as_ref().and_then(|built| built.as_ref().ok()),
             "built_unknown": self.built.as_ref().and_then(|built| built.as_ref().err()),
         })
@@ -139,6 +146,13 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
         &options.allowance,
     )?;
     let session = lay::session_in(&laid);
+    let other_code = beside::differences(plan, &laid, session.as_deref());
+    for line in other_code.iter().flatten() {
+        say(&format!(
+            "birthmark: other code ran: {}",
+            text::neutral(line)
+        ));
+    }
     let unrecorded = kept::keep(plan, &laid, &compared, session.as_deref(), options.now).err();
     Ok(Outcome {
         folder: laid.folder,
@@ -146,6 +160,7 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
         session,
         exit_code,
         compared,
+        other_code,
         built,
         unrecorded: unrecorded.map(|error| error.whole()),
     })

@@ -73,6 +73,7 @@ fn restore(project: &Project, what: &str, into: &Path) -> Restored {
     let options = RestoreOptions {
         into: Some(into),
         force: false,
+        ..RestoreOptions::default()
     };
     snapshot::restore(project, what, &options).unwrap_or_else(|error| {
         panic!("{}: {:?}", error.whole(), error.hint());
@@ -240,6 +241,7 @@ fn nothing_that_is_there_is_replaced_unless_it_is_said() {
     let mut options = RestoreOptions {
         into: Some(&out),
         force: false,
+        ..RestoreOptions::default()
     };
     let error = snapshot::restore(&world.project(), id.as_str(), &options).unwrap_err();
     assert_eq!(error.code(), "folder-exists");

@@ -271,6 +271,7 @@ fn restore(ui: &mut Ui, args: &RestoreArgs) -> Answer {
     let options = RestoreOptions {
         into: args.into.as_deref(),
         force: args.force,
+        ..RestoreOptions::default()
     };
     let restored = snapshot::restore(&super::project()?, &args.what, &options)?;
     if args.json {

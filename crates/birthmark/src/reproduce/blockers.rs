@@ -47,6 +47,15 @@ impl Plan {
             for why in &self.code.inexact {
                 put(format!("the code is not exactly what ran: {why}"), go_on);
             }
+            for one in &self.beside {
+                let root = crate::text::neutral(&one.root.to_string_lossy()).into_owned();
+                for why in &one.inexact {
+                    put(
+                        format!("the code of {root} is not exactly what ran: {why}"),
+                        go_on,
+                    );
+                }
+            }
             for input in &self.inputs {
                 let is_outside = Path::new(&input.name).is_absolute();
                 if let InputState::NotAsItWas(why) = input.state

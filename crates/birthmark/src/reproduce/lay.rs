@@ -13,13 +13,15 @@ use serde_json::{Value, json};
 
 use super::plan::{Input, InputState, Plan};
 use super::venv::{self, is_python};
-use super::{Options, io};
+use super::{Options, beside, io};
 use crate::declare::DECLARATION_NAME;
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::snapshot::{Head, RestoreOptions, make_repository, restore};
 use crate::{dataset, sessions};
 
+/// Tells the Pythons of the run where code lies now.
+const MOVED: &str = "BIRTHMARK_CODE_AT";
 /// Inputs over this are linked, not copied.
 const COPY_LIMIT: u64 = 1 << 30;
 
@@ -29,6 +31,8 @@ pub(super) struct Laid {
     pub(super) top: PathBuf,
     /// In the place of the project's root.
     pub(super) folder: PathBuf,
+    /// In the place of the other repositories that code was imported from.
+    pub(super) beside: Vec<PathBuf>,
     /// In the place of the artifacts folder.
     artifacts: PathBuf,
     /// The Python of the venv, where one was built.
@@ -46,7 +50,7 @@ pub(super) fn lay(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> 
         commit,
         &RestoreOptions {
             into: Some(&top),
-            force: false,
+            ..RestoreOptions::default()
         },
     )?;
     if !restored.is_exact() && !options.inexact {
@@ -73,6 +77,7 @@ pub(super) fn lay(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> 
     let mut laid = Laid {
         artifacts: folder.join(artifacts),
         folder,
+        beside: beside::lay(plan, options, &top)?,
         top,
         python: None,
         repository: Err(String::new()),
@@ -291,6 +296,7 @@ pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<Option<
         .env("BIRTHMARK_DIR", &laid.artifacts)
         // Of the same tree on the same commit it is the same snapshot.
         .env("BIRTHMARK_ON_DIRTY", on_dirty)
+        .env(MOVED, beside::moved(plan, laid).to_string())
         .arg("run")
         .arg("--set")
         .arg(format!("reproduction_of={of}"))
@@ -395,12 +401,18 @@ fn working_folder(plan: &Plan, laid: &Laid) -> PathBuf {
     found.unwrap_or_else(|| laid.folder.clone())
 }
 
+impl Laid {
+    /// The project in the folder.
+    pub(super) fn project(&self) -> Project {
+        Project {
+            layout: Layout::new(&self.folder, &self.artifacts),
+            config: birthmark_store::config::Config::default(),
+        }
+    }
+}
+
 /// The session that the run began.
 pub(super) fn session_in(laid: &Laid) -> Option<String> {
-    let project = Project {
-        layout: Layout::new(&laid.folder, &laid.artifacts),
-        config: birthmark_store::config::Config::default(),
-    };
-    let ids = sessions::ids(&project).ok()?;
+    let ids = sessions::ids(&laid.project()).ok()?;
     ids.first().map(ToString::to_string)
 }

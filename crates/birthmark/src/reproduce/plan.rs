@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use birthmark_capture::git::Repository;
 use birthmark_core::birthmark::Fields;
+use birthmark_core::event::ModulesObserved;
 use birthmark_core::lineage::{Lineage, NodeId, Relation};
 use birthmark_core::session::{Artifact, Run, Session};
 use birthmark_core::{Finding, RunId, SessionId};
 use serde_json::{Value, json};
 
+use super::beside::{self, Beside};
 use super::seeds::seeds;
 use super::{Options, environment};
 use crate::error::{Error, Result};
@@ -70,6 +72,12 @@ pub struct Plan {
     pub original: Option<PathBuf>,
     /// The code.
     pub code: Code,
+    /// The code of other repositories that ran.
+    pub beside: Vec<Beside>,
+    /// The modules that were loaded, by repository.
+    pub(super) modules: Vec<ModulesObserved>,
+    /// Whether these are all.
+    pub(super) all_modules: bool,
     /// The code fields as recorded.
     pub code_fields: Fields,
     /// The command line as recorded.
@@ -134,7 +142,18 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
     let program = argv.first().map_or("", String::as_str);
     let environment = environment::differences(&project.layout, &environment_fields, program);
     let original = original(&traced, node, &recorded);
+    let own = loaded
+        .runs
+        .iter()
+        .filter(|run| found.runs.contains(&run.id));
+    let own: Vec<&Run> = own.collect();
     Ok(Plan {
+        beside: beside::of_runs(&project, &own, &environment_fields),
+        all_modules: beside::told_all(&own),
+        modules: own
+            .iter()
+            .flat_map(|run| run.observed.modules.iter().cloned())
+            .collect(),
         code: code(&loaded, &code_fields, &found.runs),
         cwd: found
             .facts
@@ -378,6 +397,7 @@ impl Plan {
             "git_commit": self.code.commit,
             "restore": self.code.restore,
             "code_inexact": self.code.inexact,
+            "code_beside": self.beside.iter().map(Beside::to_json).collect::<Vec<_>>(),
             "command": command,
             "cwd": self.cwd.as_ref().map(|cwd| cwd.to_string_lossy()),
             "inputs": inputs,

@@ -22,20 +22,18 @@ pub fn render(plan: &Plan, options: &Options) -> String {
     let mut put = |label: &str, text: &str| {
         out.push_str(&format!("{label:<13}{text}\n"));
     };
-    let hex = |commit: &Option<String>| {
-        commit
-            .as_deref()
-            .map_or("unknown".to_owned(), |hex| short(hex, 8).replace('…', ""))
-    };
     let is_snapshot = plan.code.restore != plan.code.commit;
     let what = if is_snapshot { "snapshot" } else { "commit" };
     put(
         "code",
         &match plan.code.inexact.as_slice() {
-            [] => format!("exact: {what} {}", hex(&plan.code.restore)),
+            [] => format!("exact: {what} {}", hex(plan.code.restore.as_ref())),
             why => format!("NOT exact: {}", short(&why.join("; "), LONGEST)),
         },
     );
+    for line in beside(plan) {
+        put("", &line);
+    }
     if plan.inputs.is_empty() {
         put("inputs", "none was recorded");
     }
@@ -102,6 +100,24 @@ pub fn render(plan: &Plan, options: &Options) -> String {
     }
     out.push_str("\nnot promised: that what it read without anybody recording it is the same\n");
     out
+}
+
+/// The code of other repositories, a line each.
+fn beside(plan: &Plan) -> Vec<String> {
+    let line = |one: &super::Beside| {
+        let root = neutral(&one.root.to_string_lossy()).into_owned();
+        let is_commit = one.restore == one.commit;
+        let what = if is_commit { "commit" } else { "snapshot" };
+        match one.inexact.as_slice() {
+            [] => format!("exact: {what} {} of {root}", hex(one.restore.as_ref())),
+            why => format!("NOT exact: {root}: {}", short(&why.join("; "), LONGEST)),
+        }
+    };
+    plan.beside.iter().map(line).collect()
+}
+
+fn hex(commit: Option<&String>) -> String {
+    commit.map_or("unknown".to_owned(), |hex| short(hex, 8).replace('…', ""))
 }
 
 /// As a shell would have to be told.

@@ -26,6 +26,8 @@ pub struct RestoreOptions<'a> {
     pub into: Option<&'a Path>,
     /// Whether files that are there may be replaced.
     pub force: bool,
+    /// Where the repository lay that it is of, where that is known.
+    pub near: Option<&'a Path>,
 }
 
 /// A repository within, of which nothing is here.
@@ -91,7 +93,9 @@ impl Restored {
 /// Gives back what a session ran, or what a commit holds. `what` is a session (as anywhere),
 /// or a commit (7 digits or more).
 pub fn restore(project: &Project, what: &str, options: &RestoreOptions<'_>) -> Result<Restored> {
-    let wanted = wanted::find(project, what)?;
+    let mut wanted = wanted::find(project, what)?;
+    let near = options.near.filter(|folder| folder.is_dir());
+    wanted.hints.extend(near.map(Path::to_owned));
     let short = wanted.commit.get(..7).unwrap_or(&wanted.commit);
     let folder = match options.into {
         Some(folder) => folder.to_owned(),
