@@ -5,20 +5,27 @@
 //! for people and jq, with the head (`seq`, `sum`) of every journal it was
 //! folded from, so that a reader can tell *stale* (an older fold) from *edited*.
 
+mod artifact;
+mod manifest;
+mod run;
+mod status;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::birthmark::Fields;
 use crate::event::{
-    ArtifactOpened, ArtifactSealed, CodeKept, Event, Line, LineageObserved, LogKept,
-    ModulesObserved, OpenedBy, Outcome, ProcessIdentity, RunEnded, SnapshotTaken, WriterOpened,
+    CodeKept, Event, Line, OpenedBy, Outcome, ProcessIdentity, SnapshotTaken, WriterOpened,
 };
 use crate::id::{RunId, SessionId, WriterId};
 use crate::plan::{self, Made, Plan, PlanReport};
-use crate::schema::MANIFEST_FORMAT;
 use crate::timestamp::Timestamp;
+
+pub use artifact::{Artifact, ArtifactState};
+pub use manifest::{manifest, manifest_heads};
+pub use run::{Observed, Run};
+pub use status::Status;
 
 /// One journal as it was read.
 #[derive(Debug, Clone)]
@@ -36,167 +43,6 @@ pub struct Head {
     pub seq: u64,
     /// Its digest.
     pub sum: String,
-}
-
-/// One run of a session.
-#[derive(Debug, Clone)]
-pub struct Run {
-    /// Its id.
-    pub id: RunId,
-    /// The process that runs it.
-    pub process: ProcessIdentity,
-    /// Script's file name, if it is one.
-    pub script_name: Option<String>,
-    /// Command line, redacted.
-    pub argv: Vec<String>,
-    /// Rank in its launch.
-    pub rank: u32,
-    /// How many processes its launch has.
-    pub world_size: u32,
-    /// The run that started this one, if one did.
-    pub parent: Option<RunId>,
-    /// What its process told: working folder, user.
-    pub facts: Fields,
-    /// The code as this run first saw it; empty for other ranks.
-    pub code: Fields,
-    /// The environment as this run first saw it; empty for other ranks.
-    pub environment: Fields,
-    /// What this run read.
-    pub used: Vec<Fields>,
-    /// When it began.
-    pub start: Timestamp,
-    /// When something was last heard of it.
-    pub last_heard: Timestamp,
-    /// How it ended, and when; `None` while it has not.
-    pub end: Option<(Timestamp, RunEnded)>,
-    /// What changed under it.
-    pub drift: Vec<String>,
-    /// What its command said, as far as it was kept.
-    pub logs: Vec<LogKept>,
-    /// What was seen of it beside what was told.
-    pub observed: Observed,
-}
-
-/// What was seen of a run without a call.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Observed {
-    /// How much was seen of reading and writing.
-    pub lineage: Option<LineageObserved>,
-    /// Code of repositories that was loaded.
-    pub modules: Vec<ModulesObserved>,
-    /// Seeds that were set.
-    pub seeds: Fields,
-}
-
-impl Run {
-    /// A run that has just begun, of which nothing else is known.
-    pub fn new(id: RunId, process: ProcessIdentity, start: Timestamp) -> Self {
-        Self {
-            id,
-            process,
-            script_name: None,
-            argv: Vec::new(),
-            rank: 0,
-            world_size: 1,
-            parent: None,
-            facts: Fields::new(),
-            code: Fields::new(),
-            environment: Fields::new(),
-            used: Vec::new(),
-            start,
-            last_heard: start,
-            end: None,
-            drift: Vec::new(),
-            logs: Vec::new(),
-            observed: Observed::default(),
-        }
-    }
-
-    /// Takes up an event that tells of this run alone.
-    fn hear(&mut self, line: &Line) {
-        match &line.event {
-            Event::RunStarted(started) => {
-                self.script_name.clone_from(&started.script_name);
-                self.argv.clone_from(&started.argv);
-                self.rank = started.rank;
-                self.world_size = started.world_size;
-                self.facts.clone_from(&started.process);
-            }
-            Event::Drift(drift) => self.drift.extend(drift.changes.iter().cloned()),
-            Event::LogKept(log) => self.logs.push(log.clone()),
-            Event::LineageObserved(seen) => self.observed.lineage = Some(seen.clone()),
-            Event::ModulesObserved(seen) => self.observed.modules.push(seen.clone()),
-            Event::SeedsObserved(seen) => self.observed.seeds.extend(seen.seeds.clone()),
-            Event::RunEnded(ended) => self.end = Some((line.time, ended.clone())),
-            _ => {}
-        }
-    }
-}
-
-/// Where an artifact stands.
-#[derive(Debug, Clone)]
-pub enum ArtifactState {
-    /// Still being written, or its writer died.
-    Open(ArtifactOpened),
-    /// Finished.
-    Sealed(ArtifactSealed),
-}
-
-/// One artifact of a session.
-#[derive(Debug, Clone)]
-pub struct Artifact {
-    /// Path as stored.
-    pub file: String,
-    /// The run that made it.
-    pub run: Option<RunId>,
-    /// Open or sealed.
-    pub state: ArtifactState,
-    /// When it was last told of.
-    pub time: Timestamp,
-    /// Bytes, records and digest of the newest count.
-    pub size: u64,
-    /// Records of the newest count.
-    pub records: Option<u64>,
-    /// Digest of the newest count.
-    pub digest: Option<String>,
-    /// Why it was removed, if it was.
-    pub removed: Option<String>,
-    /// Bytes that were there before this session went on with the file.
-    pub continued_bytes: u64,
-}
-
-impl Artifact {
-    /// The artifact's type.
-    pub fn artifact_type(&self) -> &str {
-        match &self.state {
-            ArtifactState::Open(opened) => &opened.artifact_type,
-            ArtifactState::Sealed(sealed) => &sealed.artifact_type,
-        }
-    }
-
-    /// The whole birthmark, as of the newest event.
-    pub fn birthmark(&self) -> &Fields {
-        match &self.state {
-            ArtifactState::Open(opened) => &opened.birthmark,
-            ArtifactState::Sealed(sealed) => &sealed.birthmark,
-        }
-    }
-
-    /// The path's own bytes in base64, where `file` is no UTF-8.
-    pub fn file_bytes(&self) -> Option<&str> {
-        match &self.state {
-            ArtifactState::Open(opened) => opened.file_bytes.as_deref(),
-            ArtifactState::Sealed(sealed) => sealed.file_bytes.as_deref(),
-        }
-    }
-
-    /// What was sealed, if it was.
-    pub fn sealed(&self) -> Option<&ArtifactSealed> {
-        match &self.state {
-            ArtifactState::Sealed(sealed) => Some(sealed),
-            ArtifactState::Open(_) => None,
-        }
-    }
 }
 
 /// A snapshot that a run took.
@@ -498,213 +344,6 @@ impl Session {
             .collect();
         plan::judge(&plans, &made)
     }
-
-    /// The status that follows from the events and from which runs are alive:
-    /// `alive` answers for a process, `None` where it cannot tell.
-    pub fn status(
-        &self,
-        now: Timestamp,
-        alive: impl Fn(&ProcessIdentity) -> Option<bool>,
-    ) -> Status {
-        let open_runs: Vec<Option<bool>> = self
-            .runs
-            .iter()
-            .filter(|run| run.end.is_none())
-            .map(|run| alive(&run.process))
-            .collect();
-        // Also when the one who opened it has ended it: other ranks may still run.
-        if open_runs.contains(&Some(true)) {
-            return Status::Running;
-        }
-        if let Some((_, outcome)) = self.end {
-            return match outcome {
-                Outcome::Completed => Status::Completed,
-                Outcome::Failed => Status::Failed,
-                Outcome::Interrupted => Status::Interrupted,
-            };
-        }
-        if open_runs.contains(&None) {
-            return Status::LastHeard;
-        }
-        let same_boot = self.opener.as_ref().map(&alive);
-        let young = self
-            .start
-            .is_some_and(|start| now.seconds_since(start) < OPEN_FOR_SECONDS);
-        if self.opened_by == Some(OpenedBy::Shell) && young && same_boot != Some(None) {
-            return Status::Open;
-        }
-        Status::Interrupted
-    }
-}
-
-/// How long a session opened from the shell stays open without an end: 24 h.
-const OPEN_FOR_SECONDS: f64 = 86_400.0;
-
-/// The status of a session: derived, never stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// A run of it is alive.
-    Running,
-    /// Opened from the shell, not ended, no writer now.
-    Open,
-    /// Ended well.
-    Completed,
-    /// Ended with an error.
-    Failed,
-    /// Its runs died, or were stopped.
-    Interrupted,
-    /// On another machine: whether it lives cannot be seen from here.
-    LastHeard,
-}
-
-impl Status {
-    /// The word for screens and JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Open => "open",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Interrupted => "interrupted",
-            Self::LastHeard => "last heard",
-        }
-    }
-}
-
-/// The manifest of a session: the origin's keys first, then what the house adds.
-pub fn manifest(session: &Session) -> Fields {
-    let mut manifest = Fields::new();
-    let text = |value: Option<String>| value.map_or(Value::Null, Value::from);
-    let mut put = |name: &str, value: Value| {
-        manifest.insert(name.to_owned(), value);
-    };
-    put(
-        "session_id",
-        text(session.id.as_ref().map(ToString::to_string)),
-    );
-    put(
-        "session_start",
-        text(session.start.map(|time| time.to_string())),
-    );
-    for name in ["git_commit", "git_branch", "git_dirty"] {
-        put(name, session.code.get(name).cloned().unwrap_or(Value::Null));
-    }
-    put("environment", Value::Object(session.environment.clone()));
-    put("planned_artifacts", Value::from(session.planned.clone()));
-    put(
-        "artifacts_generated",
-        session.artifacts.iter().map(artifact_entry).collect(),
-    );
-    for (name, value) in &session.code {
-        if !["git_commit", "git_branch", "git_dirty"].contains(&name.as_str()) {
-            put(name, value.clone());
-        }
-    }
-    put("code", Value::Object(session.code_details.clone()));
-    put("given", Value::Object(session.given.clone()));
-    put("runs", session.runs.iter().map(run_entry).collect());
-    put(
-        "used",
-        session.used.iter().cloned().map(Value::Object).collect(),
-    );
-    put(
-        "session_end",
-        text(session.end.map(|(time, _)| time.to_string())),
-    );
-    put(
-        "outcome",
-        serde_json::to_value(session.end.map(|(_, how)| how)).unwrap_or(Value::Null),
-    );
-    put("session_uuid", text(session.uuid.clone()));
-    put("birthmark", Value::from(MANIFEST_FORMAT));
-    put(
-        "heads",
-        serde_json::to_value(&session.heads).unwrap_or(Value::Null),
-    );
-    manifest
-}
-
-fn artifact_entry(artifact: &Artifact) -> Value {
-    let mut entry = Fields::new();
-    entry.insert("file".to_owned(), Value::from(artifact.file.clone()));
-    entry.insert("type".to_owned(), Value::from(artifact.artifact_type()));
-    entry.insert(
-        "timestamp".to_owned(),
-        Value::from(artifact.time.to_string()),
-    );
-    let state = match (&artifact.removed, &artifact.state) {
-        (Some(_), _) => "removed",
-        (None, ArtifactState::Sealed(_)) => "sealed",
-        (None, ArtifactState::Open(_)) => "open",
-    };
-    entry.insert("state".to_owned(), Value::from(state));
-    entry.insert("size".to_owned(), Value::from(artifact.size));
-    if let Some(records) = artifact.records {
-        entry.insert("records".to_owned(), Value::from(records));
-    }
-    entry.insert("digest".to_owned(), Value::from(artifact.digest.clone()));
-    if let Some(sealed) = artifact.sealed() {
-        entry.insert(
-            "content_digest".to_owned(),
-            Value::from(sealed.content_digest.clone()),
-        );
-        if let Some(inputs) = sealed.birthmark.get("inputs") {
-            entry.insert("inputs".to_owned(), inputs.clone());
-        }
-    }
-    if let Some(bytes) = artifact.file_bytes() {
-        entry.insert("file_bytes".to_owned(), Value::from(bytes));
-    }
-    entry.insert(
-        "run_id".to_owned(),
-        Value::from(artifact.run.as_ref().map(ToString::to_string)),
-    );
-    Value::Object(entry)
-}
-
-fn run_entry(run: &Run) -> Value {
-    let mut entry = Fields::new();
-    let mut put = |name: &str, value: Value| {
-        entry.insert(name.to_owned(), value);
-    };
-    put("run_id", Value::from(run.id.as_str()));
-    put("script_name", Value::from(run.script_name.clone()));
-    put("argv", Value::from(run.argv.clone()));
-    put("host", Value::from(run.process.host.clone()));
-    put("rank", Value::from(run.rank));
-    put("start", Value::from(run.start.to_string()));
-    if let Some((time, ended)) = &run.end {
-        put("end", Value::from(time.to_string()));
-        if let Ok(Value::Object(how)) = serde_json::to_value(ended) {
-            how.into_iter().for_each(|(name, value)| put(&name, value));
-        }
-    }
-    if !run.drift.is_empty() {
-        put("drift", Value::from(run.drift.clone()));
-    }
-    if let Ok(logs @ Value::Array(_)) = serde_json::to_value(&run.logs)
-        && !run.logs.is_empty()
-    {
-        put("logs", logs);
-    }
-    if let Some(Ok(lineage)) = run.observed.lineage.as_ref().map(serde_json::to_value) {
-        put("lineage", lineage);
-    }
-    if let Ok(modules) = serde_json::to_value(&run.observed.modules)
-        && !run.observed.modules.is_empty()
-    {
-        put("modules", modules);
-    }
-    if !run.observed.seeds.is_empty() {
-        put("seeds", Value::Object(run.observed.seeds.clone()));
-    }
-    Value::Object(entry)
-}
-
-/// The heads that a manifest names. `None` when it names none: it was not folded
-/// from journals, or it is damaged.
-pub fn manifest_heads(manifest: &Fields) -> Option<BTreeMap<WriterId, Head>> {
-    serde_json::from_value(manifest.get("heads")?.clone()).ok()
 }
 
 #[cfg(test)]

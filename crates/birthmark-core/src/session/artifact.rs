@@ -1,0 +1,72 @@
+//! An artifact as the events of its session tell of it.
+
+use crate::birthmark::Fields;
+use crate::event::{ArtifactOpened, ArtifactSealed};
+use crate::id::RunId;
+use crate::timestamp::Timestamp;
+
+/// Where an artifact stands.
+#[derive(Debug, Clone)]
+pub enum ArtifactState {
+    /// Still being written, or its writer died.
+    Open(ArtifactOpened),
+    /// Finished.
+    Sealed(ArtifactSealed),
+}
+
+/// One artifact of a session.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    /// Path as stored.
+    pub file: String,
+    /// The run that made it.
+    pub run: Option<RunId>,
+    /// Open or sealed.
+    pub state: ArtifactState,
+    /// When it was last told of.
+    pub time: Timestamp,
+    /// Bytes, records and digest of the newest count.
+    pub size: u64,
+    /// Records of the newest count.
+    pub records: Option<u64>,
+    /// Digest of the newest count.
+    pub digest: Option<String>,
+    /// Why it was removed, if it was.
+    pub removed: Option<String>,
+    /// Bytes that were there before this session went on with the file.
+    pub continued_bytes: u64,
+}
+
+impl Artifact {
+    /// The artifact's type.
+    pub fn artifact_type(&self) -> &str {
+        match &self.state {
+            ArtifactState::Open(opened) => &opened.artifact_type,
+            ArtifactState::Sealed(sealed) => &sealed.artifact_type,
+        }
+    }
+
+    /// The whole birthmark, as of the newest event.
+    pub fn birthmark(&self) -> &Fields {
+        match &self.state {
+            ArtifactState::Open(opened) => &opened.birthmark,
+            ArtifactState::Sealed(sealed) => &sealed.birthmark,
+        }
+    }
+
+    /// The path's own bytes in base64, where `file` is no UTF-8.
+    pub fn file_bytes(&self) -> Option<&str> {
+        match &self.state {
+            ArtifactState::Open(opened) => opened.file_bytes.as_deref(),
+            ArtifactState::Sealed(sealed) => sealed.file_bytes.as_deref(),
+        }
+    }
+
+    /// What was sealed, if it was.
+    pub fn sealed(&self) -> Option<&ArtifactSealed> {
+        match &self.state {
+            ArtifactState::Sealed(sealed) => Some(sealed),
+            ArtifactState::Open(_) => None,
+        }
+    }
+}

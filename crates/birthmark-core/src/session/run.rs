@@ -1,0 +1,103 @@
+//! A run: one process of a session, and what was seen of it.
+
+use crate::birthmark::Fields;
+use crate::event::{
+    Event, Line, LineageObserved, LogKept, ModulesObserved, ProcessIdentity, RunEnded,
+};
+use crate::id::RunId;
+use crate::timestamp::Timestamp;
+
+/// One run of a session.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// The process that runs it.
+    pub process: ProcessIdentity,
+    /// Script's file name, if it is one.
+    pub script_name: Option<String>,
+    /// Command line, redacted.
+    pub argv: Vec<String>,
+    /// Rank in its launch.
+    pub rank: u32,
+    /// How many processes its launch has.
+    pub world_size: u32,
+    /// The run that started this one, if one did.
+    pub parent: Option<RunId>,
+    /// What its process told: working folder, user.
+    pub facts: Fields,
+    /// The code as this run first saw it; empty for other ranks.
+    pub code: Fields,
+    /// The environment as this run first saw it; empty for other ranks.
+    pub environment: Fields,
+    /// What this run read.
+    pub used: Vec<Fields>,
+    /// When it began.
+    pub start: Timestamp,
+    /// When something was last heard of it.
+    pub last_heard: Timestamp,
+    /// How it ended, and when; `None` while it has not.
+    pub end: Option<(Timestamp, RunEnded)>,
+    /// What changed under it.
+    pub drift: Vec<String>,
+    /// What its command said, as far as it was kept.
+    pub logs: Vec<LogKept>,
+    /// What was seen of it beside what was told.
+    pub observed: Observed,
+}
+
+/// What was seen of a run without a call.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Observed {
+    /// How much was seen of reading and writing.
+    pub lineage: Option<LineageObserved>,
+    /// Code of repositories that was loaded.
+    pub modules: Vec<ModulesObserved>,
+    /// Seeds that were set.
+    pub seeds: Fields,
+}
+
+impl Run {
+    /// A run that has just begun, of which nothing else is known.
+    pub fn new(id: RunId, process: ProcessIdentity, start: Timestamp) -> Self {
+        Self {
+            id,
+            process,
+            script_name: None,
+            argv: Vec::new(),
+            rank: 0,
+            world_size: 1,
+            parent: None,
+            facts: Fields::new(),
+            code: Fields::new(),
+            environment: Fields::new(),
+            used: Vec::new(),
+            start,
+            last_heard: start,
+            end: None,
+            drift: Vec::new(),
+            logs: Vec::new(),
+            observed: Observed::default(),
+        }
+    }
+
+    /// Takes up an event that tells of this run alone.
+    pub(super) fn hear(&mut self, line: &Line) {
+        match &line.event {
+            Event::RunStarted(started) => {
+                self.script_name.clone_from(&started.script_name);
+                self.argv.clone_from(&started.argv);
+                self.rank = started.rank;
+                self.world_size = started.world_size;
+                self.facts.clone_from(&started.process);
+            }
+            Event::Drift(drift) => self.drift.extend(drift.changes.iter().cloned()),
+            Event::LogKept(log) => self.logs.push(log.clone()),
+            Event::LineageObserved(seen) => self.observed.lineage = Some(seen.clone()),
+            Event::ModulesObserved(seen) => self.observed.modules.push(seen.clone()),
+            Event::SeedsObserved(seen) => self.observed.seeds.extend(seen.seeds.clone()),
+            Event::RunEnded(ended) => self.end = Some((line.time, ended.clone())),
+            _ => {}
+        }
+    }
+}
