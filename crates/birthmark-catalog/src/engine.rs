@@ -250,6 +250,22 @@ pub struct Found {
     pub gone: u64,
 }
 
+/// Two clocks that disagree: a file was read, by one, before it was made, by the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disagreement {
+    /// The host whose clock is ahead.
+    pub ahead: String,
+    /// The host that it is ahead of; the same one where its clock was set back.
+    pub behind: String,
+    /// By so many microseconds at least.
+    pub by_micros: i64,
+    /// What was made and read.
+    pub file: String,
+}
+
+/// For each value how many have it; none is those without.
+pub type Counts = Vec<(Option<String>, u64)>;
+
 /// A catalog.
 pub trait Engine {
     /// The number of the project with this artifacts folder; it is added if it is new.
@@ -277,6 +293,14 @@ pub trait Engine {
     fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError>;
     /// Answers a question.
     fn find(&self, query: &Query, look: &mut Look<'_>) -> Result<Found, CatalogError>;
+    /// Counts the artifacts of an answer by the values of a field, the most frequent first;
+    /// the answer itself is without rows.
+    fn group_by(
+        &self,
+        query: &Query,
+        field: &str,
+        look: &mut Look<'_>,
+    ) -> Result<(Found, Counts), CatalogError>;
     /// The stretches of files that may hold matching records, in the order of the files.
     fn stretches(&self, query: &Query) -> Result<Vec<(Stretch, Known)>, CatalogError>;
     /// The newest sessions.
@@ -285,6 +309,8 @@ pub trait Engine {
         project: Option<i64>,
         limit: usize,
     ) -> Result<(Vec<SessionRow>, u64), CatalogError>;
+    /// What these sessions prove of clocks that disagree.
+    fn disagreements(&self, sessions: &[String]) -> Result<Vec<Disagreement>, CatalogError>;
     /// Removes what nothing names any longer.
     fn tidy(&mut self) -> Result<(), CatalogError>;
     /// The names of all fields.

@@ -3,15 +3,22 @@
 //! A birthmark is stored once, however many artifacts carry it: a *mark* is a set of
 //! *facts* (a field with a value), and groups of records name their mark. The views put
 //! that together again; `docs/reference/catalog.md` documents them, with types and units.
+//! For each fact, and for each *label* (what else is asked for), `_postings` holds the set
+//! of groups that have it: questions are answered from these.
 //!
 //! # Invariants
 //!
 //! * Every fact is indexed by its field and its key, so a field that one artifact of a
 //!   million has is found as fast as any.
+//! * The first group of an artifact has the artifact's number; further ones have numbers
+//!   from [`MORE`] on. So a set of artifacts and one of groups are nearly the same set.
+//! * `lists` of a group or session names the lists that it stands in, and no other does.
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
 /// What `user_version` says; a catalog of another version is built anew.
-pub(crate) const VERSION: i32 = 2;
+pub(crate) const VERSION: i32 = 3;
+/// Where the numbers of groups begin that are not the first of their artifact.
+pub(crate) const MORE: i64 = 1 << 40;
 /// `BMCA`, which tells the file from other databases.
 pub(crate) const APPLICATION: i32 = 0x424d_4341;
 
@@ -31,6 +38,18 @@ CREATE TABLE _facts (
   key BLOB NOT NULL,
   UNIQUE (name, key, value)
 );
+CREATE TABLE _labels (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  value TEXT NOT NULL,
+  key BLOB NOT NULL,
+  UNIQUE (name, key, value)
+);
+CREATE TABLE _postings (
+  list INTEGER NOT NULL, stretch INTEGER NOT NULL, bits BLOB NOT NULL, PRIMARY KEY (list, stretch)
+) WITHOUT ROWID;
+CREATE TABLE _names (stretch INTEGER PRIMARY KEY, names BLOB NOT NULL);
 CREATE TABLE _marks (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE);
 CREATE TABLE _mark_facts (
   mark INTEGER NOT NULL, fact INTEGER NOT NULL, PRIMARY KEY (mark, fact)
@@ -55,10 +74,11 @@ CREATE TABLE _sessions (
   processes TEXT NOT NULL,
   packages TEXT,
   mark INTEGER NOT NULL,
+  lists BLOB,
   UNIQUE (project, session_id)
 );
 CREATE INDEX _sessions_open ON _sessions (project, open, session_id);
-CREATE INDEX _sessions_name ON _sessions (session_id);
+CREATE INDEX _sessions_name ON _sessions (session_id, project);
 CREATE INDEX _sessions_mark ON _sessions (mark);
 CREATE INDEX _sessions_start ON _sessions (project, session_start, session_id);
 CREATE INDEX _sessions_when ON _sessions (session_start, session_id);
@@ -151,7 +171,7 @@ CREATE TABLE _artifacts (
 CREATE INDEX _artifacts_same ON _artifacts (same) WHERE same <> id;
 CREATE INDEX _artifacts_time ON _artifacts (project, there, timestamp);
 CREATE INDEX _artifacts_digest ON _artifacts (digest);
-CREATE INDEX _artifacts_session ON _artifacts (session_id);
+CREATE INDEX _artifacts_content ON _artifacts (content_digest) WHERE content_digest IS NOT NULL;
 CREATE TABLE _groups (
   id INTEGER PRIMARY KEY,
   artifact INTEGER NOT NULL,
@@ -167,12 +187,14 @@ CREATE TABLE _groups (
   zoned INTEGER NOT NULL,
   carried INTEGER NOT NULL,
   raw INTEGER NOT NULL,
-  mark INTEGER NOT NULL
+  mark INTEGER NOT NULL,
+  lists BLOB
 );
 CREATE INDEX _groups_mark ON _groups (mark);
 CREATE INDEX _groups_artifact ON _groups (artifact, number);
 CREATE INDEX _groups_session ON _groups (session_id);
-CREATE INDEX _groups_spread ON _groups (artifact) WHERE time_min <> time_max;
+CREATE INDEX _groups_spread ON _groups (time_min, time_max) WHERE time_min <> time_max;
+CREATE INDEX _groups_time ON _groups (time_max) WHERE time_min = time_max;
 CREATE INDEX _groups_run ON _groups (run_id);
 CREATE INDEX _groups_more ON _groups (artifact) WHERE number > 0;
 CREATE TABLE _zones (

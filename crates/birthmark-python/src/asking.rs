@@ -58,7 +58,7 @@ pub(crate) fn find_json(
     // Bringing the catalog up to date may read files: let other threads run.
     let answer = py.detach(|| {
         let answer = find::find(&project(folder)?, &ask)?;
-        Ok(find::to_json(&answer.found).to_string())
+        Ok(find::to_json(&answer).to_string())
     });
     answer.into_py_result(py)
 }

@@ -12,13 +12,14 @@ mod complete;
 
 use std::io;
 
-use birthmark_catalog::engine::{Cell, Engine, Found, FoundRow, Query, What};
+use birthmark_catalog::engine::{Cell, Counts, Engine, Found, FoundRow, Query, What};
 use birthmark_catalog::filter::{self, Context, Filter, FilterError};
 use birthmark_core::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use crate::catalog::{self, Catalog, Depth};
+use crate::clocks::Clocks;
 use crate::error::{Error, Result};
 use crate::project::Project;
 
@@ -75,6 +76,8 @@ pub struct Answer {
     pub found: Found,
     /// Lines for the person: the catalog was built anew, a field is misspelt.
     pub said: Vec<String>,
+    /// Clocks that disagree, among those of what is shown.
+    pub clocks: Clocks,
 }
 
 /// Reads a filter; an error shows where it is wrong.
@@ -113,11 +116,47 @@ pub fn find_in(
     let found = catalog.engine.find(&query, &mut |stretch, known| {
         catalog::look(stretch, known, &query.filter)
     })?;
+    answered(catalog, found, &query.filter, ask.now)
+}
+
+fn answered(
+    catalog: &mut Catalog,
+    found: Found,
+    filter: &Filter,
+    now: Timestamp,
+) -> Result<Answer> {
     let mut said = std::mem::take(&mut catalog.said);
     if found.total == 0 {
-        said.extend(misspelt(catalog, &query.filter)?);
+        said.extend(misspelt(catalog, filter)?);
     }
-    Ok(Answer { found, said })
+    let clocks = Clocks::of(catalog, &sessions_of(&found), now)?;
+    Ok(Answer {
+        found,
+        said,
+        clocks,
+    })
+}
+
+/// The sessions of the rows, each once; with host and beginning where the rows are sessions.
+fn sessions_of(found: &Found) -> Vec<(String, Option<(String, Timestamp)>)> {
+    let mut seen = std::collections::HashSet::new();
+    let mut out = Vec::new();
+    for row in &found.rows {
+        let text = |name: &str| {
+            let cell = row.fields.iter().find(|(known, _)| known == name);
+            match cell {
+                Some((_, Cell::Value(value))) => Some(value.as_str().to_owned()),
+                _ => None,
+            }
+        };
+        let Some(session) = text("session_id").filter(|session| !seen.contains(session)) else {
+            continue;
+        };
+        let start = text("session_start").and_then(|start| start.parse().ok());
+        seen.insert(session.clone());
+        out.push((session, text("host").zip(start)));
+    }
+    out
 }
 
 pub(crate) fn prepare(
@@ -268,25 +307,48 @@ pub fn field_of(name: &str) -> String {
     filter::alias(name).unwrap_or(name).to_owned()
 }
 
-/// How many of what was found have which value of a field, the most frequent first.
-pub fn group_by(found: &Found, field: &str) -> Vec<(Option<String>, u64)> {
+/// An answer without rows, and how many of what was found have which value of a field, the
+/// most frequent first; none is those without.
+pub fn group_by(project: &Project, ask: &Ask, field: &str) -> Result<(Answer, Counts)> {
+    let filter = parse(ask)?;
+    let mut catalog = Catalog::open()?;
     let field = field_of(field);
+    if ask.what == What::Artifacts {
+        let query = prepare(&mut catalog, project, ask, filter)?;
+        let (found, counts) = catalog
+            .engine
+            .group_by(&query, &field, &mut |stretch, known| {
+                catalog::look(stretch, known, &query.filter)
+            })?;
+        return Ok((
+            answered(&mut catalog, found, &query.filter, ask.now)?,
+            counts,
+        ));
+    }
+    let mut ask = ask.clone();
+    ask.limit = None;
+    ask.columns.push(field.clone());
+    let mut answer = find_in(&mut catalog, project, &ask, filter)?;
+    let counts = counted(&answer.found, &field);
+    answer.found.rows.clear();
+    Ok((answer, counts))
+}
+
+/// Rows counted by a field.
+fn counted(found: &Found, field: &str) -> Counts {
     let mut counts: std::collections::BTreeMap<Option<String>, u64> =
         std::collections::BTreeMap::new();
     for row in &found.rows {
-        let cell = row.fields.iter().find(|(name, _)| *name == field);
+        let cell = row.fields.iter().find(|(name, _)| name == field);
         let value = match cell.map(|(_, cell)| cell) {
-            None | Some(Cell::Missing) => None,
-            Some(Cell::Value(value)) if value.is_null() => None,
-            Some(Cell::Value(value)) => Some(value.as_str().to_owned()),
-            Some(Cell::Range(low, high)) => Some(format!("{}..{}", low.as_str(), high.as_str())),
-            Some(Cell::Several) => Some("several".to_owned()),
+            Some(Cell::Value(value)) if !value.is_null() => Some(value.as_str().to_owned()),
+            _ => None,
         };
         *counts.entry(value).or_default() += 1;
     }
-    let mut groups: Vec<(Option<String>, u64)> = counts.into_iter().collect();
-    groups.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    groups
+    let mut counts: Counts = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
 }
 
 /// A row as JSON, with the stored field names; of a field that varies both ends.
@@ -312,7 +374,8 @@ fn cell_to_json(cell: &Cell) -> Value {
 }
 
 /// An answer as JSON.
-pub fn to_json(found: &Found) -> Value {
+pub fn to_json(answer: &Answer) -> Value {
+    let found = &answer.found;
     let lacking: Map<String, Value> = found
         .lacking
         .iter()
@@ -324,6 +387,7 @@ pub fn to_json(found: &Found) -> Value {
         "unknown": found.unknown,
         "lacking": lacking,
         "gone": found.gone,
+        "clocks": answer.clocks.to_json(),
         "rows": found.rows.iter().map(row_to_json).collect::<Vec<_>>(),
     })
 }

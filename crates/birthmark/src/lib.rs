@@ -24,6 +24,8 @@
 pub mod add;
 #[cfg(feature = "catalog")]
 pub mod catalog;
+#[cfg(feature = "catalog")]
+pub mod clocks;
 pub mod compare;
 pub mod dataset;
 pub mod declare;

@@ -5,6 +5,7 @@ use birthmark_core::Timestamp;
 use serde_json::{Value, json};
 
 use crate::catalog::{Catalog, Depth};
+use crate::clocks::Clocks;
 use crate::error::Result;
 use crate::project::Project;
 
@@ -19,10 +20,12 @@ pub struct Lately {
     pub total: u64,
     /// Lines for the person.
     pub said: Vec<String>,
+    /// Clocks that disagree.
+    pub clocks: Clocks,
 }
 
 /// Lists the newest sessions.
-pub fn list(project: &Project, everywhere: bool, limit: usize) -> Result<Lately> {
+pub fn list(project: &Project, everywhere: bool, limit: usize, now: Timestamp) -> Result<Lately> {
     let mut catalog = Catalog::open()?;
     let row = if everywhere {
         crate::find::update_all(&mut catalog, project)?;
@@ -32,10 +35,16 @@ pub fn list(project: &Project, everywhere: bool, limit: usize) -> Result<Lately>
         Some(catalog.row_of(project)?.id)
     };
     let (sessions, total) = catalog.engine.sessions(row, limit)?;
+    let told: Vec<_> = sessions
+        .iter()
+        .map(|one| (one.id.to_string(), one.host.clone().zip(one.start)))
+        .collect();
+    let clocks = Clocks::of(&catalog, &told, now)?;
     Ok(Lately {
         sessions,
         total,
         said: std::mem::take(&mut catalog.said),
+        clocks,
     })
 }
 

@@ -6,11 +6,14 @@
 //!   there before, and the files that were not yet taken over count as changed.
 //! * Writers take turns; readers see what was last committed.
 
+mod clocks;
 mod dump;
 mod find;
 mod functions;
-mod lower;
+mod lists;
+mod names;
 mod place;
+mod sets;
 pub mod sql;
 mod state;
 mod write;
@@ -21,8 +24,8 @@ use birthmark_core::{SessionId, Timestamp};
 use rusqlite::{Row, Transaction, TransactionBehavior, params};
 
 use super::{
-    Change, Engine, Found, Known, Look, ProjectRow, Query, SeenFile, SeenSession, SessionRow,
-    Stretch,
+    Change, Counts, Disagreement, Engine, Found, Known, Look, ProjectRow, Query, SeenFile,
+    SeenSession, SessionRow, Stretch,
 };
 use crate::error::CatalogError;
 
@@ -159,6 +162,7 @@ impl Engine for Local {
 
     fn clear(&mut self, project: i64) -> Result<(), CatalogError> {
         self.in_turn(|transaction| {
+            write::unlist(transaction, project)?;
             let groups = "SELECT g.id FROM _groups g JOIN _artifacts a ON a.id = g.artifact WHERE a.project = ?";
             for sql in [
                 &format!("DELETE FROM _zones WHERE grp IN ({groups})"),
@@ -251,13 +255,25 @@ impl Engine for Local {
     fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError> {
         self.in_turn(|transaction| {
             let mut writer = write::Writer::new(transaction, project);
-            changes.iter().try_for_each(|change| writer.apply(change))
+            changes.iter().try_for_each(|change| writer.apply(change))?;
+            writer.finish()
         })
     }
 
     fn find(&self, query: &Query, look: &mut Look<'_>) -> Result<Found, CatalogError> {
         find::Asking::new(&self.opened.connection, query)
             .answer(look)
+            .map_err(self.failed())
+    }
+
+    fn group_by(
+        &self,
+        query: &Query,
+        field: &str,
+        look: &mut Look<'_>,
+    ) -> Result<(Found, Counts), CatalogError> {
+        find::Asking::new(&self.opened.connection, query)
+            .group_by(field, look)
             .map_err(self.failed())
     }
 
@@ -297,6 +313,10 @@ impl Engine for Local {
         Ok((rows, count.first().map_or(0, |count| count.unsigned_abs())))
     }
 
+    fn disagreements(&self, sessions: &[String]) -> Result<Vec<Disagreement>, CatalogError> {
+        clocks::disagreements(&self.opened.connection, sessions).map_err(self.failed())
+    }
+
     fn fields(&self) -> Result<Vec<String>, CatalogError> {
         sql::names(&self.opened.connection).map_err(self.failed())
     }
@@ -307,7 +327,7 @@ impl Engine for Local {
 
     fn values(&self, field: &str, prefix: &str, most: usize) -> Result<Vec<String>, CatalogError> {
         let least = i64::try_from(most).unwrap_or(i64::MAX);
-        let (low, high) = lower::beginning(prefix);
+        let (low, high) = find::beginning(prefix);
         // Texts that begin so lie beside each other; of numbers only the first are looked at.
         let mut all: Vec<String> = self.rows(
             "SELECT value FROM _facts WHERE name = ?1 AND key >= ?2 AND key < ?3 AND kind = 'text' ORDER BY key LIMIT ?4",
@@ -397,6 +417,7 @@ fn tidy(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
            UNION SELECT mark FROM _sessions UNION SELECT mark FROM _artifacts);
          DELETE FROM _mark_facts WHERE mark NOT IN (SELECT id FROM _marks);
          DELETE FROM _facts WHERE id NOT IN (SELECT fact FROM _mark_facts);
+         DELETE FROM _labels WHERE id NOT IN (SELECT list / 4 FROM _postings WHERE list % 4 = 3);
          DELETE FROM _packages WHERE list NOT IN (SELECT packages FROM _sessions WHERE packages IS NOT NULL);",
     )
 }

@@ -1,20 +1,17 @@
 //! `birthmark find`: everything that was ever made, by what it was made with.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+mod groups;
+mod records;
+mod table;
 
-use birthmark::find::{self, Ask, FoundCell, Sought};
+use std::path::PathBuf;
+
+use birthmark::find::{self, Ask, Sought};
 use birthmark::text;
-use birthmark_core::Timestamp;
-use birthmark_core::timestamp::render_local;
-use birthmark_store::atomic;
-use jiff::tz::TimeZone;
-use serde_json::json;
 
 use crate::exit::ExitStatus;
-use crate::failure::{Answer, Failure};
+use crate::failure::Answer;
 use crate::ui::Ui;
-use crate::{csv, table};
 
 /// Find artifacts by what they were made with
 ///
@@ -97,33 +94,45 @@ pub fn run(ui: &mut Ui, args: &FindArgs) -> Answer {
     let project = super::project()?;
     let ask = ask(ui, args);
     if args.records {
-        return records(ui, args, &project, &ask);
+        return records::records(ui, args, &project, &ask);
+    }
+    if let Some(field) = &args.group_by {
+        let (answer, counts) = find::group_by(&project, &ask, field)?;
+        say(ui, &answer);
+        groups::groups(ui, args, field, &counts)?;
+        footer(ui, args, &answer.found);
+        return Ok(ExitStatus::Yes);
     }
     let answer = find::find(&project, &ask)?;
-    for line in &answer.said {
-        ui.talk(line);
-    }
+    say(ui, &answer);
     let found = &answer.found;
     if args.count {
         ui.raw(format!("{}\n", found.total).as_bytes())?;
-    } else if let Some(field) = &args.group_by {
-        groups(ui, args, field, &find::group_by(found, field))?;
     } else if args.json {
-        ui.json(&find::to_json(found))?;
+        ui.json(&find::to_json(&answer))?;
         return Ok(ExitStatus::Yes);
     } else {
-        rows(ui, args, &ask, found)?;
+        table::rows(ui, args, &ask, found)?;
     }
     footer(ui, args, found);
+    for line in answer.clocks.lines() {
+        ui.talk(&line);
+    }
     Ok(ExitStatus::Yes)
+}
+
+fn say(ui: &mut Ui, answer: &find::Answer) {
+    for line in &answer.said {
+        ui.talk(line);
+    }
 }
 
 fn ask(ui: &Ui, args: &FindArgs) -> Ask {
     let on_screen = ui.is_terminal() && !args.json && !args.csv && !args.records;
-    let limit = match (args.count, &args.group_by) {
-        (true, _) => Some(0),
-        (_, Some(_)) => None,
-        _ => args.limit.or(on_screen.then_some(SCREEN)),
+    let limit = if args.count {
+        Some(0)
+    } else {
+        args.limit.or(on_screen.then_some(SCREEN))
     };
     Ask {
         what: match (args.sessions, args.runs) {
@@ -135,207 +144,9 @@ fn ask(ui: &Ui, args: &FindArgs) -> Ask {
         gone: args.gone,
         sort: args.sort.clone(),
         limit,
-        columns: args.columns.iter().chain(&args.group_by).cloned().collect(),
+        columns: args.columns.clone(),
         ..Ask::new(args.filter.join(" "), super::now())
     }
-}
-
-/// The columns of a table: the head, and the field.
-fn columns(args: &FindArgs, width: usize) -> Vec<(String, String)> {
-    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-        let owned = |(head, field): &(&str, &str)| ((*head).to_owned(), (*field).to_owned());
-        pairs.iter().map(owned).collect()
-    };
-    if !args.columns.is_empty() {
-        let column = |name: &String| (name.to_uppercase(), find::field_of(name));
-        return args.columns.iter().map(column).collect();
-    }
-    if args.sessions {
-        return pairs(&[
-            ("STARTED", "session_start"),
-            ("SESSION", "session_id"),
-            ("OUTCOME", "outcome"),
-            ("MADE", "artifacts"),
-            ("COMMIT", "git_commit"),
-            ("HOST", "host"),
-        ]);
-    }
-    if args.runs {
-        return pairs(&[
-            ("STARTED", "run_start"),
-            ("RUN", "run_id"),
-            ("SCRIPT", "script_name"),
-            ("OUTCOME", "outcome"),
-            ("SESSION", "session_id"),
-        ]);
-    }
-    let mut all = pairs(&[
-        ("WHEN", "timestamp"),
-        ("TYPE", "artifact_type"),
-        ("FILE", "file"),
-        ("RECORDS", "records"),
-        ("COMMIT", "git_commit"),
-        ("SESSION", "session_id"),
-    ]);
-    if width < WIDE {
-        // The file needs the room; `show FILE` names the session.
-        all.pop();
-    }
-    all
-}
-
-/// Columns of a terminal that has room for everything.
-const WIDE: usize = 100;
-
-fn rows(ui: &mut Ui, args: &FindArgs, ask: &Ask, found: &find::Answered) -> Result<(), Failure> {
-    let columns = columns(args, ui.width());
-    if args.csv {
-        return csv_rows(ui, args, found);
-    }
-    if found.rows.is_empty() {
-        return Ok(());
-    }
-    let head: Vec<String> = columns.iter().map(|(head, _)| head.clone()).collect();
-    let lines: Vec<Vec<String>> = found
-        .rows
-        .iter()
-        .map(|row| {
-            let cell = |(_, field): &(String, String)| {
-                let value = row.fields.iter().find(|(name, _)| name == field);
-                let mut shown = value.map_or_else(String::new, |(_, cell)| {
-                    shown(field, cell, &ask.zone, args.columns.is_empty())
-                });
-                if field == "file" {
-                    shown = with_place(shown, args, row);
-                }
-                shown
-            };
-            columns.iter().map(cell).collect()
-        })
-        .collect();
-    let widest = columns.iter().position(|(_, field)| field == "file");
-    ui.people(&table::fitted(&head, &lines, ui.width(), widest))?;
-    Ok(())
-}
-
-/// A file with its project, and with how many other places hold the same bytes.
-fn with_place(file: String, args: &FindArgs, row: &find::Row) -> String {
-    let mut shown = if args.all {
-        let project = Path::new(&row.root).file_name().unwrap_or_default();
-        format!("{}: {file}", project.to_string_lossy())
-    } else {
-        file
-    };
-    let is_gone = row.fields.iter().any(|(name, cell)| {
-        name == "there" && matches!(cell, FoundCell::Value(value) if value.as_str() == "false")
-    });
-    if is_gone {
-        shown.push_str(" (gone)");
-    }
-    if !row.places.is_empty() {
-        shown.push_str(&format!(
-            " (+{})",
-            text::count(row.places.len() as u64, "place")
-        ));
-    }
-    shown
-}
-
-/// A cell for people: times short, commits and sessions short where nobody chose.
-fn shown(field: &str, cell: &FoundCell, zone: &TimeZone, short: bool) -> String {
-    let one = |value: &str| -> String {
-        let is_time = matches!(
-            field,
-            "timestamp" | "session_start" | "session_end" | "run_start" | "run_end" | "stamped_at"
-        );
-        if is_time && let Ok(time) = value.parse::<Timestamp>() {
-            let long = render_local(time, zone);
-            return if short {
-                without_year(&long, zone)
-            } else {
-                long
-            };
-        }
-        match field {
-            "git_commit" if short => value.get(..7).unwrap_or(value).to_owned(),
-            "session_id" if short => birthmark_core::SessionId::from_text(value)
-                .short()
-                .to_owned(),
-            "size" => value.parse().map_or_else(|_| value.to_owned(), text::bytes),
-            "records" => value
-                .parse()
-                .map_or_else(|_| value.to_owned(), text::grouped),
-            _ => value.to_owned(),
-        }
-    };
-    match cell {
-        FoundCell::Missing => String::new(),
-        FoundCell::Value(value) => one(value.as_str()),
-        FoundCell::Range(low, high) => format!("{}..{}", one(low.as_str()), one(high.as_str())),
-        FoundCell::Several => "several".to_owned(),
-    }
-}
-
-/// `22 Nov 22:31`, where the year is this one.
-fn without_year(long: &str, zone: &TimeZone) -> String {
-    let now = render_local(super::now(), zone);
-    match now.split(' ').nth(2) {
-        Some(year) => long.replacen(&format!(" {year} "), " ", 1),
-        None => long.to_owned(),
-    }
-}
-
-fn csv_rows(ui: &mut Ui, args: &FindArgs, found: &find::Answered) -> Result<(), Failure> {
-    let columns = columns(args, usize::MAX);
-    let mut out = csv::line(columns.iter().map(|(_, field)| field.clone()));
-    for row in &found.rows {
-        let cell = |(_, field): &(String, String)| {
-            let value = row.fields.iter().find(|(name, _)| name == field);
-            value.map_or_else(String::new, |(_, cell)| match cell {
-                FoundCell::Value(value) => value.as_str().to_owned(),
-                FoundCell::Range(low, high) => format!("{}..{}", low.as_str(), high.as_str()),
-                FoundCell::Missing | FoundCell::Several => String::new(),
-            })
-        };
-        out.push_str(&csv::line(columns.iter().map(cell)));
-    }
-    ui.raw(out.as_bytes())?;
-    Ok(())
-}
-
-fn groups(
-    ui: &mut Ui,
-    args: &FindArgs,
-    field: &str,
-    groups: &[(Option<String>, u64)],
-) -> Result<(), Failure> {
-    if args.json {
-        let all = groups
-            .iter()
-            .map(|(value, count)| json!({ "value": value, "count": count }))
-            .collect();
-        ui.json(&all)?;
-        return Ok(());
-    }
-    let word = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
-    if args.csv {
-        let mut out = csv::line([field.to_owned(), "count".to_owned()]);
-        for (value, count) in groups {
-            out.push_str(&csv::line([
-                value.clone().unwrap_or_default(),
-                count.to_string(),
-            ]));
-        }
-        ui.raw(out.as_bytes())?;
-        return Ok(());
-    }
-    let lines: Vec<Vec<String>> = groups
-        .iter()
-        .map(|(value, count)| vec![text::grouped(*count), word(value)])
-        .collect();
-    let head = ["COUNT".to_owned(), field.to_uppercase()];
-    ui.people(&table::fitted(&head, &lines, ui.width(), Some(1)))?;
-    Ok(())
 }
 
 /// How many there are, and what was left out.
@@ -393,61 +204,4 @@ fn left_out(found: &find::Answered) -> String {
         }
         None => format!("{unknown} more {verb} unknown: the values do not compare."),
     }
-}
-
-fn records(ui: &mut Ui, args: &FindArgs, project: &birthmark::Project, ask: &Ask) -> Answer {
-    let (written, said) = if let Some(path) = &args.out {
-        into_file(path, project, ask)?
-    } else {
-        let mut out = ui.data();
-        let done = find::records(project, ask, &mut |_, _, record| {
-            out.write_all(record)?;
-            out.write_all(b"\n")
-        })?;
-        out.flush()?;
-        done
-    };
-    for line in said {
-        ui.talk(&line);
-    }
-    let mut line = format!(
-        "{} found in {}.",
-        text::count(written.records, "record"),
-        text::count(written.files, "file")
-    );
-    if written.unknown > 0 {
-        let verb = if written.unknown == 1 { "is" } else { "are" };
-        line = format!(
-            "{line} {} more {verb} unknown.",
-            text::grouped(written.unknown)
-        );
-    }
-    ui.talk(&line);
-    Ok(ExitStatus::Yes)
-}
-
-type Done = (find::Written, Vec<String>);
-
-fn into_file(path: &Path, project: &birthmark::Project, ask: &Ask) -> Result<Done, Failure> {
-    if path.symlink_metadata().is_ok() {
-        return Err(
-            Failure::new(format!("`{}` is there already", path.display()))
-                .with_hint("nothing was written; name another file"),
-        );
-    }
-    let mut answer = Ok((find::Written::default(), Vec::new()));
-    let written = atomic::replace_with(path, atomic::Durability::Process, |file| {
-        let mut out = std::io::BufWriter::with_capacity(1 << 16, file);
-        answer = find::records(project, ask, &mut |_, _, record| {
-            out.write_all(record)?;
-            out.write_all(b"\n")
-        });
-        if answer.is_err() {
-            return Err(std::io::Error::other("nothing was written"));
-        }
-        out.flush()
-    });
-    let done = answer?;
-    written.map_err(birthmark::Error::from)?;
-    Ok(done)
 }

@@ -32,13 +32,17 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
         sessions,
         total,
         said,
-    } = list::list(&project, args.all, args.limit)?;
+        clocks,
+    } = list::list(&project, args.all, args.limit, super::now())?;
     for line in said {
         ui.talk(&line);
     }
     let now = super::now();
     if args.json {
         ui.json(&sessions.iter().map(|one| list::to_json(one, now)).collect())?;
+        for line in clocks.lines() {
+            ui.talk(&line);
+        }
         return Ok(ExitStatus::Yes);
     }
     if total == 0 {
@@ -57,6 +61,9 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
     if total > shown {
         let more = birthmark::text::grouped(total - shown);
         ui.talk(&format!("{more} more: birthmark list -n {total}"));
+    }
+    for line in clocks.lines() {
+        ui.talk(&line);
     }
     Ok(ExitStatus::Yes)
 }

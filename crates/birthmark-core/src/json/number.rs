@@ -1,10 +1,16 @@
 //! Numbers as they are spelled: compared exactly, at any length, without rounding.
 //!
 //! `2^53` and `2^53 + 1` are two numbers here, and `1e400` is larger than both. A number is
-//! taken apart into its sign, its digits, and the power of ten of the first of them; these are
-//! compared. No digit is ever computed.
+//! taken apart into its sign, its digits, and the power of ten of the first of them; these
+//! make a [`key`], and keys are compared as bytes. No digit is ever computed.
 
 use std::cmp::Ordering;
+
+/// The first byte of the key of a number below zero; those of zero, and of numbers above
+/// it, follow.
+const NEGATIVE: u8 = 0;
+const ZERO: u8 = 1;
+const POSITIVE: u8 = 2;
 
 /// Whether `text` is a number as JSON spells it.
 pub fn is(text: &str) -> bool {
@@ -26,64 +32,68 @@ pub fn is(text: &str) -> bool {
 
 /// Which of two numbers is larger. What is no number is taken as zero.
 pub fn compare(left: &str, right: &str) -> Ordering {
-    let (left, right) = (Parts::of(left), Parts::of(right));
-    match (left.negative, right.negative) {
-        (false, true) => Ordering::Greater,
-        (true, false) => Ordering::Less,
-        (false, false) => left.size().cmp(&right.size()),
-        (true, true) => right.size().cmp(&left.size()),
-    }
+    let key = |text| key(text).unwrap_or_else(|| vec![ZERO]);
+    key(left).cmp(&key(right))
 }
 
-struct Parts {
-    negative: bool,
-    /// The power of ten of the first digit that counts; the least of all for zero.
-    power: i128,
-    /// The digits that count, without zeros at either end.
-    digits: Vec<u8>,
+/// Bytes that are equal where the numbers are, however they are spelled, and that sort as
+/// they do; the first is 0, 1 or 2. `None` for what is no number; zeros may lead.
+pub fn key(text: &str) -> Option<Vec<u8>> {
+    let (negative, unsigned) = match text.strip_prefix('-') {
+        Some(unsigned) => (true, unsigned),
+        None => (false, text),
+    };
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent_of(exponent)?),
+        None => (unsigned, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(whole) && digits(fraction)).then(|| decimal_key(negative, whole, fraction, exponent))
 }
 
-impl Parts {
-    fn of(text: &str) -> Self {
-        let unsigned = text.strip_prefix('-').unwrap_or(text);
-        let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
-        let leading = digits.iter().take_while(|digit| **digit == b'0').count();
-        digits.drain(..leading);
-        while digits.last() == Some(&b'0') {
-            digits.pop();
-        }
-        if digits.is_empty() {
-            return Self {
-                negative: false,
-                power: i128::MIN,
-                digits,
-            };
-        }
-        let place = i128::try_from(whole.len()).unwrap_or(i128::MAX)
-            - i128::try_from(leading).unwrap_or(i128::MAX);
-        Self {
-            negative: text.starts_with('-'),
-            power: place.saturating_add(exponent_of(exponent)),
-            digits,
-        }
+/// An exponent beyond all reason is as good as the largest that can be told.
+fn exponent_of(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
     }
-
-    fn size(&self) -> (i128, &[u8]) {
-        (self.power, &self.digits)
-    }
+    let far = if text.starts_with('-') {
+        i64::MIN / 4
+    } else {
+        i64::MAX / 4
+    };
+    let exponent = text
+        .strip_prefix('+')
+        .unwrap_or(text)
+        .parse()
+        .unwrap_or(far);
+    Some(exponent.clamp(i64::MIN / 4, i64::MAX / 4))
 }
 
-/// An exponent of any length; one that no computer could hold is as good as the largest.
-fn exponent_of(text: &str) -> i128 {
-    text.strip_prefix('+').unwrap_or(text).parse().unwrap_or({
-        if text.starts_with('-') {
-            i128::MIN / 2
-        } else {
-            i128::MAX / 2
-        }
-    })
+/// The key of ±0.d1d2d3… × 10^n with d1 ≠ 0: sign, n, digits. Of a negative number all
+/// is turned over, and ends in the highest byte, so that it sorts the other way round.
+fn decimal_key(negative: bool, whole: &str, fraction: &str, exponent: i64) -> Vec<u8> {
+    let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    let end = digits.iter().rposition(|digit| *digit != b'0');
+    let Some(end) = end else { return vec![ZERO] };
+    let significant = digits.get(zeros..=end).unwrap_or_default();
+    let length = |count: usize| i64::try_from(count).unwrap_or(i64::MAX / 4);
+    let point = exponent + length(whole.len()) - length(zeros);
+    let biased = point.cast_unsigned() ^ (1 << 63);
+    let mut key = vec![if negative { NEGATIVE } else { POSITIVE }];
+    let body = biased
+        .to_be_bytes()
+        .into_iter()
+        .chain(significant.iter().copied());
+    if negative {
+        key.extend(body.map(|byte| !byte));
+        key.push(0xFF);
+    } else {
+        key.extend(body);
+    }
+    key
 }
 
 #[cfg(test)]
@@ -111,6 +121,8 @@ mod tests {
             ("1e400", "1e401"),
             ("-1e400", "1e-400"),
             ("-2", "-1.5"),
+            ("-0.123", "-0.12"),
+            ("1e-401", "1e-400"),
             ("0", "1e-99999999999999999999999999999999999999999"),
             ("9", "1e99999999999999999999999999999999999999999"),
         ] {
@@ -122,12 +134,43 @@ mod tests {
             ("1.50", "1.5"),
             ("0", "-0.0"),
             ("100", "1e2"),
+            ("1e0", "1"),
+            ("100", "1E+2"),
+            ("0e99", "0"),
+            ("0.0010", "1e-3"),
+            ("007", "7"),
         ] {
             assert_eq!(compare(one, other), Ordering::Equal, "{one} {other}");
         }
     }
 
+    #[test]
+    fn what_is_no_number_has_no_key() {
+        for none in [
+            "", "-", "1.", ".5", "1e", "0x1", "1_000", "١", "nan", "--1", "1e5.5", "NaN",
+        ] {
+            assert_eq!(key(none), None, "{none}");
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn keys_of_whole_numbers_sort_as_the_numbers(a: i128, b: i128) {
+            proptest::prop_assert_eq!(key(&a.to_string()).cmp(&key(&b.to_string())), a.cmp(&b));
+        }
+
+        #[test]
+        fn keys_of_floats_sort_as_the_floats(a: f64, b: f64) {
+            proptest::prop_assume!(a.is_finite() && b.is_finite());
+            let order = key(&format!("{a:e}")).cmp(&key(&format!("{b:e}")));
+            proptest::prop_assert_eq!(Some(order), a.partial_cmp(&b));
+        }
+
+        #[test]
+        fn any_text_gives_a_key_or_none_and_numbers_give_one(text in "\\PC{0,12}") {
+            proptest::prop_assert!(key(&text).is_some() || !is(&text));
+        }
+
         #[test]
         fn small_numbers_compare_as_floats_do(left in -1_000_000i64..1_000_000, right in -1_000_000i64..1_000_000, shift in 0u32..4) {
             #[expect(clippy::cast_precision_loss, reason = "a million fits")]

@@ -1,8 +1,13 @@
 //! Everything the catalog says, in a form that is the same for the same files: rows by
 //! their own names instead of their numbers, and sorted.
 
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
+
+use super::lists::{HAS, HERE};
+use super::sets::Set;
 
 /// The questions whose answers are all that the catalog says.
 const PARTS: [(&str, &str); 9] = [
@@ -63,7 +68,71 @@ pub(super) fn dump(db: &Connection) -> rusqlite::Result<String> {
             out.push('\n');
         }
     }
+    out.push_str(&postings(db)?);
     Ok(out)
+}
+
+/// What each list says, and the folded names.
+fn postings(db: &Connection) -> rusqlite::Result<String> {
+    let names = |sql: &str| -> rusqlite::Result<HashMap<i64, String>> {
+        let mut statement = db.prepare(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    };
+    let groups = names(
+        "SELECT g.id, p.root || '/' || a.file || '#' || g.number FROM _groups g
+         JOIN _artifacts a ON a.id = g.artifact JOIN _projects p ON p.id = a.project",
+    )?;
+    let sessions = names(
+        "SELECT s.id, p.root || '/' || s.session_id FROM _sessions s JOIN _projects p ON p.id = s.project",
+    )?;
+    let projects = names("SELECT id, root FROM _projects")?;
+    let mut statement = db.prepare(
+        "SELECT p.list, p.stretch, p.bits, coalesce(f.name, l.name), coalesce(f.kind, l.kind), coalesce(f.value, l.value)
+         FROM _postings p LEFT JOIN _facts f ON f.id = p.list / 4 AND p.list % 4 < 3
+         LEFT JOIN _labels l ON l.id = p.list / 4 AND p.list % 4 = 3",
+    )?;
+    let mut lines = Vec::new();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let mut set = Set::default();
+        set.take(row.get(1)?, &row.get::<_, Vec<u8>>(2)?);
+        let (whose, name, kind): (i64, String, String) =
+            (row.get::<_, i64>(0)? % 4, row.get(3)?, row.get(4)?);
+        let mut value: String = row.get(5)?;
+        let of_sessions = whose == 2 || (whose == 3 && name == HAS && value.starts_with('2'));
+        if name == HERE
+            && let Some((project, there)) = value.split_once('.')
+        {
+            // Projects have other numbers in another catalog.
+            let root = project.parse().ok().and_then(|id| projects.get(&id));
+            value = format!("{root:?}.{there}");
+        }
+        let of = if of_sessions { &sessions } else { &groups };
+        for number in set.iter() {
+            let owner = of.get(&number).map_or("nothing", String::as_str);
+            lines.push(format!("{whose}\t{name}\t{kind}\t{value:?}\t{owner}\n"));
+        }
+    }
+    lines.sort();
+    let mut files: Vec<String> = Vec::new();
+    let mut statement = db.prepare("SELECT names FROM _names")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let names: Vec<u8> = row.get(0)?;
+        let names = names
+            .split(|byte| *byte == 0xFF)
+            .filter(|name| !name.is_empty());
+        files.extend(names.map(|name| format!("{}\n", String::from_utf8_lossy(name))));
+    }
+    files.sort();
+    Ok(format!(
+        "# lists: {}\n{}# names: {}\n{}",
+        lines.len(),
+        lines.concat(),
+        files.len(),
+        files.concat()
+    ))
 }
 
 fn cell(value: Sql) -> String {

@@ -1,40 +1,44 @@
 //! Answering questions.
 //!
-//! SQL gives the groups in which a record could match. Where all fields that are asked
-//! for are the same in all records of the group, that is the answer. Where one varies, its
-//! zone is asked, and only if that cannot tell, the records themselves.
+//! The lists give the groups in which a record could match, as a set. Where all fields that
+//! are asked for are the same in all records of the group, that is the answer. Where one
+//! varies, its zone is asked, and only if that cannot tell, the records themselves.
 
 mod artifacts;
+mod ground;
+mod group_by;
 mod groups;
+mod home;
+mod order;
 mod owners;
 mod rows;
 mod unknown;
+mod whole;
+
+use std::cell::OnceCell;
 
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 
-use super::lower::{Condition, Home, home};
+use super::lists::{HERE, here, label};
+use super::sets::Set;
 use crate::engine::{Found, Look, Query, What};
 use crate::filter::{WORDS, searched_by_words};
+use ground::{Ground, Of, Sets};
+use whole::Whole;
 
+pub(super) use ground::beginning;
 pub(super) use rows::fact_of;
 
 /// Groups of one artifact that are looked at to fill a cell.
 const MOST_GROUPS: i64 = 64;
-
-/// The sessions themselves, with the columns of groups, so that the same conditions hold.
-const OF_SESSIONS: &str = "(SELECT s.id, s.project, NULL AS artifact, s.session_id, NULL AS run_id, s.session_start AS time_min,
-   s.session_start AS time_max, 0 AS zoned, s.mark FROM _sessions s) g LEFT JOIN _artifacts a ON a.id = g.artifact";
-/// Groups with their artifact, in the order in which they are gone through: SQLite knows
-/// nothing of how many there are, and could look every artifact up for every mark.
-const GROUPS_FIRST: &str = "_groups g CROSS JOIN _artifacts a ON a.id = g.artifact";
-const ARTIFACTS_FIRST: &str = "_artifacts a CROSS JOIN _groups g ON g.artifact = a.id";
 
 /// One question, being answered.
 pub(super) struct Asking<'a> {
     db: &'a Connection,
     query: &'a Query,
     fields: Vec<String>,
+    whole: OnceCell<Whole>,
 }
 
 impl<'a> Asking<'a> {
@@ -49,7 +53,12 @@ impl<'a> Asking<'a> {
         }
         fields.sort();
         fields.dedup();
-        Self { db, query, fields }
+        Self {
+            db,
+            query,
+            fields,
+            whole: OnceCell::new(),
+        }
     }
 
     /// The whole answer.
@@ -61,37 +70,59 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn scope(&self, there: Option<bool>) -> Condition {
-        let mut out = Condition {
-            sql: "a.there < 2".to_owned(),
-            values: Vec::new(),
+    /// All groups of artifacts that are there, or that are not.
+    fn scope(&self, there: &[bool]) -> rusqlite::Result<Set> {
+        let projects: Vec<i64> = match self.query.project {
+            Some(project) => vec![project],
+            None => self
+                .db
+                .prepare_cached("SELECT id FROM _projects")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?,
         };
-        if let Some(project) = self.query.project {
-            out.sql.push_str(" AND a.project = ?");
-            out.values.push(Sql::Integer(project));
-        }
-        if let Some(there) = there {
-            // The artifacts that are there are walked along an index: one condition alone.
-            out.sql = out.sql.replacen("a.there < 2", "1", 1);
-            out.sql.push_str(" AND a.there = ?");
-            out.values.push(Sql::Integer(i64::from(there)));
-        }
-        out
-    }
-
-    fn here(&self) -> Condition {
-        self.scope((!self.query.gone).then_some(true))
-    }
-
-    /// What to go through: artifacts first where only their own columns are asked for.
-    fn source(&self) -> rusqlite::Result<&'static str> {
-        for field in &self.fields {
-            let home = home(self.db, field)?;
-            if !matches!(home, Home::Artifact(_) | Home::Project | Home::Time) {
-                return Ok(GROUPS_FIRST);
+        let mut out = Set::default();
+        for project in projects {
+            for there in there {
+                out |= &label(self.db, HERE, &here(project, i64::from(*there)))?;
             }
         }
-        Ok(ARTIFACTS_FIRST)
+        Ok(out)
+    }
+
+    /// All groups that are asked for.
+    fn here(&self) -> rusqlite::Result<Set> {
+        self.scope(if self.query.gone {
+            &[true, false]
+        } else {
+            &[true]
+        })
+    }
+
+    /// Where the filter is true and false among these groups.
+    fn ask(&self, scope: &Set) -> rusqlite::Result<Sets> {
+        let ground = Ground {
+            db: self.db,
+            of: Of::Groups,
+            all: scope.clone(),
+        };
+        let mut sets = ground.ask(&self.query.filter)?;
+        for set in [
+            &mut sets.could,
+            &mut sets.not,
+            &mut sets.surely,
+            &mut sets.surely_not,
+        ] {
+            *set &= scope;
+        }
+        Ok(sets)
+    }
+
+    fn whole(&self) -> rusqlite::Result<&Whole> {
+        if let Some(known) = self.whole.get() {
+            return Ok(known);
+        }
+        let read = Whole::read(self.db)?;
+        Ok(self.whole.get_or_init(|| read))
     }
 
     fn number(&self, sql: &str, values: Vec<Sql>) -> rusqlite::Result<u64> {

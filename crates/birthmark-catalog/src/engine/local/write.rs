@@ -7,6 +7,7 @@
 mod derive;
 mod files;
 mod marks;
+mod posts;
 mod sessions;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use rusqlite::{Connection, params};
 use crate::engine::{Change, ELSEWHERE};
 use crate::value::Value;
 
+pub(super) use posts::unlist;
 pub(super) use sessions::liveness_of;
 
 /// Facts that stand in columns of their own, since nearly every record has another.
@@ -32,6 +34,7 @@ pub(super) struct Writer<'a> {
     facts: HashMap<(String, Vec<u8>, String), i64>,
     marks: HashMap<[u8; 16], i64>,
     overlaid: HashMap<(i64, i64, u64), i64>,
+    posts: posts::Posts,
 }
 
 impl<'a> Writer<'a> {
@@ -42,11 +45,17 @@ impl<'a> Writer<'a> {
             facts: HashMap::new(),
             marks: HashMap::new(),
             overlaid: HashMap::new(),
+            posts: posts::Posts::default(),
         }
     }
 
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<usize> {
         self.db.prepare_cached(sql)?.execute(values)
+    }
+
+    /// Writes what is only written once, at the end.
+    pub(super) fn finish(&mut self) -> rusqlite::Result<()> {
+        self.write_posts()
     }
 
     /// Takes over one change.

@@ -3,7 +3,7 @@
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params};
 
-use super::super::lower::{Home, home};
+use super::home::{Home, home};
 use super::{Asking, MOST_GROUPS};
 use crate::engine::{Cell, FoundRow};
 use crate::value::{Kind, Value};

@@ -28,10 +28,7 @@ impl Writer<'_> {
         if carried.is_empty() {
             self.tell_group(artifact, told.last())?;
         } else {
-            self.run(
-                "DELETE FROM _groups WHERE artifact = ? AND NOT carried",
-                [artifact],
-            )?;
+            self.drop_groups(artifact, true)?;
             for group in &carried {
                 let of_session = told
                     .iter()
@@ -53,7 +50,8 @@ impl Writer<'_> {
         self.update_artifact(
             artifact,
             told.last().map(|(session, told)| (session.as_str(), told)),
-        )
+        )?;
+        self.post(artifact)
     }
 
     pub(super) fn all_told(&self, file: &str) -> rusqlite::Result<Vec<(String, Told)>> {
@@ -98,13 +96,13 @@ impl Writer<'_> {
         artifact: i64,
         told: Option<&(String, Told)>,
     ) -> rusqlite::Result<()> {
-        self.run("DELETE FROM _groups WHERE artifact = ?", [artifact])?;
+        self.drop_groups(artifact, false)?;
         let Some((session, told)) = told else {
             return Ok(());
         };
         self.run(
-            "INSERT INTO _groups (artifact, number, records, session_id, run_id, time_min, time_max, zoned, carried, raw, mark)
-             VALUES (?1, 0, ?2, ?3, ?4, ?5, ?5, 0, 0, ?6, ?6)",
+            "INSERT INTO _groups (id, artifact, number, records, session_id, run_id, time_min, time_max, zoned, carried, raw, mark)
+             VALUES (?1, ?1, 0, ?2, ?3, ?4, ?5, ?5, 0, 0, ?6, ?6)",
             params![artifact, told.records, session, told.run, told.timestamp, told.mark],
         )
         .map(drop)
@@ -112,7 +110,7 @@ impl Writer<'_> {
 
     /// A file that carries nothing and that nobody tells of. What was found of it is kept
     /// as long as it is there, for a journal may tell of it yet.
-    pub(super) fn no_artifact(&self, artifact: i64) -> rusqlite::Result<()> {
+    pub(super) fn no_artifact(&mut self, artifact: i64) -> rusqlite::Result<()> {
         let kept = self.run(
             "UPDATE _artifacts SET there = 2, format = NULL, state = NULL, timestamp = NULL, size = NULL, records = NULL,
                unstamped = NULL, bad_lines = NULL, digest = NULL, content_digest = NULL, session_id = NULL, run_id = NULL,
@@ -122,12 +120,13 @@ impl Writer<'_> {
         if kept == 0 {
             return self.remove_artifact(artifact);
         }
-        self.run("DELETE FROM _groups WHERE artifact = ?", [artifact])?;
+        self.drop_groups(artifact, false)?;
         self.rename_same(artifact)
     }
 
-    pub(super) fn remove_artifact(&self, artifact: i64) -> rusqlite::Result<()> {
+    pub(super) fn remove_artifact(&mut self, artifact: i64) -> rusqlite::Result<()> {
         self.forget_content(artifact)?;
+        self.posts.name(artifact, "");
         self.run("DELETE FROM _artifacts WHERE id = ?", [artifact])?;
         self.rename_same(artifact)
     }

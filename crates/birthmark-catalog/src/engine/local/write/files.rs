@@ -67,15 +67,16 @@ impl Writer<'_> {
         )?;
         let id = self.db.last_insert_rowid();
         self.run("UPDATE _artifacts SET same = id WHERE id = ?", [id])?;
+        self.posts.name(id, file);
         Ok(id)
     }
 
-    pub(super) fn forget_content(&self, artifact: i64) -> rusqlite::Result<()> {
+    pub(super) fn forget_content(&mut self, artifact: i64) -> rusqlite::Result<()> {
         self.run(
             "DELETE FROM _zones WHERE grp IN (SELECT id FROM _groups WHERE artifact = ? AND zoned)",
             [artifact],
         )?;
-        self.run("DELETE FROM _groups WHERE artifact = ?", [artifact])?;
+        self.drop_groups(artifact, false)?;
         self.run("DELETE FROM _metrics WHERE artifact = ?", [artifact])
             .map(drop)
     }
@@ -112,11 +113,13 @@ impl Writer<'_> {
             .filter(|(name, _)| name != "timestamp" || times.is_none())
             .collect();
         let mark = self.mark(&facts)?;
+        let id = self.next_group(artifact, number)?;
         let records = (group.records > 0).then(|| signed(group.records));
         self.run(
-            "INSERT INTO _groups (artifact, number, line, start, end, records, session_id, run_id, time_min, time_max, zoned, carried, raw, mark)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
+            "INSERT INTO _groups (id, artifact, number, line, start, end, records, session_id, run_id, time_min, time_max, zoned, carried, raw, mark)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
             params![
+                id,
                 artifact,
                 signed(number as u64),
                 signed(group.line),
@@ -132,7 +135,6 @@ impl Writer<'_> {
                 mark
             ],
         )?;
-        let id = self.db.last_insert_rowid();
         for (name, zone) in zones {
             let (low, high) = zone.keys();
             self.run(

@@ -15,7 +15,12 @@ use crate::value::Value;
 
 impl Writer<'_> {
     pub(super) fn session(&mut self, facts: &SessionFacts) -> rusqlite::Result<()> {
+        let before = self.machine_of(facts.id.as_str())?;
         let row = self.session_row(facts)?;
+        self.post_session(row)?;
+        if self.machine_of(facts.id.as_str())? != before {
+            self.post_all_of(facts.id.as_str())?;
+        }
         self.run("DELETE FROM _runs WHERE session = ?", [row])?;
         for run in &facts.session.runs {
             self.insert_run(row, run)?;
@@ -130,6 +135,7 @@ impl Writer<'_> {
             .optional()?;
         let Some(row) = row else { return Ok(()) };
         let files = self.told_of(row)?;
+        self.unpost_session(row)?;
         for table in [
             "DELETE FROM _runs WHERE session = ?",
             "DELETE FROM _told WHERE session = ?",
@@ -137,6 +143,7 @@ impl Writer<'_> {
         ] {
             self.run(table, [row])?;
         }
+        self.post_all_of(id)?;
         for file in files.into_keys() {
             self.derive(&file)?;
         }

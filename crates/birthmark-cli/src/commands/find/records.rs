@@ -1,0 +1,76 @@
+//! The records that match, byte for byte as they stand.
+
+use std::io::Write;
+use std::path::Path;
+
+use birthmark::find::{self, Ask};
+use birthmark::text;
+use birthmark_store::atomic;
+
+use super::FindArgs;
+use crate::exit::ExitStatus;
+use crate::failure::{Answer, Failure};
+use crate::ui::Ui;
+
+/// Writes them to stdout, or to a new file.
+pub(super) fn records(
+    ui: &mut Ui,
+    args: &FindArgs,
+    project: &birthmark::Project,
+    ask: &Ask,
+) -> Answer {
+    let (written, said) = if let Some(path) = &args.out {
+        into_file(path, project, ask)?
+    } else {
+        let mut out = ui.data();
+        let done = find::records(project, ask, &mut |_, _, record| {
+            out.write_all(record)?;
+            out.write_all(b"\n")
+        })?;
+        out.flush()?;
+        done
+    };
+    for line in said {
+        ui.talk(&line);
+    }
+    let mut line = format!(
+        "{} found in {}.",
+        text::count(written.records, "record"),
+        text::count(written.files, "file")
+    );
+    if written.unknown > 0 {
+        let verb = if written.unknown == 1 { "is" } else { "are" };
+        line = format!(
+            "{line} {} more {verb} unknown.",
+            text::grouped(written.unknown)
+        );
+    }
+    ui.talk(&line);
+    Ok(ExitStatus::Yes)
+}
+
+type Done = (find::Written, Vec<String>);
+
+fn into_file(path: &Path, project: &birthmark::Project, ask: &Ask) -> Result<Done, Failure> {
+    if path.symlink_metadata().is_ok() {
+        return Err(
+            Failure::new(format!("`{}` is there already", path.display()))
+                .with_hint("nothing was written; name another file"),
+        );
+    }
+    let mut answer = Ok((find::Written::default(), Vec::new()));
+    let written = atomic::replace_with(path, atomic::Durability::Process, |file| {
+        let mut out = std::io::BufWriter::with_capacity(1 << 16, file);
+        answer = find::records(project, ask, &mut |_, _, record| {
+            out.write_all(record)?;
+            out.write_all(b"\n")
+        });
+        if answer.is_err() {
+            return Err(std::io::Error::other("nothing was written"));
+        }
+        out.flush()
+    });
+    let done = answer?;
+    written.map_err(birthmark::Error::from)?;
+    Ok(done)
+}

@@ -1,0 +1,182 @@
+//! What was found, as a table for people or as CSV.
+
+use std::path::Path;
+
+use birthmark::find::{self, Ask, FoundCell};
+use birthmark::text;
+use birthmark_core::Timestamp;
+use birthmark_core::timestamp::render_local;
+use jiff::tz::TimeZone;
+
+use super::FindArgs;
+use crate::failure::Failure;
+use crate::ui::Ui;
+use crate::{csv, table};
+
+/// The columns of a table: the head, and the field.
+fn columns(args: &FindArgs, width: usize) -> Vec<(String, String)> {
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        let owned = |(head, field): &(&str, &str)| ((*head).to_owned(), (*field).to_owned());
+        pairs.iter().map(owned).collect()
+    };
+    if !args.columns.is_empty() {
+        let column = |name: &String| (name.to_uppercase(), find::field_of(name));
+        return args.columns.iter().map(column).collect();
+    }
+    if args.sessions {
+        return pairs(&[
+            ("STARTED", "session_start"),
+            ("SESSION", "session_id"),
+            ("OUTCOME", "outcome"),
+            ("MADE", "artifacts"),
+            ("COMMIT", "git_commit"),
+            ("HOST", "host"),
+        ]);
+    }
+    if args.runs {
+        return pairs(&[
+            ("STARTED", "run_start"),
+            ("RUN", "run_id"),
+            ("SCRIPT", "script_name"),
+            ("OUTCOME", "outcome"),
+            ("SESSION", "session_id"),
+        ]);
+    }
+    let mut all = pairs(&[
+        ("WHEN", "timestamp"),
+        ("TYPE", "artifact_type"),
+        ("FILE", "file"),
+        ("RECORDS", "records"),
+        ("COMMIT", "git_commit"),
+        ("SESSION", "session_id"),
+    ]);
+    if width < WIDE {
+        // The file needs the room; `show FILE` names the session.
+        all.pop();
+    }
+    all
+}
+
+/// Columns of a terminal that has room for everything.
+const WIDE: usize = 100;
+
+pub(super) fn rows(
+    ui: &mut Ui,
+    args: &FindArgs,
+    ask: &Ask,
+    found: &find::Answered,
+) -> Result<(), Failure> {
+    let columns = columns(args, ui.width());
+    if args.csv {
+        return csv_rows(ui, args, found);
+    }
+    if found.rows.is_empty() {
+        return Ok(());
+    }
+    let head: Vec<String> = columns.iter().map(|(head, _)| head.clone()).collect();
+    let lines: Vec<Vec<String>> = found
+        .rows
+        .iter()
+        .map(|row| {
+            let cell = |(_, field): &(String, String)| {
+                let value = row.fields.iter().find(|(name, _)| name == field);
+                let mut shown = value.map_or_else(String::new, |(_, cell)| {
+                    shown(field, cell, &ask.zone, args.columns.is_empty())
+                });
+                if field == "file" {
+                    shown = with_place(shown, args, row);
+                }
+                shown
+            };
+            columns.iter().map(cell).collect()
+        })
+        .collect();
+    let widest = columns.iter().position(|(_, field)| field == "file");
+    ui.people(&table::fitted(&head, &lines, ui.width(), widest))?;
+    Ok(())
+}
+
+/// A file with its project, and with how many other places hold the same bytes.
+fn with_place(file: String, args: &FindArgs, row: &find::Row) -> String {
+    let mut shown = if args.all {
+        let project = Path::new(&row.root).file_name().unwrap_or_default();
+        format!("{}: {file}", project.to_string_lossy())
+    } else {
+        file
+    };
+    let is_gone = row.fields.iter().any(|(name, cell)| {
+        name == "there" && matches!(cell, FoundCell::Value(value) if value.as_str() == "false")
+    });
+    if is_gone {
+        shown.push_str(" (gone)");
+    }
+    if !row.places.is_empty() {
+        shown.push_str(&format!(
+            " (+{})",
+            text::count(row.places.len() as u64, "place")
+        ));
+    }
+    shown
+}
+
+/// A cell for people: times short, commits and sessions short where nobody chose.
+fn shown(field: &str, cell: &FoundCell, zone: &TimeZone, short: bool) -> String {
+    let one = |value: &str| -> String {
+        let is_time = matches!(
+            field,
+            "timestamp" | "session_start" | "session_end" | "run_start" | "run_end" | "stamped_at"
+        );
+        if is_time && let Ok(time) = value.parse::<Timestamp>() {
+            let long = render_local(time, zone);
+            return if short {
+                without_year(&long, zone)
+            } else {
+                long
+            };
+        }
+        match field {
+            "git_commit" if short => value.get(..7).unwrap_or(value).to_owned(),
+            "session_id" if short => birthmark_core::SessionId::from_text(value)
+                .short()
+                .to_owned(),
+            "size" => value.parse().map_or_else(|_| value.to_owned(), text::bytes),
+            "records" => value
+                .parse()
+                .map_or_else(|_| value.to_owned(), text::grouped),
+            _ => value.to_owned(),
+        }
+    };
+    match cell {
+        FoundCell::Missing => String::new(),
+        FoundCell::Value(value) => one(value.as_str()),
+        FoundCell::Range(low, high) => format!("{}..{}", one(low.as_str()), one(high.as_str())),
+        FoundCell::Several => "several".to_owned(),
+    }
+}
+
+/// `22 Nov 22:31`, where the year is this one.
+fn without_year(long: &str, zone: &TimeZone) -> String {
+    let now = render_local(super::super::now(), zone);
+    match now.split(' ').nth(2) {
+        Some(year) => long.replacen(&format!(" {year} "), " ", 1),
+        None => long.to_owned(),
+    }
+}
+
+fn csv_rows(ui: &mut Ui, args: &FindArgs, found: &find::Answered) -> Result<(), Failure> {
+    let columns = columns(args, usize::MAX);
+    let mut out = csv::line(columns.iter().map(|(_, field)| field.clone()));
+    for row in &found.rows {
+        let cell = |(_, field): &(String, String)| {
+            let value = row.fields.iter().find(|(name, _)| name == field);
+            value.map_or_else(String::new, |(_, cell)| match cell {
+                FoundCell::Value(value) => value.as_str().to_owned(),
+                FoundCell::Range(low, high) => format!("{}..{}", low.as_str(), high.as_str()),
+                FoundCell::Missing | FoundCell::Several => String::new(),
+            })
+        };
+        out.push_str(&csv::line(columns.iter().map(cell)));
+    }
+    ui.raw(out.as_bytes())?;
+    Ok(())
+}
