@@ -4,52 +4,25 @@
 //! they are asked: which code, which model, was the template off, which params. *Unknown*
 //! is always there, even when it is nothing.
 
+mod inputs;
+mod page;
+mod session;
+
 use birthmark_core::Timestamp;
 use birthmark_core::birthmark::{self, Group};
 use birthmark_core::timestamp::{render_age, render_local};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use inputs::inputs;
+use page::Page;
+use session::{session, session_lines};
+
 use super::{Shown, Varying, What};
 use crate::text::{self, plain, short};
 
-/// Width of the first column.
-const LABEL: usize = 9;
 /// Longest value of a user's own field.
 const LONGEST: usize = 60;
-
-struct Page {
-    text: String,
-    width: usize,
-}
-
-impl Page {
-    /// A line with its label; parts that do not fit go on the next, indented.
-    fn put(&mut self, label: &str, parts: &[String]) {
-        let room = self.width.saturating_sub(LABEL).max(30);
-        let mut line = String::new();
-        let mut first = true;
-        for part in parts.iter().filter(|part| !part.is_empty()) {
-            let used = line.chars().count();
-            if used > 0 && used + 2 + part.chars().count() > room {
-                self.line(if first { label } else { "" }, &line);
-                first = false;
-                line.clear();
-            }
-            if !line.is_empty() {
-                line.push_str("  ");
-            }
-            line.push_str(part);
-        }
-        if !line.is_empty() {
-            self.line(if first { label } else { "" }, &line);
-        }
-    }
-
-    fn line(&mut self, label: &str, text: &str) {
-        self.text.push_str(&format!("{label:<LABEL$}{text}\n"));
-    }
-}
 
 /// The lines, without colour; times in `zone`, at most about `width` characters wide.
 pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> String {
@@ -392,86 +365,6 @@ fn dataset(shown: &Shown) -> Vec<String> {
     parts
 }
 
-fn inputs(shown: &Shown) -> Vec<String> {
-    let listed = shown
-        .get("inputs")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    let used = shown
-        .session
-        .as_ref()
-        .map(|session| session.used.clone())
-        .unwrap_or_default();
-    let fallback: Vec<Value> = if listed.is_empty() {
-        used.into_iter().map(Value::Object).collect()
-    } else {
-        listed
-    };
-    listed_inputs(&fallback)
-}
-
-/// Files that were seen to be read stand together by their folder where they are many.
-fn listed_inputs(inputs: &[Value]) -> Vec<String> {
-    let told = |input: &Value, name: &str| input.get(name)?.as_str().map(str::to_owned);
-    let folder = |input: &Value| {
-        let seen = told(input, "observed_by").is_some() && told(input, "role")? == "read";
-        let file = told(input, "file").filter(|_| seen)?;
-        Some(file.rsplit_once('/').map_or(".", |(up, _)| up).to_owned())
-    };
-    let mut by_folder: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
-    for folder in inputs.iter().filter_map(folder) {
-        *by_folder.entry(folder).or_default() += 1;
-    }
-    let mut lines = Vec::new();
-    for one in inputs {
-        let many = folder(one).and_then(|folder| {
-            let files = by_folder.get(&folder).copied()?;
-            (files > MANY_INPUTS).then_some((folder, files))
-        });
-        match many {
-            None => lines.push(input(one)),
-            Some((folder, files)) => {
-                let line = format!(
-                    "read: {} in {}",
-                    text::count(files, "file"),
-                    short(&folder, LONGEST)
-                );
-                if !lines.contains(&line) {
-                    lines.push(line);
-                }
-            }
-        }
-    }
-    if lines.len() > MOST_INPUTS {
-        let more = lines.len() - MOST_INPUTS;
-        lines.truncate(MOST_INPUTS);
-        lines.push(format!("and {more} more (--json has all)"));
-    }
-    lines
-}
-
-/// Files read from one folder that are named one by one.
-const MANY_INPUTS: u64 = 4;
-/// Inputs that a screen names.
-const MOST_INPUTS: usize = 16;
-
-fn input(input: &Value) -> String {
-    let text = |name: &str| input.get(name).and_then(Value::as_str);
-    let mut parts = Vec::new();
-    parts.extend(text("role").map(|role| format!("{}:", short(role, 30))));
-    // The name of what lies in a cache tells more than the cache's folders.
-    let file = text("file").filter(|file| !(file.starts_with('/') && text("name").is_some()));
-    parts.extend(
-        file.or_else(|| text("name"))
-            .map(|name| short(name, LONGEST)),
-    );
-    parts.extend(text("digest").map(short_digest));
-    let version = text("version_sha").or_else(|| text("model_revision"));
-    parts.extend(version.map(|sha| short(&sha.chars().take(7).collect::<String>(), 7)));
-    parts.join(" ")
-}
-
 fn digests(shown: &Shown) -> Vec<String> {
     let recorded = shown
         .recorded
@@ -483,190 +376,6 @@ fn digests(shown: &Shown) -> Vec<String> {
         .map(|digest| format!("{} as recorded", short_digest(digest)))
         .into_iter()
         .collect()
-}
-
-fn session(shown: &Shown, now: Timestamp) -> Vec<String> {
-    let Some(session) = &shown.session else {
-        return vec![match shown.get("session_id").and_then(Value::as_str) {
-            Some(id) => format!("{} (not here)", short(id, LONGEST)),
-            None => "none".to_owned(),
-        }];
-    };
-    let mut text = text::neutral(session.id.short()).into_owned();
-    if let Some(host) = &session.host {
-        text.push_str(&format!(" on {}", short(host, LONGEST)));
-    }
-    if let Some(gpu) = session.environment.get("gpu").filter(|gpu| !gpu.is_null()) {
-        text.push_str(&format!(" ({})", short(&plain(gpu), LONGEST)));
-    }
-    text.push_str(&format!(", {}", status(session, now)));
-    if let Some(varying) = shown
-        .varies
-        .iter()
-        .find(|varying| varying.name == "session_id")
-    {
-        let count = varying
-            .distinct
-            .map_or("many".to_owned(), |count| count.to_string());
-        text.push_str(&format!("; the last of {count}"));
-    }
-    vec![text]
-}
-
-fn status(session: &super::SessionFacts, now: Timestamp) -> String {
-    use birthmark_core::session::Status;
-    match (session.status, session.last_heard) {
-        (Status::LastHeard, Some(time)) => format!("last heard {}", render_age(time, now)),
-        (status, _) => status.word().to_owned(),
-    }
-}
-
-fn session_lines(page: &mut Page, shown: &Shown) {
-    let (Some(facts), Some(summary)) = (&shown.session, &shown.summary) else {
-        return;
-    };
-    page.put(
-        "status",
-        &[
-            facts.status.word().to_owned(),
-            format!("manifest {}", facts.manifest),
-        ],
-    );
-    page.put("code", &code(shown));
-    page.put("kept", &kept(shown));
-    let mut host: Vec<String> = facts.host.iter().map(|host| short(host, LONGEST)).collect();
-    for name in ["gpu", "python", "torch", "transformers"] {
-        let found = facts.environment.get(name).filter(|value| !value.is_null());
-        let label = if name == "gpu" {
-            String::new()
-        } else {
-            format!("{name} ")
-        };
-        host.extend(found.map(|value| {
-            let text = plain(value);
-            // `sys.version` goes on with the build; the version is what is asked for.
-            let text = if name == "python" {
-                text.split(' ').next().unwrap_or_default()
-            } else {
-                &text
-            };
-            format!("{label}{}", short(text, 40))
-        }));
-    }
-    page.put("on", &host);
-    page.put(
-        "scripts",
-        &facts
-            .scripts
-            .iter()
-            .map(|name| short(name, LONGEST))
-            .collect::<Vec<_>>(),
-    );
-    let list = |name: &str| {
-        summary
-            .get(name)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
-    for plan in list("planned_artifacts") {
-        let outcome = match &plan["outcome"] {
-            Value::Object(short) => short.get("short").map_or_else(
-                || "short".to_owned(),
-                |short| format!("made {} of {}", short["made"], short["wanted"]),
-            ),
-            word => plain(word),
-        };
-        page.put(
-            "planned",
-            &[format!(
-                "{}: {outcome}",
-                short(&plain(&plan["plan"]), LONGEST)
-            )],
-        );
-    }
-    for artifact in list("artifacts_generated") {
-        let mut parts = vec![short(&plain(&artifact["file"]), 100)];
-        parts.push(short(&plain(&artifact["type"]), 40));
-        parts.extend(
-            artifact["records"]
-                .as_u64()
-                .map(|records| text::count(records, "record")),
-        );
-        if artifact["state"] != "sealed" {
-            parts.push(plain(&artifact["state"]));
-        }
-        page.put("made", &parts);
-    }
-    page.put("from", &inputs(shown));
-    if let Some(session) = &shown.session {
-        used_lines(page, session);
-    }
-}
-
-/// What was seen of a run without a call: how far it reaches, its code, its seeds.
-fn observed_lines(page: &mut Page, seen: &birthmark_core::session::Observed) {
-    if let Some(lineage) = &seen.lineage {
-        let mut parts = vec![short(&lineage.state, 20)];
-        parts.extend(lineage.reasons.iter().map(|reason| short(reason, 120)));
-        page.put("lineage", &parts);
-    }
-    for modules in &seen.modules {
-        let changed = modules.files.iter().filter(|one| one.changed).count();
-        let count = text::count(modules.files.len() as u64, "module");
-        let mut parts = vec![match modules.root.as_str() {
-            "." => format!("{count} of this project"),
-            other => format!("{count} of {}", short(other, LONGEST)),
-        }];
-        if changed > 0 {
-            let files = text::count(changed as u64, "file");
-            parts.push(format!("{files} changed after it began"));
-        }
-        let hex = |name: &str| {
-            let commit = modules.code.get(name)?.as_str()?;
-            Some(short(&commit.chars().take(7).collect::<String>(), 7))
-        };
-        parts.extend(hex("git_commit").map(|commit| format!("at {commit}")));
-        parts.extend(hex("git_snapshot").map(|commit| format!("kept as snapshot {commit}")));
-        page.put("loaded", &parts);
-    }
-    let seeds = seen.seeds.iter();
-    let seeds: Vec<String> = seeds
-        .map(|(name, seed)| format!("{} {}", short(name, 40), short(&plain(seed), 60)))
-        .collect();
-    page.put("seeds", &seeds);
-}
-
-/// What commands used, and where what they said is kept.
-fn used_lines(page: &mut Page, session: &super::SessionFacts) {
-    for usage in &session.usage {
-        let number = |name: &str| usage.get(name).and_then(Value::as_f64);
-        let bytes = |name: &str| usage.get(name).and_then(Value::as_u64).map(text::bytes);
-        let mut parts = Vec::new();
-        if let (Some(user), Some(system)) = (number("cpu_user_s"), number("cpu_system_s")) {
-            parts.push(format!("{:.1} s of CPU", user + system));
-        }
-        parts.extend(bytes("memory_bytes").map(|most| format!("{most} of memory at most")));
-        let largest = bytes("largest_process_bytes");
-        parts.extend(largest.map(|most| format!("{most} in one process")));
-        parts.extend(bytes("gpu_memory_bytes").map(|most| format!("{most} of GPU memory")));
-        page.put("used", &parts);
-    }
-    for seen in session.observed() {
-        observed_lines(page, seen);
-    }
-    for log in &session.logs {
-        let mut parts = vec![short(&log.stream, 20)];
-        parts.extend(log.bytes.map(text::bytes));
-        if log.left_out > 0 {
-            parts.push(format!("{} left out", text::bytes(log.left_out)));
-        }
-        if log.redacted > 0 {
-            parts.push(format!("{} taken out", text::count(log.redacted, "secret")));
-        }
-        parts.extend(log.reason.as_ref().map(|reason| short(reason, 100)));
-        page.put("said", &parts);
-    }
 }
 
 fn unknown(shown: &Shown) -> Vec<String> {

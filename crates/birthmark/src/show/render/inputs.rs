@@ -1,0 +1,87 @@
+//! What it was made from.
+
+use serde_json::Value;
+
+use super::super::Shown;
+use super::{LONGEST, short_digest};
+use crate::text::{self, short};
+
+pub(super) fn inputs(shown: &Shown) -> Vec<String> {
+    let listed = shown
+        .get("inputs")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let used = shown
+        .session
+        .as_ref()
+        .map(|session| session.used.clone())
+        .unwrap_or_default();
+    let fallback: Vec<Value> = if listed.is_empty() {
+        used.into_iter().map(Value::Object).collect()
+    } else {
+        listed
+    };
+    listed_inputs(&fallback)
+}
+
+/// Files that were seen to be read stand together by their folder where they are many.
+fn listed_inputs(inputs: &[Value]) -> Vec<String> {
+    let told = |input: &Value, name: &str| input.get(name)?.as_str().map(str::to_owned);
+    let folder = |input: &Value| {
+        let seen = told(input, "observed_by").is_some() && told(input, "role")? == "read";
+        let file = told(input, "file").filter(|_| seen)?;
+        Some(file.rsplit_once('/').map_or(".", |(up, _)| up).to_owned())
+    };
+    let mut by_folder: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+    for folder in inputs.iter().filter_map(folder) {
+        *by_folder.entry(folder).or_default() += 1;
+    }
+    let mut lines = Vec::new();
+    for one in inputs {
+        let many = folder(one).and_then(|folder| {
+            let files = by_folder.get(&folder).copied()?;
+            (files > MANY_INPUTS).then_some((folder, files))
+        });
+        match many {
+            None => lines.push(input(one)),
+            Some((folder, files)) => {
+                let line = format!(
+                    "read: {} in {}",
+                    text::count(files, "file"),
+                    short(&folder, LONGEST)
+                );
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
+        }
+    }
+    if lines.len() > MOST_INPUTS {
+        let more = lines.len() - MOST_INPUTS;
+        lines.truncate(MOST_INPUTS);
+        lines.push(format!("and {more} more (--json has all)"));
+    }
+    lines
+}
+
+/// Files read from one folder that are named one by one.
+const MANY_INPUTS: u64 = 4;
+/// Inputs that a screen names.
+const MOST_INPUTS: usize = 16;
+
+fn input(input: &Value) -> String {
+    let text = |name: &str| input.get(name).and_then(Value::as_str);
+    let mut parts = Vec::new();
+    parts.extend(text("role").map(|role| format!("{}:", short(role, 30))));
+    // The name of what lies in a cache tells more than the cache's folders.
+    let file = text("file").filter(|file| !(file.starts_with('/') && text("name").is_some()));
+    parts.extend(
+        file.or_else(|| text("name"))
+            .map(|name| short(name, LONGEST)),
+    );
+    parts.extend(text("digest").map(short_digest));
+    let version = text("version_sha").or_else(|| text("model_revision"));
+    parts.extend(version.map(|sha| short(&sha.chars().take(7).collect::<String>(), 7)));
+    parts.join(" ")
+}

@@ -1,0 +1,195 @@
+//! The session that made it, in one line and in many.
+
+use birthmark_core::Timestamp;
+use birthmark_core::timestamp::render_age;
+use serde_json::Value;
+
+use super::super::{SessionFacts, Shown};
+use super::inputs::inputs;
+use super::page::Page;
+use super::{LONGEST, code, kept};
+use crate::text::{self, plain, short};
+
+pub(super) fn session(shown: &Shown, now: Timestamp) -> Vec<String> {
+    let Some(session) = &shown.session else {
+        return vec![match shown.get("session_id").and_then(Value::as_str) {
+            Some(id) => format!("{} (not here)", short(id, LONGEST)),
+            None => "none".to_owned(),
+        }];
+    };
+    let mut text = text::neutral(session.id.short()).into_owned();
+    if let Some(host) = &session.host {
+        text.push_str(&format!(" on {}", short(host, LONGEST)));
+    }
+    if let Some(gpu) = session.environment.get("gpu").filter(|gpu| !gpu.is_null()) {
+        text.push_str(&format!(" ({})", short(&plain(gpu), LONGEST)));
+    }
+    text.push_str(&format!(", {}", status(session, now)));
+    if let Some(varying) = shown
+        .varies
+        .iter()
+        .find(|varying| varying.name == "session_id")
+    {
+        let count = varying
+            .distinct
+            .map_or("many".to_owned(), |count| count.to_string());
+        text.push_str(&format!("; the last of {count}"));
+    }
+    vec![text]
+}
+
+fn status(session: &SessionFacts, now: Timestamp) -> String {
+    use birthmark_core::session::Status;
+    match (session.status, session.last_heard) {
+        (Status::LastHeard, Some(time)) => format!("last heard {}", render_age(time, now)),
+        (status, _) => status.word().to_owned(),
+    }
+}
+
+pub(super) fn session_lines(page: &mut Page, shown: &Shown) {
+    let (Some(facts), Some(summary)) = (&shown.session, &shown.summary) else {
+        return;
+    };
+    page.put(
+        "status",
+        &[
+            facts.status.word().to_owned(),
+            format!("manifest {}", facts.manifest),
+        ],
+    );
+    page.put("code", &code(shown));
+    page.put("kept", &kept(shown));
+    let mut host: Vec<String> = facts.host.iter().map(|host| short(host, LONGEST)).collect();
+    for name in ["gpu", "python", "torch", "transformers"] {
+        let found = facts.environment.get(name).filter(|value| !value.is_null());
+        let label = if name == "gpu" {
+            String::new()
+        } else {
+            format!("{name} ")
+        };
+        host.extend(found.map(|value| {
+            let text = plain(value);
+            // `sys.version` goes on with the build; the version is what is asked for.
+            let text = if name == "python" {
+                text.split(' ').next().unwrap_or_default()
+            } else {
+                &text
+            };
+            format!("{label}{}", short(text, 40))
+        }));
+    }
+    page.put("on", &host);
+    page.put(
+        "scripts",
+        &facts
+            .scripts
+            .iter()
+            .map(|name| short(name, LONGEST))
+            .collect::<Vec<_>>(),
+    );
+    let list = |name: &str| {
+        summary
+            .get(name)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    for plan in list("planned_artifacts") {
+        let outcome = match &plan["outcome"] {
+            Value::Object(short) => short.get("short").map_or_else(
+                || "short".to_owned(),
+                |short| format!("made {} of {}", short["made"], short["wanted"]),
+            ),
+            word => plain(word),
+        };
+        page.put(
+            "planned",
+            &[format!(
+                "{}: {outcome}",
+                short(&plain(&plan["plan"]), LONGEST)
+            )],
+        );
+    }
+    for artifact in list("artifacts_generated") {
+        let mut parts = vec![short(&plain(&artifact["file"]), 100)];
+        parts.push(short(&plain(&artifact["type"]), 40));
+        parts.extend(
+            artifact["records"]
+                .as_u64()
+                .map(|records| text::count(records, "record")),
+        );
+        if artifact["state"] != "sealed" {
+            parts.push(plain(&artifact["state"]));
+        }
+        page.put("made", &parts);
+    }
+    page.put("from", &inputs(shown));
+    if let Some(session) = &shown.session {
+        used_lines(page, session);
+    }
+}
+
+/// What was seen of a run without a call: how far it reaches, its code, its seeds.
+fn observed_lines(page: &mut Page, seen: &birthmark_core::session::Observed) {
+    if let Some(lineage) = &seen.lineage {
+        let mut parts = vec![short(&lineage.state, 20)];
+        parts.extend(lineage.reasons.iter().map(|reason| short(reason, 120)));
+        page.put("lineage", &parts);
+    }
+    for modules in &seen.modules {
+        let changed = modules.files.iter().filter(|one| one.changed).count();
+        let count = text::count(modules.files.len() as u64, "module");
+        let mut parts = vec![match modules.root.as_str() {
+            "." => format!("{count} of this project"),
+            other => format!("{count} of {}", short(other, LONGEST)),
+        }];
+        if changed > 0 {
+            let files = text::count(changed as u64, "file");
+            parts.push(format!("{files} changed after it began"));
+        }
+        let hex = |name: &str| {
+            let commit = modules.code.get(name)?.as_str()?;
+            Some(short(&commit.chars().take(7).collect::<String>(), 7))
+        };
+        parts.extend(hex("git_commit").map(|commit| format!("at {commit}")));
+        parts.extend(hex("git_snapshot").map(|commit| format!("kept as snapshot {commit}")));
+        page.put("loaded", &parts);
+    }
+    let seeds = seen.seeds.iter();
+    let seeds: Vec<String> = seeds
+        .map(|(name, seed)| format!("{} {}", short(name, 40), short(&plain(seed), 60)))
+        .collect();
+    page.put("seeds", &seeds);
+}
+
+/// What commands used, and where what they said is kept.
+fn used_lines(page: &mut Page, session: &SessionFacts) {
+    for usage in &session.usage {
+        let number = |name: &str| usage.get(name).and_then(Value::as_f64);
+        let bytes = |name: &str| usage.get(name).and_then(Value::as_u64).map(text::bytes);
+        let mut parts = Vec::new();
+        if let (Some(user), Some(system)) = (number("cpu_user_s"), number("cpu_system_s")) {
+            parts.push(format!("{:.1} s of CPU", user + system));
+        }
+        parts.extend(bytes("memory_bytes").map(|most| format!("{most} of memory at most")));
+        let largest = bytes("largest_process_bytes");
+        parts.extend(largest.map(|most| format!("{most} in one process")));
+        parts.extend(bytes("gpu_memory_bytes").map(|most| format!("{most} of GPU memory")));
+        page.put("used", &parts);
+    }
+    for seen in session.observed() {
+        observed_lines(page, seen);
+    }
+    for log in &session.logs {
+        let mut parts = vec![short(&log.stream, 20)];
+        parts.extend(log.bytes.map(text::bytes));
+        if log.left_out > 0 {
+            parts.push(format!("{} left out", text::bytes(log.left_out)));
+        }
+        if log.redacted > 0 {
+            parts.push(format!("{} taken out", text::count(log.redacted, "secret")));
+        }
+        parts.extend(log.reason.as_ref().map(|reason| short(reason, 100)));
+        page.put("said", &parts);
+    }
+}
