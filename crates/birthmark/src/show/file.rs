@@ -1,0 +1,351 @@
+//! A file or folder: what it carries, or what stands beside it.
+
+use std::path::Path;
+
+use birthmark_core::Timestamp;
+use birthmark_core::birthmark::Fields;
+use birthmark_core::json::{self, Where};
+use birthmark_store::atomic;
+use birthmark_store::digest::{FileError, open_still};
+use birthmark_store::format::codec::Codec;
+use birthmark_store::format::json::REPORT_LIMIT;
+use birthmark_store::format::sidecar::Sidecar;
+use birthmark_store::format::{FileKind, Input};
+use birthmark_store::layout::Layout;
+use serde_json::Value;
+
+use super::{Shown, What, columns, facts, finish, gather, note, records};
+use crate::error::{Error, Kind, Result};
+use crate::lines::MarkKind;
+use crate::project::Project;
+
+fn open(path: &Path) -> Result<(std::fs::File, u64)> {
+    // A link is followed here: showing what it leads to does no harm.
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (file, state) = open_still(&real).map_err(cannot_read)?;
+    Ok((file, state.size))
+}
+
+fn cannot_read(error: FileError) -> Error {
+    let hint = error.hint();
+    let shown = Error::new(Kind::Io, "io", "cannot show it").with_source(error);
+    match hint {
+        Some(hint) => shown.with_hint(hint),
+        None => shown,
+    }
+}
+
+/// The text of a file of records, unpacked, and the size of the file as it lies.
+fn open_text(path: &Path) -> Result<(Box<dyn std::io::Read>, u64)> {
+    let (file, size) = open(path)?;
+    let text = Codec::of(path).unpack(Box::new(file));
+    Ok((text.map_err(|source| unread(path, &source))?, size))
+}
+
+fn unread(path: &Path, source: &std::io::Error) -> Error {
+    let text = format!("cannot read `{}`: {source}", path.display());
+    Error::new(Kind::Io, "io", text)
+}
+
+pub(super) fn show_file(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
+    let sidecar = Layout::sidecar(path);
+    let kind = FileKind::of(path);
+    let within = if kind.is_some_and(FileKind::has_records) {
+        show_records(project, path, now).map(Some)
+    } else if let Some(kind) = kind.filter(|kind| kind.has_key()) {
+        show_within(project, path, kind, now)
+    } else {
+        show_report(project, path, now)
+    };
+    // A file that carries nothing, or cannot be read, may have its birthmark beside it.
+    let carries = matches!(&within, Ok(Some(shown)) if shown.what != What::Unstamped);
+    if sidecar.is_file() && !carries {
+        return show_sidecar(project, path, &sidecar, now);
+    }
+    if let Some(shown) = within? {
+        return Ok(shown);
+    }
+    if let Some(shown) = show_log(project, path) {
+        return Ok(shown);
+    }
+    Ok(unstamped(project, path, now))
+}
+
+/// The log of another tool, by our names: all of it is declared.
+fn show_log(project: &Project, path: &Path) -> Option<Shown> {
+    use birthmark_core::evaluation::Tool;
+    if !crate::evaluation::is_report(path).ok()? {
+        return None;
+    }
+    let found = crate::evaluation::read(path).ok()??;
+    if matches!(found.tool, Tool::Birthmark | Tool::Plain) {
+        return None;
+    }
+    let mut shown = Shown::new(What::Report, project.stored_path(path));
+    shown.size = path.metadata().ok().map(|found| found.len());
+    shown.place = Some(found.tool.word());
+    shown.foreign = true;
+    shown.birthmark = found.birthmark.unwrap_or_default();
+    shown.declared = shown.birthmark.keys().cloned().collect();
+    shown.declared.retain(|name| name != "unknown");
+    let own = shown.birthmark.clone();
+    gather(&mut shown, &own);
+    for problem in found.problems.iter().chain(&found.notes) {
+        note(&mut shown, "log", problem);
+    }
+    Some(shown)
+}
+
+/// A file that carries nothing: perhaps a journal tells of it all the same.
+fn unstamped(project: &Project, path: &Path, now: Timestamp) -> Shown {
+    let mut shown = Shown::new(What::Unstamped, project.stored_path(path));
+    shown.size = path
+        .metadata()
+        .ok()
+        .filter(std::fs::Metadata::is_file)
+        .map(|found| found.len());
+    if observed(project, &mut shown, now) {
+        return shown;
+    }
+    note(
+        &mut shown,
+        "birthmark",
+        "the file carries none and no sidecar stands beside it",
+    );
+    shown
+}
+
+/// Fills in what the newest session that saw this file being made tells of it, if one did.
+fn observed(project: &Project, shown: &mut Shown, now: Timestamp) -> bool {
+    let Some(id) = facts::who_saw(project, &shown.name) else {
+        return false;
+    };
+    shown.what = What::Observed;
+    shown.place = Some("journal");
+    finish(project, shown, Some(id.as_str()), now);
+    shown.size = shown.size.or(shown.recorded.as_ref().map(|one| one.size));
+    true
+}
+
+fn show_records(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
+    let (mut text, size) = open_text(path)?;
+    let found = records::read_all(&mut *text).map_err(|source| unread(path, &source))?;
+    let stamped = found.records > found.unstamped;
+    let what = if stamped {
+        What::Records
+    } else {
+        What::Unstamped
+    };
+    let mut shown = Shown::new(what, project.stored_path(path));
+    shown.size = Some(size);
+    shown.records = Some(found.records);
+    shown.unstamped = found.unstamped;
+    shown.bad_lines = (found.bad_lines, found.first_bad);
+    shown.place = found.kind.map(MarkKind::word);
+    shown.foreign = found.foreign > 0;
+    shown.birthmark = found.same;
+    shown.varies = found.varies;
+    if !stamped && observed(project, &mut shown, now) {
+        return Ok(shown);
+    }
+    if !stamped {
+        note(&mut shown, "birthmark", "no record carries one");
+    }
+    if found.truncated {
+        note(
+            &mut shown,
+            "fields",
+            "the records have more fields than are looked at",
+        );
+    }
+    let id = newest_session(&shown);
+    finish(project, &mut shown, id.as_deref(), now);
+    Ok(shown)
+}
+
+/// The session of all records, or the newest of several.
+fn newest_session(shown: &Shown) -> Option<String> {
+    if let Some(id) = shown.birthmark.get("session_id") {
+        return id.as_str().map(str::to_owned);
+    }
+    let varying = shown
+        .varies
+        .iter()
+        .find(|varying| varying.name == "session_id")?;
+    let max = varying.max.as_ref().and_then(Value::as_str);
+    max.map(str::to_owned)
+}
+
+pub(super) fn show_record(
+    project: &Project,
+    path: &Path,
+    line: u64,
+    now: Timestamp,
+) -> Result<Shown> {
+    let (mut text, size) = open_text(path)?;
+    let one = records::read_one(&mut *text, line).map_err(|source| unread(path, &source))?;
+    let Some(record) = one.record.filter(|_| !one.too_long && line > 0) else {
+        let message = format!("`{}` has no line {line} that can be shown", path.display());
+        return Err(Error::usage("no-line", message)
+            .with_hint(format!("it has {}", crate::text::count(one.last, "line"))));
+    };
+    let place = json::find_birthmark(&record).map_err(|error| {
+        let message = format!("line {line} of `{}` is no record: {error}", path.display());
+        Error::new(Kind::Damaged, "record", message)
+    })?;
+    let mut shown = carried(project, path, What::Record, &record, place);
+    shown.line = Some(line);
+    shown.size = Some(size);
+    let id = session_id(&shown.birthmark);
+    finish(project, &mut shown, id.as_deref(), now);
+    Ok(shown)
+}
+
+fn session_id(birthmark: &Fields) -> Option<String> {
+    birthmark
+        .get("session_id")
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+}
+
+/// What a record or report carries.
+fn carried(project: &Project, path: &Path, what: What, record: &[u8], place: Where) -> Shown {
+    let mut shown = Shown::new(what, project.stored_path(path));
+    let Some(value) = place.value(record) else {
+        shown.what = What::Unstamped;
+        note(&mut shown, "birthmark", "it carries none");
+        return shown;
+    };
+    shown.foreign = !place.is_ours();
+    let (kind, users) = match place {
+        Where::Beside(_) => (MarkKind::Beside, 0),
+        Where::Foreign(_) => (MarkKind::Foreign, 0),
+        Where::Unclear(_) => (MarkKind::Unclear, 0),
+        Where::Merged { .. } => {
+            let users = json::get(value, &["merged"])
+                .and_then(json::as_u64)
+                .unwrap_or(0);
+            (MarkKind::Merged, usize::try_from(users).unwrap_or(0))
+        }
+        _ => (MarkKind::Metadata, 0),
+    };
+    shown.place = Some(kind.word());
+    for (key, value) in json::members(value).skip(users) {
+        let name = json::as_text_lossy(key).unwrap_or_default().into_owned();
+        if kind != MarkKind::Merged || name != "merged" {
+            shown.birthmark.insert(name, columns::parse(value));
+        }
+    }
+    shown
+}
+
+/// A file with a key for its birthmark; none where the key is not there.
+fn show_within(
+    project: &Project,
+    path: &Path,
+    kind: FileKind,
+    now: Timestamp,
+) -> Result<Option<Shown>> {
+    let (mut file, size) = open(path)?;
+    let mut shown = None;
+    let input = Input {
+        name: path,
+        bytes: &mut file,
+    };
+    kind.format().read(input, &mut |mark| {
+        if let Ok(mark) = mark
+            && mark.value().is_some()
+        {
+            shown = Some(carried(project, path, What::File, mark.record, mark.place));
+        }
+        false
+    })?;
+    let Some(mut shown) = shown else {
+        return Ok(None);
+    };
+    shown.place = Some(kind.word());
+    shown.birthmark.remove("joins");
+    shown.size = Some(size);
+    let id = session_id(&shown.birthmark);
+    finish(project, &mut shown, id.as_deref(), now);
+    Ok(Some(shown))
+}
+
+fn show_report(project: &Project, path: &Path, now: Timestamp) -> Result<Option<Shown>> {
+    let head = birthmark_store::records::peek(path, 4_096)?;
+    if json::without_bom(&head).trim_ascii_start().first() != Some(&b'{') {
+        return Ok(None);
+    }
+    let (_, size) = open(path)?;
+    let Ok(bytes) = atomic::read_limited(path, REPORT_LIMIT as u64) else {
+        return Ok(None);
+    };
+    let record = json::without_bom(&bytes);
+    let Ok(place) = json::find_birthmark(record) else {
+        return Ok(None);
+    };
+    if place == Where::Absent {
+        return Ok(None);
+    }
+    let mut shown = carried(project, path, What::Report, record, place);
+    shown.size = Some(size);
+    let id = session_id(&shown.birthmark);
+    finish(project, &mut shown, id.as_deref(), now);
+    Ok(Some(shown))
+}
+
+pub(super) fn show_folder(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
+    let sidecar = Layout::sidecar(path);
+    if sidecar.is_file() {
+        return show_sidecar(project, path, &sidecar, now);
+    }
+    if path.join(birthmark_store::layout::STORE_NAME).is_dir() {
+        return Err(Error::usage(
+            "folder",
+            format!("`{}` is an artifacts folder", path.display()),
+        )
+        .with_hint("`birthmark session list` names its sessions; show one, or a file"));
+    }
+    Ok(unstamped(project, path, now))
+}
+
+pub(super) fn show_sidecar(
+    project: &Project,
+    subject: &Path,
+    sidecar: &Path,
+    now: Timestamp,
+) -> Result<Shown> {
+    let said = Sidecar::read(sidecar).map_err(|error| {
+        let hint = error.hint();
+        let shown = Error::new(Kind::Damaged, "sidecar", "cannot show it").with_source(error);
+        match hint {
+            Some(hint) => shown.with_hint(hint),
+            None => shown,
+        }
+    })?;
+    use birthmark_store::format::sidecar::SidecarKind;
+    let what = if said.kind == SidecarKind::Folder {
+        What::Folder
+    } else {
+        What::File
+    };
+    let mut shown = Shown::new(what, project.stored_path(subject));
+    shown.place = Some("sidecar");
+    shown.size = Some(said.size);
+    shown.records = said.records;
+    if let Value::Object(fields) = columns::parse(&said.birthmark) {
+        shown.birthmark = fields;
+    }
+    shown.foreign = !json::is_birthmark(&said.birthmark);
+    if subject.symlink_metadata().is_err() {
+        note(&mut shown, "file", "the sidecar stands here without it");
+    }
+    let id = session_id(&shown.birthmark);
+    finish(project, &mut shown, id.as_deref(), now);
+    if shown.recorded.is_none() {
+        shown
+            .birthmark
+            .insert("digest".to_owned(), Value::from(said.digest.to_string()));
+    }
+    Ok(shown)
+}

@@ -1,0 +1,95 @@
+//! A session, by its name or by its manifest.
+
+use std::path::Path;
+
+use birthmark_core::{SessionId, Timestamp};
+use birthmark_store::layout::Layout;
+use serde_json::{Value, json};
+
+use super::{Recorded, SessionFacts, Shown, What, gather, note};
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::sessions;
+
+/// The project that a manifest at `path` belongs to: where it was copied, that is its folder.
+pub(super) fn beside_manifest(project: &Project, path: &Path) -> Project {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().unwrap_or(&path);
+    if folder == project.layout.artifacts() {
+        return project.clone();
+    }
+    let root = folder.parent().unwrap_or(folder);
+    Project {
+        layout: Layout::new(root, folder),
+        config: project.config.clone(),
+    }
+}
+
+pub(super) fn show_session_named(
+    project: &Project,
+    path: &Path,
+    line: Option<u64>,
+    now: Timestamp,
+) -> Result<Shown> {
+    let name = path.to_string_lossy();
+    let no_file = |hint: Option<&str>| {
+        Error::usage(
+            "no-file",
+            format!("no file or session `{}`", crate::text::neutral(&name)),
+        )
+        .with_hint(hint.unwrap_or("`birthmark session list` names the sessions"))
+    };
+    if line.is_some() || name.contains('/') {
+        return Err(no_file(None));
+    }
+    match sessions::resolve(project, &name) {
+        Ok(id) => show_session(project, &id, now),
+        Err(error) if error.code() == "session-unknown" => {
+            let hint = error.hint().filter(|_| !looks_like_a_file(path));
+            Err(no_file(hint))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn looks_like_a_file(path: &Path) -> bool {
+    path.extension().is_some()
+}
+
+pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) -> Result<Shown> {
+    let loaded = sessions::load(project, id)?;
+    let mut shown = Shown::new(What::Session, id.to_string());
+    let mut summary = sessions::Summary::of(&loaded, now).to_json();
+    let (plans, unplanned) = loaded.session.judge_plan();
+    let plans: Vec<Value> = plans
+        .iter()
+        .map(|plan| json!({ "plan": plan.text, "outcome": plan.outcome, "files": plan.files }))
+        .collect();
+    let artifacts = loaded.session.artifacts.iter().map(|artifact| {
+        let mut entry = Recorded::of(artifact).to_json();
+        entry["type"] = Value::from(artifact.artifact_type());
+        entry
+    });
+    summary["planned_artifacts"] = Value::from(plans);
+    summary["unplanned"] = Value::from(unplanned);
+    summary["artifacts_generated"] = artifacts.collect();
+    summary["torn_bytes"] = Value::from(loaded.torn_bytes());
+    summary["skipped_events"] = json!(loaded.session.skipped);
+    shown.summary = Some(summary);
+    shown.foreign = matches!(
+        loaded.manifest,
+        sessions::ManifestState::NotBound { foreign: true }
+    );
+    shown.birthmark.clone_from(&loaded.session.given);
+    let facts = SessionFacts::of(&loaded, now);
+    gather(&mut shown, &facts.code);
+    if !loaded.is_bound() {
+        note(
+            &mut shown,
+            "journals",
+            "they are not here; this is what the manifest alone says",
+        );
+    }
+    shown.session = Some(facts);
+    Ok(shown)
+}
