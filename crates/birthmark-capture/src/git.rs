@@ -36,6 +36,7 @@ mod status;
 mod stored;
 mod submodule;
 mod text;
+mod unconverted;
 mod visit;
 mod walk;
 

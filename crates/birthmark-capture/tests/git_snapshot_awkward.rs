@@ -76,6 +76,27 @@ fn attributes_change_no_byte_of_what_ran() {
     );
 }
 
+#[test]
+fn bytes_that_are_none_of_their_encoding_are_kept_as_they_lie() {
+    let repo = TestRepo::unborn();
+    repo.write(
+        ".gitattributes",
+        "*.sj working-tree-encoding=SHIFT-JIS\n*.u16 working-tree-encoding=UTF-16LE-BOM\n",
+    );
+    repo.write("a.sj", b"\x82\xa0\n");
+    repo.write("a.u16", [b"\xff\xfe".as_slice(), &utf16("a\n")].concat());
+    repo.commit_all("encodings");
+    repo.write("a.sj", b"\xff\xff\n");
+    repo.write("a.u16", b"no pair");
+    repo.write("train.py", "lr = 1\n");
+    let parts = holds(&repo);
+    let taken = parts[0].taken.as_ref().unwrap();
+    assert!(
+        taken.inexact.is_empty() && taken.raw == ["a.sj", "a.u16"],
+        "{taken:?}"
+    );
+}
+
 /// The files that git itself gives back otherwise than they lie.
 fn changed_by_checkout(repo: &TestRepo, commit: &str) -> Vec<&'static str> {
     let clone = TestRepo::clone_of(repo, &["--no-checkout"]);

@@ -997,3 +997,67 @@ fn a_small_repository_is_looked_at_in_milliseconds() {
     println!("head {head:?}, status {status:?}");
     assert!(head < Duration::from_millis(5) && status < Duration::from_millis(10));
 }
+
+#[test]
+fn a_file_that_is_not_in_its_encoding_is_edited_and_hides_no_other() {
+    let repo = TestRepo::with_commit();
+    repo.write(
+        ".gitattributes",
+        "*.sj text working-tree-encoding=SHIFT-JIS\n*.must filter=gone\n",
+    );
+    repo.write("a.sj", b"\x82\xa0\n");
+    repo.write("b.must", b"x\n");
+    repo.commit_all("encodings");
+    repo.let_the_index_age();
+    agrees_on(&repo, false);
+    repo.write("a.sj", b"\xff\xff\n");
+    repo.write("train.py", "lr = 99\n");
+    repo.write("new.py", "");
+    let state = agrees_on(&repo, true);
+    let named: Vec<&str> = state
+        .changed_files
+        .iter()
+        .map(|one| one.path.as_str())
+        .collect();
+    assert_eq!(named, ["a.sj", "new.py", "train.py"]);
+    assert_eq!((state.unstaged, state.untracked), (2, 1));
+}
+
+#[test]
+fn utf_16_with_its_mark_is_clean_in_a_fresh_clone() {
+    let utf16 = |text: &str| -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    let repo = TestRepo::with_commit();
+    repo.write(
+        ".gitattributes",
+        "*.u16 text working-tree-encoding=UTF-16LE-BOM eol=crlf\n",
+    );
+    repo.write("a.u16", utf16("gr\u{fc}n\r\n"));
+    repo.commit_all("encodings");
+    let clone = TestRepo::clone_of(&repo, &[]);
+    // Other times than the index remembers: the content decides.
+    let file = std::fs::File::options()
+        .write(true)
+        .open(clone.path().join("a.u16"));
+    let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    file.and_then(|file| file.set_modified(old))
+        .expect("times can be set");
+    let state = look(clone.path());
+    assert_eq!(state.dirty, Finding::Found(false), "{state:#?}");
+    agrees_on(&clone, false);
+    clone.write("a.u16", utf16("grau\r\n"));
+    agrees_on(&clone, true);
+}
+
+#[test]
+fn a_file_taken_from_the_index_that_stays_is_no_drift() {
+    let repo = TestRepo::with_commit();
+    repo.write("kept", "x");
+    repo.commit_all("kept");
+    repo.git(["rm", "-q", "--cached", "kept"]);
+    let before = look(repo.path());
+    let later = git::capture_later(repo.path(), &before, &StatusOptions::default());
+    assert_eq!(later.changed_files, before.changed_files);
+}

@@ -125,6 +125,22 @@ fn blob_id(repository: &Repository, index: &gix::index::File, inside: &Path) -> 
     }
 }
 
+/// The bytes of the file at this path, and why git could not store them as its attributes want
+/// it; `None` where it could, or there is no such file.
+pub(super) fn unstorable(
+    repository: &Repository,
+    index: &gix::index::File,
+    path: &BStr,
+) -> Option<(Vec<u8>, String)> {
+    let inside = gix::path::from_bstr(path).ok()?;
+    let lies = repository.root()?.join(&inside);
+    if !lies.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
+        return None;
+    }
+    let error = hash_as_git(&repository.git, index, &inside, &lies).err()?;
+    Some((std::fs::read(&lies).ok()?, format!("{error:?}")))
+}
+
 fn hash_as_git(
     git: &gix::Repository,
     index: &gix::index::File,

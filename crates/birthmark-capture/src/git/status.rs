@@ -24,7 +24,7 @@ use super::open::Repository;
 use super::seen::{INTERRUPTED, Look, Own, Seen, Stop};
 use super::text::display_path;
 use super::walk::Where;
-use super::{StatusOptions, history, index, outside, submodule, visit, walk};
+use super::{StatusOptions, history, index, outside, submodule, unconverted, visit, walk};
 use crate::probe::spoken;
 
 pub(super) use super::index::read_index;
@@ -135,10 +135,13 @@ pub(super) fn capture_later(
         let now = changed_file(&root, file.path.as_str().into(), (file.kind, String::new()));
         // An escaped name leads to no file: then nothing is claimed.
         let escaped = file.path.contains('\\');
-        if escaped {
-            later.changed_files.push(file.clone());
-        } else if now.mark != NOWHERE {
-            later.changed_files.push(now);
+        let now = if escaped { file.clone() } else { now };
+        // One that was taken from the index and is still there is told as deleted by git.
+        let same = |one: &ChangedFile| one.path == now.path && one.kind == ChangeKind::Deleted;
+        match later.changed_files.iter().position(same) {
+            Some(at) => later.changed_files[at] = now,
+            None if escaped || now.mark != NOWHERE => later.changed_files.push(now),
+            None => {}
         }
     }
     later
@@ -275,9 +278,41 @@ pub(super) fn look(
         let walked = walk::below(repository, &index, paths, &mut visitor, stop);
         walked.map_err(|error| reason(&error))?;
     }
-    let options = options(repository, &walk).map_err(|error| reason(&error))?;
+    let before = seen.lock().map(|seen| seen.clone()).unwrap_or_default();
+    let mut looked = pass(repository, &index, &walk, visitor, submodules, stop);
+    if looked.is_err() && !stop.flag.load(Ordering::Relaxed) {
+        let odd = unconverted::set_aside(repository, &mut index, stop);
+        if !odd.is_empty() {
+            if let Ok(mut seen) = seen.lock() {
+                *seen = before;
+                odd.note(&mut seen);
+            }
+            let submodules = submodule::Submodules::new(repository, depth, stop, seen);
+            let visitor = visit::Visitor::new(repository, own, &flagged, seen);
+            looked = pass(repository, &index, &walk, visitor, submodules, stop);
+        }
+    }
+    let unfiltered = looked?;
+    visit::settle_suspects(repository, &index, unfiltered, seen);
+    if stop.flag.load(Ordering::Relaxed) {
+        return Err(INTERRUPTED.to_owned());
+    }
+    Ok(Arc::new(index))
+}
+
+/// gix's pass over what is not known to be unchanged; the files that only a refused filter could
+/// judge.
+fn pass(
+    repository: &Repository,
+    index: &gix::index::File,
+    walk: &Where,
+    mut visitor: visit::Visitor<'_>,
+    submodules: submodule::Submodules,
+    stop: &Stop,
+) -> Result<Vec<visit::Suspect>, String> {
+    let options = options(repository, walk).map_err(|error| reason(&error))?;
     let looked = repository.git.index_worktree_status(
-        &index,
+        index,
         None::<&BStr>,
         &mut visitor,
         gix::status::plumbing::index_as_worktree::traits::FastEq,
@@ -286,13 +321,8 @@ pub(super) fn look(
         &stop.flag,
         options,
     );
-    let unfiltered = visitor.into_suspects();
     looked.map_err(|error| reason(&error))?;
-    visit::settle_suspects(repository, &index, unfiltered, seen);
-    if stop.flag.load(Ordering::Relaxed) {
-        return Err(INTERRUPTED.to_owned());
-    }
-    Ok(Arc::new(index))
+    Ok(visitor.into_suspects())
 }
 
 fn reason(error: &gix::Error) -> String {

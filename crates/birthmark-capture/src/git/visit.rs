@@ -99,7 +99,7 @@ impl<'a> Visitor<'a> {
     }
 }
 
-fn note(seen: &mut Seen, path: &BStr, kind: ChangeKind) {
+pub(super) fn note(seen: &mut Seen, path: &BStr, kind: ChangeKind) {
     seen.unstaged += 1;
     let staged = seen.changes.get(path).map(|(_, mark)| mark.clone());
     let was_new = seen
