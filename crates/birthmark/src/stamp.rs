@@ -22,10 +22,12 @@ use std::sync::atomic::AtomicU64;
 
 use birthmark_capture::redact::Redactor;
 use birthmark_core::birthmark;
+use birthmark_core::digest::Digest;
 use birthmark_core::event::{ArtifactSealed, OpenedBy, Outcome};
 use birthmark_core::session::Status;
 use birthmark_core::{Fields, SessionId};
 use birthmark_store::atomic;
+use birthmark_store::format::sidecar::{Sidecar, SidecarKind};
 use birthmark_store::format::{FileKind, OnExisting, Places};
 use serde_json::{Value, json};
 
@@ -123,10 +125,23 @@ pub struct Stamped {
     pub joined: Option<SessionId>,
     /// Nothing was written, since a birthmark is there and was to be kept.
     pub kept: bool,
+    /// What was written into a file: its bytes and digests.
+    pub written: Option<Written>,
     /// Lines that are no records, and where they went.
     pub aside: Option<SetAside>,
     /// Rules of the project that the birthmark breaks, where they only warn.
     pub breaks: Vec<String>,
+}
+
+/// A file that was written with its birthmark, digested as it was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    /// Bytes.
+    pub size: u64,
+    /// Of its bytes.
+    pub digest: Digest,
+    /// Of its bytes without birthmarks; none where what stood there before is gone.
+    pub content_digest: Option<Digest>,
 }
 
 /// Lines that are no records: they stand in a file of their own.
@@ -161,6 +176,7 @@ impl Stamped {
             made_in: None,
             joined: None,
             kept: false,
+            written: None,
             aside: None,
             breaks: Vec::new(),
         }
@@ -180,6 +196,12 @@ impl Stamped {
                 "replaced": self.places.replaced,
                 "kept": self.places.kept,
             },
+            "size": self.written.map(|written| written.size),
+            "digest": self.written.map(|written| written.digest.to_string()),
+            "content_digest": self
+                .written
+                .and_then(|written| written.content_digest)
+                .map(|digest| digest.to_string()),
             "set_aside": self.aside.as_ref().map(SetAside::to_json),
             "breaks": self.breaks,
             "made_in": self.made_in.as_ref().map(SessionId::as_str),
@@ -331,10 +353,31 @@ pub(crate) fn kind_of(file: &Path) -> Result<FileKind> {
     })
 }
 
+/// What is known of a file of records that was just written, without reading it again.
+fn known(path: &Path, stamped: &Stamped) -> Option<Sidecar> {
+    FileKind::of(path).filter(|kind| kind.has_records())?;
+    let written = stamped.written?;
+    Some(Sidecar {
+        file: PathBuf::new(),
+        kind: SidecarKind::File,
+        digest: written.digest,
+        content_digest: Some(written.content_digest?),
+        size: written.size,
+        records: Some(stamped.places.records()),
+        sha256: None,
+        members: Vec::new(),
+        birthmark: Vec::new(),
+        others: Vec::new(),
+    })
+}
+
 /// Tells the joined session of what was stamped.
 fn record(session: &Session, options: &StampOptions, stamped: &Stamped) -> Result<()> {
     let path = recorded_path(options, stamped);
-    let described = add::describe(path, Vec::new(), &crate::digests::digester())?;
+    let described = match known(path, stamped) {
+        Some(described) => described,
+        None => add::describe(path, Vec::new(), &crate::digests::digester())?,
+    };
     let mut notes = Fields::new();
     notes.insert("stamped".to_owned(), Value::from(true));
     let (file, file_bytes) = session.project().stored_name(path);

@@ -30,13 +30,14 @@ pub fn load(project: &Project, id: &SessionId) -> Result<Loaded> {
 /// The same, where many are read one after the other.
 pub(crate) fn load_among(project: &Project, id: &SessionId, orphans: &Orphans) -> Result<Loaded> {
     let layout = &project.layout;
+    let manifest_path = layout.manifest(id);
+    // Before the journals: those only grow, and so reach as far as a manifest that was there.
+    let read = read_manifest(&manifest_path);
     let mut journals = read_journals(layout, id)?;
     let has_journals = !journals.states.is_empty();
-    let manifest_path = layout.manifest(id);
     if !has_journals && !journals.is_folder && !manifest_path.exists() {
         return Err(unknown_session(id.as_str(), &ids(project)?));
     }
-    let read = read_manifest(&manifest_path);
     let heads = read
         .as_ref()
         .ok()

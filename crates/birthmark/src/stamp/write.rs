@@ -97,6 +97,11 @@ pub(super) fn within(
         Ok(stamped)
     })?;
     stamped.places = written.places;
+    stamped.written = Some(super::Written {
+        size: written.size,
+        digest: written.digest,
+        content_digest: written.content_digest,
+    });
     stamped.aside = aside.map(|aside| aside.sum);
     out.clone_into(&mut stamped.wrote);
     Ok(())

@@ -91,7 +91,12 @@ fn unmarked(
     {
         return looked;
     }
-    let mut reasons = vec![no_birthmark(history, options)];
+    let mut reasons = vec![if found.too_long {
+        let text = "a line is too long to be read: whether it has a birthmark cannot be told";
+        Reason::cannot_tell("line-too-long", text)
+    } else {
+        no_birthmark(history, options)
+    }];
     if let Some(history) = history {
         reasons.extend(against_counts(history, found, judge.claims));
         hints(found, &mut reasons);
