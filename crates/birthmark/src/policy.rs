@@ -101,7 +101,13 @@ pub(crate) fn broken(
     let from = policy.enforce.from.as_deref().unwrap_or("the policy");
     let file = text::neutral(file);
     let message = format!("refused: `{file}` breaks {}", broken.join("; "));
-    let hint = format!("{from} says enforce = \"refuse\"; nothing was written");
+    let mut hint = format!("{from} says enforce = \"refuse\"; nothing was written");
+    if birthmark.get("git_dirty") == Some(&Value::Bool(true))
+        && broken.iter().any(|line| line.contains("git_dirty"))
+    {
+        // Data is often staged before it is refused.
+        hint.push_str("; what is staged counts as changed: commit it, or stamp data before `git add` (git restore --staged FILE)");
+    }
     Err(Error::new(Kind::Refused, "policy", message).with_hint(hint))
 }
 
