@@ -153,6 +153,7 @@ fn a_password_is_known_by_its_file() {
         ("db:\n  user: me\n  password: {}\n", &secret),
         ("  - passwd: {}", &secret),
         ("export DB_PASS={}", &secret),
+        ("[smtp]\nuser=me\npass={}!1\n", &secret),
         (
             "machine api.wandb.ai\n  login user\n  password {}\n",
             &secret,
@@ -220,6 +221,7 @@ fn what_only_looks_like_it_passes() {
         "root:x:0:0:root:/root:/bin/bash",
         "password: str\ntoken: str\npasswd: required",
         "The password: it is asked for on stdin",
+        "pass=1 of 3, pass: second",
         "auth: basic\n",
         "\"key\": \"0123456789abcdef0123456789abcdef\"",
         "d41d8cd98f00b204e9800998ecf8427e.safetensors",

@@ -280,7 +280,16 @@ fn is_weak_secret(id: &str, value: &str) -> bool {
             .flatten();
         bytes.is_some_and(|bytes| bytes.contains(&b':') && bytes.iter().all(u8::is_ascii_graphic))
     };
-    opaque(value) || (id == "name-auth" && pair())
+    let mixed = || {
+        value.len() >= 6
+            && value.bytes().any(|byte| byte.is_ascii_alphabetic())
+            && value
+                .bytes()
+                .any(|byte| byte.is_ascii_digit() || is_sign(byte))
+            && !is_path(value)
+            && !value.contains("://")
+    };
+    opaque(value) || (id == "name-auth" && pair()) || (id == "name-password" && mixed())
 }
 
 /// Whether the whole of `value`, given under a name of this secrecy, is a secret.

@@ -20,6 +20,7 @@ mod compare;
 mod compare_guide;
 mod completions;
 mod corpus;
+mod corpus_later;
 mod declare;
 mod doctor;
 mod find;
