@@ -216,6 +216,7 @@ fn what_only_looks_like_it_passes() {
         "ssh -p 2222 host",
         "10.0.0.1:8080:up:3:yes",
         "file.py:5432:7:E501:long",
+        "app.log:5432:INFO:root:started",
         "2001:0db8:85a3:0000:0000:8a2e:0370:7334",
         "aa:11:bb:22:cc:33",
         "root:x:0:0:root:/root:/bin/bash",
@@ -271,5 +272,47 @@ fn ten_thousand_more_innocents_pass() {
         for text in innocents {
             assert_eq!(redactor.text(&text), text);
         }
+    }
+}
+
+#[test]
+fn malice_of_these_kinds_takes_linear_time() {
+    let hex = "0123456789abcdef".repeat(2);
+    let base64 = format!("{}==", "aB3/".repeat(21));
+    let seeds = [
+        "curl -u ",
+        "curl -u a",
+        "-u a:b ",
+        "mysql -p",
+        "host:5432:",
+        "h:5432:a:b:",
+        "*:*:*:*:",
+        "aB38Q~",
+        "AAAA:",
+        "Private-Lines:",
+        "Private-Lines: 2\n",
+        "==",
+        "JQQJ99",
+        "AZDO",
+        "-us1",
+        "password: x\n",
+        "Cookie: a=",
+        "Cookie: a=b; ",
+        "\"key\":\"",
+        "auth: YTpi",
+        "x.y",
+        "~~~~8Q~",
+        &format!("\"key\":\"{hex}\""),
+        &format!("{hex}."),
+        &format!("{hex}-us"),
+        &base64,
+    ];
+    // Twice the text may take twice the time, and not four times; a busy machine gets its due.
+    for seed in seeds {
+        let text = seed.repeat(400_000 / seed.len());
+        let started = std::time::Instant::now();
+        let _ = Redactor::new().text(&text);
+        let took = started.elapsed();
+        assert!(took.as_secs() < 10, "{seed}: {took:?}");
     }
 }

@@ -149,7 +149,7 @@ pub(super) fn pgpass(scan: &Scan<'_>, colon: usize) -> Option<Found> {
     let begins = line == 0
         || matches!(scan.bytes[line - 1], b'\n' | b'"' | b'\'' | b' ' | b'\t')
         || scan.bytes[..line].ends_with(b"\\n");
-    if before == 0 || !begins {
+    if before == 0 || !begins || is_file(&scan.text[line..colon]) {
         return None;
     }
     let name =
@@ -175,6 +175,16 @@ pub(super) fn pgpass(scan: &Scan<'_>, colon: usize) -> Option<Found> {
         range: secret..secret + text.len(),
         id: "pgpass-password",
     })
+}
+
+/// Whether a name before a number is that of a file, as in what linters and `grep -n` print.
+fn is_file(name: &str) -> bool {
+    const ENDINGS: &[&str] = &[
+        "c", "cc", "cfg", "cpp", "csv", "err", "go", "h", "ini", "java", "js", "json", "jsonl",
+        "log", "md", "out", "py", "rs", "sh", "toml", "ts", "txt", "yaml", "yml",
+    ];
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+    ending.is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
 /// Ports that PostgreSQL, its poolers and its kin listen on. A host, a port and three words
