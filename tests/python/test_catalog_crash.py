@@ -77,3 +77,18 @@ def test_catalog_is_that_of_a_fresh_one_after_kills_and_with_many_builders(proje
     for running in builders:
         whole(running)
     assert told(tmp_path / "many") == truth
+
+
+def test_catalog_without_room_says_so_and_goes_on_where_there_is_room(project: Path, tmp_path: Path) -> None:
+    whole(ask(project, tmp_path / "fresh"))
+    cache = tmp_path / "tight"
+    for room in (8, 200, 700):
+        limit = f"ulimit -f {room}; exec '{PROGRAM}' find --count"
+        done = subprocess.run(
+            ["bash", "-c", limit], cwd=project, env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert "cannot use the catalog" in done.stderr and "the catalog is as it was" in done.stderr
+    whole(ask(project, cache))
+    assert told(cache) == told(tmp_path / "fresh")

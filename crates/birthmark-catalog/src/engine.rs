@@ -10,7 +10,7 @@ use birthmark_core::{SessionId, Timestamp};
 
 use crate::error::CatalogError;
 use crate::filter::Filter;
-use crate::groups::Group;
+use crate::groups::{Group, Place};
 use crate::value::Value;
 
 /// The folder under which files are seen that only journals tell of, wherever they lie; no
@@ -73,6 +73,39 @@ pub struct FileFacts {
     pub groups: Vec<Group>,
     /// What an evaluation came to.
     pub metrics: Vec<(String, Value)>,
+    /// The last record with a birthmark, and how many lines were read, where the file ends
+    /// with a whole line: from there it may be read on.
+    pub stopped: Option<Stopped>,
+    /// Where it was read on: how it was before. Its groups are those from the last on.
+    pub from: Option<Box<Growing>>,
+}
+
+/// Where the reading of a file stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// The last record with a birthmark.
+    pub last: Place,
+    /// Lines in all.
+    pub lines: u64,
+}
+
+/// A file that a session is writing to, as it was when it was last read.
+#[derive(Debug, Clone)]
+pub struct Growing {
+    /// Its size: so much was read.
+    pub size: u64,
+    /// Records.
+    pub records: u64,
+    /// Records without a birthmark.
+    pub unstamped: u64,
+    /// Lines that are no records.
+    pub bad_lines: u64,
+    /// Where the reading stopped.
+    pub stopped: Stopped,
+    /// Groups before the last.
+    pub before: usize,
+    /// The last group, without its constants.
+    pub last: Group,
 }
 
 /// Installed packages: the name and, where it is known, the version of each.
@@ -289,6 +322,10 @@ pub trait Engine {
     /// Paths that journals tell of and that were seen in no folder, but for [`ELSEWHERE`],
     /// the newest first.
     fn told_elsewhere(&self, project: i64, most: usize) -> Result<Vec<String>, CatalogError>;
+    /// How a file was that a session is writing to, if it may be read on.
+    fn growing(&self, project: i64, file: &str) -> Result<Option<Growing>, CatalogError>;
+    /// Files that were read on as they grew, and so have no digest.
+    fn read_on(&self, project: i64) -> Result<Vec<String>, CatalogError>;
     /// Takes over changes: all of them or none.
     fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError>;
     /// Answers a question.

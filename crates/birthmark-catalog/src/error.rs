@@ -63,6 +63,10 @@ impl CatalogError {
                 "free some space, or set XDG_CACHE_HOME to another disk; the catalog is as it was"
                     .to_owned(),
             ),
+            Self::Engine { .. } if self.is_unwritable() => Some(
+                "look at the disk, and at `ulimit -f`, or set XDG_CACHE_HOME to another disk; the catalog is as it was"
+                    .to_owned(),
+            ),
             Self::Engine { .. } if self.is_busy() => {
                 Some("another process is writing to it; try again".to_owned())
             }
@@ -87,6 +91,12 @@ impl CatalogError {
     /// Whether the disk is full.
     pub fn is_full(&self) -> bool {
         self.sqlite() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+
+    /// Whether the disk, or a limit, refused what was to be written.
+    pub fn is_unwritable(&self) -> bool {
+        use rusqlite::ErrorCode::{ReadOnly, SystemIoFailure};
+        matches!(self.sqlite(), Some(SystemIoFailure | ReadOnly))
     }
 
     /// Whether another process held it for too long.

@@ -71,6 +71,8 @@ pub struct Place {
 /// Makes groups of the records that it is handed.
 #[derive(Debug, Default)]
 pub struct Grouper {
+    /// Groups that were made before, and are not read again.
+    before: usize,
     done: Vec<Group>,
     columns: Vec<Column>,
     by_name: HashMap<String, usize>,
@@ -89,32 +91,29 @@ impl Grouper {
 
     /// A record whose birthmark has other members than the one before.
     pub fn anew<'a>(&mut self, place: Place, members: impl Iterator<Item = (&'a str, &'a [u8])>) {
-        let mut flat: Vec<(String, &[u8])> = Vec::new();
-        self.slots.clear();
-        let mut own: Vec<Option<usize>> = Vec::new();
-        for (name, raw) in members {
-            let nested = matches!(raw.first(), Some(b'{' | b'['));
-            own.push((!nested).then_some(flat.len()));
-            flat.push((name.to_owned(), raw));
-            if nested {
-                flatten(name, raw, MOST_DEPTH, &mut flat);
-            }
-        }
-        // Of equal names the last counts, as in every reader of ours.
-        let last: HashMap<&str, usize> = flat
-            .iter()
-            .enumerate()
-            .map(|(at, (name, _))| (name.as_str(), at))
-            .collect();
+        let (flat, own) = flat_of(members);
+        let last = last_of(&flat);
         let breaks = self.columns.iter().any(|column| {
             let value = last.get(column.name.as_str()).map(|at| flat[*at].1);
             column.current.as_deref() != value && self.ends_group(column)
         }) || flat.iter().any(|(name, _)| {
-            !self.by_name.contains_key(name) && self.records >= shortest(self.done.len())
+            !self.by_name.contains_key(name)
+                && self.records >= shortest(self.before + self.done.len())
         });
         if breaks {
             self.close();
         }
+        self.take_over(&flat, &own, &last);
+        self.count(place);
+    }
+
+    /// What each field is from this record on.
+    fn take_over(
+        &mut self,
+        flat: &[(String, &[u8])],
+        own: &[Option<usize>],
+        last: &HashMap<&str, usize>,
+    ) {
         let mut at_column = vec![None; flat.len()];
         for (at, (name, _)) in flat.iter().enumerate() {
             at_column[at] = self.column(name);
@@ -126,10 +125,40 @@ impl Grouper {
             self.set(column, value);
         }
         self.slots = own
-            .into_iter()
+            .iter()
             .map(|at| at.and_then(|at| at_column[at].filter(|_| last[flat[at].0.as_str()] == at)))
             .collect();
-        self.count(place);
+    }
+
+    /// Goes on with the last of some groups, whose zones are as they were stored; `members`
+    /// are those of its last record.
+    pub fn resume<'a>(
+        before: usize,
+        last: Group,
+        members: impl Iterator<Item = (&'a str, &'a [u8])>,
+    ) -> Self {
+        let mut out = Self {
+            before,
+            first: Some(Place {
+                line: last.line,
+                start: last.start,
+                end: last.end,
+            }),
+            end: last.end,
+            ..Self::default()
+        };
+        let (flat, own) = flat_of(members);
+        out.take_over(&flat, &own, &last_of(&flat));
+        out.records = last.records;
+        for (name, zone) in last.zones {
+            if let Some(column) = out.column(&name) {
+                let column = &mut out.columns[column];
+                column.zone = zone;
+                column.since = last.records;
+                column.varies = true;
+            }
+        }
+        out
     }
 
     /// A record whose birthmark has the same members, of which some changed: the place
@@ -173,10 +202,10 @@ impl Grouper {
         if self.records == 0 || column.varies || column.name == "timestamp" {
             return false;
         }
-        if column.name == "session_id" && self.done.len() < MOST_SESSIONS {
+        if column.name == "session_id" && self.before + self.done.len() < MOST_SESSIONS {
             return true;
         }
-        self.records >= shortest(self.done.len())
+        self.records >= shortest(self.before + self.done.len())
     }
 
     fn column(&mut self, name: &str) -> Option<usize> {
@@ -249,6 +278,30 @@ impl Grouper {
     }
 }
 
+/// The members with those of nested objects, and for each member its place there, but for
+/// nested ones.
+#[expect(clippy::type_complexity, reason = "two lists that belong together")]
+fn flat_of<'a>(
+    members: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> (Vec<(String, &'a [u8])>, Vec<Option<usize>>) {
+    let (mut flat, mut own) = (Vec::new(), Vec::new());
+    for (name, raw) in members {
+        let nested = matches!(raw.first(), Some(b'{' | b'['));
+        own.push((!nested).then_some(flat.len()));
+        flat.push((name.to_owned(), raw));
+        if nested {
+            flatten(name, raw, MOST_DEPTH, &mut flat);
+        }
+    }
+    (flat, own)
+}
+
+/// Of equal names the last counts, as in every reader of ours.
+fn last_of<'a>(flat: &'a [(String, &[u8])]) -> HashMap<&'a str, usize> {
+    let named = flat.iter().enumerate();
+    named.map(|(at, (name, _))| (name.as_str(), at)).collect()
+}
+
 /// The members of nested objects under dotted names.
 fn flatten<'a>(name: &str, raw: &'a [u8], depth: usize, out: &mut Vec<(String, &'a [u8])>) {
     if depth == 0 || raw.first() != Some(&b'{') {
@@ -289,7 +342,79 @@ pub fn fields_of(birthmark: &[u8]) -> Vec<(String, Value)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The groups of some records, read at once, or read on from the record at `cut`.
+    fn read(marks: &[String], cut: Option<usize>) -> Vec<Group> {
+        let members = |mark: &str| -> Vec<(String, Vec<u8>)> {
+            let all = json::members(mark.as_bytes());
+            all.map(|(key, value)| (json::as_text(key).unwrap().into_owned(), value.to_vec()))
+                .collect()
+        };
+        let hand = |grouper: &mut Grouper, line: usize| {
+            let all = members(&marks[line]);
+            let line = line as u64;
+            let place = Place {
+                line: line + 1,
+                start: line * 100,
+                end: line * 100 + 99,
+            };
+            let all = all
+                .iter()
+                .map(|(name, raw)| (name.as_str(), raw.as_slice()));
+            grouper.anew(place, all);
+        };
+        let mut grouper = Grouper::new();
+        (0..cut.unwrap_or(marks.len())).for_each(|line| hand(&mut grouper, line));
+        let mut groups = grouper.finish();
+        let Some(cut) = cut else { return groups };
+        let mut last = groups.pop().unwrap();
+        last.constants.clear();
+        for (_, zone) in &mut last.zones {
+            *zone = Zone::read(&zone.render()).unwrap();
+        }
+        let all = members(&marks[cut - 1]);
+        let all = all
+            .iter()
+            .map(|(name, raw)| (name.as_str(), raw.as_slice()));
+        let mut grouper = Grouper::resume(groups.len(), last, all);
+        (cut..marks.len()).for_each(|line| hand(&mut grouper, line));
+        groups.extend(grouper.finish());
+        groups
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn groups_that_are_gone_on_with_are_those_of_a_whole_reading(
+            runs in proptest::collection::vec((0u8..4, 0u8..3, 1usize..400, any::<bool>()), 1..6),
+            cut in 1usize..100,
+        ) {
+            let mut marks = Vec::new();
+            for (seed, model, times, counts) in runs {
+                for n in 0..times {
+                    let seed = if counts { n } else { usize::from(seed) };
+                    let extra = if model == 2 { r#", "deep": {"x": 1}"# } else { "" };
+                    marks.push(format!(
+                        r#"{{"timestamp": "t{}", "model": "m{model}", "seed": {seed}, "session_id": "s{}"{extra}}}"#,
+                        marks.len(), marks.len() / 700
+                    ));
+                }
+            }
+            let cut = 1 + cut * (marks.len() - 1) / 100;
+            let text = |groups: Vec<Group>| -> Vec<String> {
+                let one = |group: Group| {
+                    let zones: Vec<_> = group.zones.iter().map(|(name, zone)| (name, zone.render())).collect();
+                    format!("{} {} {} {} {:?} {zones:?}", group.line, group.start, group.end, group.records, group.constants)
+                };
+                groups.into_iter().map(one).collect()
+            };
+            prop_assert_eq!(text(read(&marks, Some(cut))), text(read(&marks, None)));
+        }
+    }
 
     fn take(grouper: &mut Grouper, line: u64, mark: &str) {
         let members: Vec<(String, &[u8])> = json::members(mark.as_bytes())

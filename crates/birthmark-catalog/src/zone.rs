@@ -58,7 +58,7 @@ impl Zone {
         }
     }
 
-    /// Of a text field of which only the ends are known.
+    /// Of a text field of which only the ends are known, both of some record.
     pub(crate) fn of_texts(low: &str, high: &str, records: u64) -> Self {
         Self {
             texts: Range {
@@ -299,11 +299,12 @@ impl Zone {
             let pair = |pair: &serde_json::Value| {
                 Some((pair[0].as_str()?.as_bytes().to_vec(), pair[1].as_u64()?))
             };
-            pairs.iter().filter_map(pair).collect()
+            pairs.iter().filter_map(pair).collect::<Vec<_>>()
         });
+        let bytes = values.iter().flatten().map(|(raw, _)| raw.len()).sum();
         Some(Self {
             values,
-            bytes: 0,
+            bytes,
             missing: count(0)?,
             nulls: count(1)?,
             trues: count(2)?,

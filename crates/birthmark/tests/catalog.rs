@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use birthmark::catalog::{Catalog, Depth};
 use birthmark::find::{self, Ask, FoundCell};
+use birthmark::records::RecordsOptions;
 use birthmark::session::RunEnd;
 use birthmark_core::Fields;
 use birthmark_core::event::Outcome;
@@ -254,6 +255,72 @@ fn nothing_to_do_reads_nothing() {
     catalog.refresh(&world.project(), Depth::Question).unwrap();
     let again = catalog.refresh(&world.project(), Depth::Question).unwrap();
     assert_eq!((again.sessions, again.files, again.bytes), (0, 0, 0));
+}
+
+/// What a catalog says of records, without digests: those of a file that grows are not known.
+fn of_records(dump: &str) -> Vec<&str> {
+    let from = dump.find("# groups").unwrap();
+    let lines = dump[from..].lines();
+    lines
+        .filter(|line| !line.contains("digest") && !line.starts_with('#'))
+        .collect()
+}
+
+#[test]
+fn file_that_a_session_writes_to_is_read_on_and_not_anew() {
+    let world = World::new();
+    let session = world.begin(&[]);
+    let options = RecordsOptions {
+        mode: Mode::New,
+        artifact_type: "training_data".to_owned(),
+        given: Fields::new(),
+        all_fields: false,
+    };
+    let out = session
+        .records(&world.path("sft_a.jsonl"), options)
+        .unwrap();
+    let write = |from: usize, to: usize| {
+        for number in from..to {
+            let seed = (number / 3).to_string();
+            let model = format!("\"m{}\"", number / 450);
+            let fields = [("seed", seed.as_bytes()), ("model_name", model.as_bytes())];
+            out.append(br#"{"prompt": "p", "response": "r"}"#, &fields, &[])
+                .unwrap();
+        }
+    };
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    let mut ask = |written: usize| {
+        let done = catalog.refresh(&world.project(), Depth::Question).unwrap();
+        assert_eq!(
+            of_records(&catalog.dump().unwrap()),
+            of_records(&fresh(&world)),
+            "{written}"
+        );
+        done.bytes
+    };
+    write(0, 400);
+    let first = ask(400);
+    let mut written = 400;
+    for more in [5, 1, 300, 2, 0, 290] {
+        write(written, written + more);
+        written += more;
+        let bytes = ask(written);
+        let each = first / 400;
+        assert!(
+            bytes <= (each + 8) * more as u64,
+            "{bytes} bytes read for {more} records"
+        );
+    }
+    out.close(None).unwrap();
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    drop(session);
+    catalog.refresh(&world.project(), Depth::Question).unwrap();
+    assert_eq!(
+        catalog.dump().unwrap(),
+        fresh(&world),
+        "once it is sealed it is read whole"
+    );
 }
 
 #[test]

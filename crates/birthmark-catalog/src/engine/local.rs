@@ -10,6 +10,7 @@ mod clocks;
 mod dump;
 mod find;
 mod functions;
+mod growing;
 mod lists;
 mod names;
 mod place;
@@ -24,7 +25,7 @@ use birthmark_core::{SessionId, Timestamp};
 use rusqlite::{Row, Transaction, TransactionBehavior, params};
 
 use super::{
-    Change, Counts, Disagreement, Engine, Found, Known, Look, ProjectRow, Query, SeenFile,
+    Change, Counts, Disagreement, Engine, Found, Growing, Known, Look, ProjectRow, Query, SeenFile,
     SeenSession, SessionRow, Stretch,
 };
 use crate::error::CatalogError;
@@ -248,6 +249,18 @@ impl Engine for Local {
         self.rows(
             "SELECT file FROM _elsewhere WHERE project = ? ORDER BY timestamp DESC LIMIT ?",
             params![project, most],
+            |row| row.get(0),
+        )
+    }
+
+    fn growing(&self, project: i64, file: &str) -> Result<Option<Growing>, CatalogError> {
+        growing::growing(&self.opened.connection, project, file).map_err(self.failed())
+    }
+
+    fn read_on(&self, project: i64) -> Result<Vec<String>, CatalogError> {
+        self.rows(
+            "SELECT file FROM _artifacts WHERE project = ? AND read_on",
+            [project],
             |row| row.get(0),
         )
     }

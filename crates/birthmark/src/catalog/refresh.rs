@@ -24,7 +24,7 @@ use super::{Catalog, scan};
 use crate::error::Result;
 use crate::project::Project;
 use crate::sessions;
-use entries::{below, entries, joined, subject_print};
+use entries::{Folder, below, entries, grew, joined, subject_print};
 
 /// Files, and sessions that are over, that one question looks at.
 const LOOKS: usize = 20_000;
@@ -290,19 +290,38 @@ impl Refresher<'_> {
         } else {
             seen.keys().cloned().collect()
         };
+        // At `refresh` a file that was read on as it grew is read whole.
+        let whole: HashSet<String> = match self.depth {
+            Depth::All => self
+                .catalog
+                .engine
+                .read_on(self.row.id)?
+                .into_iter()
+                .collect(),
+            Depth::Question => HashSet::new(),
+        };
+        let here = Folder::open(&path);
         for name in names {
-            let subject = path.join(&name);
             // In a folder that is as it was no sidecar can have come.
             let bare = is_known && seen.get(&name).is_some_and(|before| before.ends_with(' '));
-            let Some(now) = subject_print(&subject, self.now, !bare) else {
+            let Some(now) = here.print(&name, self.now, !bare) else {
                 gone.insert(name);
                 continue;
             };
-            if seen.get(&name).is_some_and(|before| is_same(before, &now)) {
+            let same = seen.get(&name).is_some_and(|before| is_same(before, &now));
+            if same && whole.is_empty() {
+                continue;
+            }
+            let subject = path.join(&name);
+            if same && !whole.contains(&self.project.stored_path(&subject)) {
                 continue;
             }
             let file = self.project.stored_path(&subject);
-            self.file(scan::scan(&subject, &file))?;
+            let facts = match seen.get(&name) {
+                Some(before) if grew(before, &now) => self.read_on(&subject, &file)?,
+                _ => None,
+            };
+            self.file(facts.unwrap_or_else(|| scan::scan(&subject, &file)))?;
             self.push(Change::Seen {
                 folder: folder.to_owned(),
                 name,
@@ -325,10 +344,21 @@ impl Refresher<'_> {
         Ok(())
     }
 
+    /// What came to a file that a session is writing to; none where it must be read whole.
+    fn read_on(&mut self, subject: &std::path::Path, file: &str) -> Result<Option<FileFacts>> {
+        if self.depth == Depth::All {
+            return Ok(None);
+        }
+        let from = self.catalog.engine.growing(self.row.id, file)?;
+        Ok(from.and_then(|from| scan::read_on(subject, file, from)))
+    }
+
     fn file(&mut self, facts: FileFacts) -> Result<()> {
+        let before = facts.from.as_ref().map_or(0, |from| from.size);
+        let bytes = facts.size.saturating_sub(before);
         self.done.files += 1;
-        self.done.bytes += facts.size;
-        self.unwritten += facts.size;
+        self.done.bytes += bytes;
+        self.unwritten += bytes;
         self.push(Change::File(Box::new(facts)))
     }
 

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use birthmark_catalog::engine::{FileFacts, Known, Looked, Stretch};
+use birthmark_catalog::engine::{FileFacts, Growing, Known, Looked, Stopped, Stretch};
 use birthmark_catalog::filter::Filter;
 use birthmark_catalog::groups::{Group, Grouper, Place, fields_of};
 use birthmark_catalog::value::Value;
@@ -49,13 +49,35 @@ pub(crate) fn scan(path: &Path, file: &str) -> FileFacts {
 /// Counts and digests what passes.
 struct Digesting {
     file: File,
-    running: RunningDigest,
+    /// None where the beginning was not read.
+    running: Option<RunningDigest>,
+    bytes: u64,
+    lines: u64,
+    last: u8,
+}
+
+impl Digesting {
+    fn new(file: File, running: Option<RunningDigest>) -> Self {
+        Self {
+            file,
+            running,
+            bytes: 0,
+            lines: 0,
+            last: b'\n',
+        }
+    }
 }
 
 impl Read for Digesting {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.file.read(buffer)?;
-        self.running.update(&buffer[..got]);
+        let came = buffer.get(..got).unwrap_or_default();
+        if let Some(running) = &mut self.running {
+            running.update(came);
+        }
+        self.bytes += got as u64;
+        self.lines += memchr::memchr_iter(b'\n', came).count() as u64;
+        self.last = came.last().copied().unwrap_or(self.last);
         Ok(got)
     }
 }
@@ -79,6 +101,7 @@ fn within(path: &Path, facts: &mut FileFacts) -> bool {
         true
     };
     facts.scanned = true;
+    let mut lines = None;
     let digest = if kind.has_key() {
         // Only its key-values are read: it may be larger than all the rest.
         let input = Input {
@@ -89,8 +112,24 @@ fn within(path: &Path, facts: &mut FileFacts) -> bool {
         let _ = kind.format().read(input, &mut take);
         None
     } else {
-        read_all(path, kind, file, &mut take)
+        read_all(
+            path,
+            kind,
+            Digesting::new(file, Some(RunningDigest::default())),
+            &mut take,
+        )
+        .and_then(|mut bytes| {
+            if kind == FileKind::Records(Codec::Plain) {
+                facts.size = bytes.bytes;
+                lines = (bytes.last == b'\n').then_some(bytes.lines);
+            }
+            Some(bytes.running.as_mut()?.digest().to_string())
+        })
     };
+    facts.stopped = reading
+        .last
+        .zip(lines)
+        .map(|(last, lines)| Stopped { last, lines });
     facts.groups = reading.grouper.finish();
     if facts.groups.is_empty() {
         return false;
@@ -115,12 +154,13 @@ fn within(path: &Path, facts: &mut FileFacts) -> bool {
     true
 }
 
-/// Reads a file from its beginning to its end; gives its digest.
-fn read_all(path: &Path, kind: FileKind, file: File, take: &mut Each<'_>) -> Option<String> {
-    let mut bytes = Digesting {
-        file,
-        running: RunningDigest::default(),
-    };
+/// Reads a file from where it stands to its end; none where that is not possible.
+fn read_all(
+    path: &Path,
+    kind: FileKind,
+    mut bytes: Digesting,
+    take: &mut Each<'_>,
+) -> Option<Digesting> {
     let input = Input {
         name: path,
         bytes: &mut bytes,
@@ -128,7 +168,70 @@ fn read_all(path: &Path, kind: FileKind, file: File, take: &mut Each<'_>) -> Opt
     kind.format().read(input, take).ok()?;
     // Behind packed text there may be more.
     io::copy(&mut bytes, &mut io::sink()).ok()?;
-    Some(bytes.running.digest().to_string())
+    Some(bytes)
+}
+
+/// Reads on where a file that a session is writing to has grown; none where it must be read
+/// whole. The last record that was read is read again, to know what changed after it.
+pub(crate) fn read_on(path: &Path, file: &str, from: Growing) -> Option<FileFacts> {
+    let kind = FileKind::Records(Codec::Plain);
+    if FileKind::of(path) != Some(kind) {
+        return None;
+    }
+    let mut open = File::open(path).ok()?;
+    let mut reading = Reading {
+        records: from.records,
+        unstamped: from.unstamped,
+        bad_lines: from.bad_lines,
+        last: Some(from.stopped.last),
+        ..Reading::default()
+    };
+    let last = from.stopped.last;
+    open.seek(SeekFrom::Start(last.start)).ok()?;
+    let mut line = vec![0; usize::try_from(last.end.checked_sub(last.start)?).ok()?];
+    open.read_exact(&mut line).ok()?;
+    let input = Input {
+        name: path,
+        bytes: &mut line.as_slice(),
+    };
+    kind.format()
+        .read(input, &mut |mark| {
+            mark.is_ok_and(|mark| reading.go_on(&mark, from.before, &from.last))
+        })
+        .ok()?;
+    if !reading.went_on {
+        return None;
+    }
+    open.seek(SeekFrom::Start(from.size)).ok()?;
+    let mut take = |mark: Result<Mark<'_>, FormatError>| {
+        match mark {
+            Ok(mark) => reading.take(&Mark {
+                line: mark.line + from.stopped.lines,
+                offset: mark.offset + from.size,
+                ..mark
+            }),
+            Err(_) => reading.bad_lines += 1,
+        }
+        true
+    };
+    let bytes = read_all(path, kind, Digesting::new(open, None), &mut take)?;
+    let lines = from.stopped.lines + bytes.lines;
+    Some(FileFacts {
+        file: file.to_owned(),
+        scanned: true,
+        size: from.size + bytes.bytes,
+        format: Some(kind.word()),
+        records: Some(reading.records),
+        unstamped: reading.unstamped,
+        bad_lines: reading.bad_lines,
+        stopped: reading
+            .last
+            .filter(|_| bytes.last == b'\n')
+            .map(|last| Stopped { last, lines }),
+        groups: reading.grouper.finish(),
+        from: Some(Box::new(from)),
+        ..FileFacts::default()
+    })
 }
 
 /// What a sidecar says of a file or folder.
@@ -202,9 +305,26 @@ struct Reading {
     unstamped: u64,
     bad_lines: u64,
     metrics: Vec<(String, Value)>,
+    /// The last record with a birthmark.
+    last: Option<Place>,
+    /// Whether a reading that had stopped was gone on with.
+    went_on: bool,
 }
 
 impl Reading {
+    /// Goes on behind this record, which is the last of `group`.
+    fn go_on(&mut self, mark: &Mark<'_>, before: usize, group: &Group) -> bool {
+        if matches!(
+            self.marks.step_located(mark.record, &mark.place),
+            Step::Anew
+        ) {
+            let members = ours(&self.marks);
+            self.grouper = Grouper::resume(before, group.clone(), members.into_iter());
+            self.went_on = true;
+        }
+        true
+    }
+
     fn take(&mut self, mark: &Mark<'_>) {
         self.records += 1;
         let place = Place {
@@ -212,7 +332,11 @@ impl Reading {
             start: mark.offset,
             end: mark.offset + mark.record.len() as u64,
         };
-        match self.marks.step_located(mark.record, &mark.place) {
+        let step = self.marks.step_located(mark.record, &mark.place);
+        if !matches!(step, Step::None) {
+            self.last = Some(place);
+        }
+        match step {
             Step::None => self.unstamped += 1,
             Step::Same => {
                 let changed = self.marks.changed().iter();

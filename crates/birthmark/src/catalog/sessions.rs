@@ -20,26 +20,45 @@ use crate::sessions::{self, Loaded};
 pub(super) fn print(path: &Path, now_nanos: i128) -> Option<String> {
     fs::metadata(path)
         .ok()
-        .map(|found| print_of(&found, now_nanos))
+        .map(|found| print_of(&Look::from(&found), now_nanos))
 }
 
 /// A clock's tick, and then some.
 const TICK_NANOS: i128 = 50_000_000;
 
-pub(super) fn print_of(found: &fs::Metadata, now_nanos: i128) -> String {
-    let changed = i128::from(found.ctime()) * 1_000_000_000 + i128::from(found.ctime_nsec());
+/// What is told of a file or folder.
+pub(super) struct Look {
+    pub(super) is_folder: bool,
+    pub(super) size: u64,
+    /// Seconds and nanoseconds.
+    pub(super) modified: (i64, i64),
+    pub(super) changed: (i64, i64),
+    pub(super) inode: u64,
+}
+
+impl From<&fs::Metadata> for Look {
+    fn from(found: &fs::Metadata) -> Self {
+        Self {
+            is_folder: found.is_dir(),
+            size: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+            inode: found.ino(),
+        }
+    }
+}
+
+pub(super) fn print_of(found: &Look, now_nanos: i128) -> String {
+    let changed = i128::from(found.changed.0) * 1_000_000_000 + i128::from(found.changed.1);
     let unsettled = if now_nanos - changed < TICK_NANOS {
         "~"
     } else {
         ""
     };
-    let size = if found.is_dir() { 0 } else { found.len() };
+    let size = if found.is_folder { 0 } else { found.size };
     format!(
-        "{size}.{}.{}.{}.{}{unsettled}",
-        found.mtime(),
-        found.mtime_nsec(),
-        changed,
-        found.ino()
+        "{size}.{}.{}.{changed}.{}{unsettled}",
+        found.modified.0, found.modified.1, found.inode
     )
 }
 

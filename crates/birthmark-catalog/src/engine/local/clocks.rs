@@ -108,3 +108,82 @@ fn made_later(
     }
     Ok(least)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::local::place;
+
+    fn session(db: &Connection, id: i64, host: &str, end: &str) {
+        db.execute(
+            "INSERT INTO _sessions (id, project, session_id, extent, open, bound, session_end, host, planned, made, processes, mark)
+             VALUES (?1, 1, 's' || ?1, '', 0, 1, ?3, ?2, 0, 0, '', 0)",
+            params![id, host, end],
+        )
+        .unwrap();
+    }
+
+    fn made(db: &Connection, session: i64, file: &str, digest: &str, time: &str, inputs: &str) {
+        db.execute(
+            "INSERT INTO _told (session, project, file, artifact_type, format, state, timestamp, size, mark, inputs)
+             VALUES (?, 1, ?, 't', 'jsonl', 'sealed', ?, 1, 0, ?)",
+            params![session, file, time, inputs],
+        )
+        .unwrap();
+        db.execute(
+            "INSERT INTO _artifacts (project, file, there, scanned, timestamp, digest, session_id, mark, same)
+             VALUES (1, ?, 1, 1, ?, ?, 's' || ?, 0, 0)",
+            params![file, time, digest, session],
+        )
+        .unwrap();
+    }
+
+    fn at(minute: u32) -> String {
+        format!("2026-01-01T00:{minute:02}:00.000000+00:00")
+    }
+
+    fn told(db: &Connection) -> Vec<(String, String, i64, String)> {
+        let sessions: Vec<String> = (1..6).map(|id| format!("s{id}")).collect();
+        let found = disagreements(db, &sessions).unwrap();
+        let minutes = |found: Disagreement| {
+            (
+                found.ahead,
+                found.behind,
+                found.by_micros / 60_000_000,
+                found.file,
+            )
+        };
+        found.into_iter().map(minutes).collect()
+    }
+
+    #[test]
+    fn what_was_read_before_it_was_made_proves_that_clocks_disagree() {
+        let db = place::in_memory().unwrap().connection;
+        session(&db, 1, "pod-a", &at(20));
+        made(&db, 1, "data.jsonl", "d1", &at(19), "[]");
+        session(&db, 2, "pod-b", &at(25));
+        made(
+            &db,
+            2,
+            "model",
+            "d2",
+            &at(24),
+            r#"[{"digest": "d1"}, {"name": "x"}, 7]"#,
+        );
+        assert!(told(&db).is_empty(), "what was made first was read later");
+        session(&db, 3, "pod-b", &at(9));
+        made(&db, 3, "other", "d3", &at(8), r#"[{"digest": "d1"}]"#);
+        session(&db, 4, "pod-b", &at(4));
+        made(&db, 4, "early", "d4", &at(3), r#"[{"digest": "d1"}]"#);
+        let file = "data.jsonl".to_owned();
+        let pods = ("pod-a".to_owned(), "pod-b".to_owned());
+        assert_eq!(
+            told(&db),
+            [(pods.0.clone(), pods.1.clone(), 15, file.clone())]
+        );
+        // Who has the same bytes from earlier may be the one that was read.
+        session(&db, 5, "pod-c", &at(2));
+        made(&db, 5, "copy.jsonl", "d1", &at(1), "[]");
+        assert!(told(&db).is_empty());
+    }
+}

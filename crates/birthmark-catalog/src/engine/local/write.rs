@@ -35,6 +35,8 @@ pub(super) struct Writer<'a> {
     marks: HashMap<[u8; 16], i64>,
     overlaid: HashMap<(i64, i64, u64), i64>,
     posts: posts::Posts,
+    /// A file that another process read on meanwhile.
+    overtaken: Option<String>,
 }
 
 impl<'a> Writer<'a> {
@@ -46,6 +48,7 @@ impl<'a> Writer<'a> {
             marks: HashMap::new(),
             overlaid: HashMap::new(),
             posts: posts::Posts::default(),
+            overtaken: None,
         }
     }
 
@@ -71,6 +74,9 @@ impl<'a> Writer<'a> {
                 state,
                 file,
             } => {
+                if self.overtaken.as_ref() == Some(file) {
+                    return Ok(());
+                }
                 self.run(
                     "INSERT OR REPLACE INTO _files (project, folder, name, state, file) VALUES (?, ?, ?, ?, ?)",
                     params![self.project, folder, name, state, file],

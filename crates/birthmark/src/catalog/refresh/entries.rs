@@ -2,28 +2,91 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use birthmark_core::schema::{PART_SUFFIX, SIDECAR_SUFFIX};
 use birthmark_store::Layout;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-use super::super::sessions::print_of;
+use super::super::sessions::{Look, print_of};
 
 /// What a file or folder and its sidecar are like; none where neither is there.
 pub(super) fn subject_print(subject: &Path, now: i128, with_sidecar: bool) -> Option<String> {
+    let look = |path: &Path| fs::metadata(path).ok().map(|found| Look::from(&found));
     // A sidecar of what is gone is no artifact.
-    let own = fs::metadata(subject).ok()?;
-    let sidecar = with_sidecar
-        .then(|| fs::metadata(Layout::sidecar(subject)).ok())
-        .flatten();
-    let word = |found: Option<fs::Metadata>| found.map(|found| print_of(&found, now));
+    let own = look(subject)?;
+    let sidecar = with_sidecar.then(|| look(&Layout::sidecar(subject)));
+    Some(print(&own, sidecar.flatten().as_ref(), now))
+}
+
+fn print(own: &Look, sidecar: Option<&Look>, now: i128) -> String {
     // What is in a folder is its sidecar's business: only its being there counts.
-    let own = (!own.is_dir()).then_some(own);
-    Some(format!(
-        "{} {}",
-        word(own).unwrap_or_default(),
-        word(sidecar).unwrap_or_default()
-    ))
+    let mut out = if own.is_folder {
+        String::new()
+    } else {
+        print_of(own, now)
+    };
+    out.push(' ');
+    if let Some(sidecar) = sidecar {
+        out.push_str(&print_of(sidecar, now));
+    }
+    out
+}
+
+/// A folder of which many files are looked at: by their names alone, which is three times as
+/// quick as by their paths.
+pub(super) struct Folder<'a> {
+    path: &'a Path,
+    open: Option<OwnedFd>,
+}
+
+impl<'a> Folder<'a> {
+    pub(super) fn open(path: &'a Path) -> Self {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = rustix::fs::open(path, flags, Mode::empty()).ok();
+        Self { path, open }
+    }
+
+    /// What a name in it is like, with its sidecar.
+    pub(super) fn print(&self, name: &str, now: i128, with_sidecar: bool) -> Option<String> {
+        let Some(open) = &self.open else {
+            return subject_print(&self.path.join(name), now, with_sidecar);
+        };
+        let own = look(open, name)?;
+        let sidecar = with_sidecar.then(|| look(open, &format!("{name}{SIDECAR_SUFFIX}")));
+        Some(print(&own, sidecar.flatten().as_ref(), now))
+    }
+}
+
+fn look(folder: &OwnedFd, name: &str) -> Option<Look> {
+    let found = rustix::fs::statat(folder, name, AtFlags::empty()).ok()?;
+    let nanos = |nanos| i64::try_from(nanos).unwrap_or(0);
+    Some(Look {
+        is_folder: FileType::from_raw_mode(found.st_mode) == FileType::Directory,
+        size: u64::try_from(found.st_size).unwrap_or(0),
+        modified: (found.st_mtime, nanos(found.st_mtime_nsec)),
+        changed: (found.st_ctime, nanos(found.st_ctime_nsec)),
+        inode: found.st_ino,
+    })
+}
+
+/// Whether it is the same file, longer or as it was a moment ago, with nothing beside it.
+pub(super) fn grew(before: &str, now: &str) -> bool {
+    let settled = |print: &str| print.replace('~', "");
+    if settled(before) == settled(now) && now.ends_with(' ') {
+        return true;
+    }
+    let parts = |print: &str| {
+        let own = print.strip_suffix(' ')?;
+        let own = own.strip_suffix('~').unwrap_or(own);
+        let size: u64 = own.split('.').next()?.parse().ok()?;
+        Some((size, own.rsplit('.').next()?.to_owned()))
+    };
+    match (parts(before), parts(now)) {
+        (Some((size, inode)), Some((longer, same))) => inode == same && longer > size,
+        _ => false,
+    }
 }
 
 /// For each known folder those right below it.

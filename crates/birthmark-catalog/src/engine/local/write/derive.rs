@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value as Json;
 
+use super::posts::Drop;
 use super::{Told, Writer, signed};
 
 impl Writer<'_> {
@@ -28,7 +29,7 @@ impl Writer<'_> {
         if carried.is_empty() {
             self.tell_group(artifact, told.last())?;
         } else {
-            self.drop_groups(artifact, true)?;
+            self.drop_groups(artifact, Drop::Told)?;
             for group in &carried {
                 let of_session = told
                     .iter()
@@ -96,7 +97,7 @@ impl Writer<'_> {
         artifact: i64,
         told: Option<&(String, Told)>,
     ) -> rusqlite::Result<()> {
-        self.drop_groups(artifact, false)?;
+        self.drop_groups(artifact, Drop::All)?;
         let Some((session, told)) = told else {
             return Ok(());
         };
@@ -120,7 +121,7 @@ impl Writer<'_> {
         if kept == 0 {
             return self.remove_artifact(artifact);
         }
-        self.drop_groups(artifact, false)?;
+        self.drop_groups(artifact, Drop::All)?;
         self.rename_same(artifact)
     }
 
@@ -209,7 +210,21 @@ impl Writer<'_> {
                 artifact
             ],
         )?;
-        self.set_same(artifact, same)
+        self.set_same(artifact, same)?;
+        if state != "open" {
+            self.read_whole(artifact)?;
+        }
+        Ok(())
+    }
+
+    /// A file that was read on while it grew, and is written by no session any longer, counts
+    /// as changed: once it is read whole, it has a digest.
+    fn read_whole(&self, artifact: i64) -> rusqlite::Result<()> {
+        self.run(
+            "UPDATE _files SET state = '~' WHERE (project, file) IN (SELECT project, file FROM _artifacts WHERE id = ? AND read_on)",
+            [artifact],
+        )
+        .map(drop)
     }
 
     /// The first artifact, here or in another project, with these bytes and session.

@@ -2,8 +2,10 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::super::growing;
+use super::posts::Drop;
 use super::{APART, Facts, Writer, finite, signed};
-use crate::engine::FileFacts;
+use crate::engine::{FileFacts, Growing};
 use crate::groups::Group;
 use crate::value::{Kind, Value};
 use crate::zone::Zone;
@@ -11,9 +13,23 @@ use crate::zone::Zone;
 impl Writer<'_> {
     pub(super) fn file(&mut self, facts: &FileFacts) -> rusqlite::Result<()> {
         let artifact = self.artifact(&facts.file)?;
-        self.forget_content(artifact)?;
+        let before = match &facts.from {
+            Some(from) if self.is_as_it_was(&facts.file, from)? => {
+                self.drop_groups(artifact, Drop::From(from.before))?;
+                from.before
+            }
+            Some(_) => {
+                // Another process read on meanwhile: the next look finds what is left.
+                self.overtaken = Some(facts.file.clone());
+                return Ok(());
+            }
+            None => {
+                self.forget_content(artifact)?;
+                0
+            }
+        };
         for (number, group) in facts.groups.iter().enumerate() {
-            self.insert_group(artifact, number, group)?;
+            self.insert_group(artifact, before + number, group)?;
         }
         for (name, value) in &facts.metrics {
             self.run(
@@ -29,12 +45,26 @@ impl Writer<'_> {
             "bad_lines": facts.bad_lines,
             "digest": facts.digest,
             "content_digest": facts.content_digest,
+            "stopped": growing::stopped(facts.stopped.as_ref()),
         });
         self.run(
-            "UPDATE _artifacts SET there = 1, scanned = ?, found = ? WHERE id = ?",
-            params![facts.scanned, found.to_string(), artifact],
+            "UPDATE _artifacts SET there = 1, scanned = ?, found = ?, read_on = ? WHERE id = ?",
+            params![
+                facts.scanned,
+                found.to_string(),
+                facts.from.is_some(),
+                artifact
+            ],
         )?;
         self.derive(&facts.file)
+    }
+
+    /// Whether a file that was read on is still what it was when that began.
+    fn is_as_it_was(&self, file: &str, from: &Growing) -> rusqlite::Result<bool> {
+        let now = growing::growing(self.db, self.project, file)?;
+        Ok(now.is_some_and(|now| {
+            (now.size, now.before, &now.stopped) == (from.size, from.before, &from.stopped)
+        }))
     }
 
     pub(super) fn file_gone(&mut self, file: &str) -> rusqlite::Result<()> {
@@ -43,7 +73,7 @@ impl Writer<'_> {
         };
         self.forget_content(artifact)?;
         self.run(
-            "UPDATE _artifacts SET there = 0, scanned = 0, found = NULL WHERE id = ?",
+            "UPDATE _artifacts SET there = 0, scanned = 0, found = NULL, read_on = 0 WHERE id = ?",
             [artifact],
         )?;
         self.derive(file)
@@ -72,11 +102,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn forget_content(&mut self, artifact: i64) -> rusqlite::Result<()> {
-        self.run(
-            "DELETE FROM _zones WHERE grp IN (SELECT id FROM _groups WHERE artifact = ? AND zoned)",
-            [artifact],
-        )?;
-        self.drop_groups(artifact, false)?;
+        self.drop_groups(artifact, Drop::All)?;
         self.run("DELETE FROM _metrics WHERE artifact = ?", [artifact])
             .map(drop)
     }

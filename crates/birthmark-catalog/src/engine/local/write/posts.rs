@@ -53,6 +53,16 @@ impl Posts {
     }
 }
 
+/// Which groups of an artifact are removed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Drop {
+    All,
+    /// Those of which journals alone tell.
+    Told,
+    /// Those from this number on.
+    From(usize),
+}
+
 /// The columns of an artifact that are asked for by value.
 struct Columns {
     here: String,
@@ -86,19 +96,28 @@ impl Writer<'_> {
         self.posts.names.write(self.db)
     }
 
-    /// Removes the groups of an artifact, or only those of which journals alone tell.
-    pub(super) fn drop_groups(&mut self, artifact: i64, only_told: bool) -> rusqlite::Result<()> {
-        let of = if only_told { " AND NOT carried" } else { "" };
-        let groups: Vec<(i64, Option<Vec<u8>>)> = self
+    /// Removes groups of an artifact, with their zones.
+    pub(super) fn drop_groups(&mut self, artifact: i64, which: Drop) -> rusqlite::Result<()> {
+        let (of, from) = match which {
+            Drop::All => ("", 0),
+            Drop::Told => (" AND NOT carried", 0),
+            Drop::From(from) => ("", i64::try_from(from).unwrap_or(i64::MAX)),
+        };
+        let groups: Vec<(i64, Option<Vec<u8>>, bool)> = self
             .db
             .prepare_cached(&format!(
-                "SELECT id, lists FROM _groups WHERE artifact = ?{of}"
+                "SELECT id, lists, zoned FROM _groups WHERE artifact = ? AND number >= ?{of}"
             ))?
-            .query_map([artifact], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .query_map([artifact, from], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
             .collect::<rusqlite::Result<_>>()?;
-        for (group, lists) in groups {
+        for (group, lists, zoned) in groups {
             self.posts
                 .change(group, &unpacked(&lists.unwrap_or_default()), &[]);
+            if zoned {
+                self.run("DELETE FROM _zones WHERE grp = ?", [group])?;
+            }
             self.run("DELETE FROM _groups WHERE id = ?", [group])?;
         }
         Ok(())
