@@ -35,6 +35,7 @@ mod junit;
 mod keyed;
 mod mark;
 mod meter;
+mod objects;
 mod packed;
 mod records;
 pub mod render;
@@ -50,10 +51,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_core::{SessionId, Timestamp};
-use birthmark_store::digest::{self, Digester};
+use birthmark_store::digest::Digester;
 use birthmark_store::layout::{Layout, STORE_NAME};
 
 use crate::error::{Error, Result};
@@ -165,7 +165,7 @@ pub fn verify_watched(
         }
     }
     if options.deep {
-        report.items.extend(blobs(&project.layout));
+        report.items.extend(objects::verify(&project.layout));
     }
     report
         .items
@@ -287,47 +287,6 @@ fn not_read(known: u64) -> Option<String> {
     let files = text::count(known, "file");
     (known > 0)
         .then(|| format!("the bytes of {files} that {look} as when last read (--deep reads them)"))
-}
-
-/// The store's blobs, each against its name.
-fn blobs(layout: &Layout) -> Vec<Item> {
-    let mut reasons = Vec::new();
-    let mut count = 0;
-    let folders = fs::read_dir(layout.objects())
-        .into_iter()
-        .flatten()
-        .filter_map(std::result::Result::ok);
-    for folder in folders {
-        for entry in fs::read_dir(folder.path())
-            .into_iter()
-            .flatten()
-            .filter_map(std::result::Result::ok)
-        {
-            let hex = format!(
-                "{}{}",
-                folder.file_name().to_string_lossy(),
-                entry.file_name().to_string_lossy()
-            );
-            let Ok(named) = format!("blake3:{hex}").parse::<Digest>() else {
-                continue;
-            };
-            count += 1;
-            let found = digest::digest_file_as(&entry.path(), Algorithm::Blake3, None);
-            if found.map(|found| found.digest).ok() != Some(named) {
-                let text = format!("object {} is not what its name says", text::neutral(&hex));
-                reasons.push(Reason::failed("object-damaged", text));
-            }
-        }
-    }
-    if count == 0 {
-        return Vec::new();
-    }
-    vec![Item::new(
-        "objects",
-        ItemKind::Store,
-        text::count(count, "object"),
-        reasons,
-    )]
 }
 
 /// What is to be judged, each thing once.

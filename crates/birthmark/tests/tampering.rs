@@ -514,3 +514,34 @@ fn a_damaged_object_of_the_store_is_named_by_a_deep_look() {
         assert!(told(&report).contains(&name), "{}", told(&report));
     }
 }
+
+#[test]
+fn a_damaged_note_of_kept_code_is_named_by_a_deep_look() {
+    let world = World::new();
+    world.repo.write("train.py", "# not committed\n");
+    let session = world.begin(&[]);
+    world.records(&session, "a.jsonl", Mode::New, 2);
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let options = birthmark::verify::Options {
+        deep: true,
+        ..birthmark::verify::Options::at(world::now())
+    };
+    let deep =
+        || birthmark::verify::verify(&world.project(), &[world.artifacts()], &options).unwrap();
+    assert_eq!(deep().exit_code(), 0, "{}", told(&deep()));
+    let notes = files_below(&world.project().layout.bundles());
+    assert!(!notes.is_empty());
+    for (path, whole) in notes {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        for at in (0..whole.len() - 1).step_by(5) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            let report = with_bytes(&path, &bytes, deep);
+            let text = told(&report);
+            assert!(has(&report, "kept-damaged"), "byte {at}\n{text}");
+            assert!(text.contains(&name), "byte {at}\n{text}");
+            let report = with_bytes(&path, &whole[..at], deep);
+            assert_eq!(report.exit_code(), 1, "cut at {at}");
+        }
+    }
+}

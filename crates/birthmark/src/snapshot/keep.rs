@@ -1,5 +1,7 @@
 //! Keeping in the store what no remote has, so that it leaves with the artifacts.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use birthmark_capture::git::bundle::{Bundle, BundleOptions};
@@ -49,6 +51,42 @@ impl Note {
         atomic::create_folder(&layout.bundles())?;
         atomic::replace(&layout.bundle(commit), &text, atomic::Durability::Power)
     }
+}
+
+/// Whether the note of a kept commit is right: the object that it names is a bundle of that
+/// commit, and needs what the note says; else what is wrong.
+pub(crate) fn check(layout: &Layout, commit: &str) -> Result<(), &'static str> {
+    let bytes = atomic::read_limited(&layout.bundle(commit), NOTE_LIMIT);
+    let note: Option<Note> = serde_json::from_slice(&bytes.unwrap_or_default()).ok();
+    let note = note.ok_or("it cannot be read")?;
+    let digest = note.digest().ok_or("it names no object")?;
+    let head = bundle_head(&layout.object(&digest)).ok_or("its object is no bundle")?;
+    if note.without_history.is_some() {
+        return Ok(());
+    }
+    let lines = || head.lines().skip(1);
+    let ids = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    if !lines().any(|line| ids(line) == commit) {
+        return Err("its object is not of this commit");
+    }
+    let needs: BTreeSet<String> = lines()
+        .filter_map(|line| line.strip_prefix('-').map(ids))
+        .collect();
+    if needs != note.prerequisites.into_iter().collect() {
+        return Err("its object needs other commits than it says");
+    }
+    Ok(())
+}
+
+/// The text before the pack of a bundle.
+fn bundle_head(path: &Path) -> Option<String> {
+    use std::io::Read;
+    let (file, _) = birthmark_store::digest::open_still(path).ok()?;
+    let mut bytes = Vec::new();
+    file.take(NOTE_LIMIT).read_to_end(&mut bytes).ok()?;
+    let end = bytes.windows(2).position(|two| two == b"\n\n")?;
+    let head = std::str::from_utf8(bytes.get(..end)?).ok()?;
+    head.starts_with("# v").then(|| head.to_owned())
 }
 
 /// Writes the part's commit to the store unless a remote has it, and records that.
