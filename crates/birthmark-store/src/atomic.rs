@@ -242,15 +242,7 @@ pub fn open_append(path: &Path, fresh: bool) -> Result<File, PathError> {
 /// Reads a whole file of at most `limit` bytes.
 pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
     use std::io::Read;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0))
-        .open(path)
-        .at("read", path)?;
-    let metadata = file.metadata().at("read", path)?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file")).at("read", path);
-    }
+    let file = open_regular(path).at("read", path)?;
     let mut bytes = Vec::new();
     file.take(limit + 1)
         .read_to_end(&mut bytes)
@@ -259,6 +251,19 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
         return Err(io::Error::other(format!("it is larger than {limit} bytes"))).at("read", path);
     }
     Ok(bytes)
+}
+
+/// Opens a regular file to read it. A FIFO or device in its place is an error, whenever it was
+/// put there, and waits for nobody.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0))
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::other("it is no regular file"))
 }
 
 /// Reads a file that the kernel makes up while it is read, as those of `/proc`.

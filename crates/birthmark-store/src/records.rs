@@ -459,7 +459,7 @@ fn lock(file: &File, path: &Path) -> Result<(), RecordsError> {
 
 /// Reads the first `limit` bytes of a file at `path`, to recognise it.
 pub fn peek(path: &Path, limit: usize) -> Result<Vec<u8>, PathError> {
-    let file = File::open(path).at("read", path)?;
+    let file = crate::atomic::open_regular(path).at("read", path)?;
     let mut bytes = vec![0; limit];
     let read = file.read_at(&mut bytes, 0).at("read", path)?;
     bytes.truncate(read);

@@ -41,7 +41,7 @@ pub enum Tail {
 
 /// Looks at the end of a file.
 pub fn look(path: &Path) -> Result<Tail, PathError> {
-    let file = File::open(path).at("read", path)?;
+    let file = crate::atomic::open_regular(path).at("read", path)?;
     look_at(&file).at("read", path)
 }
 

@@ -225,7 +225,7 @@ pub(crate) fn records_in(path: &Path) -> Finding<u64> {
 
 fn count_lines(path: &Path, codec: Codec) -> Finding<u64> {
     use std::io::{BufRead, BufReader};
-    let Ok(file) = std::fs::File::open(path) else {
+    let Ok(file) = birthmark_store::atomic::open_regular(path) else {
         return Finding::unknown("it cannot be read");
     };
     if file.metadata().is_ok_and(|found| found.len() > COUNT_LIMIT) {

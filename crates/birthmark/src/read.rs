@@ -34,7 +34,7 @@ fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
     let Some(format) = format_of(path).filter(|_| path.is_file()) else {
         return Ok(None);
     };
-    let mut file = std::fs::File::open(path).at("read", path)?;
+    let mut file = birthmark_store::atomic::open_regular(path).at("read", path)?;
     let mut found = Ok(None);
     let wanted = line.unwrap_or(1);
     let result = format.read(

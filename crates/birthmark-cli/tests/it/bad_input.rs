@@ -84,11 +84,51 @@ fn links_fifos_and_folders_are_not_stamped_in_place() {
         "stamp_fifo",
         ["stamp", "fifo.jsonl", "--type", "t", "--in-place"],
     );
+    // Whoever asks what it is does not wait for somebody to write into it.
+    for name in ["fifo.jsonl", "fifo.bin", "fifo.json", "fifo.eval"] {
+        if name != "fifo.jsonl" {
+            let made = std::process::Command::new("mkfifo")
+                .arg(world.at(name))
+                .status();
+            assert!(made.unwrap().success());
+        }
+        for verb in [
+            &["show", name][..],
+            &["verify", name],
+            &["trace", name],
+            &["scan", name],
+            &["unstamp", name, "--out", "u"],
+            &["stamp", name, "--type", "t"],
+            &["import", name],
+            &["salvage", name],
+            &["compare", name, name],
+        ] {
+            let code = within_a_minute(world.command(verb));
+            assert!(matches!(code, Some(1 | 2)), "{verb:?}: {code:?}");
+        }
+    }
     std::fs::create_dir(world.at("folder.jsonl")).unwrap();
     world.snapshot(
         "stamp_folder",
         ["stamp", "folder.jsonl", "--type", "t", "--in-place"],
     );
+}
+
+/// The exit status; none where the program had to be stopped.
+fn within_a_minute(mut command: std::process::Command) -> Option<i32> {
+    use std::process::Stdio;
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let begin = std::time::Instant::now();
+    while begin.elapsed().as_secs() < 60 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    None
 }
 
 #[test]

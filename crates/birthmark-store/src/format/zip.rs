@@ -92,7 +92,7 @@ pub struct Zip {
 impl Zip {
     /// Opens a zip file and reads its directory.
     pub fn open(path: &Path) -> Result<Self, ZipError> {
-        let mut file = File::open(path).at("read", path)?;
+        let mut file = crate::atomic::open_regular(path).at("read", path)?;
         let entries = directory(&mut file, path)?;
         Ok(Self {
             file,

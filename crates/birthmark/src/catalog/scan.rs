@@ -89,7 +89,7 @@ fn within(path: &Path, facts: &mut FileFacts) -> bool {
     let Some(kind) = FileKind::of(path) else {
         return false;
     };
-    let Ok(mut file) = File::open(path) else {
+    let Ok(mut file) = birthmark_store::atomic::open_regular(path) else {
         return false;
     };
     let mut reading = Reading::default();
@@ -449,7 +449,7 @@ pub(crate) fn records_of(
     each: &mut dyn FnMut(&Mark<'_>, Option<bool>) -> bool,
 ) -> io::Result<()> {
     let path = Path::new(&stretch.root).join(&stretch.file);
-    let mut file = File::open(&path)?;
+    let mut file = birthmark_store::atomic::open_regular(&path)?;
     let Some(kind) = FileKind::of(&path).filter(|kind| kind.has_records()) else {
         return Ok(());
     };

@@ -14,7 +14,6 @@
 //!
 //! * Digests are cut to 128 bits: enough against chance.
 
-use std::fs::File;
 use std::path::Path;
 
 use birthmark_core::json::{self, Where};
@@ -208,7 +207,7 @@ impl Pass {
             by_id,
             ..Self::default()
         };
-        let mut file = File::open(path).map_err(cannot)?;
+        let mut file = birthmark_store::atomic::open_regular(path).map_err(cannot)?;
         lines::read(&mut file, &mut pass).map_err(cannot)?;
         Ok(pass)
     }
@@ -376,7 +375,7 @@ fn names(path: &Path, mut lines: Vec<u64>, have: usize) -> Vec<String> {
         names: Vec::new(),
     };
     if !namer.wanted.is_empty()
-        && let Ok(mut file) = File::open(path)
+        && let Ok(mut file) = birthmark_store::atomic::open_regular(path)
     {
         // The names are an extra: without them the numbers stand.
         let _ = lines::read(&mut file, &mut namer);

@@ -455,7 +455,8 @@ fn beside(
             seen,
             bad: 0,
         };
-        let mut input = std::fs::File::open(&file).map_err(|source| cannot(&file, source))?;
+        let mut input =
+            birthmark_store::atomic::open_regular(&file).map_err(|source| cannot(&file, source))?;
         lines::read(&mut input, &mut sink).map_err(|source| cannot(&file, source))?;
         if sink.bad > 0 {
             let bad = crate::text::count(sink.bad, "line");
