@@ -10,7 +10,7 @@
 mod world;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use birthmark::records::RecordsOptions;
 use birthmark::session::RunEnd;
@@ -69,6 +69,71 @@ fn missing_file_fails_and_a_removed_one_does_not() {
     assert_eq!(report.exit_code(), 1);
     // Asked for by its name alone, it is still known.
     assert!(has(&world.verify(&[world.path("a.jsonl")]), "file-missing"));
+}
+
+#[test]
+fn file_that_a_later_session_removed_is_said_and_fails_none() {
+    let world = World::new();
+    let first = world.begin(&[]);
+    world.records(&first, "a.jsonl", Mode::New, 2);
+    first.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let second = world.begin(&[]);
+    fs::remove_file(world.path("a.jsonl")).unwrap();
+    second.removed(&world.path("a.jsonl"), "rotation").unwrap();
+    second.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    for path in [PathBuf::from(first.id().as_str()), world.path("a.jsonl")] {
+        let report = world.verify(&[path]);
+        assert_eq!(report.exit_code(), 0, "{}", told(&report));
+        assert!(has(&report, "removed"), "{}", told(&report));
+    }
+    assert_eq!(world.verify_all().exit_code(), 0);
+    // Who removed it must have said so in a journal: another's manifest is no proof.
+    fs::remove_file(world.journals(second.id()).remove(0)).unwrap();
+    assert_eq!(world.verify_all().exit_code(), 1);
+}
+
+#[test]
+fn many_sessions_are_read_by_several_threads_and_judged_each_by_itself() {
+    let world = World::new();
+    let mut ids = Vec::new();
+    for number in 0..24 {
+        let session = world.begin(&[]);
+        world.records(&session, &format!("own_{number}.jsonl"), Mode::New, 1);
+        world.records(&session, "shared.jsonl", Mode::GoOn, 1);
+        session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+        ids.push(session.id().clone());
+    }
+    let report = world.verify_all();
+    assert_eq!(report.exit_code(), 0, "{}", told(&report));
+    assert_eq!(report.items.len(), 24 * 2 + 1);
+    let whole = told(&report);
+    assert_eq!(
+        whole.matches("this one vouches for its first").count(),
+        23,
+        "{whole}"
+    );
+    // The word on each is that which it gets when it is asked for alone.
+    for id in ids.iter().step_by(5) {
+        let alone = world.verify(&[PathBuf::from(id.as_str())]);
+        assert_eq!(word_of(&alone, id.as_str()), word_of(&report, id.as_str()));
+    }
+    replace_in(&world.path("own_7.jsonl"), "\"r 0\"", "\"r X\"");
+    replace_in(&world.manifest(&ids[11]), "\"completed\"", "\"failed\"");
+    fs::remove_file(world.journals(&ids[19]).remove(0)).unwrap();
+    let report = world.verify_all();
+    let failed: Vec<&str> = report
+        .items
+        .iter()
+        .filter(|item| item.word == Word::Failed)
+        .map(|item| item.name.as_str())
+        .collect();
+    let wanted = ["artifacts/own_7.jsonl", ids[11].as_str(), ids[19].as_str()];
+    assert!(
+        wanted.iter().all(|name| failed.contains(name)),
+        "{}",
+        told(&report)
+    );
+    assert!(failed.len() <= 5, "{failed:?}");
 }
 
 #[test]
