@@ -82,7 +82,7 @@ def test_catalog_is_that_of_a_fresh_one_after_kills_and_with_many_builders(proje
 def test_catalog_without_room_says_so_and_goes_on_where_there_is_room(project: Path, tmp_path: Path) -> None:
     whole(ask(project, tmp_path / "fresh"))
     cache = tmp_path / "tight"
-    for room in (8, 200, 700):
+    for room in (8, 64, 200):
         limit = f"ulimit -f {room}; exec '{PROGRAM}' find --count"
         done = subprocess.run(
             ["bash", "-c", limit], cwd=project, env={**os.environ, "XDG_CACHE_HOME": str(cache)},

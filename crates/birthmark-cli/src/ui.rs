@@ -155,6 +155,9 @@ impl Ui {
 
     /// Says one line to the person.
     pub fn talk(&mut self, line: &str) {
+        // On a terminal what was printed before stands before; what cannot be written stays,
+        // and fails at the end.
+        let _ = self.flush();
         talk(line, self.color_err);
     }
 

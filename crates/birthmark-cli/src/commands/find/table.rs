@@ -66,12 +66,16 @@ pub(super) fn rows(
     ask: &Ask,
     found: &find::Answered,
 ) -> Result<(), Failure> {
-    let columns = columns(args, ui.width());
     if args.csv {
         return csv_rows(ui, args, found);
     }
     if found.rows.is_empty() {
         return Ok(());
+    }
+    let mut columns = columns(args, ui.width());
+    if args.columns.is_empty() {
+        // What nothing has is no column, unless somebody asked for it.
+        columns.retain(|(_, field)| found.rows.iter().any(|row| has(row, field)));
     }
     let head: Vec<String> = columns.iter().map(|(head, _)| head.clone()).collect();
     let lines: Vec<Vec<String>> = found
@@ -94,6 +98,11 @@ pub(super) fn rows(
     let widest = columns.iter().position(|(_, field)| field == "file");
     ui.people(&table::fitted(&head, &lines, ui.width(), widest))?;
     Ok(())
+}
+
+fn has(row: &find::Row, field: &str) -> bool {
+    let cell = row.fields.iter().find(|(name, _)| name == field);
+    cell.is_some_and(|(_, cell)| *cell != FoundCell::Missing)
 }
 
 /// A file with its project, and with how many other places hold the same bytes.

@@ -14,7 +14,7 @@ use crate::engine::{Cell, Found, FoundRow, Look, What};
 use crate::filter::Filter;
 
 /// Groups of which each is asked for its session, rather than each session for its groups.
-const FEW: u64 = 20_000;
+const FEW: u64 = 100_000;
 
 impl Asking<'_> {
     pub(super) fn sessions(&self, look: &mut Look<'_>) -> rusqlite::Result<Found> {
