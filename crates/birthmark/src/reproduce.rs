@@ -30,6 +30,7 @@ mod compare;
 mod environment;
 mod kept;
 mod lay;
+mod mark;
 mod plan;
 mod render;
 mod seeds;

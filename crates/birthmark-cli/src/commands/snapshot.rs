@@ -313,6 +313,12 @@ fn given_back(restored: &Restored) -> String {
         let short = short(&missing.commit);
         lines.push(format!("not here  {} at {short}", missing.path));
     }
+    if !restored.missing.is_empty() {
+        lines.push(
+            "try: git submodule update --init (or git clone) where it lay, then restore again"
+                .to_owned(),
+        );
+    }
     lines.join("\n")
 }
 

@@ -5,19 +5,15 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
-use birthmark_core::birthmark::Fields;
-use birthmark_core::schema::DECLARATION_FORMAT;
-use birthmark_store::config::CONFIG_NAME;
-use birthmark_store::{Durability, Layout, atomic};
-use serde_json::{Value, json};
+use birthmark_store::{Layout, atomic};
+use serde_json::json;
 
 use super::plan::{Input, InputState, Plan};
 use super::venv::{self, is_python};
-use super::{Options, beside, io};
-use crate::declare::DECLARATION_NAME;
+use super::{Options, beside, io, mark};
 use crate::error::{Error, Result};
 use crate::project::Project;
-use crate::snapshot::{Head, RestoreOptions, make_repository, restore};
+use crate::snapshot::{RestoreOptions, restore};
 use crate::{dataset, sessions};
 
 /// Tells the Pythons of the run where code lies now.
@@ -82,7 +78,7 @@ pub(super) fn lay(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> 
         python: None,
         repository: Err(String::new()),
     };
-    mark(plan, &mut laid)?;
+    mark::mark(plan, &mut laid)?;
     if let Err(why) = &laid.repository {
         let why = crate::text::neutral(why);
         say(&format!("birthmark: git is told nothing in it: {why}"));
@@ -114,54 +110,6 @@ fn folder_for(plan: &Plan, options: &Options) -> Result<PathBuf> {
             .with_hint("--into a folder outside of it, which is not there yet"));
     }
     Ok(chosen)
-}
-
-/// The folder is a project of its own, and says which code it holds: as a repository, or else
-/// by a declaration.
-fn mark(plan: &Plan, laid: &mut Laid) -> Result<()> {
-    let config = laid.folder.join(CONFIG_NAME);
-    let mut unseen = vec![format!("/{}/", venv::FOLDER)];
-    if !config.exists() {
-        atomic::create_folder(&laid.folder)?;
-        atomic::create_new(&config, b"# A reproduction made by birthmark reproduce.\n")?;
-        let below = config.strip_prefix(&laid.top).unwrap_or(&config);
-        unseen.push(format!("/{}", below.display()));
-    }
-    laid.repository = repository(plan, &laid.top, &unseen);
-    if laid.repository.is_ok() {
-        return Ok(());
-    }
-    let mut fields = Fields::new();
-    fields.insert("birthmark".to_owned(), Value::from(DECLARATION_FORMAT));
-    fields.insert("declared_by".to_owned(), Value::from("birthmark reproduce"));
-    for name in [
-        "git_commit",
-        "git_branch",
-        "git_dirty",
-        "git_snapshot",
-        "git_remote",
-        "git_pushed",
-    ] {
-        let value = plan.code_fields.get(name).cloned().unwrap_or(Value::Null);
-        fields.insert(name.to_owned(), value);
-    }
-    let text = serde_json::to_vec_pretty(&fields).unwrap_or_default();
-    atomic::replace(&laid.top.join(DECLARATION_NAME), &text, Durability::Process)?;
-    Ok(())
-}
-
-/// Makes the folder a repository with the `HEAD` of then.
-fn repository(plan: &Plan, top: &Path, unseen: &[String]) -> Result<(), String> {
-    let text = |name: &str| plan.code_fields.get(name).and_then(Value::as_str);
-    let restored = plan.code.restore.as_deref().unwrap_or_default();
-    let head = Head {
-        commit: plan.code.commit.as_deref().unwrap_or(restored),
-        branch: text("git_branch"),
-        remote: text("git_remote"),
-        pushed: plan.code_fields.get("git_pushed") == Some(&Value::Bool(true)),
-        unseen,
-    };
-    make_repository(&plan.project, top, restored, &head)
 }
 
 /// Brings an input to where the run will look for it, unless the code has brought it.

@@ -1,0 +1,65 @@
+//! What says which code the folder of a reproduction holds: git, as it did then, or else a
+//! declaration.
+
+use std::path::Path;
+
+use birthmark_core::birthmark::Fields;
+use birthmark_core::schema::DECLARATION_FORMAT;
+use birthmark_store::config::CONFIG_NAME;
+use birthmark_store::{Durability, atomic};
+use serde_json::Value;
+
+use super::lay::Laid;
+use super::plan::Plan;
+use super::venv;
+use crate::declare::DECLARATION_NAME;
+use crate::error::Result;
+use crate::snapshot::{Head, make_repository};
+
+/// The folder is a project of its own, and says which code it holds: as a repository, or else
+/// by a declaration.
+pub(super) fn mark(plan: &Plan, laid: &mut Laid) -> Result<()> {
+    let config = laid.folder.join(CONFIG_NAME);
+    let mut unseen = vec![format!("/{}/", venv::FOLDER)];
+    if !config.exists() {
+        atomic::create_folder(&laid.folder)?;
+        atomic::create_new(&config, b"# A reproduction made by birthmark reproduce.\n")?;
+        let below = config.strip_prefix(&laid.top).unwrap_or(&config);
+        unseen.push(format!("/{}", below.display()));
+    }
+    laid.repository = repository(plan, &laid.top, &unseen);
+    if laid.repository.is_ok() {
+        return Ok(());
+    }
+    let mut fields = Fields::new();
+    fields.insert("birthmark".to_owned(), Value::from(DECLARATION_FORMAT));
+    fields.insert("declared_by".to_owned(), Value::from("birthmark reproduce"));
+    for name in [
+        "git_commit",
+        "git_branch",
+        "git_dirty",
+        "git_snapshot",
+        "git_remote",
+        "git_pushed",
+    ] {
+        let value = plan.code_fields.get(name).cloned().unwrap_or(Value::Null);
+        fields.insert(name.to_owned(), value);
+    }
+    let text = serde_json::to_vec_pretty(&fields).unwrap_or_default();
+    atomic::replace(&laid.top.join(DECLARATION_NAME), &text, Durability::Process)?;
+    Ok(())
+}
+
+/// Makes the folder a repository with the `HEAD` of then.
+fn repository(plan: &Plan, top: &Path, unseen: &[String]) -> Result<(), String> {
+    let text = |name: &str| plan.code_fields.get(name).and_then(Value::as_str);
+    let restored = plan.code.restore.as_deref().unwrap_or_default();
+    let head = Head {
+        commit: plan.code.commit.as_deref().unwrap_or(restored),
+        branch: text("git_branch"),
+        remote: text("git_remote"),
+        pushed: plan.code_fields.get("git_pushed") == Some(&Value::Bool(true)),
+        unseen,
+    };
+    make_repository(&plan.project, top, restored, &head)
+}
