@@ -5,11 +5,12 @@ use std::path::Path;
 
 use birthmark::find::{self, Ask};
 use birthmark::text;
-use birthmark_store::atomic;
+use birthmark_store::{atomic, stop};
 
 use super::FindArgs;
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
+use crate::signals;
 use crate::ui::Ui;
 
 /// Writes them to stdout, or to a new file.
@@ -58,10 +59,16 @@ fn into_file(path: &Path, project: &birthmark::Project, ask: &Ask) -> Result<Don
                 .with_hint("nothing was written; name another file"),
         );
     }
+    // An interrupt ends it as an error does, and nothing half-written stays.
+    signals::stoppable(|| fill(path, project, ask))
+}
+
+fn fill(path: &Path, project: &birthmark::Project, ask: &Ask) -> Result<Done, Failure> {
     let mut answer = Ok((find::Written::default(), Vec::new()));
     let written = atomic::replace_with(path, atomic::Durability::Process, |file| {
         let mut out = std::io::BufWriter::with_capacity(1 << 16, file);
         answer = find::records(project, ask, &mut |_, _, record| {
+            stop::check()?;
             out.write_all(record)?;
             out.write_all(b"\n")
         });
