@@ -309,8 +309,12 @@ fn line(stamped: &Stamped) -> String {
     if stamped.kept {
         return format!("kept     {wrote}");
     }
-    let mut line = format!("stamped  {wrote}");
     let records = stamped.places.records();
+    if records > 0 && stamped.places.kept == records {
+        let kept = birthmark::text::count(records, "record");
+        return format!("kept     {wrote}  {kept} as they were");
+    }
+    let mut line = format!("stamped  {wrote}");
     if records > 1 {
         line = format!("{line}  {}", birthmark::text::count(records, "record"));
     }
