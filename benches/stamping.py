@@ -76,7 +76,7 @@ def _plain(folder: Path, source: Path, rounds: int) -> Section:
             f"{source.stat().st_size >> 20} MiB of records of about 900 B, a birthmark of {len(json.dumps(mark))} B put into each;"
             f" {rounds} rounds in turns; the file in the page cache.",
             "Ours checks every line, makes two BLAKE3 digests and syncs the file to the disk; the others do neither.",
-            "The bars are of CPU time; most of ours is the kernel's, for copying what is written.",
+            "The bars are of CPU time. Ours writes past the page cache: the copying there is what the others' kernel time is.",
         ],
     )  # fmt: skip
     ours = _stamp(folder, source.name)

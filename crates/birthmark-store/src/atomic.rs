@@ -183,7 +183,7 @@ fn tell(temp: &tempfile::NamedTempFile, path: &Path) -> Result<(), PathError> {
 /// already. The file appears whole or not at all.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, PathError> {
     let mut temp = temp_beside(path)?;
-    temp.write_all(bytes).at("write", path)?;
+    temp.as_file_mut().write_all(bytes).at("write", path)?;
     match temp.persist_noclobber(path) {
         Ok(_) => Ok(true),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
