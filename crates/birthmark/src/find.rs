@@ -267,9 +267,10 @@ pub fn records(
     let query = prepare(&mut catalog, project, ask, filter)?;
     let limit = query.limit.map_or(u64::MAX, |limit| limit as u64);
     let mut written = Written::default();
-    let mut last_file = String::new();
+    let mut last_file = std::path::PathBuf::new();
     let mut failed = Ok(());
     for (stretch, known) in catalog.engine.stretches(&query)? {
+        let path = std::path::Path::new(&stretch.root).join(&stretch.file);
         let read = catalog::records_of(&stretch, &known, &query.filter, &mut |mark, holds| {
             if holds != Some(true) {
                 written.unknown += u64::from(holds.is_none());
@@ -279,14 +280,13 @@ pub fn records(
                 return false;
             }
             written.records += 1;
-            if last_file != stretch.file {
-                last_file.clone_from(&stretch.file);
+            if last_file != path {
+                last_file.clone_from(&path);
                 written.files += 1;
             }
             failed = take(&stretch.file, mark.line, mark.record);
             failed.is_ok()
         });
-        let path = std::path::Path::new(&stretch.root).join(&stretch.file);
         read.map_err(|source| cannot("read", &path, source))?;
         std::mem::replace(&mut failed, Ok(()))
             .map_err(|source| cannot("write what was found in", &path, source))?;

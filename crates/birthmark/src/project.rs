@@ -32,7 +32,11 @@ pub struct Project {
 impl Project {
     /// The project that `folder` belongs to.
     pub fn find(folder: &Path) -> Result<Self> {
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let mut folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        if folder.components().any(|part| part == Component::ParentDir) {
+            // One project has one name, also where it was typed as `../other`.
+            folder = folder.canonicalize().unwrap_or(folder);
+        }
         let root = root_of(&folder);
         let mut config = Config::read(&root)?;
         obey_variables(&mut config)?;

@@ -338,6 +338,16 @@ fn same_bytes_in_two_places_are_one_artifact_with_two_places() {
 }
 
 #[test]
+fn project_that_is_named_from_another_folder_has_its_own_name() {
+    let world = World::new();
+    let project = world.project();
+    let typed = project.root().join("sub/..");
+    fs::create_dir_all(project.root().join("sub")).unwrap();
+    let found = birthmark::project::Project::find(&typed).unwrap();
+    assert_eq!(found.root(), project.root().canonicalize().unwrap());
+}
+
+#[test]
 fn damaged_catalog_is_built_anew_and_it_is_said() {
     let world = World::new();
     world.small();

@@ -110,8 +110,14 @@ impl Asking<'_> {
         let mut statement = self.db.prepare_cached(
             "SELECT g.carried AND a.format LIKE 'jsonl%' FROM _groups g JOIN _artifacts a ON a.id = g.artifact WHERE g.id = ?",
         )?;
+        // Of the same bytes in several places the records stand in the answer once.
+        let whole = self.whole()?;
+        let first = whole.firsts(whole.artifacts_of(sets.could.clone()));
         let mut out = Vec::new();
         for group in sets.could.iter() {
+            if !first.contains(whole.artifact_of(group)) {
+                continue;
+            }
             if !statement.query_row([group], |row| row.get::<_, bool>(0))? {
                 continue;
             }
