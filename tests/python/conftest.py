@@ -66,6 +66,20 @@ def program():
 
 
 @pytest.fixture
+def birthmark(repo, program):
+    """Call the program in the project; its status must be ``status``."""
+
+    def call(*args, status=0):
+        done = subprocess.run(
+            [program, *args], cwd=repo, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
+
+    return call
+
+
+@pytest.fixture
 def python(tmp_path):
     """Run a script in a process of its own, as users do; gives the finished process."""
 

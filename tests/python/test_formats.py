@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
 
 import pytest
 
 MARKS = ("--type", "model", "--set", "seed=7")
-
-
-@pytest.fixture
-def birthmark(repo, program):
-    """Call the program in the project; its status must be ``status``."""
-
-    def call(*args, status=0):
-        done = subprocess.run(
-            [program, *args], cwd=repo, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == status, done.stdout + done.stderr
-        return done.stdout
-
-    return call
 
 
 def test_weights_by_safetensors_keep_their_tensors_and_keys(repo, birthmark):

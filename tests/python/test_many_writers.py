@@ -41,20 +41,6 @@ sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 """
 
 
-@pytest.fixture
-def birthmark(repo, program):
-    """Call the program in the project; its status must be ``status``."""
-
-    def call(*args, status=0):
-        done = subprocess.run(
-            [program, *args], cwd=repo, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == status, done.stdout + done.stderr
-        return done.stdout
-
-    return call
-
-
 def watch(folder, done, seen, faults):
     """Read all files again and again: each time a longer beginning, of whole records."""
     known = {}

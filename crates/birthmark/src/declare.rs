@@ -39,7 +39,7 @@ pub const DECLARATION_NAME: &str = "declaration.birthmark.json";
 /// No declaration is larger.
 const DECLARATION_LIMIT: u64 = 1 << 20;
 /// Fields that say what the code was. The script is seen where it runs.
-const CODE_FIELDS: [&str; 6] = [
+pub(crate) const CODE_FIELDS: [&str; 6] = [
     "git_commit",
     "git_branch",
     "git_dirty",

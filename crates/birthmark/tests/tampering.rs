@@ -497,12 +497,7 @@ fn a_damaged_object_of_the_store_is_named_by_a_deep_look() {
     birthmark_store::objects::put(&layout, text.as_bytes()).unwrap();
     let mut objects = files_below(&layout.objects());
     let (path, whole) = objects.pop().unwrap();
-    let options = birthmark::verify::Options {
-        deep: true,
-        ..birthmark::verify::Options::at(world::now())
-    };
-    let deep =
-        || birthmark::verify::verify(&world.project(), &[world.artifacts()], &options).unwrap();
+    let deep = || deep_look(&world);
     assert_eq!(deep().exit_code(), 0, "{}", told(&deep()));
     for at in (0..whole.len()).step_by(whole.len() / 40 + 1) {
         let mut bytes = whole.clone();
@@ -515,6 +510,15 @@ fn a_damaged_object_of_the_store_is_named_by_a_deep_look() {
     }
 }
 
+/// Verifies the artifacts with every byte read.
+fn deep_look(world: &World) -> birthmark::verify::Report {
+    let options = birthmark::verify::Options {
+        deep: true,
+        ..birthmark::verify::Options::at(world::now())
+    };
+    birthmark::verify::verify(&world.project(), &[world.artifacts()], &options).unwrap()
+}
+
 #[test]
 fn a_damaged_note_of_kept_code_is_named_by_a_deep_look() {
     let world = World::new();
@@ -522,12 +526,7 @@ fn a_damaged_note_of_kept_code_is_named_by_a_deep_look() {
     let session = world.begin(&[]);
     world.records(&session, "a.jsonl", Mode::New, 2);
     session.end(RunEnd::plain(Outcome::Completed)).unwrap();
-    let options = birthmark::verify::Options {
-        deep: true,
-        ..birthmark::verify::Options::at(world::now())
-    };
-    let deep =
-        || birthmark::verify::verify(&world.project(), &[world.artifacts()], &options).unwrap();
+    let deep = || deep_look(&world);
     assert_eq!(deep().exit_code(), 0, "{}", told(&deep()));
     let notes = files_below(&world.project().layout.bundles());
     assert!(!notes.is_empty());

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::lay::Laid;
 use super::plan::Plan;
 use super::venv;
-use crate::declare::DECLARATION_NAME;
+use crate::declare::{CODE_FIELDS, DECLARATION_NAME};
 use crate::error::Result;
 use crate::snapshot::{Head, make_repository};
 
@@ -34,14 +34,7 @@ pub(super) fn mark(plan: &Plan, laid: &mut Laid) -> Result<()> {
     let mut fields = Fields::new();
     fields.insert("birthmark".to_owned(), Value::from(DECLARATION_FORMAT));
     fields.insert("declared_by".to_owned(), Value::from("birthmark reproduce"));
-    for name in [
-        "git_commit",
-        "git_branch",
-        "git_dirty",
-        "git_snapshot",
-        "git_remote",
-        "git_pushed",
-    ] {
+    for name in CODE_FIELDS {
         let value = plan.code_fields.get(name).cloned().unwrap_or(Value::Null);
         fields.insert(name.to_owned(), value);
     }

@@ -70,18 +70,22 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// All groups of artifacts that are there, or that are not.
-    fn scope(&self, there: &[bool]) -> rusqlite::Result<Set> {
-        let projects: Vec<i64> = match self.query.project {
-            Some(project) => vec![project],
+    /// The projects that are asked.
+    fn projects(&self) -> rusqlite::Result<Vec<i64>> {
+        match self.query.project {
+            Some(project) => Ok(vec![project]),
             None => self
                 .db
                 .prepare_cached("SELECT id FROM _projects")?
                 .query_map([], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?,
-        };
+                .collect(),
+        }
+    }
+
+    /// All groups of artifacts that are there, or that are not.
+    fn scope(&self, there: &[bool]) -> rusqlite::Result<Set> {
         let mut out = Set::default();
-        for project in projects {
+        for project in self.projects()? {
             for there in there {
                 out |= &label(self.db, HERE, &here(project, i64::from(*there)))?;
             }

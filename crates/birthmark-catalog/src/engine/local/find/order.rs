@@ -77,14 +77,7 @@ impl Asking<'_> {
 
     /// The projects that are gone through, with what is there and what is not.
     fn walks(&self, column: &str) -> rusqlite::Result<Vec<(i64, i64)>> {
-        let projects: Vec<i64> = match self.query.project {
-            Some(project) => vec![project],
-            None => self
-                .db
-                .prepare_cached("SELECT id FROM _projects")?
-                .query_map([], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?,
-        };
+        let projects = self.projects()?;
         let there: &[i64] = if self.query.gone && column != "file" {
             &[1, 0]
         } else {
