@@ -123,11 +123,17 @@ impl Rules {
         if caches::named(path).is_some() {
             return hub(&name);
         }
-        if DATA.contains(&&*ending) {
-            return self.unless_temporary(path);
-        }
         let within = path.starts_with(&self.root) || path.starts_with(&self.artifacts);
-        if has("site-packages") || has("dist-packages") || is_of_python(path, &self.root) {
+        let packages = has("site-packages") || has("dist-packages");
+        if DATA.contains(&&*ending) {
+            // What a package brings was put there to stay, wherever its environment lies.
+            return if packages {
+                Class::Data
+            } else {
+                self.unless_temporary(path)
+            };
+        }
+        if packages || is_of_python(path, &self.root) {
             return Class::Noise("packages");
         }
         if CODE.contains(&&*ending) && !self.is_elsewhere(path) {
@@ -282,6 +288,8 @@ mod tests {
                 Class::Noise("cache"),
             ),
             ("/tmp/elsewhere/x.csv", Class::Noise("temporary")),
+            ("/tmp/elsewhere/x.gguf", Class::Noise("temporary")),
+            ("/tmp/e/lib/python3.11/site-packages/m/q8.gguf", Class::Data),
             ("/tmp/elsewhere/x.py", Class::Code),
             ("/tmp/hf/models--a--b/snapshots/r/config.json", Class::Data),
         ] {
