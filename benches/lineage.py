@@ -1,21 +1,25 @@
-"""What it costs to note every opening: a script that opens 10,000 files, bare and watched.
+"""What it costs to note every opening: a script that opens 10,000 small files and does nothing else.
 
-Side by side and alternating, in CPU seconds of the script, since a busy machine disturbs the
-clock on the wall more than these. Digests are made after a run and are not in this.
+Purpose: the bar of 3 % of lineage under ``birthmark run``, without the digests, which are made after a run.
 
-    python benches/lineage.py LIBRARY        e.g. target/release/libbirthmark_preload.so
+Invariants: bare and watched in turns; the CPU time of the script alone.
+
+Limits: Linux; the library is that of the installed wheel.
 """
 
+from __future__ import annotations
+
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-FILES = 10_000
-PAIRS = 20
-MAKE = "import os\nfor i in range({0}): open(f'{{i}}.txt', 'w').write('x' * 1000)\n"
+from measure import Spent, Spread, Way, each_in_turns, spread
+from report import Row, Section
+
+LIBRARY = Path(sys.prefix) / "lib" / "birthmark" / "libbirthmark_preload.so"
+MAKE = "for i in range({0}): open(f'{{i}}.txt', 'w').write('x' * 1000)\n"
 READ = """
 import time
 begun = time.process_time()
@@ -26,35 +30,42 @@ print(time.process_time() - begun)
 """
 
 
-def seconds(folder, library=None):
-    """CPU seconds of one run of the script, watched when a library is given."""
-    env = dict(os.environ)
-    with tempfile.TemporaryDirectory() as notes:
-        if library is not None:
-            env.update(LD_PRELOAD=str(library), BIRTHMARK_SEEN=notes)
-        done = subprocess.run(
-            [sys.executable, "-c", READ.format(FILES)],
-            cwd=folder,
-            env=env,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        noted = sum(1 for _ in Path(notes).iterdir())
-    assert (noted > 0) == (library is not None), "the library was not loaded"
-    return float(done.stdout)
+def speed(data: Path, quick: bool) -> list[Section]:
+    """The script bare and watched."""
+    files, rounds = (100, 2) if quick else (10_000, 41)
+    section = Section(
+        "Lineage: noting every opening",
+        [
+            f"A script that opens and reads {files:,} files of 1,000 bytes; {rounds} rounds in turns; CPU time of the script.",
+            "Digests are made after a run and are not in this.",
+        ],
+    )
+    if not LIBRARY.exists():
+        section.rows.append(Row("watched, as a multiple of bare", None, why_not=f"{LIBRARY.name} is not installed"))
+        return [section]
+    folder = data / f"lineage-{files}"
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        subprocess.run([sys.executable, "-c", MAKE.format(files)], cwd=folder, check=True)
+    taken = each_in_turns({"bare": _way(folder, files), "watched": _way(folder, files, LIBRARY)}, rounds)
+    of = [b.cpu / a.cpu for a, b in zip(taken["bare"], taken["watched"], strict=True)]
+    section.rows.append(Row("watched, as a multiple of bare", Spread.of(of), "x", 1.03, at_most=True))
+    for name, spent in taken.items():
+        section.rows.append(Row(f"{name}: an opening", spread(spent, "cpu", 1e6 / files), "us"))
+    return [section]
 
 
-def main():
-    library = Path(sys.argv[1]).resolve()
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-c", MAKE.format(FILES)], cwd=folder, check=True)
-        pairs = [(seconds(folder), seconds(folder, library)) for _ in range(PAIRS)]
-    bare, watched = (statistics.median(one) for one in zip(*pairs))
-    print(f"bare     {bare * 1e6 / FILES:6.2f} us of CPU an opening")
-    print(f"watched  {watched * 1e6 / FILES:6.2f} us of CPU an opening")
-    print(f"ratio    {statistics.median(b / a for a, b in pairs):6.3f}")
+def _way(folder: Path, files: int, library: Path | None = None) -> Way:
+    def once() -> Spent:
+        env = dict(os.environ)
+        with tempfile.TemporaryDirectory() as notes:
+            if library is not None:
+                env.update(LD_PRELOAD=str(library), BIRTHMARK_SEEN=notes)
+            command = [sys.executable, "-c", READ.format(files)]
+            said = subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True, text=True).stdout
+            noted = any(Path(notes).iterdir())
+        if noted != (library is not None):
+            raise RuntimeError("the library was not loaded")
+        return Spent(float(said), float(said))
 
-
-if __name__ == "__main__":
-    main()
+    return once

@@ -24,6 +24,7 @@ from pathlib import Path
 import asking
 import capture
 import comparing
+import lineage
 import machine
 import stamping
 import verifying
@@ -41,7 +42,9 @@ PARTS = {
     "commands": capture.commands,
     "sessions": capture.stored,
     "comparing": comparing.speed,
+    "lineage": lineage.speed,
     "asking": asking.speed,
+    "archive": asking.large,
 }
 
 
