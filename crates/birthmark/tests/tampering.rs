@@ -119,17 +119,22 @@ fn every_cut_of_every_file_is_seen_without_a_panic() {
             continue;
         }
         let step = if whole.len() > 2_000 { 13 } else { 3 };
-        let lengths = (0..whole.len()).step_by(step);
+        let lengths = (0..whole.len())
+            .step_by(step)
+            .chain(whole.len().checked_sub(1));
         cuts.extend(lengths.map(|length| (path.clone(), inside.clone(), length)));
     }
     on_twins(&world, &cuts, |twin, (path, inside, length)| {
         let path = twin.place(path);
         let whole = fs::read(&path).unwrap();
         let of_session = inside.contains(id.as_str());
+        // Without its last line end a manifest or sidecar says the same: a caveat names it.
+        let derived = inside.contains("session_manifest_") || inside.ends_with(".birthmark.json");
+        let says_the_same = derived && length + 1 == whole.len();
         // What a cut file is judged by is looked at each time, all round it sometimes.
         let (loaded, report) = with_bytes(&path, &whole[..*length], || {
             let loaded = of_session.then(|| sessions::load(twin.project(), &id).unwrap());
-            let report = if length % 4 == 0 {
+            let report = if length % 4 == 0 || says_the_same {
                 Some(twin.verify_all())
             } else {
                 (!of_session).then(|| twin.verify(subject_of(inside)))
@@ -138,12 +143,18 @@ fn every_cut_of_every_file_is_seen_without_a_panic() {
         });
         if let Some(loaded) = loaded {
             let manifest = loaded.manifest.word();
-            let sound = matches!(manifest, "current" | "stale") && loaded.problems.is_empty();
+            let sound = matches!(manifest, "current" | "stale")
+                && loaded.problems.is_empty()
+                && !loaded.manifest_rewritten;
             assert!(!sound, "{inside} cut at {length}");
         }
         if let Some(report) = report {
             let text = told(&report);
-            assert_eq!(report.exit_code(), 1, "{inside} cut at {length}\n{text}");
+            if says_the_same {
+                assert!(text.contains("another program wrote it anew"), "{text}");
+            } else {
+                assert_eq!(report.exit_code(), 1, "{inside} cut at {length}\n{text}");
+            }
         }
     });
     assert_eq!(word_of(&world.verify_all(), id.as_str()), Word::Verified);
