@@ -1,6 +1,7 @@
 """The benchmark: what Birthmark costs, in ratios to what users would otherwise use.
 
-    make bench                          measure everything (some minutes), and write RESULTS.md
+    make bench                          measure everything, and write RESULTS.md: half an hour, most of it for the
+                                        largest archive (BIRTHMARK_BENCH_SESSIONS=10000 leaves that out)
     python benches/run.py --quick       that everything runs, in seconds; its figures mean nothing
 
 Purpose: to measure the bars that the project set itself, and to say of each whether it is passed.

@@ -31,7 +31,7 @@ mod target;
 mod things;
 
 use birthmark_core::Timestamp;
-use birthmark_core::compare::scores::Scores;
+use birthmark_core::compare::scores::{Score, Scores};
 use birthmark_core::compare::{
     self, Class, CodeBetween, Held, Judgement, Match, Matching, Verdict,
 };
@@ -128,6 +128,13 @@ pub struct Pair {
     pub records: Option<RecordsDiff>,
 }
 
+impl Pair {
+    /// All scores, whatever role they are of.
+    fn score_rows(&self) -> impl Iterator<Item = &Score> {
+        self.scores.iter().flat_map(|(_, scores)| &scores.rows)
+    }
+}
+
 /// The answer.
 #[derive(Debug, Clone)]
 pub struct Compared {
@@ -189,12 +196,7 @@ impl Compared {
 
     fn pair_json(&self, pair: &Pair) -> Value {
         let letter = |place: usize| self.parties.get(place).map(|party| &party.letter);
-        let scores: Vec<Value> = pair
-            .scores
-            .iter()
-            .flat_map(|(_, scores)| &scores.rows)
-            .map(birthmark_core::compare::scores::Score::to_json)
-            .collect();
+        let scores: Vec<Value> = pair.score_rows().map(Score::to_json).collect();
         let only: Vec<Value> = pair
             .scores
             .iter()

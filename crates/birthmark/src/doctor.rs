@@ -85,7 +85,11 @@ pub struct Doctor {
 
 /// Looks at everything.
 pub fn doctor(project: &Project) -> Doctor {
-    let state = git::capture_status(project.root(), &session::status_options(project));
+    let options = git::StatusOptions {
+        count_artifacts: true,
+        ..session::status_options(project)
+    };
+    let state = git::capture_status(project.root(), &options);
     let code = CodeSeen::new(state, None);
     let interpreter = machine::find_interpreter();
     let seen = machine::see(interpreter.found());

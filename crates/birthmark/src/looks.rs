@@ -249,6 +249,10 @@ fn code_of(anchor: &Path, script: Option<&Path>, status: bool) -> CodeSeen {
         let options = crate::project::Project::find(folder)
             .map(|project| crate::session::status_options(&project))
             .unwrap_or_default();
+        let options = git::StatusOptions {
+            count_artifacts: true,
+            ..options
+        };
         git::capture_status(anchor, &options)
     } else {
         git::capture_head(anchor)

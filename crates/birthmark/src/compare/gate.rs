@@ -83,7 +83,7 @@ impl Gate {
     }
 
     fn judge_scores(&self, pair: &Pair, most: f64, whose: &str) -> Vec<(Option<bool>, String)> {
-        let scores = pair.scores.iter().flat_map(|(_, scores)| &scores.rows);
+        let scores = pair.score_rows();
         let meant = scores.filter(|score| self.is_meant(score));
         let mut lines: Vec<(Option<bool>, String)> = meant
             .map(|score| {
@@ -94,7 +94,7 @@ impl Gate {
         if lines.is_empty() {
             let name = crate::text::short(self.metric.as_deref().unwrap_or("metric"), 60);
             let mut text = format!("{whose}no {name} stands on both sides");
-            let all = pair.scores.iter().flat_map(|(_, scores)| &scores.rows);
+            let all = pair.score_rows();
             let names: Vec<String> = all
                 .take(NAMED)
                 .map(|score| crate::text::short(&score.metric, 60))

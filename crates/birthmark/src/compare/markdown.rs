@@ -100,11 +100,7 @@ fn moved(page: &mut String, pair: &Pair) {
 }
 
 fn scores(page: &mut String, pair: &Pair) {
-    let rows: Vec<&Score> = pair
-        .scores
-        .iter()
-        .flat_map(|(_, scores)| &scores.rows)
-        .collect();
+    let rows: Vec<&Score> = pair.score_rows().collect();
     if rows.is_empty() {
         return;
     }

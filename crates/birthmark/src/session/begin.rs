@@ -171,11 +171,7 @@ fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
     if wanted != OnDirty::Refuse {
         return Ok(());
     }
-    let options = StatusOptions {
-        count_artifacts: false,
-        ..status_options(project)
-    };
-    let state = git::capture_status(&begin.anchor, &options);
+    let state = git::capture_status(&begin.anchor, &status_options(project));
     let why = match &state.dirty {
         Finding::Found(false) => return Ok(()),
         Finding::Found(true) => format!("dirty: {}", state.dirty_summary()),
@@ -188,11 +184,13 @@ fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
     Err(Error::new(Kind::Refused, "dirty", message).with_hint(why))
 }
 
-/// What the look at the tree counts as Birthmark's own.
+/// What the look at the tree takes for Birthmark's own. What earlier runs left is no dirt, and
+/// grows: it is not walked through, unless somebody wants to know how much there is.
 pub(crate) fn status_options(project: &Project) -> StatusOptions {
     let layout = project.layout.clone();
     StatusOptions {
         artifacts: vec![project.layout.artifacts().to_owned()],
+        count_artifacts: false,
         generated: Listed::when_asked(move || crate::generated::read(&layout)),
         generated_in: project.root().to_owned(),
         ..StatusOptions::default()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use birthmark_capture::git::{self, StatusOptions};
+use birthmark_capture::git;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::code::CodeState;
 use birthmark_core::event::{CodeObserved, EnvironmentObserved};
@@ -46,11 +46,7 @@ fn look(session: &Session, machine: &Machine) {
         publish(session, code_of_rank_0(session));
         return;
     }
-    // What earlier runs left is no dirt, and grows: it is not walked through at a start.
-    let options = StatusOptions {
-        count_artifacts: false,
-        ..status_options(session.project())
-    };
+    let options = status_options(session.project());
     let (state, changes) = git::snapshot::capture_status_and_changes(session.anchor(), &options);
     let taking = snapshot::Taking::start(session, &state, changes);
     let code = CodeSeen::new(state, session.inner.script.as_deref());

@@ -288,15 +288,15 @@ fn run_of(value: &Value) -> Option<Run> {
             .filter_map(|one| one.as_str().map(str::to_owned))
             .collect()
     };
+    let id = RunId::from_text(text(fields, "run_id").unwrap_or_default());
+    let process = ProcessIdentity {
+        host: text(fields, "host").unwrap_or_default(),
+        boot_id: None,
+        pid: 0,
+        pid_start: None,
+        pid_namespace: None,
+    };
     Some(Run {
-        id: RunId::from_text(text(fields, "run_id").unwrap_or_default()),
-        process: ProcessIdentity {
-            host: text(fields, "host").unwrap_or_default(),
-            boot_id: None,
-            pid: 0,
-            pid_start: None,
-            pid_namespace: None,
-        },
         script_name: text(fields, "script_name"),
         argv: strings("argv"),
         rank: fields
@@ -304,13 +304,6 @@ fn run_of(value: &Value) -> Option<Run> {
             .and_then(Value::as_u64)
             .and_then(|n| n.try_into().ok())
             .unwrap_or(0),
-        world_size: 1,
-        parent: None,
-        facts: Fields::new(),
-        code: Fields::new(),
-        environment: Fields::new(),
-        used: Vec::new(),
-        start,
         last_heard: end.as_ref().map_or(start, |(time, _)| *time),
         end,
         drift: strings("drift"),
@@ -319,6 +312,7 @@ fn run_of(value: &Value) -> Option<Run> {
             .and_then(|logs| serde_json::from_value(logs.clone()).ok())
             .unwrap_or_default(),
         observed: observed_of(fields),
+        ..Run::new(id, process, start)
     })
 }
 

@@ -8,12 +8,7 @@ use super::{MOST, Page, escaped};
 use crate::text;
 
 pub(super) fn scores(page: &mut Page, pair: &Pair, letters: [&str; 2]) {
-    let rows: Vec<&Score> = pair
-        .scores
-        .iter()
-        .flat_map(|(_, scores)| &scores.rows)
-        .take(MOST)
-        .collect();
+    let rows: Vec<&Score> = pair.score_rows().take(MOST).collect();
     if rows.is_empty() {
         return;
     }

@@ -22,22 +22,14 @@ pub(super) fn record_lines(page: &mut Page, pair: &Pair) {
     ] {
         if *count > 0 {
             let more = count.saturating_sub(first.len() as u64);
-            let tail = if more > 0 {
-                format!(", +{more}")
-            } else {
-                String::new()
-            };
+            let tail = and_more(more);
             page.put(label, &format!("{}{tail}", first.join(", ")));
         }
     }
 }
 
 pub(super) fn scores(page: &mut Page, compared: &Compared, pair: &Pair) {
-    let rows: Vec<&Score> = pair
-        .scores
-        .iter()
-        .flat_map(|(_, scores)| &scores.rows)
-        .collect();
+    let rows: Vec<&Score> = pair.score_rows().collect();
     if rows.is_empty() {
         return;
     }
@@ -81,11 +73,7 @@ pub(super) fn scores(page: &mut Page, compared: &Compared, pair: &Pair) {
         for (names, letter) in only.iter().filter(|(names, _)| !names.is_empty()) {
             let some: Vec<String> = names.iter().take(6).map(|name| short(name, 30)).collect();
             let more = names.len().saturating_sub(some.len());
-            let tail = if more > 0 {
-                format!(", +{more}")
-            } else {
-                String::new()
-            };
+            let tail = and_more(more as u64);
             page.put(
                 &format!("only in {letter}"),
                 &format!("{}{tail}{of}", some.join(", ")),
@@ -154,11 +142,7 @@ fn flips(page: &mut Page, test: &Test) {
         })
         .collect();
     let more = test.flips.len().saturating_sub(ITEMS);
-    let tail = if more > 0 {
-        format!(", +{more}")
-    } else {
-        String::new()
-    };
+    let tail = and_more(more as u64);
     let named: Vec<String> = named.iter().map(|one| one.replace(' ', "\u{a0}")).collect();
     page.put("", &format!("{}{tail}", named.join(", ")));
 }
@@ -168,5 +152,13 @@ fn signed(value: f64) -> String {
         format!("+{}", number(value))
     } else {
         number(value)
+    }
+}
+
+/// What stands after the few that are named: nothing, or how many more there are.
+fn and_more(count: u64) -> String {
+    match count {
+        0 => String::new(),
+        _ => format!(", +{count}"),
     }
 }
