@@ -3,15 +3,19 @@
 //! A file is either as it was or as it shall be, at every instant and after every
 //! crash: the new bytes go to a temporary file in the same folder, are synced,
 //! and take the old name in one rename; then the folder is synced, since a rename
-//! lives in the folder. Nothing is ever writable by all, whatever the umask.
+//! lives in the folder. Nothing is ever writable by all, whatever the umask, and no link below
+//! the store is followed: all of it goes through the folder, held open (`folder.rs`).
 
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::modes;
+use crate::folder::Folder;
 use crate::seam::{self, Step};
+
+pub use crate::folder::Temp;
 
 use crate::layout::STORE_NAME;
 
@@ -116,40 +120,20 @@ pub fn replace_with(
     settle(temp, path, durability)
 }
 
-/// The same error without the name of the temporary file, which says nothing to anybody.
-fn without_temporary_name(error: io::Error) -> io::Error {
-    match error.get_ref() {
-        Some(_) => error.kind().into(),
-        None => error,
-    }
-}
-
 /// A temporary file in the folder of `path`, with the mode that `path` has or would get.
 /// It is gone when dropped.
-pub fn temp_beside(path: &Path) -> Result<tempfile::NamedTempFile, PathError> {
-    let folder = folder_of(path);
-    modes::refuse_links(folder).at("write", path)?;
-    let temp = tempfile::Builder::new()
-        .prefix(".birthmark-")
-        .permissions(fs::Permissions::from_mode(modes::modes().0))
-        .tempfile_in(folder)
-        .map_err(without_temporary_name)
+pub fn temp_beside(path: &Path) -> Result<Temp, PathError> {
+    let temp = Folder::open(folder_of(path))
+        .and_then(Folder::temporary)
         .at("write", path)?;
-    if let Ok(old) = fs::metadata(path) {
-        // Best effort: a file system without modes has none to keep.
-        let _ = temp.as_file().set_permissions(old.permissions());
-    }
+    temp.take_mode_of(name_of(path).at("write", path)?);
     Ok(temp)
 }
 
 /// Gives a filled temporary file its final name.
-pub fn settle(
-    temp: tempfile::NamedTempFile,
-    path: &Path,
-    durability: Durability,
-) -> Result<(), PathError> {
+pub fn settle(mut temp: Temp, path: &Path, durability: Durability) -> Result<(), PathError> {
     if seam::is_watched() {
-        tell(&temp, path)?;
+        tell(&temp).at("write", path)?;
     }
     if durability == Durability::Power {
         seam::pass(&Step::SyncFile(temp.path())).at("sync", path)?;
@@ -157,48 +141,51 @@ pub fn settle(
     }
     let (from, to) = (temp.path(), path);
     seam::pass(&Step::Rename { from, to }).at("write", path)?;
-    temp.persist(path)
-        .map_err(|error| error.error)
+    name_of(path)
+        .and_then(|name| temp.persist(name))
         .at("write", path)?;
     if durability == Durability::Power {
-        sync_folder(folder_of(path))?;
+        sync(temp.folder(), folder_of(path))?;
     }
     Ok(())
 }
 
 /// Tells a watcher what is in a temporary file.
-fn tell(temp: &tempfile::NamedTempFile, path: &Path) -> Result<(), PathError> {
-    let bytes = fs::read(temp.path()).at("read", path)?;
+fn tell(temp: &Temp) -> io::Result<()> {
+    let size = usize::try_from(temp.as_file().metadata()?.len()).unwrap_or_default();
+    let mut bytes = vec![0; size];
+    temp.as_file().read_exact_at(&mut bytes, 0)?;
     let write = Step::Write {
         path: temp.path(),
         offset: 0,
         bytes: &bytes,
     };
-    seam::pass(&Step::Create(temp.path()))
-        .and_then(|()| seam::pass(&write))
-        .at("write", path)
+    seam::pass(&Step::Create(temp.path()))?;
+    seam::pass(&write)
 }
 
 /// Creates `path` with `bytes`; answers `false`, and changes nothing, when it is there
 /// already. The file appears whole or not at all.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, PathError> {
     let mut temp = temp_beside(path)?;
-    temp.as_file_mut().write_all(bytes).at("write", path)?;
-    match temp.persist_noclobber(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error.error).at("create", path),
+    temp.write_all(bytes).at("write", path)?;
+    match name_of(path).and_then(|name| temp.persist_new(name)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error).at("create", path),
     }
+}
+
+/// Takes a file away, through no link below the store.
+pub fn remove(path: &Path) -> Result<(), PathError> {
+    Folder::open(folder_of(path))
+        .and_then(|folder| folder.remove(name_of(path)?))
+        .at("remove", path)
 }
 
 /// Creates a folder and its parents.
 pub fn create_folder(path: &Path) -> Result<(), PathError> {
-    modes::refuse_links(path).at("create folder", path)?;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(modes::modes().1)
-        .create(path)
-        .at("create folder", path)
+    Folder::make(path).at("create folder", path).map(drop)
 }
 
 /// As [`create_folder`]; with [`Durability::Power`] the folders that were made survive a
@@ -224,18 +211,8 @@ pub fn create_folder_safely(path: &Path, durability: Durability) -> Result<(), P
 /// A symbolic link at its place is refused.
 pub fn open_append(path: &Path, fresh: bool) -> Result<File, PathError> {
     seam::pass(&Step::Create(path)).at("open", path)?;
-    modes::refuse_links(folder_of(path)).at("open", path)?;
-    if let Some(opened) = modes::open_below_store(path, fresh) {
-        return opened.at("open", path);
-    }
-    OpenOptions::new()
-        .append(true)
-        .read(true)
-        .create(!fresh)
-        .create_new(fresh)
-        .mode(modes::modes().0)
-        .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
-        .open(path)
+    Folder::open(folder_of(path))
+        .and_then(|folder| folder.append(name_of(path)?, fresh))
         .at("open", path)
 }
 
@@ -276,10 +253,12 @@ const KERNEL_LIMIT: u64 = 64 << 20;
 
 /// Makes a folder's entries survive a power cut.
 pub fn sync_folder(folder: &Path) -> Result<(), PathError> {
+    sync(&Folder::open(folder).at("sync", folder)?, folder)
+}
+
+fn sync(held: &Folder, folder: &Path) -> Result<(), PathError> {
     seam::pass(&Step::SyncFolder(folder)).at("sync", folder)?;
-    File::open(folder)
-        .and_then(|file| file.sync_all())
-        .at("sync", folder)
+    held.sync().at("sync", folder)
 }
 
 /// The folder a path stands in; `.` for a bare name.
@@ -290,8 +269,17 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// The last name of a path.
+fn name_of(path: &Path) -> io::Result<&OsStr> {
+    path.file_name()
+        .ok_or_else(|| io::Error::other("it names no file"))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

@@ -22,6 +22,7 @@ pub mod atomic;
 pub mod bulk;
 pub mod config;
 pub mod digest;
+mod folder;
 pub mod format;
 pub mod journal;
 pub mod launches;

@@ -130,7 +130,7 @@ impl LogWriter {
     fn begin_piece(&mut self) -> Result<(), PathError> {
         while self.end.len() > 1 {
             let (path, size) = self.end.remove(0);
-            fs::remove_file(&path).at("remove", &path)?;
+            atomic::remove(&path)?;
             self.left_out += size;
         }
         atomic::create_folder(&self.folder)?;

@@ -226,7 +226,7 @@ impl Report {
             &body,
         )?;
         state.writer = None;
-        std::fs::remove_file(&self.shared.part).at("remove", &self.shared.part)?;
+        atomic::remove(&self.shared.part)?;
         Ok(())
     }
 

@@ -281,7 +281,9 @@ impl Salvage<'_> {
         } else {
             Remedy::Theirs("wait: it is younger than an hour and may still be written")
         };
-        self.note("temporary", &name, what, &remedy, || remove(path))
+        self.note("temporary", &name, what, &remedy, || {
+            Ok(atomic::remove(path)?)
+        })
     }
 
     fn unfinished(&mut self, path: &Path) -> Result<()> {
@@ -298,15 +300,4 @@ fn age_of(time: SystemTime) -> Option<Duration> {
     let micros = u64::try_from(birthmark_capture::clock::now_micros()).ok()?;
     let now = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
     now.duration_since(time).ok()
-}
-
-fn remove(path: &Path) -> Result<()> {
-    fs::remove_file(path).map_err(|source| {
-        atomic::PathError {
-            action: "remove",
-            path: path.to_owned(),
-            source,
-        }
-        .into()
-    })
 }

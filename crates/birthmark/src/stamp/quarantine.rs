@@ -8,9 +8,9 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use birthmark_store::atomic::Temp;
 use birthmark_store::format::Bad;
 use birthmark_store::{Durability, atomic};
-use tempfile::NamedTempFile;
 
 use super::SetAside;
 use super::refuse::exists;
@@ -20,7 +20,7 @@ use crate::error::Result;
 const MOST_NAMED: usize = 3;
 
 pub(super) struct Quarantine {
-    temp: Option<BufWriter<NamedTempFile>>,
+    temp: Option<BufWriter<Temp>>,
     pub(super) sum: SetAside,
 }
 

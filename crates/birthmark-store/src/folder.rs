@@ -1,0 +1,258 @@
+//! A folder that is held open, so that what is written in it lands there and nowhere else.
+//!
+//! # Invariants
+//!
+//! * Below `.birthmark` no link is followed: each folder is opened through the one above it, and a
+//!   link in its place is refused by the kernel. Whoever swaps a folder for a link, in whatever
+//!   moment, keeps the writing from taking place, and leads it nowhere.
+//! * A file comes to be, and takes its name, through the open folder. Where the folder is moved or
+//!   replaced meanwhile, the file lands in the one that was opened.
+//! * Above `.birthmark`, links are the user's own and are followed, once.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, linkat, mkdirat, openat, statat, unlinkat};
+use rustix::io::Errno;
+
+use crate::layout::STORE_NAME;
+use crate::modes;
+
+/// How a folder is held: it need not be readable.
+#[cfg(target_os = "linux")]
+const HELD: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const HELD: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
+
+/// How often another name is tried for a temporary file.
+const MOST_NAMES: usize = 100;
+
+/// A folder, held open.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    held: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder that is there.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Self::walk(path, false)
+    }
+
+    /// Opens a folder, and makes it and those above it where they are not there.
+    pub(crate) fn make(path: &Path) -> io::Result<Self> {
+        Self::walk(path, true)
+    }
+
+    fn walk(path: &Path, make: bool) -> io::Result<Self> {
+        let parts: Vec<Component<'_>> = path.components().collect();
+        let is_store = |part: &Component<'_>| *part == Component::Normal(STORE_NAME.as_ref());
+        let store = parts.iter().position(is_store).unwrap_or(parts.len());
+        let (above, below) = parts.split_at(store);
+        let mut folder = Self::above(above.iter().collect(), make)?;
+        for part in below {
+            folder = folder.step(*part, make)?;
+        }
+        Ok(folder)
+    }
+
+    /// The folder that holds the store, or a folder that is of none.
+    fn above(mut path: PathBuf, make: bool) -> io::Result<Self> {
+        if path.as_os_str().is_empty() {
+            path.push(".");
+        }
+        if make {
+            let mut builder = fs::DirBuilder::new();
+            builder
+                .recursive(true)
+                .mode(modes::modes().1)
+                .create(&path)?;
+        }
+        let held = openat(CWD, &path, HELD, Mode::empty())?;
+        Ok(Self { held, path })
+    }
+
+    /// The folder `part` in this one.
+    fn step(self, part: Component<'_>, make: bool) -> io::Result<Self> {
+        let path = self.path.join(part);
+        let Component::Normal(name) = part else {
+            let text = format!("`{}` leads out of the store", path.display());
+            return Err(io::Error::other(text));
+        };
+        if make {
+            match mkdirat(&self.held, name, mode(modes::modes().1)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        match openat(&self.held, name, HELD | OFlags::NOFOLLOW, Mode::empty()) {
+            Ok(held) => Ok(Self { held, path }),
+            Err(_) if self.has_link(name) => Err(is_link(&path)),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn has_link(&self, name: &OsStr) -> bool {
+        let met = statat(&self.held, name, AtFlags::SYMLINK_NOFOLLOW);
+        met.is_ok_and(|met| FileType::from_raw_mode(met.st_mode) == FileType::Symlink)
+    }
+
+    /// Opens a file to append to, made if it is not there (refused if it is, with `fresh`).
+    pub(crate) fn append(&self, name: &OsStr, fresh: bool) -> io::Result<File> {
+        let fresh = if fresh { OFlags::EXCL } else { OFlags::empty() };
+        self.create(name, OFlags::APPEND | fresh)
+    }
+
+    fn create(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
+        let flags = flags | OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let open = || openat(&self.held, name, flags, mode(modes::modes().0));
+        Ok(File::from(rustix::io::retry_on_intr(open)?))
+    }
+
+    /// A new file under a name that nobody has.
+    pub(crate) fn temporary(self) -> io::Result<Temp> {
+        for _ in 0..MOST_NAMES {
+            let mut random = [0; 8];
+            getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+            let name = OsString::from(format!(".birthmark-{:016x}", u64::from_le_bytes(random)));
+            match self.create(&name, OFlags::EXCL) {
+                Ok(file) => {
+                    return Ok(Temp {
+                        path: self.path.join(&name),
+                        file,
+                        folder: self,
+                        name: Some(name),
+                    });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Takes a file away.
+    pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
+        Ok(unlinkat(&self.held, name, AtFlags::empty())?)
+    }
+
+    /// Makes the names in it survive a power cut.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = openat(&self.held, ".", flags, Mode::empty())?;
+        Ok(rustix::fs::fsync(folder)?)
+    }
+
+    /// Gives `from` the name `to`, which is not taken yet.
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{RenameFlags, renameat_with};
+            match renameat_with(&self.held, from, &self.held, to, RenameFlags::NOREPLACE) {
+                Ok(()) => return Ok(()),
+                // The kernel or the file system knows no such renaming.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        linkat(&self.held, from, &self.held, to, AtFlags::empty())?;
+        self.remove(from)
+    }
+}
+
+/// Some systems keep a mode in fewer bits.
+#[cfg_attr(target_os = "linux", expect(clippy::useless_conversion))]
+fn mode(bits: u32) -> Mode {
+    Mode::from_raw_mode(bits.try_into().unwrap_or_default())
+}
+
+fn is_link(path: &Path) -> io::Error {
+    let text = format!("`{}` is a link, and the store follows none", path.display());
+    io::Error::other(text)
+}
+
+/// A temporary file, in the folder where it will get its name. It is gone when dropped.
+#[derive(Debug)]
+pub struct Temp {
+    file: File,
+    folder: Folder,
+    /// None once it has its own name.
+    name: Option<OsString>,
+    path: PathBuf,
+}
+
+impl Temp {
+    /// What is written to.
+    pub fn as_file(&self) -> &File {
+        &self.file
+    }
+
+    /// The same, to change where it stands.
+    pub fn as_file_mut(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Where it lies, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Takes the mode of the file whose name it will get, if there is one.
+    pub(crate) fn take_mode_of(&self, name: &OsStr) {
+        if let Ok(old) = statat(&self.folder.held, name, AtFlags::empty()) {
+            // Best effort: a file system without modes has none to keep.
+            #[cfg_attr(target_os = "linux", expect(clippy::useless_conversion))]
+            let mode = Permissions::from_mode(old.st_mode.into());
+            let _ = self.file.set_permissions(mode);
+        }
+    }
+
+    /// Gives it its name, whatever had it.
+    pub(crate) fn persist(&mut self, name: &OsStr) -> io::Result<()> {
+        if let Some(temporary) = &self.name {
+            let held = &self.folder.held;
+            rustix::fs::renameat(held, temporary, held, name)?;
+            self.name = None;
+        }
+        Ok(())
+    }
+
+    /// The same, where nothing has the name yet.
+    pub(crate) fn persist_new(&mut self, name: &OsStr) -> io::Result<()> {
+        if let Some(temporary) = &self.name {
+            self.folder.rename_new(temporary, name)?;
+            self.name = None;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Temp {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            let _ = self.folder.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
