@@ -56,8 +56,8 @@ def stamp(
         own: More fields for the birthmark.
 
     Returns:
-        What was done: ``wrote``, ``records``, ``metadata`` and so on; ``breaks`` lists the rules of the
-        project's policy that it breaks, which are said on stderr too.
+        What was done: ``wrote``, ``records``, ``metadata`` and so on; ``breaks`` and ``cannot_tell``
+        list the rules of the project's policy that it does not meet, which are said on stderr too.
 
     Raises:
         UsageError: If it is not there, cannot carry a birthmark within, has one already, or a
@@ -80,16 +80,19 @@ def stamp(
         sha256=sha256,
         argv=_talk.argv(),
     )
-    _say_broken(path, stamped["breaks"])
+    _say_unmet(path, stamped)
     return stamped
 
 
-def _say_broken(path: str | os.PathLike[str], rules: list[str]) -> None:
-    """Say which rules of the project's policy a birthmark breaks, where they only warn."""
+def _say_unmet(path: str | os.PathLike[str], stamped: dict[str, Any]) -> None:
+    """Say which rules of the project's policy a birthmark does not meet."""
     talk = _talk.talker()
     name = "".join(c if c.isprintable() else "?" for c in os.fsdecode(path))
-    for rule in rules if talk else ():
-        talk(f"birthmark: {name}: breaks {rule}")
+    if talk:
+        for rule in stamped["breaks"]:
+            talk(f"birthmark: {name} breaks {rule}")
+        for rule in stamped["cannot_tell"]:
+            talk(f"birthmark: {name}: cannot tell {rule}")
 
 
 def to_parquet(

@@ -11,7 +11,8 @@
 //! # Invariants
 //!
 //! * Four outcomes, and none by default: a rule *holds*, holds with a field that is *noted* as
-//!   unknown, *cannot be told*, or is *broken*. A null is never taken for a value.
+//!   unknown, *cannot be told*, or is *broken*. A null is never taken for a value. Before all
+//!   fields are given there is a fifth: it is *not told yet*.
 //! * `required` is met by a null that gives its reason, as in the required minimum of every
 //!   birthmark; every other test must be shown to hold by a value.
 //! * Numbers are compared by their text, exactly, at any length.
@@ -65,6 +66,8 @@ pub enum Outcome {
     Holds,
     /// It is, but a required field is null, with this reason.
     Noted(String),
+    /// It is not told yet: a field that it needs may still be given.
+    NotYet(String),
     /// It cannot be told, for this reason.
     CannotTell(String),
     /// It is not, for this reason.
@@ -107,7 +110,7 @@ impl Rule {
     }
 
     /// Holds the rule against a birthmark whose missing fields may still come, as those that
-    /// each record is given: then what is missing cannot be told yet.
+    /// each record is given: then what hangs on a missing one is not told yet.
     pub fn judge_early(&self, look: &Look<'_>) -> Outcome {
         self.judge_with(look, true)
     }
@@ -116,8 +119,8 @@ impl Rule {
         let must = || self.must.judge(look, early);
         match self.when.as_ref().map(|when| when.judge(look, early)) {
             Some(Outcome::Broken(_)) => Outcome::Holds,
-            Some(Outcome::CannotTell(why)) => match must() {
-                Outcome::Broken(_) => Outcome::CannotTell(why),
+            Some(untold @ (Outcome::CannotTell(_) | Outcome::NotYet(_))) => match must() {
+                Outcome::Broken(_) => untold,
                 other => other,
             },
             None | Some(Outcome::Holds | Outcome::Noted(_)) => must(),
@@ -153,7 +156,7 @@ impl Condition {
                 Outcome::Holds | Outcome::Noted(_) => {
                     Outcome::Broken(format!("{part} holds, and must not"))
                 }
-                untold @ Outcome::CannotTell(_) => untold,
+                untold @ (Outcome::CannotTell(_) | Outcome::NotYet(_)) => untold,
             },
             Self::Test(test) => test.judge(look, early),
         }
@@ -176,7 +179,7 @@ fn any(parts: impl Iterator<Item = Outcome>) -> Outcome {
     let mut best = None::<Outcome>;
     let mut reasons: Vec<String> = Vec::new();
     for next in parts {
-        if let Outcome::Broken(why) | Outcome::CannotTell(why) = &next {
+        if let Outcome::Broken(why) | Outcome::CannotTell(why) | Outcome::NotYet(why) = &next {
             reasons.push(why.clone());
         }
         if best.as_ref().is_none_or(|best| next.rank() < best.rank()) {
@@ -186,6 +189,7 @@ fn any(parts: impl Iterator<Item = Outcome>) -> Outcome {
     match best.unwrap_or(Outcome::Holds) {
         Outcome::Broken(_) => Outcome::Broken(reasons.join(" and ")),
         Outcome::CannotTell(_) => Outcome::CannotTell(reasons.join(" and ")),
+        Outcome::NotYet(_) => Outcome::NotYet(reasons.join(" and ")),
         held => held,
     }
 }
@@ -195,8 +199,9 @@ impl Outcome {
         match self {
             Self::Holds => 0,
             Self::Noted(_) => 1,
-            Self::CannotTell(_) => 2,
-            Self::Broken(_) => 3,
+            Self::NotYet(_) => 2,
+            Self::CannotTell(_) => 3,
+            Self::Broken(_) => 4,
         }
     }
 }

@@ -22,8 +22,9 @@ use birthmark_store::{Durability, Layout, atomic};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::policy::{self, Unmet};
 use crate::project::Project;
-use crate::{add, evaluation, policy, session};
+use crate::{add, evaluation, session};
 
 /// What came of one file.
 #[derive(Debug, Clone)]
@@ -40,8 +41,8 @@ pub struct Imported {
     pub problems: Vec<String>,
     /// Nothing was written, since a sidecar is there.
     pub kept: bool,
-    /// Rules of the project that the birthmark breaks, where they only warn.
-    pub breaks: Vec<String>,
+    /// Rules of the project that the birthmark does not meet.
+    pub unmet: Unmet,
 }
 
 impl Imported {
@@ -53,7 +54,8 @@ impl Imported {
             "written_by": self.tool.word(),
             "kept": self.kept,
             "problems": self.problems,
-            "breaks": self.breaks,
+            "breaks": self.unmet.breaks,
+            "cannot_tell": self.unmet.cannot_tell,
             "metadata": self.birthmark,
         })
     }
@@ -82,11 +84,11 @@ pub fn import(file: &Path, replace: bool) -> Result<Imported> {
         problems: found.problems.clone(),
         kept: sidecar.exists() && !replace,
         sidecar,
-        breaks: Vec::new(),
+        unmet: Unmet::default(),
     };
     redact(&mut imported.birthmark);
     if !imported.kept {
-        imported.breaks = broken(file, &imported.birthmark)?;
+        imported.unmet = unmet(file, &imported.birthmark)?;
         let text = serde_json::to_vec(&imported.birthmark).map_err(|source| {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;
@@ -97,11 +99,11 @@ pub fn import(file: &Path, replace: bool) -> Result<Imported> {
 }
 
 /// The rules that hold where the log lies.
-fn broken(file: &Path, birthmark: &Fields) -> Result<Vec<String>> {
+fn unmet(file: &Path, birthmark: &Fields) -> Result<Unmet> {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let project = Project::find(atomic::folder_of(&file))?;
     let name = project.stored_path(&file);
-    policy::broken(&project.config.policy, &name, birthmark, false)
+    policy::unmet(&project.config.policy, &name, birthmark, false)
 }
 
 fn redact(fields: &mut Fields) {

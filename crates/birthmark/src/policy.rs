@@ -8,8 +8,12 @@
 //!
 //! * Refusing happens at an opening, before any work. A record that was paid for is always
 //!   written: what its own fields break is said once, and `verify` fails.
+//! * What cannot be told is said at the opening and never refused: most often a look of ours did
+//!   not end in time, and that must not keep a run from its work. A rule that also says `set` refuses.
 //! * A record is judged by what stands in it and, for fields that stand once in the
 //!   session, by the file's whole birthmark.
+
+use std::mem::discriminant;
 
 use birthmark_core::birthmark::Fields;
 use birthmark_core::json;
@@ -56,7 +60,7 @@ pub(crate) fn findings<'a>(policy: &'a Policy, look: &Look<'_>, early: bool) -> 
         },
     });
     judged
-        .filter(|finding| finding.outcome != Outcome::Holds)
+        .filter(|finding| !matches!(finding.outcome, Outcome::Holds | Outcome::NotYet(_)))
         .collect()
 }
 
@@ -65,7 +69,10 @@ impl Finding<'_> {
     pub(crate) fn text(&self) -> String {
         let why = match &self.outcome {
             Outcome::Holds => "",
-            Outcome::Noted(why) | Outcome::CannotTell(why) | Outcome::Broken(why) => why,
+            Outcome::Noted(why)
+            | Outcome::NotYet(why)
+            | Outcome::CannotTell(why)
+            | Outcome::Broken(why) => why,
         };
         format!(
             "rule `{}` ({}): {}",
@@ -78,26 +85,62 @@ impl Finding<'_> {
     pub(crate) fn is_broken(&self) -> bool {
         matches!(self.outcome, Outcome::Broken(_))
     }
+
+    fn is_untold(&self) -> bool {
+        matches!(self.outcome, Outcome::CannotTell(_))
+    }
 }
 
-/// The rules that a birthmark breaks which is about to be written, where they only warn; an
-/// error where they refuse.
-pub(crate) fn broken(
-    policy: &Policy,
-    file: &str,
-    birthmark: &Fields,
-    early: bool,
-) -> Result<Vec<String>> {
+fn texts<'a>(found: &[Finding<'a>], wanted: fn(&Finding<'a>) -> bool) -> Vec<String> {
+    let found = found.iter().filter(|finding| wanted(finding));
+    found.map(Finding::text).collect()
+}
+
+/// The rules that a birthmark does not meet which is written all the same, as texts.
+#[derive(Debug, Clone, Default)]
+pub struct Unmet {
+    /// Those that it breaks, where they only warn.
+    pub breaks: Vec<String>,
+    /// Those that cannot be told, since a field is null.
+    pub cannot_tell: Vec<String>,
+}
+
+impl Unmet {
+    fn of(found: &[Finding<'_>]) -> Self {
+        Self {
+            breaks: texts(found, Finding::is_broken),
+            cannot_tell: texts(found, Finding::is_untold),
+        }
+    }
+
+    /// A line for each, about `what`: a file, or a record of one.
+    pub fn said_of(&self, what: &str) -> Vec<String> {
+        let breaks = self
+            .breaks
+            .iter()
+            .map(|rule| format!("{what} breaks {rule}"));
+        let untold = self.cannot_tell.iter();
+        let untold = untold.map(|rule| format!("{what}: cannot tell {rule}"));
+        breaks.chain(untold).collect()
+    }
+}
+
+/// The rules that a birthmark does not meet which is about to be written; an error where it breaks
+/// one and they refuse.
+pub(crate) fn unmet(policy: &Policy, file: &str, birthmark: &Fields, early: bool) -> Result<Unmet> {
     if policy.rules.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Unmet::default());
     }
     let bytes = serde_json::to_vec(birthmark).unwrap_or_default();
     let found = findings(policy, &|name| json::get(&bytes, &[name]), early);
-    let found = found.iter().filter(|finding| finding.is_broken());
-    let broken: Vec<String> = found.map(Finding::text).collect();
-    if broken.is_empty() || policy.enforce.value != Enforce::Refuse {
-        return Ok(broken);
+    let unmet = Unmet::of(&found);
+    if unmet.breaks.is_empty() || policy.enforce.value != Enforce::Refuse {
+        return Ok(unmet);
     }
+    Err(refused(policy, file, birthmark, &unmet.breaks))
+}
+
+fn refused(policy: &Policy, file: &str, birthmark: &Fields, broken: &[String]) -> Error {
     let from = policy.enforce.from.as_deref().unwrap_or("the policy");
     let file = text::neutral(file);
     let message = format!("refused: `{file}` breaks {}", broken.join("; "));
@@ -108,7 +151,7 @@ pub(crate) fn broken(
         // Data is often staged before it is refused.
         hint.push_str("; what is staged counts as changed: commit it, or stamp data before `git add` (git restore --staged FILE)");
     }
-    Err(Error::new(Kind::Refused, "policy", message).with_hint(hint))
+    Error::new(Kind::Refused, "policy", message).with_hint(hint)
 }
 
 impl Session {
@@ -134,30 +177,29 @@ impl Session {
             return Ok(());
         }
         let birthmark = self.birthmark(artifact_type, given);
-        for line in broken(self.policy(), file, &birthmark, early)? {
-            self.say(&format!("birthmark: {file}: breaks {line}"));
+        let unmet = unmet(self.policy(), file, &birthmark, early)?;
+        for line in unmet.said_of(file) {
+            self.say(&format!("birthmark: {line}"));
         }
         Ok(())
     }
 
-    /// Says once what the birthmark of a first record breaks: fields that are its own were not
-    /// known before.
+    /// Says once what the birthmark of a first record breaks or leaves open: fields that are its
+    /// own were not known before.
     pub(crate) fn judge_first_record(&self, file: &str, record: &[u8], whole: &Fields) {
         let whole = serde_json::to_vec(whole).unwrap_or_default();
         let look = |name: &str| json::get(record, &[name]).or_else(|| json::get(&whole, &[name]));
         let early = findings(self.policy(), &|name| json::get(&whole, &[name]), true);
-        let known = |finding: &Finding<'_>| {
-            early
-                .iter()
-                .any(|one| one.placed == finding.placed && one.is_broken())
+        let is_said = |finding: &Finding<'_>| {
+            early.iter().any(|one| {
+                one.placed == finding.placed
+                    && discriminant(&one.outcome) == discriminant(&finding.outcome)
+            })
         };
-        for finding in findings(self.policy(), &look, false) {
-            if finding.is_broken() && !known(&finding) {
-                self.say(&format!(
-                    "birthmark: {file}: a record breaks {}",
-                    finding.text()
-                ));
-            }
+        let mut found = findings(self.policy(), &look, false);
+        found.retain(|finding| !is_said(finding));
+        for line in Unmet::of(&found).said_of(&format!("{file}: a record")) {
+            self.say(&format!("birthmark: {line}"));
         }
     }
 }

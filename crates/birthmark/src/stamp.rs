@@ -32,6 +32,7 @@ use birthmark_store::format::{FileKind, OnExisting, Places};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::policy::{self, Unmet};
 use crate::project::Project;
 use crate::session::{self, Begin, RunEnd, Session};
 use crate::{add, dataset, sessions};
@@ -129,8 +130,8 @@ pub struct Stamped {
     pub written: Option<Written>,
     /// Lines that are no records, and where they went.
     pub aside: Option<SetAside>,
-    /// Rules of the project that the birthmark breaks, where they only warn.
-    pub breaks: Vec<String>,
+    /// Rules of the project that the birthmark does not meet.
+    pub unmet: Unmet,
 }
 
 /// A file that was written with its birthmark, digested as it was written.
@@ -178,7 +179,7 @@ impl Stamped {
             kept: false,
             written: None,
             aside: None,
-            breaks: Vec::new(),
+            unmet: Unmet::default(),
         }
     }
 
@@ -203,7 +204,8 @@ impl Stamped {
                 .and_then(|written| written.content_digest)
                 .map(|digest| digest.to_string()),
             "set_aside": self.aside.as_ref().map(SetAside::to_json),
-            "breaks": self.breaks,
+            "breaks": self.unmet.breaks,
+            "cannot_tell": self.unmet.cannot_tell,
             "made_in": self.made_in.as_ref().map(SessionId::as_str),
             "joined": self.joined.as_ref().map(SessionId::as_str),
             "metadata": self.birthmark,
@@ -245,14 +247,14 @@ fn recorded_path<'a>(options: &StampOptions, stamped: &'a Stamped) -> &'a Path {
     }
 }
 
-/// The birthmark of a file, and the rules of the project that it breaks.
+/// The birthmark of a file, and the rules of the project that it does not meet.
 fn judged(
     file: &Path,
     options: &StampOptions,
     birth: Option<&births::Birth>,
     joined: Option<&Session>,
     code: &compose::Code<'_>,
-) -> Result<(Fields, Vec<String>)> {
+) -> Result<(Fields, Unmet)> {
     let time = compose::modified(file)?;
     let mut told = crate::weights::facts(code.project(), file);
     told.extend(options.given.clone());
@@ -262,9 +264,9 @@ fn judged(
     };
     let birthmark = compose::compose(code, time, options, birth, joined);
     let name = code.project().stored_path(file);
-    let policy = &code.project().config.policy;
-    let breaks = crate::policy::broken(policy, &name, &birthmark, false)?;
-    Ok((birthmark, breaks))
+    let rules = &code.project().config.policy;
+    let unmet = policy::unmet(rules, &name, &birthmark, false)?;
+    Ok((birthmark, unmet))
 }
 
 fn stamp_known(
@@ -274,10 +276,10 @@ fn stamp_known(
     joined: Option<&Session>,
     code: &compose::Code<'_>,
 ) -> Result<Stamped> {
-    let (birthmark, breaks) = judged(file, options, birth.as_ref(), joined, code)?;
+    let (birthmark, unmet) = judged(file, options, birth.as_ref(), joined, code)?;
     let mut stamped = Stamped {
         birthmark,
-        breaks,
+        unmet,
         made_in: birth.map(|birth| birth.session),
         joined: joined.map(|session| session.id().clone()),
         ..Stamped::of(file)

@@ -140,6 +140,61 @@ fn a_warning_is_said_once_and_verify_fails() {
     );
 }
 
+/// What a session said that holds `part`.
+fn lines_with(said: &Mutex<Vec<String>>, part: &str) -> Vec<String> {
+    let said = said.lock().unwrap();
+    said.iter()
+        .filter(|line| line.contains(part))
+        .cloned()
+        .collect()
+}
+
+#[test]
+fn what_cannot_be_told_is_said_at_the_opening_in_the_words_of_verify_and_not_refused() {
+    let world = world("refuse");
+    let rules = "[policy]\nenforce = \"refuse\"\ntraining_data = [\n\"git_dirty = false\",\n\
+        \"temperature = 0..1\",\n\"top_p = 1\"]\n";
+    fs::write(world.repo.path().join("birthmark.toml"), rules).unwrap();
+    fs::write(world.repo.path().join(".git/index"), "no index").unwrap();
+    let (session, said) = session(&world, true);
+    let out = session
+        .records(&world.path("sft.jsonl"), options())
+        .unwrap();
+    let untold = lines_with(&said, "cannot tell rule");
+    assert_eq!(untold.len(), 1, "{untold:?}");
+    let rule =
+        "cannot tell rule `git_dirty = false` (birthmark.toml line 4): git_dirty is unknown: ";
+    assert!(
+        untold[0].starts_with(&format!("birthmark: artifacts/sft.jsonl: {rule}")),
+        "{untold:?}"
+    );
+    // A field of a record's own is told with the first record, and once.
+    let reasons = [("temperature".to_owned(), "not a number".to_owned())];
+    for _ in 0..3 {
+        let own = [("temperature", b"null".as_slice()), ("top_p", b"1")];
+        out.append(b"{\"a\": 1}", &own, &reasons).unwrap();
+    }
+    out.close(None).unwrap();
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let untold = lines_with(&said, "cannot tell rule");
+    assert_eq!(
+        untold[1..],
+        [
+            "birthmark: artifacts/sft.jsonl: a record: cannot tell rule `temperature = 0..1` \
+             (birthmark.toml line 5): temperature is unknown: not a number"
+        ]
+    );
+    assert!(lines_with(&said, "breaks").is_empty(), "{said:?}");
+    // It says of itself what `verify` says of the file.
+    let report = world.verify_all();
+    let told_by_verify = texts(&report, "policy-cannot-tell");
+    for line in &untold {
+        let (_, rule) = line.split_once("cannot tell ").unwrap();
+        assert!(told_by_verify.iter().any(|text| text == rule), "{rule}");
+    }
+    assert_eq!(report.exit_code(), 2, "{}", told(&report));
+}
+
 #[test]
 fn records_are_judged_with_what_stands_once_in_the_session() {
     let world = world("refuse");
@@ -252,11 +307,25 @@ fn stamping_says_what_it_breaks_where_the_policy_only_warns() {
     fs::create_dir_all(world.artifacts()).unwrap();
     fs::write(world.path("a.csv"), "x\n").unwrap();
     let results = stamped(&world, &["a.csv"], None);
-    let breaks = &results[0].as_ref().unwrap().breaks;
+    let breaks = &results[0].as_ref().unwrap().unmet.breaks;
     assert_eq!(breaks.len(), 1, "{breaks:?}");
     assert!(
         breaks[0].contains("`seed required` (birthmark.toml line 5)"),
         "{breaks:?}"
+    );
+    fs::write(world.path("b.csv"), "x\n").unwrap();
+    fs::write(
+        world.repo.path().join("birthmark.toml"),
+        "[policy]\n\"*\" = [\"git_dirty = false\"]\n",
+    )
+    .unwrap();
+    fs::write(world.repo.path().join(".git/index"), "no index").unwrap();
+    let results = stamped(&world, &["b.csv"], None);
+    let unmet = &results[0].as_ref().unwrap().unmet;
+    assert!(unmet.breaks.is_empty(), "{unmet:?}");
+    assert!(
+        unmet.cannot_tell[0].contains("git_dirty is unknown"),
+        "{unmet:?}"
     );
 }
 

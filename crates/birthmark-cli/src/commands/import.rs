@@ -41,9 +41,8 @@ pub fn run(ui: &mut Ui, args: &ImportArgs) -> Answer {
                     imported.sidecar.display(),
                     imported.tool.word()
                 ))?;
-                for rule in &imported.breaks {
-                    let file = imported.file.display();
-                    ui.talk(&format!("warning: {file} breaks {rule}"));
+                for line in imported.unmet.said_of(&imported.file.to_string_lossy()) {
+                    ui.talk(&format!("warning: {line}"));
                 }
                 for problem in &imported.problems {
                     ui.people(&format!("     ! {problem}"))?;

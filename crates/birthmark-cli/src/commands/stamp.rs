@@ -193,9 +193,8 @@ impl Said<'_> {
 }
 
 fn set_aside(ui: &mut Ui, stamped: &Stamped) {
-    for rule in &stamped.breaks {
-        let file = stamped.file.display();
-        ui.talk(&format!("warning: {file} breaks {rule}"));
+    for line in stamped.unmet.said_of(&stamped.file.to_string_lossy()) {
+        ui.talk(&format!("warning: {line}"));
     }
     if let Some(Value::Array(missing)) = stamped.birthmark.get(MISSING) {
         let shards = birthmark::text::count(missing.len() as u64, "shard");

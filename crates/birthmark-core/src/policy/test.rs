@@ -59,7 +59,7 @@ impl Test {
     pub(super) fn judge(&self, look: &Look<'_>, early: bool) -> Outcome {
         let Some(raw) = self.find(look) else {
             return if early {
-                Outcome::CannotTell(format!("{} is not given yet", self.field))
+                Outcome::NotYet(format!("{} is not given yet", self.field))
             } else {
                 Outcome::Broken(format!("{} is missing", self.field))
             };

@@ -12,6 +12,14 @@ fn word(rule: &str, birthmark: &Value) -> &'static str {
     match outcome(rule, birthmark) {
         Outcome::Holds => "holds",
         Outcome::Noted(_) => "noted",
+        other => early_word(&other),
+    }
+}
+
+fn early_word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Holds | Outcome::Noted(_) => "holds",
+        Outcome::NotYet(_) => "not yet",
         Outcome::CannotTell(_) => "cannot tell",
         Outcome::Broken(_) => "broken",
     }
@@ -116,11 +124,30 @@ fn rule_with_a_condition_holds_where_the_condition_does_not() {
 #[test]
 fn what_may_still_come_is_not_missing() {
     let rule = Rule::parse("seed required").unwrap();
-    assert!(matches!(
-        rule.judge_early(&|_| None),
-        Outcome::CannotTell(_)
-    ));
+    assert!(matches!(rule.judge_early(&|_| None), Outcome::NotYet(_)));
     assert!(matches!(rule.judge(&|_| None), Outcome::Broken(_)));
+}
+
+#[test]
+fn what_may_still_come_is_told_from_what_cannot_be_told() {
+    let text = mark().to_string();
+    for (rule, wanted) in [
+        ("top_p set", "not yet"),
+        ("not top_p set", "not yet"),
+        ("template_disabled = true", "cannot tell"),
+        // What comes may help an `or`, and no `and`.
+        ("template_disabled = true or top_p set", "not yet"),
+        ("template_disabled = true and top_p set", "cannot tell"),
+        ("seed = 1 or top_p set", "not yet"),
+        ("seed = 1 and top_p set", "broken"),
+        ("seed = 1 if top_p set", "not yet"),
+        ("seed = 42 if top_p set", "holds"),
+        ("seed = 1 if template_disabled = true", "cannot tell"),
+    ] {
+        let parsed = Rule::parse(rule).unwrap();
+        let outcome = parsed.judge_early(&|name| json::get(text.as_bytes(), &[name]));
+        assert_eq!(early_word(&outcome), wanted, "{rule}");
+    }
 }
 
 #[test]

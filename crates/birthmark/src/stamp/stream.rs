@@ -27,7 +27,7 @@ pub fn stream(
     let name = Path::new("-");
     let code = Code::of(project);
     let mark = compose::compose(&code, session::now(), &options, None, None);
-    let breaks = crate::policy::broken(&project.config.policy, "-", &mark, false)?;
+    let unmet = crate::policy::unmet(&project.config.policy, "-", &mark, false)?;
     let record = birthmark::compose([&mark], Scope::Record);
     let marks = marks::Marks::new(&record, options.on_existing)?;
     let input = Input { name, bytes: input };
@@ -39,6 +39,6 @@ pub fn stream(
     let mut stamped = Stamped::of(name);
     stamped.places = written.places;
     stamped.birthmark = mark;
-    stamped.breaks = breaks;
+    stamped.unmet = unmet;
     Ok(stamped)
 }

@@ -105,7 +105,9 @@ impl<'a> Judge<'a> {
             let text = finding.text();
             reasons.push(match finding.outcome {
                 Outcome::Broken(_) => Reason::failed("policy-broken", text),
-                Outcome::CannotTell(_) => Reason::cannot_tell("policy-cannot-tell", text),
+                Outcome::CannotTell(_) | Outcome::NotYet(_) => {
+                    Reason::cannot_tell("policy-cannot-tell", text)
+                }
                 Outcome::Noted(_) | Outcome::Holds => Reason::caveat("policy-noted", text),
             });
         }
