@@ -497,3 +497,73 @@ fn five_hundred_random_trees_come_back_byte_for_byte() {
         })
         .unwrap();
 }
+
+/// Git does not look into a repository that it does not know, and neither runs its filters.
+#[test]
+fn no_filter_of_a_nested_repository_runs() {
+    let repo = TestRepo::with_commit();
+    let nested = repo.path().join("nested");
+    let mark = repo.outside().join("mark");
+    let filter = format!("touch {}; cat", mark.display());
+    std::fs::create_dir(&nested).unwrap();
+    repo.git_in(&nested, ["init", "-q"]);
+    repo.write("nested/.gitattributes", "*.py filter=evil\n");
+    repo.write("nested/a.py", "1\n");
+    repo.git_in(&nested, ["add", "."]);
+    repo.git_in(&nested, ["commit", "-qm", "first"]);
+    repo.git_in(&nested, ["config", "filter.evil.clean", &filter]);
+    let touch = || {
+        std::thread::sleep(std::time::Duration::from_millis(15));
+        repo.write("nested/a.py", "2\n");
+    };
+    touch();
+    repo.git_in(&nested, ["status"]);
+    assert!(mark.exists(), "git would run it there");
+    std::fs::remove_file(&mark).unwrap();
+    touch();
+    let parts = snapshot(repo.path(), "r1");
+    assert!(!mark.exists());
+    let inner = parts.iter().find(|part| part.path == "nested").unwrap();
+    assert_eq!(stored(&open(&nested), &inner.commit), tree_of(&nested));
+    assert!(parts[0].taken.as_ref().unwrap().is_exact());
+}
+
+#[test]
+fn every_file_that_a_plain_checkout_would_change_is_listed() {
+    let repo = TestRepo::with_commit();
+    let attributes = "*.id ident\n*.u16 working-tree-encoding=UTF-16LE\n*.l1 \
+                      working-tree-encoding=ISO-8859-1\n*.crlf text eol=crlf\n";
+    repo.write(".gitattributes", attributes);
+    repo.commit_all("attributes");
+    for (name, bytes) in [
+        ("empty.id", &b"$Id$\n"[..]),
+        ("filled.id", b"x $Id: 0123 $\n"),
+        ("two lines.id", b"$Id: 0123\n$\n"),
+        ("wide.u16", b"h\0i\0"),
+        ("nothing.u16", b""),
+        ("latin.l1", b"\xfc\n"),
+        ("plain.l1", b"u\n"),
+        ("lf.crlf", b"a\n"),
+        ("crlf.crlf", b"a\r\n"),
+    ] {
+        repo.write(name, bytes);
+    }
+    let parts = snapshot(repo.path(), "r1");
+    let clone = TestRepo::clone_of(&repo, &[]);
+    clone.git(["fetch", "-q", "origin", "refs/birthmark/*:refs/birthmark/*"]);
+    clone.git(["checkout", "-q", &parts[0].commit]);
+    let (lies, checked_out) = (tree_of(repo.path()), tree_of(clone.path()));
+    let changed = lies
+        .iter()
+        .filter(|(name, file)| checked_out.get(*name) != Some(file));
+    let changed: Vec<_> = changed
+        .map(|(name, _)| String::from_utf8_lossy(name))
+        .collect();
+    let taken = parts[0].taken.as_ref().unwrap();
+    assert_eq!(changed, ["empty.id", "filled.id", "lf.crlf", "wide.u16"]);
+    assert_eq!(
+        taken.raw,
+        ["empty.id", "filled.id", "latin.l1", "lf.crlf", "wide.u16"]
+    );
+    assert_eq!(stored(&open(repo.path()), &parts[0].commit), lies);
+}

@@ -104,7 +104,7 @@ pub fn doctor(project: &Project) -> Doctor {
     let installation = Installation::look(&python);
     let commit = state_commit(&code);
     let lives = commit.map(|commit| crate::snapshot::lives(project, commit));
-    let mut risks = code_risks(project, &code, lives);
+    let mut risks = code_risks(project, &code, lives.as_ref());
     risks.extend(store.risks());
     risks.extend(left_open.iter().map(left_open_risk));
     risks.extend(clock_risks(now, newest, store.clock_ahead_micros));
@@ -137,7 +137,7 @@ impl Doctor {
         json!({
             "metadata": self.metadata,
             "code": self.code.details,
-            "code_lives": self.lives.map(Lives::to_json),
+            "code_lives": self.lives.as_ref().map(Lives::to_json),
             "environment": self.environment,
             "store": self.store.to_json(),
             "session": self.open.as_ref().map(SessionId::as_str),
@@ -201,7 +201,7 @@ fn state_commit(code: &CodeSeen) -> Option<&str> {
     code.state.commit.found().map(String::as_str)
 }
 
-fn code_risks(project: &Project, code: &CodeSeen, lives: Option<Lives>) -> Vec<Risk> {
+fn code_risks(project: &Project, code: &CodeSeen, lives: Option<&Lives>) -> Vec<Risk> {
     let mut risks = Vec::new();
     let state = &code.state;
     if code.short_commit().is_none() {

@@ -184,7 +184,7 @@ impl Shown {
             "session": self.session.as_ref().map(SessionFacts::to_json),
             "summary": self.summary,
             "git_pushed_as_of": self.get("git_pushed").map(|_| "the last fetch or push"),
-            "code_lives": self.lives.map(Lives::to_json),
+            "code_lives": self.lives.as_ref().map(Lives::to_json),
             "unknown": self.unknown,
             "declared": self.declared,
         })

@@ -124,6 +124,38 @@ fn code_comes_back_from_a_fresh_clone_and_the_artifacts() {
 }
 
 #[test]
+fn artifacts_alone_say_which_commit_of_which_remote_is_needed() {
+    let world = World::new();
+    edit(&world.repo);
+    let below = world.repo.head();
+    let id = run(world.repo.path());
+    let commit = snapshot::list(&world.project()).unwrap()[0]
+        .taken
+        .commit
+        .clone();
+    let alone = tempfile::tempdir().unwrap();
+    copy(&world.artifacts(), &alone.path().join("artifacts"));
+    fs::remove_dir_all(world.repo.path()).unwrap();
+    let project = Project::find(alone.path()).unwrap();
+    let lives = snapshot::lives(&project, &commit);
+    assert_eq!(lives.lacks.as_ref(), Some(&below));
+    let phrase = format!("in the store, on top of {}, which is not here", &below[..7]);
+    assert_eq!(lives.phrase(), phrase);
+    let into = alone.path().join("back");
+    let options = RestoreOptions {
+        into: Some(&into),
+        ..RestoreOptions::default()
+    };
+    let error = snapshot::restore(&project, id.as_str(), &options).unwrap_err();
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.starts_with("git clone ") && hint.contains("artifacts folder"),
+        "{hint}"
+    );
+    assert!(!into.exists());
+}
+
+#[test]
 fn code_comes_back_from_the_artifacts_alone_where_there_was_no_remote() {
     for repo in [
         TestRepo::with_commit(),

@@ -11,7 +11,7 @@
 //! Limits: a bundle is held in memory. Bundles with deltas, as git writes them, are not read.
 
 mod collect;
-mod pack;
+pub(super) mod pack;
 mod read;
 
 use std::time::{Duration, Instant};

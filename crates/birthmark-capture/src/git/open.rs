@@ -4,6 +4,7 @@
 //!   resolved, as Python does for a script), then where it seems to lie.
 //! * The environment is not obeyed, apart from `HOME` and `XDG_CONFIG_HOME`, which say
 //!   where the user's own settings are.
+//! * Nothing is replaced (`git replace`): an id stands for the bytes that it was made of.
 //! * A repository that neither belongs to the user nor stands in their
 //!   `safe.directory` is opened without its includes, and without any filter.
 
@@ -28,6 +29,8 @@ const LARGEST_CONFIG: u64 = 8 << 20;
 
 /// What a single object or index of an untrusted repository may take: 192 MiB.
 const LARGEST_ALLOCATION: &str = "gitoxide.objects.allocLimitIfReducedTrust=201326592";
+/// An id stands for its own bytes: what `git replace` puts in their place no clone gets.
+const NOTHING_REPLACED: &str = "core.useReplaceRefs=false";
 
 /// Variables that would point git elsewhere, or change what it reads.
 const NOT_OBEYED: [&str; 17] = [
@@ -350,7 +353,7 @@ fn open(path: &Path, trust: Trust) -> gix::Result<gix::Repository> {
     };
     let options = gix::open::Options::default()
         .permissions(permissions)
-        .config_overrides([LARGEST_ALLOCATION])
+        .config_overrides([LARGEST_ALLOCATION, NOTHING_REPLACED])
         .with(trust);
     Ok(options.open(path)?.to_thread_local())
 }

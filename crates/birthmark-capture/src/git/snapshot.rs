@@ -21,6 +21,7 @@ mod files;
 mod level;
 mod message;
 mod nested;
+mod pack;
 mod secrets;
 mod tree;
 mod write;
@@ -116,7 +117,7 @@ pub struct Part {
     /// Where the objects are.
     target: Repository,
     id: ObjectId,
-    written: Vec<ObjectId>,
+    written: write::Written,
 }
 
 /// What is told of a snapshot.
@@ -181,10 +182,8 @@ impl Part {
         if self.taken.is_none() {
             return Ok(None);
         }
-        write::sync_objects(&self.target.git, &std::mem::take(&mut self.written))
-            .map_err(|error| format!("the objects cannot be synced: {error}"))?;
         let name = format!("{REFERENCES}{run}");
-        write::name_commit(&self.target, &name, self.id)?;
+        std::mem::take(&mut self.written).settle(&self.target, &name, self.id)?;
         Ok(Some(name))
     }
 
@@ -218,9 +217,7 @@ pub fn bring_into(
         writer.put(packed.kind, &packed.bytes)?;
     }
     let id = database.parse(commit)?;
-    write::sync_objects(&repository.git, &writer.into_written())
-        .map_err(|error| format!("the objects cannot be synced: {error}"))?;
-    write::name_commit(&repository, name, id)
+    writer.finish()?.settle(&repository, name, id)
 }
 
 /// The references of snapshots in the repository round `anchor`, and their commits.

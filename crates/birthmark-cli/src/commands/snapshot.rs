@@ -153,7 +153,7 @@ fn row(one: &Listed) -> [String; 6] {
         render_age(one.time, super::now()),
         taken.files.to_string(),
         if taken.exact { "yes" } else { "no" }.to_owned(),
-        one.lives.phrase().to_owned(),
+        one.lives.phrase(),
         one.session.short().to_owned(),
     ]
 }

@@ -103,8 +103,9 @@ fn pushed(doctor: &Doctor) -> String {
 }
 
 /// Where the commit is, if not on a remote.
-fn lives(doctor: &Doctor) -> &'static str {
-    doctor.lives.map_or("nowhere", Lives::phrase)
+fn lives(doctor: &Doctor) -> String {
+    let lives = doctor.lives.as_ref();
+    lives.map_or_else(|| "nowhere".to_owned(), Lives::phrase)
 }
 
 fn environment(python: &Finding<Python>) -> String {

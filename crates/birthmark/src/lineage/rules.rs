@@ -162,17 +162,22 @@ impl Rules {
         {
             return Class::Noise("system");
         }
-        let at_home = self
-            .home
-            .as_ref()
-            .and_then(|home| path.strip_prefix(home).ok());
-        let hidden = at_home
-            .and_then(|rest| rest.components().next())
-            .is_some_and(|first| first.as_os_str().to_string_lossy().starts_with('.'));
-        if hidden {
+        if self.is_hidden_at_home(path) {
             return Class::Noise("home");
         }
         self.unless_temporary(path)
+    }
+
+    /// Whether it lies in a hidden folder of a home: a program that was installed under
+    /// another `HOME` than that of now has its files there.
+    fn is_hidden_at_home(&self, path: &Path) -> bool {
+        let others = path.ancestors().find(|up| {
+            *up == Path::new("/root")
+                || up.parent().is_some_and(|homes| homes == Path::new("/home"))
+        });
+        let homes = self.home.as_deref().into_iter().chain(others);
+        let mut below = homes.filter_map(|home| path.strip_prefix(home).ok()?.components().next());
+        below.any(|first| first.as_os_str().as_encoded_bytes().starts_with(b"."))
     }
 
     fn unless_temporary(&self, path: &Path) -> Class {
@@ -277,6 +282,9 @@ mod tests {
             ("/v/lib/python3.11/site-packages/m/q8.gguf", Class::Data),
             ("/usr/share/zoneinfo/UTC", Class::Noise("system")),
             ("/etc/hosts", Class::Noise("system")),
+            ("/root/.pyenv/version", Class::Noise("home")),
+            ("/home/ana/.pyenv/shims/python3", Class::Noise("home")),
+            ("/home/ana/data/.x/train.csv", Class::Data),
             ("/mnt/data/train.bin", Class::Data),
             (
                 "/c/huggingface/hub/models--a--b/snapshots/r/config.json",

@@ -206,8 +206,16 @@ fn code(shown: &Shown) -> Vec<String> {
 
 /// Where the code lives now. On the remote is where everybody looks: that is not said.
 fn kept(shown: &Shown) -> Vec<String> {
-    let lives = shown.lives.filter(|lives| !lives.remote);
-    let phrase = lives.map(|lives| lives.phrase().to_owned());
+    let lives = shown.lives.as_ref().filter(|lives| !lives.remote);
+    let was_pushed = shown.get("git_pushed") == Some(&Value::Bool(true));
+    let phrase = lives.map(|lives| {
+        // What is not here may well be there still.
+        if lives.is_nowhere() && was_pushed {
+            "not here; it was on the remote".to_owned()
+        } else {
+            lives.phrase()
+        }
+    });
     phrase.into_iter().collect()
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use birthmark_capture::git::bundle::COMMITS;
-use birthmark_capture::git::{self, ReadFailure, StoredKind, display_path};
+use birthmark_capture::git::{self, Database, ReadFailure, StoredKind, display_path};
 use birthmark_core::snapshot::{LeftOut, REFERENCES};
 use birthmark_store::PathError;
 use birthmark_store::tree::TreeWriter;
@@ -102,7 +102,8 @@ pub fn restore(project: &Project, what: &str, options: &RestoreOptions<'_>) -> R
         None => beside(project, short),
     };
     let writer = open_target(&folder, options.force)?;
-    let source = source::find(project, &wanted.commit, &wanted.hints).map_err(nowhere)?;
+    let source = source::find(project, &wanted.commit, &wanted.hints);
+    let source = source.map_err(|reason| nowhere(project, reason, &wanted))?;
     let (left_out, inexact) = match &wanted.taken {
         Some(taken) => (taken.left_out.clone(), taken.inexact.clone()),
         None => (Vec::new(), Vec::new()),
@@ -158,9 +159,15 @@ fn open_target(folder: &Path, force: bool) -> Result<TreeWriter> {
     }
 }
 
-fn nowhere(reason: String) -> Error {
-    Error::usage("commit-nowhere", reason)
-        .with_hint("git fetch, or copy the artifacts folder of the machine that made it")
+fn nowhere(project: &Project, reason: String, wanted: &Wanted) -> Error {
+    let is_clone = Database::open(project.root()).found().is_some();
+    let hint = match &wanted.remote {
+        Some(remote) if !is_clone => {
+            format!("git clone {remote}, copy the artifacts folder into it, and try there")
+        }
+        _ => "git fetch, or copy the artifacts folder of the machine that made it".to_owned(),
+    };
+    Error::usage("commit-nowhere", reason).with_hint(hint)
 }
 
 /// Puts a commit that only the store had into this clone, so that git knows it. That it

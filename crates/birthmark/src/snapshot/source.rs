@@ -12,7 +12,7 @@ use super::keep::Note;
 use crate::project::Project;
 
 /// Where code lives now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lives {
     /// On a remote, as of the last fetch or push.
     pub remote: bool,
@@ -20,23 +20,40 @@ pub struct Lives {
     pub clone: bool,
     /// In the store, with all that is needed to give it back here.
     pub store: bool,
+    /// The commit that what the store has builds on, where that is not here.
+    pub lacks: Option<String>,
 }
 
 impl Lives {
     /// The words for people.
-    pub fn phrase(self) -> &'static str {
-        match (self.remote, self.clone, self.store) {
-            (true, _, _) => "on the remote",
-            (_, true, true) => "in this clone and the store",
-            (_, true, false) => "in this clone only",
-            (_, false, true) => "in the store only",
-            (_, false, false) => "nowhere",
-        }
+    pub fn phrase(&self) -> String {
+        let words = match (self.remote, self.clone, self.store, &self.lacks) {
+            (true, _, _, _) => "on the remote",
+            (_, true, true, _) => "in this clone and the store",
+            (_, true, false, _) => "in this clone only",
+            (_, false, true, _) => "in the store only",
+            (_, false, false, Some(below)) => {
+                let below = below.get(..7).unwrap_or(below);
+                return format!("in the store, on top of {below}, which is not here");
+            }
+            (_, false, false, None) => "nowhere",
+        };
+        words.to_owned()
+    }
+
+    /// Whether nothing of it is here.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        !(self.remote || self.clone || self.store) && self.lacks.is_none()
     }
 
     /// For programs.
-    pub fn to_json(self) -> serde_json::Value {
-        serde_json::json!({"remote": self.remote, "clone": self.clone, "store": self.store})
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "remote": self.remote,
+            "clone": self.clone,
+            "store": self.store,
+            "lacks": self.lacks,
+        })
     }
 }
 
@@ -179,11 +196,14 @@ pub fn lives(project: &Project, commit: &str) -> Lives {
     };
     let in_clone = |commit: &str| is_in(clone.as_ref(), commit);
     lives.clone = is_in(clone.as_ref(), commit);
-    lives.store = noted(project, commit, &in_clone)
+    let noted = noted(project, commit, &in_clone);
+    lives.store = noted.is_ok()
         || (!lives.clone
             && repositories(project)
                 .iter()
                 .any(|folder| has_commit(folder, commit)));
+    let lacks = noted.err().filter(|lacks| lacks != commit);
+    lives.lacks = lacks.filter(|_| !lives.clone && !lives.store);
     if let Some(mut objects) = clone.filter(|_| lives.clone) {
         lives.remote = objects.on_remote(commit) == Finding::Found(true);
     }
@@ -201,8 +221,9 @@ fn has_commit(folder: &Path, commit: &str) -> bool {
         .is_some_and(|database| database.has_commit(commit))
 }
 
-/// Whether the store's notes lead from a commit to what this clone has, or to an end.
-fn noted(project: &Project, commit: &str, in_clone: &dyn Fn(&str) -> bool) -> bool {
+/// Whether the store's notes lead from a commit to what this clone has, or to an end; `Err` is
+/// the commit of which there is none.
+fn noted(project: &Project, commit: &str, in_clone: &dyn Fn(&str) -> bool) -> Result<(), String> {
     let mut wanted = vec![commit.to_owned()];
     let mut seen = HashSet::new();
     while let Some(at) = wanted.pop() {
@@ -212,10 +233,10 @@ fn noted(project: &Project, commit: &str, in_clone: &dyn Fn(&str) -> bool) -> bo
         match Note::read(&project.layout, &at) {
             Some(note) if note.without_history.is_none() => wanted.extend(note.prerequisites),
             Some(_) => {}
-            None => return false,
+            None => return Err(at),
         }
     }
-    true
+    Ok(())
 }
 
 /// Whether a commit can be given back, and by what: every object is there.
@@ -238,7 +259,7 @@ pub(super) fn is_restorable_from_store(project: &Project, commit: &str) -> bool 
             .found()
             .is_some_and(|database| database.has_commit(commit))
     };
-    reads(&note).is_some() && noted(project, commit, &in_clone)
+    reads(&note).is_some() && noted(project, commit, &in_clone).is_ok()
 }
 
 /// Whether every file of a commit can be read.

@@ -20,6 +20,8 @@ pub(super) struct Wanted {
     pub(super) taken: Option<SnapshotTaken>,
     pub(super) run: Option<RunId>,
     pub(super) session: Option<SessionId>,
+    /// The remote of its repository then.
+    pub(super) remote: Option<String>,
     /// Folders of repositories that may have it.
     pub(super) hints: Vec<PathBuf>,
 }
@@ -103,7 +105,10 @@ fn told(session: &Session, id: &SessionId, prefix: &str) -> Option<Wanted> {
         Some(snapshot) => snapshot.taken.commit.as_str(),
         None => own.filter(|commit| commit.starts_with(prefix))?,
     };
+    let remote = snapshot.and_then(|one| one.taken.remote.clone());
+    let told = session.code.get("git_remote").and_then(Value::as_str);
     Some(Wanted {
+        remote: remote.or_else(|| told.map(str::to_owned)),
         commit: commit.to_owned(),
         taken: snapshot.map(|one| one.taken.clone()),
         run: snapshot.and_then(|one| one.run.clone()),
@@ -118,6 +123,7 @@ fn plain(commit: &str) -> Wanted {
         taken: None,
         run: None,
         session: None,
+        remote: None,
         hints: Vec::new(),
     }
 }

@@ -40,6 +40,10 @@ pub(super) fn write(
             return Err("the bundle could not be written in time".to_owned());
         }
         let (kind, data) = database.find(id)?;
+        let held = gix::objs::compute_hash(format, kind, &data);
+        if !held.is_ok_and(|held| held == id) {
+            return Err(format!("the object {id} is damaged"));
+        }
         entry(kind, &data, bytes)?;
         if bytes.len() as u64 > limit {
             return Err(format!("it would be over {} MB", limit / 1_000_000));
@@ -64,7 +68,8 @@ pub(super) fn number_of(kind: Kind) -> u8 {
     }
 }
 
-fn entry(kind: Kind, data: &[u8], bytes: &mut Vec<u8>) -> Result<(), String> {
+/// Writes one whole object behind what is in `bytes`.
+pub(in crate::git) fn entry(kind: Kind, data: &[u8], bytes: &mut Vec<u8>) -> Result<(), String> {
     // Four bits of the size stand with the kind, then seven a byte, the lowest first.
     let mut size = data.len() as u64;
     let mut byte = number_of(kind) << 4 | u8::try_from(size & 0x0f).unwrap_or(0);

@@ -113,12 +113,29 @@ impl<'a> Conversions<'a> {
         })
     }
 
+    /// What the reader leaves as it is, and git does not: an id that stands in the text already,
+    /// and encodings of two and four bytes. Of the path that was asked about last.
+    fn beyond_reader(&self, bytes: &[u8]) -> bool {
+        self.matches.iter_selected().any(|found| {
+            let state = found.assignment.state;
+            match found.assignment.name.as_str() {
+                "ident" => state == StateRef::Set && has_filled_id(bytes),
+                "working-tree-encoding" => {
+                    let wide = matches!(state, StateRef::Value(name) if is_wide(name.as_bstr()));
+                    wide && !bytes.is_empty()
+                }
+                _ => false,
+            }
+        })
+    }
+
     /// Whether a checkout of these bytes would give other ones; so too where it cannot be
     /// told.
     pub(super) fn checkout_alters(&mut self, path: &BStr, bytes: &[u8]) -> bool {
         match self.of(path) {
             Conversion::None => return false,
             Conversion::Filter => return true,
+            Conversion::Content if self.beyond_reader(bytes) => return true,
             Conversion::LineEnds | Conversion::Content => {}
         }
         let options = gix::filter::plumbing::pipeline::convert::to_worktree::Options {
@@ -132,6 +149,22 @@ impl<'a> Conversions<'a> {
             Ok(ToWorktreeOutcome::Process(_)) | Err(_) => true,
         }
     }
+}
+
+/// An id that was put in already: `$Id: …$` within a line.
+fn has_filled_id(bytes: &[u8]) -> bool {
+    let mut parts = bytes.split_str("$Id:").skip(1);
+    parts.any(|after| {
+        after
+            .find_byteset(b"$\n")
+            .is_some_and(|at| after[at] == b'$')
+    })
+}
+
+/// Whether an encoding is one in which no text has the bytes of UTF-8.
+fn is_wide(encoding: &[u8]) -> bool {
+    let name = encoding.to_ascii_uppercase();
+    name.starts_with(b"UTF-16") || name.starts_with(b"UTF-32")
 }
 
 /// Whether the settings alone alter line ends.

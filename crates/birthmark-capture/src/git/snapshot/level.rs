@@ -16,7 +16,7 @@ use super::convert::{Conversions, any_possible};
 use super::files::{Files, Lies, is_plain};
 use super::message::Content;
 use super::tree::Edits;
-use super::write::Writer;
+use super::write::{Writer, Written};
 use super::{Omitted, Part, SnapshotOptions, Taken, left_out, secrets};
 use crate::git::head::{self, NO_COMMIT};
 use crate::git::open::Repository;
@@ -77,7 +77,7 @@ pub(super) struct Found {
 }
 
 /// A commit, what is told of it if it is a snapshot, and the objects that were written.
-type Made = (Option<ObjectId>, Option<Taken>, Vec<ObjectId>);
+type Made = (Option<ObjectId>, Option<Taken>, Written);
 
 /// What is needed to look at files: `'w` is of the repositories, `'c` of the attributes.
 pub(super) struct Tools<'w, 'c> {
@@ -150,7 +150,7 @@ impl Level<'_> {
         let nothing = found.omitted.is_empty() && found.taken.inexact.is_empty();
         let empty = head_tree.is_none() && found.taken.files == 0 && found.taken.nested.is_empty();
         if (Some(tree) == head_tree || empty) && nothing {
-            return Ok((parent.map(|parent| parent.id), None, Vec::new()));
+            return Ok((parent.map(|parent| parent.id), None, Written::default()));
         }
         let Found {
             mut taken,
@@ -172,7 +172,7 @@ impl Level<'_> {
         taken.parent = parent.map(|parent| parent.id.to_string());
         taken.raw = raw.iter().map(|path| display_path(path)).collect();
         taken.left_out = left_out(omitted);
-        Ok((Some(id), Some(taken), writer.into_written()))
+        Ok((Some(id), Some(taken), writer.finish()?))
     }
 
     /// Stores every file that the commit would not give back as it lies.

@@ -141,8 +141,10 @@ impl Level<'_> {
         Ok(())
     }
 
-    /// A look at a repository that status only named.
+    /// A look at a repository that status only named. Git does not look into it, so none of
+    /// its filters runs here either: what only a filter could judge is stored as it lies.
     fn look_into(&self, repository: &Repository) -> Result<Look, String> {
+        let repository = &repository.without_filters()?;
         let seen = Arc::new(Mutex::new(Seen::default()));
         let head = head::read_head(repository);
         let stop = Stop::at(self.budget.deadline);

@@ -1,13 +1,13 @@
 //! Writing objects and the reference that keeps them.
 //!
-//! * Objects are written loose, each under its final name in one rename, and only those
-//!   that are not there.
+//! * A few objects are written loose, each under its final name in one rename; many go into
+//!   one pack, since each loose one is a file to be synced. Only those that are not there.
 //! * Git does not sync loose objects by default: we do, and the folders they stand in,
 //!   before the reference that names them.
 //! * The reference is made in one step, and never moved once it is there. No log of it is
 //!   kept, whatever the settings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,12 @@ use gix::refs::{FullName, Target};
 
 use super::super::ask;
 use super::super::open::Repository;
+use super::pack::{Pack, Packed};
+
+/// So many objects are loose; more go into a pack.
+const MOST_LOOSE: usize = 64;
+/// So many bytes are held back while it is not known whether there will be a pack.
+const MOST_HELD: usize = 8 << 20;
 
 /// Writes objects to one repository; what is in the other one is not written again.
 pub(super) struct Writer<'a> {
@@ -26,8 +32,15 @@ pub(super) struct Writer<'a> {
     pub(super) source: &'a gix::Repository,
     /// Where new ones go: the same, or a bare repository that borrows from it.
     target: &'a gix::Repository,
-    /// What was written.
-    written: Vec<ObjectId>,
+    /// Those that are neither there nor written yet.
+    held: Vec<(ObjectId, Kind, Vec<u8>)>,
+    held_bytes: usize,
+    /// The ids that are held, or in the pack.
+    waiting: HashSet<ObjectId>,
+    /// Those that were written loose.
+    loose: Vec<ObjectId>,
+    /// Where all others go, once there are many.
+    pack: Option<Pack>,
 }
 
 impl<'a> Writer<'a> {
@@ -35,7 +48,11 @@ impl<'a> Writer<'a> {
         Self {
             source,
             target,
-            written: Vec::new(),
+            held: Vec::new(),
+            held_bytes: 0,
+            waiting: HashSet::new(),
+            loose: Vec::new(),
+            pack: None,
         }
     }
 
@@ -45,23 +62,77 @@ impl<'a> Writer<'a> {
             .map_err(|error| format!("an object cannot be hashed: {error}"))
     }
 
-    /// Writes an object unless it is there.
+    /// Writes an object unless it is there. It can be read after [`Writer::finish`].
     pub(super) fn put(&mut self, kind: Kind, bytes: &[u8]) -> Result<ObjectId, String> {
         let id = self.id(kind, bytes)?;
-        if self.target.objects.exists_without_refresh(&id) {
+        if self.target.objects.exists_without_refresh(&id) || !self.waiting.insert(id) {
             return Ok(id);
         }
-        self.target
-            .objects
-            .write_buf_with_known_id(kind, bytes, id)
-            .map_err(|error| format!("an object cannot be written: {}", root_cause(&error)))?;
-        self.written.push(id);
+        if let Some(pack) = &mut self.pack {
+            pack.add(id, kind, bytes)?;
+            return Ok(id);
+        }
+        self.held.push((id, kind, bytes.to_vec()));
+        self.held_bytes += bytes.len();
+        if self.held.len() > MOST_LOOSE {
+            self.begin_pack()?;
+        } else if self.held_bytes > MOST_HELD {
+            self.write_loose()?;
+        }
         Ok(id)
     }
 
-    /// What was written.
-    pub(super) fn into_written(self) -> Vec<ObjectId> {
-        self.written
+    fn begin_pack(&mut self) -> Result<(), String> {
+        let mut pack = Pack::begin(self.target)?;
+        for (id, kind, bytes) in self.held.drain(..) {
+            pack.add(id, kind, &bytes)?;
+        }
+        self.held_bytes = 0;
+        self.pack = Some(pack);
+        Ok(())
+    }
+
+    fn write_loose(&mut self) -> Result<(), String> {
+        for (id, kind, bytes) in self.held.drain(..) {
+            self.target
+                .objects
+                .write_buf_with_known_id(kind, &bytes, id)
+                .map_err(|error| format!("an object cannot be written: {}", root_cause(&error)))?;
+            self.loose.push(id);
+        }
+        self.held_bytes = 0;
+        Ok(())
+    }
+
+    /// Writes what is held back. The loose ones are not synced yet.
+    pub(super) fn finish(mut self) -> Result<Written, String> {
+        self.write_loose()?;
+        Ok(Written {
+            loose: self.loose,
+            pack: self.pack.map(Pack::finish).transpose()?,
+        })
+    }
+}
+
+/// Objects that are there, and that nothing names yet.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    loose: Vec<ObjectId>,
+    pack: Option<Packed>,
+}
+
+impl Written {
+    /// Syncs them, then makes the reference that keeps them.
+    pub(super) fn settle(
+        self,
+        repository: &Repository,
+        name: &str,
+        commit: ObjectId,
+    ) -> Result<(), String> {
+        sync_objects(&repository.git, &self.loose)
+            .and_then(|()| self.pack.as_ref().map_or(Ok(()), Packed::sync))
+            .map_err(|error| format!("the objects cannot be synced: {error}"))?;
+        name_commit(repository, name, commit)
     }
 }
 
@@ -69,8 +140,8 @@ fn root_cause(error: &gix::Error) -> String {
     super::super::text::display_path(error.to_string().as_bytes())
 }
 
-/// Makes objects survive a power cut.
-pub(super) fn sync_objects(git: &gix::Repository, written: &[ObjectId]) -> std::io::Result<()> {
+/// Makes loose objects survive a power cut.
+fn sync_objects(git: &gix::Repository, written: &[ObjectId]) -> std::io::Result<()> {
     let objects = git.objects.store_ref().path().to_owned();
     let mut folders = BTreeSet::from([objects.clone()]);
     for id in written {
@@ -88,17 +159,13 @@ pub(super) fn sync_objects(git: &gix::Repository, written: &[ObjectId]) -> std::
     folders.iter().try_for_each(|folder| sync_folder(folder))
 }
 
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
 /// Makes the reference `name` for `commit`. One that is there and names the same commit is
 /// as good.
-pub(super) fn name_commit(
-    repository: &Repository,
-    name: &str,
-    commit: ObjectId,
-) -> Result<(), String> {
+fn name_commit(repository: &Repository, name: &str, commit: ObjectId) -> Result<(), String> {
     if repository.reftable {
         return ask::create_reference(repository, name, commit);
     }
