@@ -36,6 +36,7 @@
 mod batch;
 mod error;
 mod locate;
+mod marks;
 pub mod number;
 mod read;
 mod scan;
@@ -47,6 +48,7 @@ pub use error::{ScanError, ScanErrorKind};
 pub use locate::{
     Where, check_birthmark, find_birthmark, is_birthmark, is_birthmark_format, locate_birthmark,
 };
+pub use marks::{MarkKind, Marks, Step};
 pub use read::{
     Members, Walk, as_bool, as_text, as_text_lossy, as_u64, check_envelope, elements, get, is_null,
     key_is, members, quote, walk,

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail so")]
 
-use birthmark_core::json::{self, OnExisting, Placed, Where};
+use birthmark_core::json::{self, MarkKind, Marks, OnExisting, Placed, Step, Where};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -164,6 +164,36 @@ fn read_all(bytes: &[u8]) {
     }
 }
 
+/// Holds what is said of a record that follows others against what is said of it alone.
+fn alone_and_after_another(record: &[u8], found: &mut Marks, scanned: &mut Marks) {
+    assert_eq!(found.find(record), json::find_birthmark(record));
+    let alone = json::scan_object(record);
+    let after = scanned.scan(record);
+    assert_eq!(after.as_ref().map(|(object, _)| object), alone.as_ref());
+    let (Ok((_, step)), Ok(object)) = (after, alone) else {
+        return;
+    };
+    let place = json::locate_birthmark(record, &object);
+    assert_eq!(step == Step::None, place == Where::Absent);
+    if step == Step::None {
+        return;
+    }
+    assert_eq!(scanned.kind(), MarkKind::of(&place));
+    let raw = place.value(record).unwrap();
+    assert_eq!(scanned.raw(), raw);
+    let values: Vec<_> = json::walk(raw).map(|member| member.value.of(raw)).collect();
+    let told: Vec<_> = (0..scanned.names().len())
+        .map(|member| scanned.value(member))
+        .collect();
+    assert_eq!(told, values);
+    if step == Step::Same {
+        for (member, value) in values.iter().enumerate() {
+            let changed = scanned.changed().contains(&member);
+            assert!(changed || scanned.changed().is_empty() || scanned.before(member) == *value);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -231,6 +261,47 @@ proptest! {
             }
         }
         read_all(&bytes);
+    }
+
+    #[test]
+    fn laid_over_the_one_before_a_record_is_what_it_is_alone(
+        first in record(),
+        second in record(),
+        stamped: bool,
+        edits in proptest::collection::vec(
+            (any::<proptest::sample::Index>(), prop_oneof![scalar(), value(), Just(String::new())], 0usize..4, any::<bool>()),
+            1..8,
+        ),
+    ) {
+        let whole = |record: &String| match stamp(record.as_bytes(), OnExisting::Merge) {
+            Some((bytes, _)) if stamped => bytes,
+            _ => record.clone().into_bytes(),
+        };
+        let (mut found, mut scanned) = (Marks::default(), Marks::default());
+        let mut record = whole(&first);
+        alone_and_after_another(&record, &mut found, &mut scanned);
+        for (index, put, cut, anew) in edits {
+            let mut next = if anew { whole(&second) } else { record.clone() };
+            let at = index.index(next.len());
+            let bytes = at..(at + cut).min(next.len());
+            // Half of the edits give one field of the birthmark another value.
+            let place = json::find_birthmark(&next).unwrap_or(Where::Absent);
+            let fields: Vec<_> = place.member().map_or_else(Vec::new, |member| {
+                let from = member.value.start;
+                let values = json::walk(member.value.of(&next)).map(|one| one.value);
+                values.map(|value| from + value.start..from + value.end).collect()
+            });
+            let range = if cut < 2 && !fields.is_empty() {
+                fields[index.index(fields.len())].clone()
+            } else {
+                bytes
+            };
+            next.splice(range, put.into_bytes());
+            alone_and_after_another(&next, &mut found, &mut scanned);
+            if json::scan_object(&next).is_ok() {
+                record = next;
+            }
+        }
     }
 
     #[test]

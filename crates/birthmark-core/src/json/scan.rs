@@ -113,6 +113,15 @@ impl Object {
 /// A leading byte order mark is an error of its own kind: take it off with
 /// [`without_bom`] at the start of a file.
 pub fn scan_object(record: &[u8]) -> Result<Object, ScanError> {
+    scan_object_by(record, |scanner, _| scanner.value())
+}
+
+/// The same where `value` takes the value of each member, told where its key stands: it must
+/// prove that one JSON value begins at `at`, and go behind it.
+pub(super) fn scan_object_by(
+    record: &[u8],
+    mut value: impl FnMut(&mut Scanner<'_>, Span) -> Result<(), ScanError>,
+) -> Result<Object, ScanError> {
     check_encoding(record)?;
     let mut scanner = Scanner::new(record, MAX_DEPTH);
     scanner.space();
@@ -130,7 +139,7 @@ pub fn scan_object(record: &[u8]) -> Result<Object, ScanError> {
         metadata: None,
         birthmark: None,
     };
-    while let Some(member) = scanner.member(object.last)? {
+    while let Some(member) = scanner.member_by(object.last, &mut value)? {
         object.note(record, member);
         object.last = Some(member);
     }
@@ -235,6 +244,15 @@ impl<'a> Scanner<'a> {
     /// The next member of the object that is open; none after its closing brace, which is then behind us.
     #[inline]
     pub(super) fn member(&mut self, last: Option<Member>) -> Result<Option<Member>, ScanError> {
+        self.member_by(last, &mut |scanner: &mut Self, _| scanner.value())
+    }
+
+    #[inline]
+    fn member_by(
+        &mut self,
+        last: Option<Member>,
+        take: &mut impl FnMut(&mut Self, Span) -> Result<(), ScanError>,
+    ) -> Result<Option<Member>, ScanError> {
         self.space();
         let comma_before = last.and_then(|member| member.comma_after);
         if comma_before.is_none() && self.peek() == Some(b'}') {
@@ -245,8 +263,12 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let (key_end, colon, escaped) = self.key()?;
         self.space();
+        let key = Span {
+            start,
+            end: key_end,
+        };
         let value_start = self.at;
-        self.value()?;
+        take(self, key)?;
         let value = Span {
             start: value_start,
             end: self.at,
@@ -258,10 +280,6 @@ impl<'a> Scanner<'a> {
             _ => return Err(self.wrong("`,` or `}`")),
         };
         self.at += usize::from(comma_after.is_some());
-        let key = Span {
-            start,
-            end: key_end,
-        };
         Ok(Some(Member {
             key,
             escaped,

@@ -17,7 +17,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use birthmark_core::digest::Digest;
-use birthmark_core::json::{self, ScanError, Span, StampError, Where};
+use birthmark_core::json::{self, Marks, ScanError, Span, StampError, Where};
 
 use super::codec::{Codec, Packer, Piece};
 use super::lines::{Block, BlockError, Blocks, Line, lines};
@@ -272,7 +272,8 @@ struct Looked {
 }
 
 fn look(block: &Block) -> impl Iterator<Item = Looked> {
-    lines(block).filter(Line::has_record).map(|line| {
+    let mut marks = Marks::default();
+    lines(block).filter(Line::has_record).map(move |line| {
         let start = usize::try_from(line.offset - block.offset).unwrap_or_default();
         Looked {
             line: line.number,
@@ -281,7 +282,7 @@ fn look(block: &Block) -> impl Iterator<Item = Looked> {
                 start,
                 end: start + line.record.len(),
             },
-            place: json::find_birthmark(line.record),
+            place: marks.find(line.record),
         }
     })
 }

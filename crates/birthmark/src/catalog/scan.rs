@@ -12,7 +12,7 @@ use birthmark_catalog::filter::Filter;
 use birthmark_catalog::groups::{Group, Grouper, Place, fields_of};
 use birthmark_catalog::value::Value;
 use birthmark_core::evaluation::Tool;
-use birthmark_core::json::{self, Where};
+use birthmark_core::json::{self, MarkKind, Marks, Step, Where};
 use birthmark_store::format::codec::Codec;
 use birthmark_store::format::json::REPORT_LIMIT;
 use birthmark_store::format::sidecar::Sidecar;
@@ -21,7 +21,6 @@ use birthmark_store::running::RunningDigest;
 use birthmark_store::{Layout, atomic};
 
 use crate::evaluation;
-use crate::lines::{MarkKind, Marks, Step};
 
 /// Metrics of one report; beyond this number they are left out.
 const MOST_METRICS: usize = 4_096;
@@ -406,6 +405,7 @@ fn metrics(name: &str, raw: &[u8], depth: usize, out: &mut Vec<(String, Value)>)
 /// What a record is known by: its own birthmark, else what is known of its group.
 struct One<'a> {
     own: &'a [u8],
+    marks: &'a Marks,
     known: &'a Known,
 }
 
@@ -413,7 +413,7 @@ impl birthmark_catalog::filter::Record for One<'_> {
     fn get(&self, field: &str) -> Option<Value> {
         let name = field.strip_prefix("field.").unwrap_or(field);
         let own = || {
-            if let Some(raw) = json::get(self.own, &[name]) {
+            if let Some(raw) = self.marks.get(name) {
                 return Some(Value::of_json(raw));
             }
             name.contains('.').then(|| {
@@ -455,7 +455,7 @@ pub(crate) fn records_of(
     };
     // Packed text can only be read from its beginning.
     let whole = kind != FileKind::Records(Codec::Plain);
-    let mut memory = Vec::new();
+    let (mut memory, mut marks) = (Vec::new(), Marks::default());
     let mut take = |mark: Result<Mark<'_>, FormatError>| {
         let Ok(mark) = mark else { return true };
         if whole && mark.offset >= stretch.end {
@@ -468,7 +468,9 @@ pub(crate) fn records_of(
             Some(true)
         } else {
             let own = own_mark(&mark, &mut memory);
-            filter.ask(&One { own, known })
+            marks.step_alone(own);
+            let marks = &marks;
+            filter.ask(&One { own, marks, known })
         };
         let line = if whole {
             mark.line

@@ -7,10 +7,8 @@
 use std::collections::HashMap;
 
 use birthmark_core::birthmark::Fields;
-use birthmark_core::json;
+use birthmark_core::json::{self, MarkKind, Marks, Step};
 use serde_json::Value;
-
-use crate::lines::{MarkKind, Marks, Step};
 
 /// Distinct values that are kept of a field.
 const FEW: usize = 16;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use birthmark_core::Timestamp;
 use birthmark_core::birthmark::Fields;
-use birthmark_core::json::{self, Where};
+use birthmark_core::json::{self, MarkKind, Where};
 use birthmark_store::atomic;
 use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::codec::Codec;
@@ -16,7 +16,6 @@ use serde_json::Value;
 
 use super::{Shown, What, columns, facts, finish, gather, note, records};
 use crate::error::{Error, Kind, Result};
-use crate::lines::MarkKind;
 use crate::project::Project;
 
 fn open(path: &Path) -> Result<(std::fs::File, u64)> {

@@ -6,10 +6,10 @@
 
 use std::io::{self, Read};
 
-use birthmark_core::json;
+use birthmark_core::json::{MarkKind, Marks, Step};
 
 use super::columns::{Columns, Varying};
-use crate::lines::{self, Line, MarkKind, Marks, Sink, Step};
+use crate::lines::{self, Line, Sink};
 use birthmark_core::birthmark::Fields;
 
 /// What stands before a birthmark that was spliced in last.
@@ -82,10 +82,10 @@ impl Reading {
         let scanned = if line.too_long {
             None
         } else {
-            Some(json::scan_object(line.record))
+            Some(self.marks.scan(line.record))
         };
-        let object = match scanned {
-            Some(Ok(object)) => object,
+        let step = match scanned {
+            Some(Ok((_, step))) => step,
             other => {
                 self.found.bad_lines += 1;
                 if self.found.first_bad.is_none() {
@@ -99,7 +99,6 @@ impl Reading {
             }
         };
         self.found.records += 1;
-        let step = self.marks.step(line.record, &object);
         self.columns.take(&self.marks, step);
         if step == Step::None {
             self.found.unstamped += 1;

@@ -8,13 +8,13 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 
-use birthmark_core::json::{self, Where};
+use birthmark_core::json::{self, MarkKind, Marks, Step, Where};
 use birthmark_store::line_sums::LineSums;
 use birthmark_store::running::RunningDigest;
 
 use super::mark::{self, Judge, Named};
 use super::report::{Reason, Word};
-use crate::lines::{self, Line, MarkKind, Marks, Sink, Step};
+use crate::lines::{self, Line, Sink};
 
 /// Distinct judgements that are kept before they are summed up.
 const MOST_JUDGED: usize = 4_096;
@@ -213,8 +213,8 @@ impl Pass<'_, '_> {
             return;
         }
         self.found.records += 1;
-        let object = match json::scan_object(line.record) {
-            Ok(object) => object,
+        let (object, step) = match self.birthmark.scan(line.record) {
+            Ok(scanned) => scanned,
             Err(error) => {
                 if !line.has_end() {
                     self.found.torn = Some((line.offset, line.number));
@@ -226,7 +226,6 @@ impl Pass<'_, '_> {
                 return;
             }
         };
-        let step = self.birthmark.step(line.record, &object);
         match step {
             Step::None => {
                 self.found

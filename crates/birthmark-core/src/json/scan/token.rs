@@ -82,6 +82,23 @@ impl Scanner<'_> {
         }
     }
 
+    /// Goes behind the string, finite number, `true`, `false` or `null` that begins here; false
+    /// at anything else.
+    #[inline]
+    pub(in crate::json) fn finite_scalar(&mut self) -> bool {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let gone = match rest {
+            [b'"', ..] => self.string().map(drop),
+            [b'-', b'I', ..] => return false,
+            [b'-' | b'0'..=b'9', ..] => self.number(),
+            [b't', ..] => self.literal(b"true").map(drop),
+            [b'f', ..] => self.literal(b"false").map(drop),
+            [b'n', ..] => self.literal(b"null").map(drop),
+            _ => return false,
+        };
+        gone.is_ok()
+    }
+
     #[inline]
     fn escape(&mut self) -> Result<(), ScanError> {
         let start = self.at;

@@ -23,6 +23,7 @@
 )]
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -31,6 +32,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use birthmark_core::json::Marks;
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::ffi::{self, sqlite3_vtab, sqlite3_vtab_cursor};
 use rusqlite::types::Value as Sql;
@@ -159,6 +161,7 @@ unsafe impl<'vtab> VTab<'vtab> for Records {
             part: None,
             rows: Rows::None,
             number: 0,
+            at_hand: RefCell::default(),
             phantom: PhantomData,
         })
     }
@@ -278,6 +281,7 @@ pub(super) struct Cursor<'vtab> {
     part: Option<Part>,
     rows: Rows,
     number: u64,
+    at_hand: RefCell<AtHand>,
     phantom: PhantomData<&'vtab Records>,
 }
 
@@ -320,6 +324,7 @@ unsafe impl VTabCursor for Cursor<'_> {
         }
         self.parts = groups.into_iter();
         (self.part, self.rows, self.number) = (None, Rows::None, 0);
+        self.at_hand = RefCell::default();
         self.advance()
     }
 
@@ -369,7 +374,10 @@ unsafe impl VTabCursor for Cursor<'_> {
                     (known, Some((batch, row))) => {
                         let name = self.table.world.fields.get(at).map_or("", String::as_str);
                         let raw = batch.bytes.get(row.own.clone()).unwrap_or_default();
-                        match (own(raw, name), known) {
+                        match (
+                            self.at_hand.borrow_mut().field(self.number, raw, name),
+                            known,
+                        ) {
                             (Some(value), _) => context.set_result(parts::cell(&value)),
                             (None, Some(Known::Same(value))) => context.set_result(value),
                             _ => Ok(()),
@@ -386,16 +394,30 @@ unsafe impl VTabCursor for Cursor<'_> {
     }
 }
 
-/// A field of a birthmark; a nested one by its dotted name.
-fn own(birthmark: &[u8], name: &str) -> Option<Value> {
-    if let Some(raw) = birthmark_core::json::get(birthmark, &[name]) {
-        return Some(Value::of_json(raw));
+/// The birthmark of the row at hand, as it differs from that of the row before.
+#[derive(Debug, Default)]
+struct AtHand {
+    marks: Marks,
+    /// The number of the row; rows are counted from 1 here.
+    row: u64,
+}
+
+impl AtHand {
+    /// A field of a row's birthmark; a nested one by its dotted name.
+    fn field(&mut self, row: u64, birthmark: &[u8], name: &str) -> Option<Value> {
+        if self.row != row + 1 {
+            self.marks.step_alone(birthmark);
+            self.row = row + 1;
+        }
+        if let Some(raw) = self.marks.get(name) {
+            return Some(Value::of_json(raw));
+        }
+        name.contains('.').then(|| {
+            let all = fields_of(birthmark);
+            let found = all.into_iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value)
+        })?
     }
-    name.contains('.').then(|| {
-        let all = fields_of(birthmark);
-        let found = all.into_iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value)
-    })?
 }
 
 impl Cursor<'_> {
