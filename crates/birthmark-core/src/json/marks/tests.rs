@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test may fail so")]
-
 use super::*;
 
 fn step(marks: &mut Marks, record: &str) -> Step {
