@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::folder::Folder;
 use crate::seam::{self, Step};
+use crate::stop;
 
 pub use crate::folder::Temp;
 
@@ -106,8 +107,22 @@ pub enum Durability {
 
 /// Replaces `path` by `bytes`, all or nothing. An existing file's mode is kept.
 pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), PathError> {
-    replace_with(path, durability, |file| file.write_all(bytes))
+    replace_with(path, durability, |file| {
+        bytes
+            .chunks(PIECE)
+            .enumerate()
+            .try_for_each(|(place, piece)| {
+                // What is small is written to its end: it may be what tells of an interruption.
+                if place > 0 {
+                    stop::check()?;
+                }
+                file.write_all(piece)
+            })
+    })
 }
+
+/// Between two pieces of so many bytes it is asked whether the work is to stop.
+const PIECE: usize = 16 << 20;
 
 /// As [`replace`], with the bytes written by `fill`. When `fill` fails, nothing changes.
 pub fn replace_with(
@@ -221,9 +236,16 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
     use std::io::Read;
     let file = open_regular(path).at("read", path)?;
     let mut bytes = Vec::new();
-    file.take(limit + 1)
+    let mut file = file.take(limit + 1);
+    while file
+        .by_ref()
+        .take(PIECE as u64)
         .read_to_end(&mut bytes)
-        .at("read", path)?;
+        .at("read", path)?
+        == PIECE
+    {
+        stop::check().at("read", path)?;
+    }
     if bytes.len() as u64 > limit {
         return Err(io::Error::other(format!("it is larger than {limit} bytes"))).at("read", path);
     }

@@ -17,10 +17,10 @@ use std::time::{Duration, SystemTime};
 use birthmark_core::session::Status;
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::tail::{self, Tail};
-use birthmark_store::{Durability, atomic};
+use birthmark_store::{Durability, atomic, stop};
 use serde_json::{Value, json};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 use crate::session::write_manifest;
 use crate::sessions::{self, Loaded, ManifestState};
@@ -82,6 +82,7 @@ pub fn salvage(
         salvage.store(now)?;
     }
     for path in paths {
+        not_stopped()?;
         fs::symlink_metadata(path).map_err(|source| atomic::PathError {
             action: "read",
             path: path.clone(),
@@ -138,6 +139,7 @@ impl Salvage<'_> {
     fn store(&mut self, now: Timestamp) -> Result<()> {
         let orphans = sessions::Orphans::default();
         for id in sessions::ids(self.project)? {
+            not_stopped()?;
             let loaded = sessions::load_among(self.project, &id, &orphans)?;
             let live = matches!(loaded.status(now), Status::Running | Status::LastHeard);
             self.session(&id, &loaded, live, now)?;
@@ -252,6 +254,7 @@ impl Salvage<'_> {
         let mut entries: Vec<_> = entries.filter_map(std::io::Result::ok).collect();
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
+            not_stopped()?;
             let Ok(kind) = entry.file_type() else {
                 continue;
             };
@@ -293,6 +296,16 @@ impl Salvage<'_> {
         self.note("unfinished-report", &name, what, &remedy, || Ok(()))?;
         self.tail(path, true)
     }
+}
+
+/// What was repaired so far stays so, and what was not is as it was.
+fn not_stopped() -> Result<()> {
+    stop::check().map_err(|source| {
+        let text = "salvage did not look at everything";
+        Error::new(Kind::Io, "io", text)
+            .with_source(source)
+            .with_hint("run it again: it goes on")
+    })
 }
 
 /// How long ago a moment was.

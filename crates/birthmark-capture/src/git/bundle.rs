@@ -39,11 +39,36 @@ pub struct BundleOptions<'a> {
     /// Whether a commit, and all below it, is kept elsewhere already. Asked only where there
     /// is no remote.
     pub is_kept: &'a dyn Fn(&str) -> bool,
+    /// Whether a person has stopped it.
+    pub is_stopped: &'a dyn Fn() -> bool,
 }
 
-impl BundleOptions<'_> {
-    fn deadline(&self) -> Instant {
-        Instant::now() + self.time
+impl<'a> BundleOptions<'a> {
+    fn end(&self) -> End<'a> {
+        End {
+            deadline: Instant::now() + self.time,
+            is_stopped: self.is_stopped,
+        }
+    }
+}
+
+/// When the work is given up.
+#[derive(Clone, Copy)]
+struct End<'a> {
+    deadline: Instant,
+    is_stopped: &'a dyn Fn() -> bool,
+}
+
+impl End<'_> {
+    /// Says why it is given up, where it is: `late`, or that it was stopped.
+    fn check(self, late: &str) -> Result<(), String> {
+        if (self.is_stopped)() {
+            return Err("it was interrupted".to_owned());
+        }
+        if Instant::now() >= self.deadline {
+            return Err(late.to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -79,7 +104,7 @@ impl Part {
         let mut kept = Kept {
             git: &repository.git,
             boundary,
-            deadline: options.deadline(),
+            deadline: options.end().deadline,
             options,
         };
         let cut = repository.git.shallow_commits().ok().flatten();
@@ -87,15 +112,15 @@ impl Part {
             .map(|cut| cut.iter().copied().collect())
             .unwrap_or_default();
         let names = [(format!("{COMMITS}{commit}"), commit.to_owned())];
-        let deadline = options.deadline();
-        let mut collection = Collection::new(&database, cut, deadline);
+        let end = options.end();
+        let mut collection = Collection::new(&database, cut, end);
         let prerequisites = collection.history(commit_id, &mut kept)?;
         if prerequisites.contains(&commit_id) {
             return Ok(None);
         }
         let sources = [(&database, collection.objects())];
         Ok(Some(Bundle {
-            bytes: spell(&sources, &prerequisites, &names, options.limit, deadline)?,
+            bytes: spell(&sources, &prerequisites, &names, options.limit, end)?,
             prerequisites: hex(&prerequisites),
             without_history: None,
         }))
@@ -110,12 +135,12 @@ impl Part {
     ) -> Result<Bundle, String> {
         let database = Database::of(&self.repository().git);
         let names = [(format!("{COMMITS}{commit}"), commit.to_owned())];
-        let deadline = options.deadline();
-        let mut collection = Collection::new(&database, Vec::new(), deadline);
+        let end = options.end();
+        let mut collection = Collection::new(&database, Vec::new(), end);
         let parents = collection.alone(database.parse(commit)?)?;
         let sources = [(&database, collection.objects())];
         Ok(Bundle {
-            bytes: spell(&sources, &parents, &names, options.limit, deadline)?,
+            bytes: spell(&sources, &parents, &names, options.limit, end)?,
             prerequisites: hex(&parents),
             without_history: Some(reason.to_owned()),
         })
@@ -146,11 +171,11 @@ pub fn bundle_whole(
     commits: &[(&Database, Vec<Named>)],
     options: &BundleOptions<'_>,
 ) -> Result<Bundle, String> {
-    let deadline = options.deadline();
+    let end = options.end();
     let mut collections = Vec::new();
     let mut names = Vec::new();
     for (database, named) in commits {
-        let mut collection = Collection::new(database, Vec::new(), deadline);
+        let mut collection = Collection::new(database, Vec::new(), end);
         for (name, commit) in named {
             collection.history(database.parse(commit)?, &mut Everything)?;
             names.push((name.clone(), commit.clone()));
@@ -162,7 +187,7 @@ pub fn bundle_whole(
         .map(|(database, collection)| (*database, collection.objects()))
         .collect();
     Ok(Bundle {
-        bytes: spell(&sources, &[], &names, options.limit, deadline)?,
+        bytes: spell(&sources, &[], &names, options.limit, end)?,
         prerequisites: Vec::new(),
         without_history: None,
     })
@@ -217,7 +242,7 @@ fn spell(
     prerequisites: &[ObjectId],
     names: &[Named],
     limit: u64,
-    deadline: Instant,
+    end: End<'_>,
 ) -> Result<Vec<u8>, String> {
     let format = sources.first().map(|(database, _)| database.hash_kind());
     let mut bytes = match format {
@@ -231,6 +256,6 @@ fn spell(
         bytes.extend(format!("{id} {name}\n").bytes());
     }
     bytes.push(b'\n');
-    pack::write(sources, limit, deadline, &mut bytes)?;
+    pack::write(sources, limit, end, &mut bytes)?;
     Ok(bytes)
 }

@@ -6,6 +6,7 @@ use birthmark::{snapshot, talk, text};
 
 use crate::exit::ExitStatus;
 use crate::failure::Answer;
+use crate::signals;
 use crate::ui::Ui;
 
 /// Write the code of a session, with its history, into one file
@@ -35,7 +36,9 @@ pub struct BundleArgs {
 /// Writes it.
 pub fn run(ui: &mut Ui, args: &BundleArgs) -> Answer {
     let project = super::project()?;
-    let written = snapshot::archive(&project, &args.what, args.out.as_deref(), args.force)?;
+    let written = signals::stoppable(|| {
+        snapshot::archive(&project, &args.what, args.out.as_deref(), args.force)
+    })?;
     let file = talk::shell_word(&written.path.to_string_lossy());
     if args.json {
         ui.json(&written.to_json())?;

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use birthmark::import;
+use birthmark::{import, text};
+use birthmark_store::stop;
 
 use crate::exit::ExitStatus;
-use crate::failure::Answer;
+use crate::failure::{Answer, Failure};
+use crate::signals;
 use crate::ui::Ui;
 
 /// Write birthmarks beside logs of other tools
@@ -30,8 +32,17 @@ pub struct ImportArgs {
 
 /// Imports, and goes on with the others when one fails.
 pub fn run(ui: &mut Ui, args: &ImportArgs) -> Answer {
-    let (mut all, mut failed) = (Vec::new(), false);
-    for file in &args.files {
+    signals::stoppable(|| each(ui, args))
+}
+
+fn each(ui: &mut Ui, args: &ImportArgs) -> Answer {
+    let (mut all, mut failed, mut stopped) = (Vec::new(), false, None);
+    for (number, file) in args.files.iter().enumerate() {
+        if let Err(why) = stop::check() {
+            let left = text::count((args.files.len() - number) as u64, "file");
+            stopped = Some(Failure::new(format!("{why}: {left} left")));
+            break;
+        }
         match import::import(file, args.replace) {
             Ok(imported) if args.json => all.push(imported.to_json()),
             Ok(imported) => {
@@ -56,6 +67,9 @@ pub fn run(ui: &mut Ui, args: &ImportArgs) -> Answer {
     }
     if args.json {
         ui.json(&serde_json::Value::Array(all))?;
+    }
+    if let Some(stopped) = stopped {
+        return Err(stopped.with_hint("run it again: what was written is kept"));
     }
     Ok(if failed {
         ExitStatus::CannotTell

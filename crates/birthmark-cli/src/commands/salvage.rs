@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::exit::ExitStatus;
 use crate::failure::Answer;
+use crate::signals;
 use crate::ui::Ui;
 
 /// Explain what a crash or a hand left, and repair it with --repair
@@ -30,7 +31,9 @@ pub struct SalvageArgs {
 
 /// Salvages: 0 when nothing is left to repair, 1 when `--repair` would do something.
 pub fn run(ui: &mut Ui, args: &SalvageArgs) -> Answer {
-    let found = salvage::salvage(&super::project()?, &args.files, args.repair, super::now())?;
+    let project = super::project()?;
+    let found =
+        signals::stoppable(|| salvage::salvage(&project, &args.files, args.repair, super::now()))?;
     let left = found
         .iter()
         .filter(|found| found.can_repair && !found.repaired)

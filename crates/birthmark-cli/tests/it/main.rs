@@ -25,6 +25,7 @@ mod declare;
 mod doctor;
 mod find;
 mod front;
+mod interrupts;
 mod limits;
 mod policy;
 mod private;

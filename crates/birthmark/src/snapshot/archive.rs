@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use birthmark_capture::git::bundle::{BundleOptions, bundle_whole};
 use birthmark_core::snapshot::REFERENCES;
-use birthmark_store::atomic;
+use birthmark_store::{atomic, stop};
 use serde_json::{Value, json};
 
 use super::source::{self, Source};
@@ -99,6 +99,7 @@ pub fn archive(project: &Project, what: &str, out: Option<&Path>, force: bool) -
         limit: LIMIT,
         time: TIME,
         is_kept: &|_| false,
+        is_stopped: &|| stop::check().is_err(),
     };
     let bundle = bundle_whole(&commits, &options).map_err(|reason| {
         let message = format!("cannot bundle {short}: {reason}");

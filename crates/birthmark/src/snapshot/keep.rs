@@ -122,6 +122,7 @@ fn kept(layout: &Layout, part: &Part, limit: u64) -> Result<Option<Note>, String
         limit,
         time: LIMIT,
         is_kept: &is_kept,
+        is_stopped: &|| false,
     };
     match below(layout, part, &options).and_then(|()| part.bundle(&part.commit, &options)) {
         Ok(None) => Ok(None),

@@ -4,13 +4,13 @@
 //! the same place in a parent is there already. So the cost is that of what was touched.
 
 use std::collections::{BTreeSet, HashSet};
-use std::time::Instant;
 
 use gix::ObjectId;
 use gix::bstr::BString;
 use gix::objs::tree::EntryKind;
 
 use super::super::database::Database;
+use super::End;
 
 /// Folders in folders are followed this deep.
 const DEEPEST: usize = 512;
@@ -27,18 +27,18 @@ pub(super) trait Boundary {
 pub(super) struct Collection<'a> {
     database: &'a Database,
     cut: Vec<ObjectId>,
-    deadline: Instant,
+    end: End<'a>,
     seen: HashSet<ObjectId>,
     objects: Vec<ObjectId>,
 }
 
 impl<'a> Collection<'a> {
     /// `cut` are the commits at which a shallow history ends.
-    pub(super) fn new(database: &'a Database, cut: Vec<ObjectId>, deadline: Instant) -> Self {
+    pub(super) fn new(database: &'a Database, cut: Vec<ObjectId>, end: End<'a>) -> Self {
         Self {
             database,
             cut,
-            deadline,
+            end,
             seen: HashSet::new(),
             objects: Vec::new(),
         }
@@ -92,8 +92,9 @@ impl<'a> Collection<'a> {
         if self.objects.len() >= MOST_OBJECTS {
             return Err("the history has too many objects".to_owned());
         }
-        if self.objects.len().is_multiple_of(256) && Instant::now() >= self.deadline {
-            return Err("the history could not be gathered in time".to_owned());
+        if self.objects.len().is_multiple_of(256) {
+            self.end
+                .check("the history could not be gathered in time")?;
         }
         self.objects.push(id);
         Ok(true)

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::time::Instant;
 
 use gix::ObjectId;
 use gix::objs::Kind;
@@ -10,12 +9,13 @@ use gix::zlib::Compression;
 use gix::zlib::stream::deflate;
 
 use super::super::database::Database;
+use super::End;
 
 /// Writes the pack behind what is in `bytes`; fails where that grows over `limit`.
 pub(super) fn write(
     sources: &[(&Database, &[ObjectId])],
     limit: u64,
-    deadline: Instant,
+    end: End<'_>,
     bytes: &mut Vec<u8>,
 ) -> Result<(), String> {
     let start = bytes.len();
@@ -36,9 +36,7 @@ pub(super) fn write(
     bytes.extend(2_u32.to_be_bytes());
     bytes.extend(count.to_be_bytes());
     for (database, id) in objects {
-        if Instant::now() >= deadline {
-            return Err("the bundle could not be written in time".to_owned());
-        }
+        end.check("the bundle could not be written in time")?;
         let (kind, data) = database.find(id)?;
         let held = gix::objs::compute_hash(format, kind, &data);
         if !held.is_ok_and(|held| held == id) {
