@@ -66,6 +66,7 @@ class Session:
         self._on_dirty = on_dirty
         self._lineage = lineage
         self._watch: Watch | None = None
+        self._finalizer: Any = None
         self._native: _native.Session | None = None
         self._outer: Session | None = None
         self._depth = 0
@@ -120,6 +121,7 @@ class Session:
             self._begin_watch()
             _current = self
             atexit.register(self._at_exit)
+            self._end_with_worker()
         return self
 
     def end(
@@ -150,6 +152,9 @@ class Session:
         native.end(outcome, error, exit_code)
         # Reached only when it is over: after a failure it is tried once more at the exit.
         atexit.unregister(self._at_exit)
+        if self._finalizer is not None:
+            self._finalizer.cancel()
+            self._finalizer = None
         self._restore()
         if _current is self:
             _current = None
@@ -182,6 +187,26 @@ class Session:
             self.end()
         else:
             self._end_with(error)
+
+    def _end_with_worker(self) -> None:
+        """End with a forked worker of multiprocessing too, such as that of a DataLoader.
+
+        It ends past what is registered for the interpreter's exit, and has finalizers of its own.
+        """
+        process = sys.modules.get("multiprocessing.process")
+        if process is None or process.parent_process() is None:
+            return
+        from multiprocessing import util
+
+        def end() -> None:
+            error = sys.exc_info()[1]
+            if error is None:
+                self.end()
+            else:
+                self._end_with(error)
+
+        # Below 0: after the worker's own children were waited for.
+        self._finalizer = util.Finalize(None, end, exitpriority=-1)
 
     def _end_with(self, error: BaseException) -> None:
         if isinstance(error, SystemExit):

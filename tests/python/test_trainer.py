@@ -49,7 +49,7 @@ class Trainer:
 
     def train(self, folder, steps, shards=2):
         self.event("on_train_begin", model=Model())
-        kept = []
+        kept = sorted(one for one in folder.glob("checkpoint-*") if one.is_dir())
         for step in steps:
             self.state.global_step, self.state.epoch = step, step / 10
             self.event("on_step_end")
@@ -93,6 +93,19 @@ def test_each_checkpoint_is_an_artifact_and_rotation_removes(repo):
         assert len(sidecar["members"]) == 3
         assert "hf_aaaa" not in json.dumps(sidecar)
     assert "missing" not in json.dumps(found)
+
+
+def test_rotation_by_a_training_that_goes_on_removes_what_an_earlier_one_saved(repo, birthmark):
+    out = repo / "checkpoints"
+    for steps in ([10, 20], [30, 40, 50]):
+        with bm.session():
+            Trainer(Arguments(str(out)), bm.TrainerCallback()).train(out, steps)
+    assert sorted(one.name for one in out.iterdir()) == [
+        f"checkpoint-{step}{ending}" for step in (40, 50) for ending in ("", ".birthmark.json")
+    ]
+    items = json.loads(birthmark("verify", "--json"))["items"]
+    words = {item["name"]: item["word"] for item in items}
+    assert "failed" not in words.values(), words
 
 
 def test_other_ranks_and_other_events_do_nothing(repo):

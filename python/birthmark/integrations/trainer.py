@@ -120,7 +120,7 @@ class Events:
         if self._inputs is None:
             base = base_of(model)
             self._inputs = None if base is None else [base]
-        self._kept = []
+        self._kept = _checkpoints(os.path.abspath(args.output_dir))
         self._pace = None if self._rate is None else _native.Pace(int(self._rate))
         for work in (self._note, self._digest):
             thread = threading.Thread(target=work, name="birthmark-checkpoints", daemon=True)
@@ -145,6 +145,7 @@ class Events:
         while (job := self._jobs.get()) is not None:
             self._try(job, self._add)
             self._look_for_removed()
+        self._look_for_removed()
 
     def _try(self, job: _Job, work: Any) -> None:
         try:
@@ -184,6 +185,16 @@ class Events:
                     session.removed(folder, "rotation")
             except Exception as error:  # noqa: BLE001 - never harm the training
                 say(f"birthmark: cannot record that {folder} is gone: {one_line(error)}")
+
+
+def _checkpoints(folder: str) -> list[str]:
+    """What an earlier run, which this one may go on with, left to be rotated away."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    steps = [name for name in names if name.startswith("checkpoint-") and name[11:].isdigit()]
+    return [path for path in (os.path.join(folder, name) for name in steps) if os.path.isdir(path)]
 
 
 def _be_nice() -> None:
