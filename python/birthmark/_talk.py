@@ -120,7 +120,7 @@ _BAR_EVERY = 0.5
 
 def progress(items: Iterable[Any], total: int | None, done: int) -> Iterator[Any]:
     """Yield ``items``, with a line of progress on a terminal once it takes over a second."""
-    if talker() is None or not getattr(sys.stderr, "isatty", lambda: False)():
+    if not _can_draw():
         yield from items
         return
     start = shown = time.monotonic()
@@ -135,6 +135,23 @@ def progress(items: Iterable[Any], total: int | None, done: int) -> Iterator[Any
     finally:
         if drawn:
             _put("\r\x1b[K")
+
+
+def draw_reading(far: str, seconds_left: int) -> None:
+    """Show how far long reading is, over what was shown before; an empty text takes it away.
+
+    Called by the native half, from whatever thread waits: a thread beside the script's own draws
+    nothing over what the script draws.
+    """
+    threading = sys.modules.get("threading")
+    beside = threading is not None and threading.current_thread() is not threading.main_thread()
+    if beside or not _can_draw():
+        return
+    _put(f"\r\x1b[Kbirthmark: {far}, {_duration(seconds_left)} left" if far else "\r\x1b[K")
+
+
+def _can_draw() -> bool:
+    return talker() is not None and bool(getattr(sys.stderr, "isatty", lambda: False)())
 
 
 def _draw(count: int, total: int | None, done: int, elapsed: float) -> None:

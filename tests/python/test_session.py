@@ -576,6 +576,33 @@ with bm.session() as s:
     assert outcome(store) == "completed"
 
 
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+def test_session_of_a_worker_ends_with_it_and_its_files_are_sealed(committed, store, birthmark, how):
+    committed(
+        "import multiprocessing as mp, sys\n"
+        "import birthmark as bm\n"
+        "def work(number):\n"
+        "    session = bm.session(); session.start()\n"
+        '    out = session.jsonl(f"artifacts/{number}.jsonl")\n'
+        '    out.write({"n": number})\n'
+        "    if number == 3: raise ValueError('of the worker')\n"
+        'if __name__ == "__main__":\n'
+        "    with bm.session():\n"
+        "        context = mp.get_context(sys.argv[1])\n"
+        "        workers = [context.Process(target=work, args=(n,)) for n in range(4)]\n"
+        "        for worker in workers: worker.start()\n"
+        "        for worker in workers: worker.join()\n",
+        how,
+    )
+    made = {one["file"]: one["state"] for one in store.manifest()["artifacts_generated"]}
+    assert made == {f"artifacts/{number}.jsonl": "sealed" for number in range(4)}
+    items = json.loads(birthmark("verify", "--json"))["items"]
+    assert "never closed" not in json.dumps(items), items
+    ends = store.events("run_ended")
+    assert sorted(one["outcome"] for one in ends) == ["completed"] * 4 + ["failed"], ends
+    assert [one for one in ends if "of the worker" in json.dumps(one)]
+
+
 def test_file_can_be_opened_again_while_a_forked_child_lives(committed):
     source = """
 import os, time
@@ -776,3 +803,38 @@ def test_interrupt_ends_a_long_digest_and_nothing_is_recorded_of_it(committed, s
     made = [one["file"] for one in store.manifest()["artifacts_generated"]]
     assert made == ["artifacts/after.json"]
     assert store.manifest()["used"] == []
+
+
+def test_long_digest_shows_how_far_it_is_on_a_terminal_alone(repo):
+    """The file is larger than anybody reads in that time: it is interrupted, and the line is gone."""
+    import pty
+
+    script = repo / "add.py"
+    script.write_text(
+        "import os, signal, sys, threading\n"
+        "import birthmark as bm\n"
+        'with open("big.bin", "wb") as file: file.truncate(1 << 40)\n'
+        "with bm.session() as s:\n"
+        "    threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        '    try: s.add("big.bin", artifact_type="model")\n'
+        "    except KeyboardInterrupt: pass\n"
+    )
+    shown = {}
+    for how, more in [("terminal", {}), ("quiet", {"BIRTHMARK_QUIET": "1"}), ("pipe", {})]:
+        ours, theirs = pty.openpty() if how != "pipe" else os.pipe()
+        running = subprocess.Popen([sys.executable, "add.py"], cwd=repo, stderr=theirs, env={**os.environ, **more})
+        os.close(theirs)
+        said = b""
+        try:
+            while piece := os.read(ours, 4096):
+                said += piece
+        except OSError:
+            pass  # the terminal is gone
+        os.close(ours)
+        assert running.wait() == 0
+        shown[how] = said.decode()
+    line = re.compile(r"\r\x1b\[Kbirthmark: [\d.]+ [kMG]B of 1\.1 TB, [\d.]+ [kMG]B/s, .* left")
+    drawn = list(line.finditer(shown["terminal"]))
+    assert drawn, shown["terminal"]
+    assert shown["terminal"].rindex("\r\x1b[K") > drawn[-1].start(), "the line was left there"
+    assert "\x1b[K" not in shown["quiet"] + shown["pipe"]

@@ -9,6 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use birthmark_store::reading::{self, Reading};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// What is quicker than this draws nothing.
@@ -47,6 +48,14 @@ impl Progress {
             bar,
             drawing,
         }
+    }
+
+    /// Does `work` with a bar for what it reads on this thread.
+    pub(crate) fn around<T>(work: impl FnOnce() -> T) -> T {
+        let reading = Arc::new(Reading::default());
+        let watched = Arc::clone(&reading);
+        let _drawn = Self::watching(move || watched.told());
+        reading::with(Some(reading), work)
     }
 
     /// What is to be raised by the bytes that are done.

@@ -6,6 +6,7 @@
 //! | how is a file written so that a crash cannot halve it? | [`atomic`] |
 //! | how is a large file written at the speed of the disk? | [`bulk`] |
 //! | how are events recorded and read back? | [`journal`] |
+//! | how far is long reading, and is it to stop? | [`reading`], [`stop`] |
 //! | is the last line of a file whole? | [`tail`] |
 //! | how are records appended, and an interrupted file gone on with? | [`records`] |
 //! | what did a command say? | [`logs`] |
@@ -31,6 +32,7 @@ pub mod line_sums;
 pub mod logs;
 pub mod modes;
 pub mod objects;
+pub mod reading;
 pub mod records;
 pub mod running;
 pub mod seam;

@@ -16,9 +16,9 @@ use birthmark_store::format::sidecar::{Sidecar, SidecarKind};
 use birthmark_store::{Durability, Layout, atomic, digest, stop};
 use serde_json::Value;
 
-use crate::dataset;
 use crate::error::{Error, Kind, Result};
 use crate::session::{Session, now};
+use crate::{dataset, digests};
 
 /// How what is added is digested.
 #[derive(Debug, Default)]
@@ -67,9 +67,7 @@ impl Session {
         let mark = serde_json::to_vec(&birthmark).map_err(|source| {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;
-        let digester = crate::digests::digester()
-            .paced(how.pace)
-            .with_sha256(how.sha256);
+        let digester = digests::digester().paced(how.pace).with_sha256(how.sha256);
         let sidecar = describe(path, mark, &digester)?;
         not_stopped(path)?;
         let beside = Layout::sidecar(path);
@@ -142,6 +140,10 @@ impl Session {
 
 /// What a sidecar says of a file or folder with this birthmark.
 pub(crate) fn describe(path: &Path, birthmark: Vec<u8>, digester: &Digester) -> Result<Sidecar> {
+    digests::expect(
+        path,
+        digests::times_to_describe(path, digester.wants_sha256()),
+    );
     let name = PathBuf::from(path.file_name().unwrap_or_default());
     if path.is_dir() {
         let tree = digester.tree(path).map_err(unreadable)?;

@@ -182,6 +182,7 @@ pub fn digests(path: &Path) -> (Finding<String>, Option<String>) {
 /// The same, and the number of records, of lines that could be read.
 fn looked(path: &Path) -> (Finding<String>, Option<String>, Option<u64>) {
     let digester = crate::digests::digester();
+    crate::digests::expect(path, crate::digests::times_to_describe(path, false));
     let digest = match digest_by(&digester, path) {
         Ok(digest) => digest,
         Err(error) => return (Finding::unknown(error.to_string()), None, None),

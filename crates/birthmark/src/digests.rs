@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use birthmark_capture::{clock, process};
 use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_store::digest::Digester;
+use birthmark_store::format::FileKind;
+use birthmark_store::reading;
 
 use crate::error::{Error, Result};
 
@@ -27,6 +29,7 @@ pub fn cache_folder() -> Option<PathBuf> {
 /// The digest of a file, or the tree digest of a folder, which is of BLAKE3 alone.
 pub fn of(path: &Path, algorithm: Algorithm) -> Result<Digest> {
     let digester = digester();
+    expect(path, 1);
     if !path.is_dir() {
         let found = digester.file_as(path, algorithm);
         return Ok(found.map_err(crate::add::unreadable)?.digest);
@@ -41,11 +44,49 @@ pub fn of(path: &Path, algorithm: Algorithm) -> Result<Digest> {
     Ok(digester.tree(path).map_err(crate::add::unreadable)?.digest)
 }
 
-/// Digests, and remembers what it digested.
+/// Digests, and remembers what it digested. What it reads is counted where somebody watches
+/// the reading of this thread.
 pub fn digester() -> Digester {
     let off = process::variable("BIRTHMARK_DIGEST_CACHE").is_some_and(|text| text == "off");
+    let counter = reading::current().map(|reading| reading.counter());
+    let digester = Digester::default().telling(counter);
     match cache_folder().filter(|folder| !off && folder.is_absolute()) {
-        Some(folder) => Digester::default().remembering(folder, clock::now_micros),
-        None => Digester::default(),
+        Some(folder) => digester.remembering(folder, clock::now_micros),
+        None => digester,
+    }
+}
+
+/// Says to whoever watches the reading of this thread that a file or folder will be read so
+/// many times.
+pub(crate) fn expect(path: &Path, times: u64) {
+    if let Some(reading) = reading::current() {
+        reading.expect(times * size_of(path));
+    }
+}
+
+/// How often a file is read to be described: for its digest, for its digest without the
+/// birthmarks that it carries within, and for SHA-256 where that is asked for.
+pub(crate) fn times_to_describe(path: &Path, sha256: bool) -> u64 {
+    let within = FileKind::of(path).is_some() && !path.is_dir();
+    1 + u64::from(within) + u64::from(sha256)
+}
+
+/// The bytes of a file, or of all files below a folder. What cannot be looked at is met again
+/// when it is read, and told there.
+pub(crate) fn size_of(path: &Path) -> u64 {
+    match path.metadata() {
+        Ok(found) if found.is_dir() => {
+            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+            let links = |entry: &std::fs::DirEntry| {
+                let kind = entry.file_type();
+                kind.is_ok_and(|kind| kind.is_symlink())
+            };
+            entries
+                .filter(|entry| !links(entry))
+                .map(|entry| size_of(&entry.path()))
+                .sum()
+        }
+        Ok(found) => found.len(),
+        Err(_) => 0,
     }
 }

@@ -6,6 +6,7 @@ use birthmark::stamp;
 
 use crate::exit::ExitStatus;
 use crate::failure::Answer;
+use crate::progress::Progress;
 use crate::signals;
 use crate::ui::Ui;
 
@@ -41,8 +42,9 @@ pub struct UnstampArgs {
 pub fn run(ui: &mut Ui, args: &UnstampArgs) -> Answer {
     let target = super::stamp::target(args.in_place, args.out.as_ref());
     let project = super::project()?;
-    let done =
-        signals::stoppable(|| stamp::unstamp(&project, &args.file, &target, args.longest_line))?;
+    let done = Progress::around(|| {
+        signals::stoppable(|| stamp::unstamp(&project, &args.file, &target, args.longest_line))
+    })?;
     if args.json {
         ui.json(&done.to_json())?;
     } else {

@@ -55,10 +55,10 @@ impl Digester {
         self
     }
 
-    /// Raises a number by the bytes that are done.
+    /// Raises a number, where one is given, by the bytes that are done.
     #[must_use]
     pub fn telling(mut self, progress: Option<Arc<AtomicU64>>) -> Self {
-        self.progress = progress;
+        self.progress = progress.or(self.progress);
         self
     }
 

@@ -25,6 +25,7 @@ use super::compose::Code;
 use super::{
     StampOptions, Stamped, Target, join_open, judged, prepared, recorded_path, refuse, stamp_known,
 };
+use crate::digests;
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 use crate::session::{RunEnd, Session};
@@ -133,20 +134,11 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>, wanted: &dyn Fn(&Path) -> bool)
 /// How many bytes are to be read, for whoever shows how far the work is: what carries a
 /// birthmark within and gets a sidecar is read for its digest and for its content digest.
 pub fn bytes_to_read(files: &[PathBuf], options: &StampOptions) -> u64 {
-    let beside = options.target == Target::Sidecar;
-    let twice = if beside && options.sha256 { 2 } else { 1 };
-    let of = |file: &PathBuf| match file.metadata() {
-        Ok(found) if found.is_dir() => {
-            let mut members = Vec::new();
-            // What cannot be listed is met again when it is stamped, and told there.
-            let _ = walk(file, &mut members, &|_| true);
-            let sizes = members.iter().filter_map(|member| member.metadata().ok());
-            twice * sizes.map(|found| found.len()).sum::<u64>()
-        }
-        Ok(found) if beside && FileKind::of(file).is_some() => (twice + 1) * found.len(),
-        Ok(found) => twice * found.len(),
-        Err(_) => 0,
+    let times = |file: &PathBuf| match options.target {
+        Target::Sidecar => digests::times_to_describe(file, options.sha256),
+        Target::InPlace | Target::Out(_) => 1,
     };
+    let of = |file: &PathBuf| times(file) * digests::size_of(file);
     files.iter().map(of).sum()
 }
 

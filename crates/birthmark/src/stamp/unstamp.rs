@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use birthmark_core::json;
 use birthmark_core::schema::SIDECAR_SUFFIX;
-use birthmark_store::format::{self, FileKind, Input};
-use birthmark_store::{Layout, digest};
+use birthmark_store::format::{self, FileKind, Input, Watched};
+use birthmark_store::{Layout, digest, reading};
 use serde_json::{Value, json};
 
 use super::marks::REPLACES;
@@ -171,7 +171,12 @@ fn read(
     file: &Path,
     mut each: impl FnMut(u64, &[u8]) -> bool,
 ) -> Result<()> {
-    let (mut source, _) = digest::open_still(file)?;
+    let (source, state) = digest::open_still(file)?;
+    let counter = reading::current().map(|reading| {
+        reading.expect(state.size);
+        reading.counter()
+    });
+    let mut source = Watched::new(source, counter.as_deref());
     let mut fault = None;
     format.read(
         Input {

@@ -10,7 +10,7 @@ use birthmark_store::bulk::Bulk;
 use birthmark_store::digest::{self, FileState};
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::format::{self, ArtifactFormat, FormatError, Input, OnExisting, Watched};
-use birthmark_store::{Durability, Layout, atomic};
+use birthmark_store::{Durability, Layout, atomic, reading};
 
 use super::quarantine::Quarantine;
 use super::{StampOptions, Stamped, kind_of, marks, refuse};
@@ -107,7 +107,8 @@ pub(super) fn within(
     Ok(())
 }
 
-/// Reads `file` through `pass` into `out`: all of it or nothing.
+/// Reads `file` through `pass` into `out`: all of it or nothing. Where no `progress` is to be
+/// raised, who watches the reading of this thread is told.
 pub(crate) fn rewrite<T>(
     format: &dyn ArtifactFormat,
     file: &Path,
@@ -116,6 +117,12 @@ pub(crate) fn rewrite<T>(
     pass: impl FnOnce(&dyn ArtifactFormat, Input<'_>, &mut dyn Write) -> Result<T, FormatError>,
 ) -> Result<T> {
     let (source, before) = digest::open_still(file)?;
+    let reading = reading::current().filter(|_| progress.is_none());
+    let counter = reading.map(|reading| {
+        reading.expect(before.size);
+        reading.counter()
+    });
+    let progress = progress.or(counter.as_deref());
     let mut answer = None;
     let written = atomic::replace_with(out, Durability::Power, |target| {
         let mut output = Bulk::new(target, before.size);
