@@ -168,7 +168,9 @@ fn salvage_repairs_nothing_after_an_interrupt() {
     interrupted(&world, &command, |_| first.exists());
     let after = files(&world.at("torn"));
     let (mut repaired, mut left) = (0, 0);
-    for (name, bytes) in after.iter().filter(|(name, _)| name.ends_with(".jsonl")) {
+    for number in 0..3_000 {
+        let name = format!("{}/{number:04}.jsonl", world.at("torn").display());
+        let bytes = &after[&name];
         if *bytes == b"{\"a\": 1}\n" {
             assert_eq!(after[&format!("{name}.torn")], b"{\"b\": \"to\n");
             repaired += 1;
