@@ -28,6 +28,7 @@ mod rules;
 mod scan;
 mod settings;
 mod shapes;
+mod values;
 
 use std::borrow::Cow;
 
@@ -69,9 +70,9 @@ impl Redactor {
         for (name, value) in pairs {
             let secrecy = names::secrecy(name.as_ref());
             let value = value.into();
-            if let Some(id) = context::id_of(secrecy)
+            if let Some(id) = values::id_of(secrecy)
                 && value.len() >= 8
-                && context::is_secret(secrecy, &value)
+                && values::is_secret(secrecy, &value)
             {
                 known.push((value, id));
             }
@@ -139,7 +140,7 @@ impl Redactor {
     /// whole when the name is a secret's, else as [`text`](Self::text).
     pub fn named<'a>(&self, name: &str, value: &'a str) -> Cow<'a, str> {
         let secrecy = names::secrecy(tail(name));
-        if secrecy == Secrecy::None || !context::is_secret(secrecy, value) {
+        if secrecy == Secrecy::None || !values::is_secret(secrecy, value) {
             return self.text(value);
         }
         whole(secrecy, value)
@@ -188,7 +189,7 @@ impl Redactor {
         match value {
             Value::String(text) => self.string(text, secrecy),
             Value::Number(_) if matches!(secrecy, Secrecy::Password(_)) => {
-                *value = Value::String(mark(context::id_of(secrecy).unwrap_or_default()));
+                *value = Value::String(mark(values::id_of(secrecy).unwrap_or_default()));
             }
             Value::Array(items) => self.array(items, secrecy),
             Value::Object(members) => self.object(members, secrecy),
@@ -197,7 +198,7 @@ impl Redactor {
     }
 
     fn string(&self, text: &mut String, secrecy: Secrecy) {
-        let clean = if context::is_secret(secrecy, text) {
+        let clean = if values::is_secret(secrecy, text) {
             whole(secrecy, text)
         } else {
             self.text(text)
@@ -304,7 +305,7 @@ impl Redactor {
             }
             _ => false,
         };
-        if short_password && !context::is_placeholder(value) {
+        if short_password && !values::is_placeholder(value) {
             return mark("name-password");
         }
         // A switch that takes no value is followed by something else's word.
@@ -336,7 +337,7 @@ fn whole(secrecy: Secrecy, value: &str) -> Cow<'static, str> {
     };
     Cow::Owned(mark(
         shape
-            .or_else(|| context::id_of(secrecy))
+            .or_else(|| values::id_of(secrecy))
             .unwrap_or("name-secret"),
     ))
 }

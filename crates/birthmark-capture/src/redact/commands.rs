@@ -5,8 +5,8 @@
 //! word behind `-u` or `-p` is a password. So the place of such a name is remembered while
 //! the text is gone through, and holds for the rest of its line.
 
-use super::context::is_placeholder;
 use super::scan::{Found, Scan};
+use super::values::is_placeholder;
 
 /// How far behind its name a command goes on, in bytes.
 const REACH: usize = 400;
