@@ -24,6 +24,7 @@ mod commands;
 mod context;
 mod marks;
 mod names;
+mod prose;
 mod rules;
 mod scan;
 mod settings;

@@ -204,6 +204,105 @@ fn keys_of_putty_and_ssh_go_whole() {
     assert_eq!(redactor.text(&ssh2), "[redacted:private-key]\nx");
 }
 
+/// A text as JSON spells it, so many times one within the other.
+fn escaped(text: &str, times: usize) -> String {
+    (0..times).fold(text.to_owned(), |text, _| json!(text).to_string())
+}
+
+#[test]
+fn a_secret_is_seen_in_text_that_was_escaped_again_and_again() {
+    let redactor = Redactor::new();
+    let mut dice = Dice(0xcafe);
+    let (begin, end) = (["-----BE", "GIN"].concat(), ["-----E", "ND"].concat());
+    let body = dice.mixed(64);
+    let key = format!("{begin} PRIVATE KEY-----\n{body}\n{end} PRIVATE KEY-----\n");
+    for times in 0..4 {
+        for (text, secret) in [
+            ("[service]\ntoken = \"SECRET\"\n", dice.mixed(30)),
+            ("\tpassword=SECRET\n", dice.mixed(12)),
+            ("{\"api_key\": \"SECRET\", \"seed\": 42}", dice.mixed(30)),
+            ("{\"db\": {\"password\": \"SECRET\"}}", dice.mixed(9)),
+            ("{'Authorization': 'Token SECRET'}", dice.of(HEX, 40)),
+        ] {
+            let text = escaped(&text.replace("SECRET", &secret), times);
+            let clean = redactor.text(&text);
+            assert!(!clean.contains(&secret), "{times}: {clean}");
+        }
+        let account = json!({"type": "service_account", "private_key": key}).to_string();
+        let text = escaped(&account, times);
+        let clean = redactor.text(&text);
+        assert!(!clean.contains(&body), "{times}: {clean}");
+        assert!(clean.contains("service_account"), "{times}: {clean}");
+    }
+}
+
+#[test]
+fn a_secret_with_quotes_of_its_own_goes_whole() {
+    let redactor = Redactor::new();
+    for times in 0..3 {
+        let settings = json!({"password": "tops\"ecret\\", "seed": 42}).to_string();
+        let text = escaped(&settings, times);
+        let clean = redactor.text(&text);
+        assert!(
+            !clean.contains("tops") && !clean.contains("ecret"),
+            "{clean}"
+        );
+        assert!(clean.contains("seed"), "{clean}");
+    }
+}
+
+#[test]
+fn a_key_without_a_shape_is_seen_where_a_word_announces_it() {
+    let redactor = Redactor::new();
+    let mut dice = Dice(0xc0de);
+    for _ in 0..100 {
+        let key = dice.mixed(40);
+        for text in [
+            format!("used the key {key} for it"),
+            format!("API Key: {key}"),
+            format!("co.Client('x')  # my token is \"{key}\"."),
+            format!("the cohere key was `{key}`"),
+        ] {
+            let clean = redactor.text(&text);
+            assert!(!clean.contains(&key), "{clean}");
+        }
+    }
+    for text in [
+        "the key 5f970c2e8a1b4d0c9e7f6a5b4c3d2e1f0a9b8c7d was found",
+        "cache key sha256-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcgSpIdNs6c5H0=",
+        "key thisIsOneOfTheVeryLongNamesOfJavaClasses2",
+        "token AutoModelForSequenceClassificationWithHeadV2",
+        "the key 123e4567-e89b-12d3-a456-426614174000 is free",
+        "monkey 7OMn04rzGA2aiXt1wV9ypn5ArPBsHHYoUAP2hjvr",
+        "key runs/7OMn04rzGA2aiXt1wV9ypn5ArPBsHHYoUAP2hjvr",
+        "tokenize 7OMn04rzGA2aiXt1wV9ypn5ArPBsHHYoUAP2hjvr",
+        "keys: 7OMn04rzGA2aiXt1wV9ypn5ArPBsHHYoUAP2hjvr/part",
+    ] {
+        assert_eq!(redactor.text(text), text);
+    }
+}
+
+#[test]
+fn signed_addresses_and_keys_of_a_cluster_are_secret() {
+    let redactor = Redactor::new();
+    let mut dice = Dice(0xace);
+    let secret = dice.mixed(60);
+    for text in [
+        format!(
+            "https://storage.googleapis.com/b/o?GoogleAccessId=x&Expires=1&Signature={secret}%2B%3D"
+        ),
+        format!("AWS_SESSION_TOKEN=/{secret}"),
+        format!("aws_session_token: /{secret}+/x"),
+        format!("https://d1.cloudfront.net/f?Signature={secret}&Key-Pair-Id=K2J"),
+        format!("users:\n- name: a\n  user:\n    client-key-data: {secret}\n"),
+    ] {
+        let clean = redactor.text(&text);
+        assert!(!clean.contains(&secret), "{clean}");
+    }
+    let text = "def fit(x, Signature=inspect.signature)\nSignature: (x: int) -> str";
+    assert_eq!(redactor.text(text), text);
+}
+
 #[test]
 fn what_only_looks_like_it_passes() {
     let redactor = Redactor::new();
@@ -230,6 +329,12 @@ fn what_only_looks_like_it_passes() {
         "cookie: yes\nuse_cookies: false",
         "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==",
         "Private-Lines: see the manual of the format",
+        "        self.secret = secret\n        self.access_token = access_token\n",
+        "if reserved:\n    token = Punctuation\n",
+        "f(consumer_secret=\"consumer.secret\", _token=_token, x=1)",
+        "        self.credentials = authorizer\n",
+        "api_key=/run/secrets/api_key",
+        "HF_TOKEN=/home/user/Runs2025/Final01/token",
     ] {
         assert_eq!(redactor.text(text), text);
     }
@@ -296,6 +401,9 @@ fn malice_of_these_kinds_takes_linear_time() {
         "AZDO",
         "-us1",
         "password: x\n",
+        "auth=\"\\\"",
+        "auth=\\\"\\\\\\\"",
+        "key aB3",
         "Cookie: a=",
         "Cookie: a=b; ",
         "\"key\":\"",

@@ -5,8 +5,14 @@ use super::names::{self, Secrecy};
 use super::rules::Body;
 use super::scan::{Found, NAME_MAX, Scan};
 use super::settings::{COOKIE, cookies, is_setting, kaggle};
-use super::values::{id_of, is_code, is_placeholder, is_secret_in_text, opaque};
+use super::values::{
+    id_of, is_code, is_path, is_placeholder, is_secret_in_text, is_word, opaque, repeats,
+};
 
+/// Backslashes before a quote: text that was escaped three times.
+const MOST_DEEP: usize = 7;
+/// How far a value with quotes of its own is followed, in bytes.
+const INNER_REACH: usize = 512;
 /// The schemes of an `Authorization` header, which may stay.
 const SCHEMES: &[&str] = &[
     "basic",
@@ -28,11 +34,11 @@ pub(super) struct Value<'a> {
 /// `name = value` and `name: value` around the joint at `at`.
 pub(super) fn assignment(scan: &Scan<'_>, at: usize) -> Option<Found> {
     let next = scan.bytes.get(at + 1).copied();
-    if matches!(next, Some(b'=' | b':' | b'/') | None) {
+    let address = next == Some(b'/') && scan.bytes[at] == b':';
+    if address || matches!(next, Some(b'=' | b':') | None) {
         return None;
     }
-    let name = name_before(scan, at)?;
-    let secrecy = names::secrecy(name);
+    let (name, secrecy) = named(scan, at)?;
     if secrecy == Secrecy::None {
         return if name == "key" {
             kaggle(scan, at)
@@ -50,8 +56,11 @@ pub(super) fn assignment(scan: &Scan<'_>, at: usize) -> Option<Found> {
         return Some(found);
     }
     let tight = scan.bytes[at] == b'=' && spaces == 0;
-    let tight = tight || is_setting(scan, at, name, &value);
-    if is_code(&value) || !is_secret_in_text(secrecy, &value, tight) {
+    let setting = !tight && is_setting(scan, at, name, &value) && !is_word(secrecy, &value);
+    let file =
+        matches!(secrecy, Secrecy::Strong(_)) && value.text.starts_with('/') && is_path(value.text);
+    let plain = file || is_code(&value) || repeats(name, value.text);
+    if plain || !is_secret_in_text(secrecy, &value, tight || setting) {
         return None;
     }
     finish(scan, &value, secrecy)
@@ -157,6 +166,26 @@ fn header(scan: &Scan<'_>, start: usize) -> Option<Found> {
     })
 }
 
+/// The name before the joint, and what it promises.
+fn named<'a>(scan: &Scan<'a>, joint: usize) -> Option<(&'a str, Secrecy)> {
+    let name = name_before(scan, joint)?;
+    let start = name.as_ptr() as usize - scan.text.as_ptr() as usize;
+    let before = start.checked_sub(1).map(|at| scan.bytes[at]);
+    let secrecy = names::secrecy(name);
+    // A signed address can be used by whoever has it; any other signature is nobody's secret.
+    if name == "Signature" && matches!(before, Some(b'&' | b'?')) {
+        return Some((name, Secrecy::Weak("name-signature")));
+    }
+    // In escaped text the end of a line is `\n`, and its letter looks like one of the name.
+    if secrecy == Secrecy::None
+        && before == Some(b'\\')
+        && let Some(rest) = name.strip_prefix(['n', 't', 'r'])
+    {
+        return Some((rest, names::secrecy(rest)));
+    }
+    Some((name, secrecy))
+}
+
 /// The name that ends before the joint, without quotes and brackets.
 fn name_before<'a>(scan: &Scan<'a>, joint: usize) -> Option<&'a str> {
     let mut end = joint;
@@ -172,7 +201,7 @@ fn name_before<'a>(scan: &Scan<'a>, joint: usize) -> Option<&'a str> {
     if step(b"\"'`", 1) == 0 && indexed {
         return None;
     }
-    step(b"\\", 1);
+    step(b"\\", MOST_DEEP);
     let name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let length = scan.bytes[..end]
         .iter()
@@ -195,56 +224,75 @@ pub(super) fn skip_spaces(scan: &Scan<'_>, start: usize) -> (usize, usize) {
 
 /// The value that starts at `start`: to its closing quote, or to the next space.
 pub(super) fn value_at<'a>(scan: &Scan<'a>, start: usize) -> Option<Value<'a>> {
-    let mut start = start;
-    let escaped = scan.bytes.get(start) == Some(&b'\\');
-    let quote = scan
-        .bytes
-        .get(start + usize::from(escaped))
-        .filter(|b| matches!(b, b'"' | b'\'' | b'`'));
-    let quoted = quote.is_some();
-    if quoted {
-        start += 1 + usize::from(escaped);
+    // In text that was escaped, once or more, a quote stands behind backslashes.
+    let depth = scan.run_of(start, MOST_DEEP, |byte| byte == b'\\');
+    let quote = scan.bytes.get(start + depth).copied();
+    match quote.filter(|byte| matches!(byte, b'"' | b'\'' | b'`')) {
+        Some(quote) => quoted(scan, start + depth + 1, quote, depth),
+        None => unquoted(scan, start),
     }
-    let ends = |byte: &u8| match quote {
-        Some(quote) => byte == quote || *byte == b'\n' || (escaped && *byte == b'\\'),
-        None => {
-            byte.is_ascii_whitespace()
-                || matches!(
-                    byte,
-                    b'"' | b'\'' | b'`' | b'&' | b';' | b'<' | b'>' | b'\\'
-                )
-        }
+}
+
+fn unquoted<'a>(scan: &Scan<'a>, start: usize) -> Option<Value<'a>> {
+    let ends = |byte: &u8| {
+        byte.is_ascii_whitespace()
+            || matches!(
+                byte,
+                b'"' | b'\'' | b'`' | b'&' | b';' | b'<' | b'>' | b'\\'
+            )
     };
-    let way = match quote {
-        None => 0,
-        Some(b'"') => 1 + usize::from(escaped),
-        Some(b'\'') => 3 + usize::from(escaped),
-        Some(_) => 5 + usize::from(escaped),
-    };
-    let end = scan.end_of(way, start, ends);
-    let mut text = scan.text.get(start..end)?;
-    if !quoted {
-        // A few closing marks, as behind `f(token=…)`, are not of the value.
-        let closing = |b: &&u8| matches!(b, b')' | b']' | b'}' | b',' | b'.' | b':');
-        text = &text[..text.len()
-            - text
-                .as_bytes()
-                .iter()
-                .rev()
-                .take(8)
-                .take_while(closing)
-                .count()];
-    }
+    let text = scan.text.get(start..scan.end_of(0, start, ends))?;
+    // A few closing marks, as behind `f(token=…)`, are not of the value.
+    let closing = |b: &&u8| matches!(b, b')' | b']' | b'}' | b',' | b'.' | b':');
+    let marks = text.bytes().rev().take(8);
+    let marks = marks.take_while(|byte| closing(&byte)).count();
+    let text = &text[..text.len() - marks];
     (!text.is_empty()).then_some(Value {
         start,
         text,
-        quoted,
+        quoted: false,
+    })
+}
+
+/// To the quote behind as many backslashes as the opening one; quotes of the value's own stand
+/// behind more.
+fn quoted<'a>(scan: &Scan<'a>, start: usize, quote: u8, depth: usize) -> Option<Value<'a>> {
+    let way = match quote {
+        b'"' => 1,
+        b'\'' => 2,
+        _ => 3,
+    };
+    let ends = |byte: &u8| *byte == quote || *byte == b'\n';
+    let mut end = scan.end_of(way, start, ends);
+    let backslashes = |end: usize| {
+        let before = scan.bytes[start..end].iter().rev();
+        before.take(64).take_while(|byte| **byte == b'\\').count()
+    };
+    // Bounded, since what was gone through here is gone through again from the next name on.
+    let last = scan.bytes.len().min(start + INNER_REACH);
+    while scan.bytes.get(end) == Some(&quote) && end + 1 < last {
+        let over = backslashes(end).checked_sub(depth);
+        if over.is_none_or(|over| over % (2 * (depth + 1)) == 0) {
+            break;
+        }
+        let next = scan.bytes[end + 1..last].iter().position(ends);
+        let Some(next) = next else { break };
+        end += 1 + next;
+    }
+    let text = scan.text.get(start..end - backslashes(end).min(depth))?;
+    (!text.is_empty()).then_some(Value {
+        start,
+        text,
+        quoted: true,
     })
 }
 
 /// What a shape says of the whole value is more telling than the name.
 fn finish(scan: &Scan<'_>, value: &Value<'_>, secrecy: Secrecy) -> Option<Found> {
     let range = value.start..value.start + value.text.len();
+    if let Some(key) = scan.pem(value.start) {
+        return Some(key);
+    }
     let shape = scan
         .prefix_at(value.start)
         .filter(|found| found.range == range);

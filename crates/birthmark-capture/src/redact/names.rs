@@ -215,6 +215,9 @@ fn by_words(words: &[String]) -> Secrecy {
     if ends_with(words, &["secret", "access", "key"]) {
         return Secrecy::Strong("aws-secret-access-key");
     }
+    if ends_with(words, &["client", "key", "data"]) {
+        return Secrecy::Strong("name-key");
+    }
     match by_last(last, before) {
         Secrecy::None => by_any(words),
         decided => decided,
@@ -379,6 +382,7 @@ mod tests {
             "API_KEY_1",
             "AccountKey",
             "credentials",
+            "client-key-data",
         ] {
             let found = secrecy(name);
             assert!(

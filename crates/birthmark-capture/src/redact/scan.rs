@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::rules::{Body, RULES, Rule};
-use super::{commands, context};
+use super::{commands, context, prose};
 
 /// The longest name that is read back from a `=` or `:`, in bytes.
 pub(super) const NAME_MAX: usize = 80;
@@ -57,7 +57,7 @@ fn index() -> &'static Index {
                 index.interesting[usize::from(first)] = true;
             }
         }
-        for joint in b":=-.[~eAJMNOPwBp".iter().chain(commands::STARTS) {
+        for joint in b":=-.[~eAJMNOPwBpkK".iter().chain(commands::STARTS) {
             index.interesting[usize::from(*joint)] = true;
         }
         index
@@ -161,6 +161,7 @@ impl Scan<'_> {
             b'w' => context::wandb_login(self, at),
             b'B' => context::bearer(self, at),
             b'p' => context::netrc(self, at),
+            b'k' | b'K' => prose::announced(self, at),
             _ => None,
         }
     }

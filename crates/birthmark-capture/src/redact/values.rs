@@ -83,10 +83,48 @@ pub(super) fn opaque(value: &str) -> bool {
         && !look.windows(3).any(|w| w == b"://")
 }
 
-fn is_path(value: &str) -> bool {
-    ["/", "./", "../", "~/", "C:\\"]
+pub(super) fn is_path(value: &str) -> bool {
+    let begins = ["/", "./", "../", "~/", "C:\\"]
         .iter()
-        .any(|start| value.starts_with(start))
+        .any(|start| value.starts_with(start));
+    // One of 64 texts in base64 begins with a slash, too.
+    let look = &value.as_bytes()[..value.len().min(LOOK)];
+    begins && !(value.starts_with('/') && look.len() >= 30 && is_mixed(look))
+}
+
+/// Whether capitals, small letters and digits change places as often as chance has it.
+pub(super) fn is_mixed(run: &[u8]) -> bool {
+    let kind = |byte: &u8| (byte.is_ascii_uppercase(), byte.is_ascii_digit());
+    let changes = run.windows(2).filter(|two| kind(&two[0]) != kind(&two[1]));
+    let some =
+        |is: fn(&u8) -> bool, most: usize| run.iter().filter(|byte| is(byte)).count() >= most;
+    some(u8::is_ascii_uppercase, 4)
+        && some(u8::is_ascii_lowercase, 4)
+        && some(u8::is_ascii_digit, 2)
+        && changes.count() * 3 >= run.len()
+}
+
+/// `secret = secret`, `consumer_secret = "consumer.secret"`: source code, and its examples.
+pub(super) fn repeats(name: &str, value: &str) -> bool {
+    let letters = |text: &str| -> Vec<u8> {
+        let letters = text.bytes().filter(u8::is_ascii_alphabetic);
+        letters.map(|byte| byte.to_ascii_lowercase()).collect()
+    };
+    let plain = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.');
+    value.len() <= name.len()
+        && value.bytes().all(plain)
+        && letters(name).ends_with(&letters(value))
+}
+
+/// `token = Keyword`, on a line of its own: what issuers make has a digit.
+pub(super) fn is_word(secrecy: Secrecy, value: &Value<'_>) -> bool {
+    matches!(secrecy, Secrecy::Strong(_) | Secrecy::NotPath(_))
+        && !value.quoted
+        && value.text.len() < 20
+        && value
+            .text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
 }
 
 /// `<pad>`, `[MASK]`: a token of text.
