@@ -262,6 +262,14 @@ impl Redactor {
         if let Some((name, value)) = arg.split_once('=')
             && is_name(name)
         {
+            // A token may hold a `=` of its own.
+            let found = self.find(arg);
+            if found
+                .first()
+                .is_some_and(|one| one.range.start < name.len())
+            {
+                return self.text(arg).into_owned();
+            }
             return format!("{name}={}", self.named(name, value));
         }
         if matches!(program, "curl" | "wget")

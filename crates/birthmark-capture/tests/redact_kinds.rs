@@ -237,6 +237,36 @@ fn a_secret_is_seen_in_text_that_was_escaped_again_and_again() {
 }
 
 #[test]
+fn a_printed_list_of_arguments_loses_its_secrets() {
+    let redactor = Redactor::new();
+    let mut dice = Dice(0x115);
+    let secret = dice.mixed(22);
+    for text in [
+        format!("got ['--hf-token', '{secret}', '--seed', '42']"),
+        format!("[\"train.py\",\"--api-key\",\"{secret}\"]"),
+        format!("['--db-password', '{secret}']"),
+    ] {
+        let clean = redactor.text(&text);
+        assert!(!clean.contains(&secret), "{clean}");
+    }
+    for text in [
+        "['--hf-token', '--seed', '42']",
+        "['--seed', '0123456789abcdef42']",
+    ] {
+        assert_eq!(redactor.text(text), text);
+    }
+    // A token that holds a `=` is no name with a value.
+    let token = format!(
+        "{}{}={}",
+        ["ATAT", "T3"].concat(),
+        dice.mixed(90),
+        dice.of(HEX, 8)
+    );
+    let argv = ["train.py".to_owned(), token];
+    assert_eq!(redactor.argv(&argv)[1], "[redacted:atlassian-token]");
+}
+
+#[test]
 fn a_secret_with_quotes_of_its_own_goes_whole() {
     let redactor = Redactor::new();
     for times in 0..3 {

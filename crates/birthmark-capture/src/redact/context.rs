@@ -73,11 +73,22 @@ pub(super) fn flag(scan: &Scan<'_>, at: usize) -> Option<Found> {
     }
     let length = scan.run_length(at + 2, Body::Word, NAME_MAX);
     let end = at + 2 + length;
-    if length == 0 || scan.bytes.get(end) != Some(&b' ') {
+    if length == 0 {
         return None;
     }
+    // As a shell has it, or as a list of arguments is printed: `'--token', '…'`.
+    let start = match scan.bytes.get(end)? {
+        b' ' => end + 1,
+        quote @ (b'"' | b'\'') => {
+            let comma = scan.bytes.get(end + 1) == Some(&b',');
+            let (start, _) = skip_spaces(scan, end + 1 + usize::from(comma));
+            let listed = comma && scan.bytes.get(start) == Some(quote);
+            listed.then_some(start)?
+        }
+        _ => return None,
+    };
     let secrecy = names::secrecy(&scan.text[at + 2..end]);
-    let value = value_at(scan, end + 1)?;
+    let value = value_at(scan, start)?;
     if value.text.starts_with('-') || !is_secret_in_text(secrecy, &value, true) {
         return None;
     }
