@@ -17,25 +17,30 @@
 
 mod load;
 mod manifest;
+mod name;
+mod summary;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use birthmark_core::event::ProcessIdentity;
-use birthmark_core::plan::PlanOutcome;
 use birthmark_core::session::{Journal, Session, Status};
 use birthmark_core::{Fields, SessionId, Timestamp, WriterId};
 use birthmark_store::PathError;
 use birthmark_store::journal::{self, Damage};
 use birthmark_store::layout::Layout;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::project::Project;
 
 pub use load::load;
 pub(crate) use load::{Orphans, Told, fold_of, is_of_later_version, load_among, told};
 pub(crate) use manifest::differences;
+pub(crate) use name::edits_between;
+pub use name::resolve;
+use name::unknown_session;
+pub use summary::Summary;
 
 /// A manifest larger than this is not read.
 const MANIFEST_LIMIT: u64 = 1 << 30;
@@ -199,96 +204,6 @@ fn is_alive(process: &ProcessIdentity) -> Option<bool> {
     birthmark_capture::host::is_alive(process).found().copied()
 }
 
-/// One line of a list of sessions.
-#[derive(Debug, Clone)]
-pub struct Summary {
-    /// The session.
-    pub id: SessionId,
-    /// When it began, where a moment is known.
-    pub start: Option<Timestamp>,
-    /// Its status.
-    pub status: Status,
-    /// Runs.
-    pub runs: usize,
-    /// Artifacts that were not removed.
-    pub artifacts: usize,
-    /// Records in them.
-    pub records: u64,
-    /// Plans.
-    pub planned: usize,
-    /// Plans that were made in full.
-    pub made: usize,
-    /// The commit, in full.
-    pub commit: Option<String>,
-    /// Whether the tree was dirty; `None` is unknown.
-    pub dirty: Option<bool>,
-    /// The host.
-    pub host: Option<String>,
-    /// When something was last heard of it.
-    pub last_heard: Option<Timestamp>,
-    /// What its manifest is.
-    pub manifest: ManifestState,
-    /// Whether a journal is damaged, cut or gone.
-    pub damaged: bool,
-}
-
-impl Summary {
-    /// The summary of a loaded session.
-    pub fn of(loaded: &Loaded, now: Timestamp) -> Self {
-        let session = &loaded.session;
-        let there = || {
-            session
-                .artifacts
-                .iter()
-                .filter(|artifact| artifact.removed.is_none())
-        };
-        let (plans, _) = session.judge_plan();
-        let code = |name: &str| session.code.get(name);
-        Self {
-            id: loaded.id.clone(),
-            start: session.start,
-            status: loaded.status(now),
-            runs: session.runs.len(),
-            artifacts: there().count(),
-            records: there().filter_map(|artifact| artifact.records).sum(),
-            planned: plans.len(),
-            made: plans
-                .iter()
-                .filter(|plan| plan.outcome == PlanOutcome::Made)
-                .count(),
-            commit: code("git_commit")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
-            dirty: code("git_dirty").and_then(Value::as_bool),
-            host: loaded.host().map(str::to_owned),
-            last_heard: session.last_heard,
-            manifest: loaded.manifest.clone(),
-            damaged: !loaded.problems.is_empty(),
-        }
-    }
-
-    /// The summary as JSON.
-    pub fn to_json(&self) -> Value {
-        let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
-        json!({
-            "session_id": self.id.as_str(),
-            "session_start": time(self.start),
-            "status": self.status.word(),
-            "runs": self.runs,
-            "artifacts": self.artifacts,
-            "records": self.records,
-            "planned": self.planned,
-            "made": self.made,
-            "git_commit": self.commit,
-            "git_dirty": self.dirty,
-            "host": self.host,
-            "last_heard": time(self.last_heard),
-            "manifest": self.manifest.word(),
-            "damaged": self.damaged,
-        })
-    }
-}
-
 /// The project that `path` belongs to. Where its own store is not there, a store
 /// that was merely copied is looked for in the folders above: next to it stand the
 /// artifacts, wherever they were before.
@@ -401,119 +316,4 @@ pub fn newest(project: &Project, limit: usize, now: Timestamp) -> Result<Vec<Sum
     newest.sort_by_key(|one| std::cmp::Reverse((second(&one.id), one.start)));
     newest.truncate(limit);
     Ok(newest)
-}
-
-/// Finds the session that a name means: an id, a unique prefix or suffix of one, or `last`.
-pub fn resolve(project: &Project, name: &str) -> Result<SessionId> {
-    let ids = ids(project)?;
-    if let Some(id) = ids.iter().find(|id| id.as_str() == name) {
-        return Ok(id.clone());
-    }
-    if name == "last" {
-        return last(project, &ids);
-    }
-    let fits = |id: &&SessionId| id.as_str().starts_with(name) || id.as_str().ends_with(name);
-    let found: Vec<&SessionId> = ids
-        .iter()
-        .filter(fits)
-        .filter(|_| !name.is_empty())
-        .collect();
-    match found.as_slice() {
-        [only] => Ok((*only).clone()),
-        [] => Err(unknown_session(name, &ids)),
-        several => Err(Error::usage(
-            "session-ambiguous",
-            format!(
-                "`{}` names {} sessions",
-                crate::text::short(name, 60),
-                several.len()
-            ),
-        )
-        .with_hint(format!(
-            "say more of one: {}",
-            listed(several.iter().copied())
-        ))),
-    }
-}
-
-fn unknown_session(name: &str, ids: &[SessionId]) -> Error {
-    let error = Error::usage(
-        "session-unknown",
-        format!("no session `{}` here", crate::text::short(name, 60)),
-    );
-    if ids.is_empty() {
-        return error.with_hint("there is no session in this project yet");
-    }
-    let mut near: Vec<&SessionId> = ids.iter().collect();
-    near.sort_by_key(|id| distance(name, id.as_str()));
-    error.with_hint(format!("the nearest: {}", listed(near.into_iter().take(3))))
-}
-
-fn listed<'a>(ids: impl Iterator<Item = &'a SessionId>) -> String {
-    const MOST: usize = 6;
-    let ids: Vec<&str> = ids.map(SessionId::as_str).collect();
-    let mut text = ids
-        .iter()
-        .take(MOST)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
-    if ids.len() > MOST {
-        text.push_str(&format!(", +{}", ids.len() - MOST));
-    }
-    text
-}
-
-/// How many edits lie between what was typed and the best part of an id as long as it.
-fn distance(name: &str, id: &str) -> usize {
-    let (name, id): (Vec<char>, Vec<char>) = (
-        name.chars().take(64).collect(),
-        id.chars().take(64).collect(),
-    );
-    let head = &id[..name.len().min(id.len())];
-    let tail = &id[id.len() - name.len().min(id.len())..];
-    edits(&name, head).min(edits(&name, tail))
-}
-
-/// How many edits lie between two words.
-pub(crate) fn edits_between(a: &str, b: &str) -> usize {
-    let chars = |text: &str| text.chars().take(64).collect::<Vec<_>>();
-    edits(&chars(a), &chars(b))
-}
-
-fn edits(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-/// The newest session. Ids of one second do not tell which was first; their starts do.
-fn last(project: &Project, ids: &[SessionId]) -> Result<SessionId> {
-    let Some(newest) = ids.first() else {
-        return Err(unknown_session("last", ids));
-    };
-    let second = |id: &SessionId| id.as_str().get(..15).map(str::to_owned);
-    let rivals: Vec<&SessionId> = ids
-        .iter()
-        .take_while(|id| second(id) == second(newest))
-        .collect();
-    if rivals.len() < 2 {
-        return Ok(newest.clone());
-    }
-    let mut best = (None, newest);
-    for id in rivals {
-        let start = load(project, id)?.session.start;
-        if start > best.0 {
-            best = (start, id);
-        }
-    }
-    Ok(best.1.clone())
 }

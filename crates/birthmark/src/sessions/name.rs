@@ -1,0 +1,122 @@
+//! Which session a name means: an id, a part of one that is its alone, or `last`.
+
+use birthmark_core::SessionId;
+
+use super::{ids, load};
+use crate::error::{Error, Result};
+use crate::project::Project;
+
+/// Finds the session that a name means: an id, a unique prefix or suffix of one, or `last`.
+pub fn resolve(project: &Project, name: &str) -> Result<SessionId> {
+    let ids = ids(project)?;
+    if let Some(id) = ids.iter().find(|id| id.as_str() == name) {
+        return Ok(id.clone());
+    }
+    if name == "last" {
+        return last(project, &ids);
+    }
+    let fits = |id: &&SessionId| id.as_str().starts_with(name) || id.as_str().ends_with(name);
+    let found: Vec<&SessionId> = ids
+        .iter()
+        .filter(fits)
+        .filter(|_| !name.is_empty())
+        .collect();
+    match found.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => Err(unknown_session(name, &ids)),
+        several => Err(Error::usage(
+            "session-ambiguous",
+            format!(
+                "`{}` names {} sessions",
+                crate::text::short(name, 60),
+                several.len()
+            ),
+        )
+        .with_hint(format!(
+            "say more of one: {}",
+            listed(several.iter().copied())
+        ))),
+    }
+}
+
+pub(super) fn unknown_session(name: &str, ids: &[SessionId]) -> Error {
+    let error = Error::usage(
+        "session-unknown",
+        format!("no session `{}` here", crate::text::short(name, 60)),
+    );
+    if ids.is_empty() {
+        return error.with_hint("there is no session in this project yet");
+    }
+    let mut near: Vec<&SessionId> = ids.iter().collect();
+    near.sort_by_key(|id| distance(name, id.as_str()));
+    error.with_hint(format!("the nearest: {}", listed(near.into_iter().take(3))))
+}
+
+fn listed<'a>(ids: impl Iterator<Item = &'a SessionId>) -> String {
+    const MOST: usize = 6;
+    let ids: Vec<&str> = ids.map(SessionId::as_str).collect();
+    let mut text = ids
+        .iter()
+        .take(MOST)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if ids.len() > MOST {
+        text.push_str(&format!(", +{}", ids.len() - MOST));
+    }
+    text
+}
+
+/// How many edits lie between what was typed and the best part of an id as long as it.
+fn distance(name: &str, id: &str) -> usize {
+    let (name, id): (Vec<char>, Vec<char>) = (
+        name.chars().take(64).collect(),
+        id.chars().take(64).collect(),
+    );
+    let head = &id[..name.len().min(id.len())];
+    let tail = &id[id.len() - name.len().min(id.len())..];
+    edits(&name, head).min(edits(&name, tail))
+}
+
+/// How many edits lie between two words.
+pub(crate) fn edits_between(a: &str, b: &str) -> usize {
+    let chars = |text: &str| text.chars().take(64).collect::<Vec<_>>();
+    edits(&chars(a), &chars(b))
+}
+
+fn edits(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(left != right);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// The newest session. Ids of one second do not tell which was first; their starts do.
+fn last(project: &Project, ids: &[SessionId]) -> Result<SessionId> {
+    let Some(newest) = ids.first() else {
+        return Err(unknown_session("last", ids));
+    };
+    let second = |id: &SessionId| id.as_str().get(..15).map(str::to_owned);
+    let rivals: Vec<&SessionId> = ids
+        .iter()
+        .take_while(|id| second(id) == second(newest))
+        .collect();
+    if rivals.len() < 2 {
+        return Ok(newest.clone());
+    }
+    let mut best = (None, newest);
+    for id in rivals {
+        let start = load(project, id)?.session.start;
+        if start > best.0 {
+            best = (start, id);
+        }
+    }
+    Ok(best.1.clone())
+}
