@@ -317,6 +317,13 @@ pub trait Engine {
     fn seen_folders(&self, project: i64) -> Result<Vec<(String, String)>, CatalogError>;
     /// The files of a folder that were seen.
     fn seen_files(&self, project: i64, folder: &str) -> Result<Vec<SeenFile>, CatalogError>;
+    /// The same, each handed over with its name and what it was like.
+    fn each_file(
+        &self,
+        project: i64,
+        folder: &str,
+        take: &mut dyn FnMut(&str, &str),
+    ) -> Result<(), CatalogError>;
     /// How many files were seen, counted up to `most`.
     fn count_files(&self, project: i64, most: u64) -> Result<u64, CatalogError>;
     /// Paths that journals tell of and that were seen in no folder, but for [`ELSEWHERE`],

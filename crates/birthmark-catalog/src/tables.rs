@@ -13,10 +13,12 @@
 //! * The first group of an artifact has the artifact's number; further ones have numbers
 //!   from [`MORE`] on. So a set of artifacts and one of groups are nearly the same set.
 //! * `lists` of a group or session names the lists that it stands in, and no other does.
+//! * A session and a run is numbered by the label of its id, `number`, which `_owners` tells of
+//!   each group.
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
 /// What `user_version` says; a catalog of another version is built anew.
-pub(crate) const VERSION: i32 = 4;
+pub(crate) const VERSION: i32 = 5;
 /// Where the numbers of groups begin that are not the first of their artifact.
 pub(crate) const MORE: i64 = 1 << 40;
 /// `BMCA`, which tells the file from other databases.
@@ -50,6 +52,9 @@ CREATE TABLE _postings (
   list INTEGER NOT NULL, stretch INTEGER NOT NULL, bits BLOB NOT NULL, PRIMARY KEY (list, stretch)
 ) WITHOUT ROWID;
 CREATE TABLE _names (stretch INTEGER PRIMARY KEY, names BLOB NOT NULL);
+CREATE TABLE _owners (
+  owner INTEGER NOT NULL, stretch INTEGER NOT NULL, numbers BLOB NOT NULL, PRIMARY KEY (owner, stretch)
+) WITHOUT ROWID;
 CREATE TABLE _marks (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE);
 CREATE TABLE _mark_facts (
   mark INTEGER NOT NULL, fact INTEGER NOT NULL, PRIMARY KEY (mark, fact)
@@ -60,6 +65,7 @@ CREATE TABLE _sessions (
   id INTEGER PRIMARY KEY,
   project INTEGER NOT NULL,
   session_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
   extent TEXT NOT NULL,
   open INTEGER NOT NULL,
   bound INTEGER NOT NULL,
@@ -82,14 +88,17 @@ CREATE INDEX _sessions_name ON _sessions (session_id, project);
 CREATE INDEX _sessions_mark ON _sessions (mark);
 CREATE INDEX _sessions_start ON _sessions (project, session_start, session_id);
 CREATE INDEX _sessions_when ON _sessions (session_start, session_id);
+CREATE INDEX _sessions_number ON _sessions (number);
 CREATE TABLE _runs (
   session INTEGER NOT NULL,
+  project INTEGER NOT NULL,
   run_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
   script_name TEXT,
   argv TEXT NOT NULL,
   rank INTEGER NOT NULL,
   host TEXT,
-  start TEXT,
+  start TEXT NOT NULL,
   end TEXT,
   outcome TEXT,
   duration_s REAL,
@@ -99,6 +108,17 @@ CREATE TABLE _runs (
   PRIMARY KEY (session, run_id)
 ) WITHOUT ROWID;
 CREATE INDEX _runs_name ON _runs (run_id);
+CREATE INDEX _runs_start ON _runs (project, start, session, run_id, number);
+CREATE TABLE _used (
+  session INTEGER NOT NULL,
+  run_id TEXT NOT NULL,
+  place INTEGER NOT NULL,
+  file TEXT,
+  object TEXT,
+  role TEXT,
+  digest TEXT,
+  PRIMARY KEY (session, run_id, place)
+) WITHOUT ROWID;
 CREATE TABLE _packages (list TEXT NOT NULL, name TEXT NOT NULL, version TEXT, PRIMARY KEY (list, name, version)) WITHOUT ROWID;
 CREATE INDEX _packages_name ON _packages (name, version);
 
@@ -117,6 +137,7 @@ CREATE TABLE _told (
   content_digest TEXT,
   mark INTEGER NOT NULL,
   inputs TEXT NOT NULL,
+  made TEXT NOT NULL,
   PRIMARY KEY (session, file)
 ) WITHOUT ROWID;
 CREATE INDEX _told_file ON _told (project, file);
@@ -289,6 +310,9 @@ FROM _artifacts a JOIN _projects p ON p.id = a.project WHERE a.run_id IS NOT NUL
 UNION ALL
 SELECT 'artifact', a.file, 'was_derived_from', 'artifact', coalesce(i.value ->> 'file', i.value ->> 'name', i.value ->> 'digest'), i.value ->> 'role', p.root
 FROM _artifacts a JOIN _projects p ON p.id = a.project, json_each(a.inputs) i WHERE a.inputs IS NOT NULL AND {a}
+UNION ALL
+SELECT 'run', u.run_id, 'used', 'artifact', u.object, u.role, p.root
+FROM _used u JOIN _sessions s ON s.id = u.session JOIN _projects p ON p.id = s.project WHERE {s}
 UNION ALL
 SELECT 'run', r.run_id, 'was_part_of', 'session', s.session_id, NULL, p.root
 FROM _runs r JOIN _sessions s ON s.id = r.session JOIN _projects p ON p.id = s.project WHERE {s};

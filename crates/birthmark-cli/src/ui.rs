@@ -103,6 +103,16 @@ impl Ui {
         }
     }
 
+    /// Columns that a line of a table of answers may take: in a pipe all that it needs, since
+    /// what is cut there is lost.
+    pub fn table_width(&self) -> usize {
+        if self.is_terminal() {
+            self.width()
+        } else {
+            usize::MAX
+        }
+    }
+
     /// Prints text for people: whole lines, the last one's end added where it is missing.
     pub fn people(&mut self, text: &str) -> io::Result<()> {
         let mut all = String::new();

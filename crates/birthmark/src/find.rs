@@ -9,6 +9,7 @@
 //! * What is left out because it is unknown is counted, never silently dropped.
 
 mod complete;
+mod spelling;
 
 use std::io;
 
@@ -28,6 +29,7 @@ pub use birthmark_catalog::engine::{
 };
 
 pub use complete::{complete, complete_in};
+use spelling::misspelt;
 
 /// A question as it was asked.
 #[derive(Debug, Clone)]
@@ -116,19 +118,25 @@ pub fn find_in(
     let found = catalog.engine.find(&query, &mut |stretch, known| {
         catalog::look(stretch, known, &query.filter)
     })?;
-    answered(catalog, found, &query.filter, ask.now)
+    answered(catalog, found, (&query, None), ask.now)
 }
 
+/// An answer, with the names that were typed and that nothing has.
 fn answered(
     catalog: &mut Catalog,
     found: Found,
-    filter: &Filter,
+    (query, group): (&Query, Option<&str>),
     now: Timestamp,
 ) -> Result<Answer> {
+    let filter = &query.filter;
+    let mut names: Vec<&str> = query.columns.iter().map(String::as_str).collect();
+    names.push(&query.sort.0);
+    names.extend(group);
     let mut said = std::mem::take(&mut catalog.said);
     if found.total == 0 {
-        said.extend(misspelt(catalog, filter)?);
+        names.extend(filter.fields());
     }
+    said.extend(misspelt(catalog, &found, &names)?);
     let clocks = Clocks::of(catalog, &sessions_of(&found), now)?;
     Ok(Answer {
         found,
@@ -205,40 +213,6 @@ pub(crate) fn update_all(catalog: &mut Catalog, project: &Project) -> Result<()>
         }
     }
     Ok(())
-}
-
-/// For fields that nothing has: which are spelt nearly so.
-fn misspelt(catalog: &Catalog, filter: &Filter) -> Result<Vec<String>> {
-    let mut lines = Vec::new();
-    let mut known = catalog.engine.fields()?;
-    known.extend(catalog.engine.metrics()?);
-    for field in filter.fields() {
-        let is_known = filter::column(field).is_some()
-            || field == filter::WORDS
-            || known.iter().any(|name| name == field)
-            || field.contains('.')
-            || birthmark_core::birthmark::rule(field).is_some();
-        if is_known {
-            continue;
-        }
-        let names = known.iter().map(String::as_str).chain(
-            birthmark_core::birthmark::FIELDS
-                .iter()
-                .map(|field| field.name),
-        );
-        let mut near: Vec<(usize, &str)> = names
-            .map(|name| (crate::sessions::edits_between(field, name), name))
-            .filter(|(edits, _)| *edits <= 2.max(field.len() / 4))
-            .collect();
-        near.sort_unstable();
-        near.dedup();
-        let shown = crate::text::short(field, 60);
-        lines.push(match near.first() {
-            Some((_, name)) => format!("nothing has a field `{shown}`; did you mean `{name}`?"),
-            None => format!("nothing has a field `{shown}`"),
-        });
-    }
-    Ok(lines)
 }
 
 /// What came of writing records out.
@@ -321,7 +295,7 @@ pub fn group_by(project: &Project, ask: &Ask, field: &str) -> Result<(Answer, Co
                 catalog::look(stretch, known, &query.filter)
             })?;
         return Ok((
-            answered(&mut catalog, found, &query.filter, ask.now)?,
+            answered(&mut catalog, found, (&query, Some(&field)), ask.now)?,
             counts,
         ));
     }

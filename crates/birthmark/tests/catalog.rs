@@ -17,9 +17,10 @@ use birthmark::catalog::{Catalog, Depth};
 use birthmark::find::{self, Ask, FoundCell};
 use birthmark::records::RecordsOptions;
 use birthmark::session::RunEnd;
-use birthmark_core::Fields;
 use birthmark_core::event::Outcome;
+use birthmark_core::{Fields, SessionId, Timestamp};
 use birthmark_store::records::Mode;
+use serde_json::Value;
 use world::{World, now};
 
 /// What a catalog that was never asked before says.
@@ -412,5 +413,162 @@ fn metrics_of_other_tools_are_found_once_their_logs_are_imported() {
     ] {
         let names = found(&mut catalog, &world, filter);
         assert_eq!(names, [file], "{filter}");
+    }
+}
+
+/// Tells a session anew, as a machine of another name and with another clock would have.
+fn retold(world: &World, id: &SessionId, host: &str, minutes: i64) {
+    let later = |text: &str| match text.parse::<Timestamp>() {
+        Ok(time) => Timestamp::from_micros(time.micros() + minutes * 60_000_000).to_string(),
+        Err(_) => text.to_owned(),
+    };
+    fn each(value: &mut Value, later: &dyn Fn(&str) -> String, host: &str) {
+        match value {
+            Value::String(text) => *text = later(text),
+            Value::Array(all) => all.iter_mut().for_each(|one| each(one, later, host)),
+            Value::Object(all) => {
+                for (name, one) in all {
+                    if matches!(name.as_str(), "host" | "hostname") {
+                        *one = Value::from(host);
+                    }
+                    each(one, later, host);
+                }
+            }
+            _ => {}
+        }
+    }
+    for path in world.journals(id) {
+        let (mut above, mut out) = (Value::Null, String::new());
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            each(&mut line, &later, host);
+            line.as_object_mut().unwrap().shift_remove("sum");
+            line["prev"] = above;
+            let text = line.to_string();
+            let body = text.strip_suffix('}').unwrap();
+            let sum = birthmark_store::digest::digest_bytes(body.as_bytes()).to_string();
+            out.push_str(&format!("{body},\"sum\":\"{sum}\"}}\n"));
+            above = Value::from(sum);
+        }
+        fs::write(&path, out).unwrap();
+    }
+    let _ = fs::remove_file(world.manifest(id));
+}
+
+#[test]
+fn clocks_of_two_machines_that_disagree_are_told_and_what_is_made_again_is_not_taken_for_it() {
+    let world = World::new();
+    fs::create_dir_all(world.artifacts()).unwrap();
+    let table = world.path("table.csv");
+    let write_table = |text: &str| {
+        let session = world.begin(&[]);
+        fs::write(&table, text).unwrap();
+        session.add(&table, "table", &Fields::new()).unwrap();
+        session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+        session.id().clone()
+    };
+    let reads = |output: &str| {
+        let session = world.begin(&[]);
+        let read = session.use_input("table.csv", None, &world.artifacts(), Fields::new());
+        read.unwrap();
+        fs::write(world.path(output), output).unwrap();
+        let output = world.path(output);
+        session.add(&output, "scores", &Fields::new()).unwrap();
+        session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+        session.id().clone()
+    };
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    let mut told = |filter: &str| {
+        // A journal that is over and was told anew in its place is noticed by a look at all.
+        catalog.refresh(&world.project(), Depth::All).unwrap();
+        let ask = Ask::new(filter, now());
+        let parsed = find::parse(&ask).unwrap();
+        let answer = find::find_in(&mut catalog, &world.project(), &ask, parsed);
+        answer.unwrap().clocks.lines()
+    };
+    let first = write_table("a,b\n1,2\n");
+    let reader = reads("scores.txt");
+    assert_eq!(told("scores"), [""; 0], "one clock");
+    // The same bytes again, after they were read, and then others.
+    let again = write_table("a,b\n1,2\n");
+    assert_eq!(told("scores"), [""; 0], "they were made before, too");
+    retold(&world, &again, "pod-a", -1);
+    retold(&world, &reader, "pod-b", -95);
+    let lines = told("scores");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].starts_with("clocks disagree: that of pod-a is at least 9")
+            && lines[0].ends_with(
+                " min ahead of pod-b, which read artifacts/table.csv before it was made"
+            ),
+        "{lines:?}"
+    );
+    retold(&world, &first, "pod-c", -200);
+    assert_eq!(told("scores"), [""; 0], "who made them first may be right");
+    retold(&world, &reader, "pod-b", 60 * 24 * 3);
+    let lines = told("");
+    assert_eq!(lines, [""; 0], "what was read later proves nothing");
+}
+
+#[test]
+fn runs_and_sessions_are_found_by_what_they_made_also_where_there_are_many() {
+    let world = World::new();
+    fs::create_dir_all(world.artifacts()).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let session = world.begin(&[]);
+        world.records(
+            &session,
+            &format!("{number}.jsonl"),
+            Mode::New,
+            2 * number + 1,
+        );
+        session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+        ids.push(session.id().to_string());
+    }
+    let mut ask = |filter: &str, what: find::Sought, limit: Option<usize>| {
+        let ask = Ask {
+            what,
+            limit,
+            ..Ask::new(filter, now())
+        };
+        let parsed = find::parse(&ask).unwrap();
+        let answer = find::find_in(&mut catalog, &world.project(), &ask, parsed).unwrap();
+        let id = |row: &find::Row| {
+            let cell = row.fields.iter().find(|(name, _)| name == "session_id");
+            match cell {
+                Some((_, FoundCell::Value(value))) => value.as_str().to_owned(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let rows: Vec<String> = answer.found.rows.iter().map(id).collect();
+        (answer.found.total, answer.found.among, rows)
+    };
+    let newest: Vec<String> = ids.iter().rev().cloned().collect();
+    for what in [find::Sought::Runs, find::Sought::Sessions] {
+        assert_eq!(ask("", what, None), (5, 5, newest.clone()));
+        assert_eq!(
+            ask("seed=42..", what, Some(2)),
+            (5, 5, newest[..2].to_vec())
+        );
+        // The seeds of the fourth and the fifth go as far as 48.
+        assert_eq!(ask("seed=48", what, None), (2, 5, newest[..2].to_vec()));
+        assert_eq!(ask("records=3", what, None), (1, 5, newest[3..4].to_vec()));
+        assert_eq!(ask("seed=1", what, None), (0, 5, vec![]));
+    }
+    // A session that is gone is no longer found, though what it made says its id.
+    fs::remove_dir_all(
+        world
+            .project()
+            .layout
+            .session(&SessionId::from_text(ids[4].clone())),
+    )
+    .unwrap();
+    fs::remove_file(world.manifest(&SessionId::from_text(ids[4].clone()))).unwrap();
+    for what in [find::Sought::Runs, find::Sought::Sessions] {
+        assert_eq!(ask("seed=48", what, None), (1, 4, newest[1..2].to_vec()));
     }
 }

@@ -13,10 +13,12 @@ mod functions;
 mod growing;
 mod lists;
 mod names;
+mod owners;
 mod place;
 mod sets;
 pub mod sql;
 mod state;
+mod values;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -170,6 +172,7 @@ impl Engine for Local {
                 "DELETE FROM _groups WHERE artifact IN (SELECT id FROM _artifacts WHERE project = ?)",
                 "DELETE FROM _metrics WHERE artifact IN (SELECT id FROM _artifacts WHERE project = ?)",
                 "DELETE FROM _runs WHERE session IN (SELECT id FROM _sessions WHERE project = ?)",
+                "DELETE FROM _used WHERE session IN (SELECT id FROM _sessions WHERE project = ?)",
                 "DELETE FROM _told WHERE project = ?",
                 "DELETE FROM _elsewhere WHERE project = ?",
                 "DELETE FROM _artifacts WHERE project = ?",
@@ -232,6 +235,25 @@ impl Engine for Local {
                 })
             },
         )
+    }
+
+    fn each_file(
+        &self,
+        project: i64,
+        folder: &str,
+        take: &mut dyn FnMut(&str, &str),
+    ) -> Result<(), CatalogError> {
+        let read = |take: &mut dyn FnMut(&str, &str)| -> rusqlite::Result<()> {
+            let mut statement = self.opened.connection.prepare_cached(
+                "SELECT name, state FROM _files WHERE project = ? AND folder = ?",
+            )?;
+            let mut rows = statement.query(params![project, folder])?;
+            while let Some(row) = rows.next()? {
+                take(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
+            }
+            Ok(())
+        };
+        read(take).map_err(self.failed())
     }
 
     fn count_files(&self, project: i64, most: u64) -> Result<u64, CatalogError> {
@@ -339,23 +361,7 @@ impl Engine for Local {
     }
 
     fn values(&self, field: &str, prefix: &str, most: usize) -> Result<Vec<String>, CatalogError> {
-        let least = i64::try_from(most).unwrap_or(i64::MAX);
-        let (low, high) = find::beginning(prefix);
-        // Texts that begin so lie beside each other; of numbers only the first are looked at.
-        let mut all: Vec<String> = self.rows(
-            "SELECT value FROM _facts WHERE name = ?1 AND key >= ?2 AND key < ?3 AND kind = 'text' ORDER BY key LIMIT ?4",
-            params![field, low, high, least],
-            |row| row.get(0),
-        )?;
-        let others: Vec<String> = self.rows(
-            "SELECT value FROM (SELECT value, kind, key FROM _facts WHERE name = ?1 AND key < X'30' ORDER BY key LIMIT 2000)
-             WHERE kind IN ('number', 'boolean') AND substr(value, 1, length(?2)) = ?2 LIMIT ?3",
-            params![field, prefix, least],
-            |row| row.get(0),
-        )?;
-        all.extend(others);
-        all.truncate(most);
-        Ok(all)
+        values::values(&self.opened.connection, field, prefix, most).map_err(self.failed())
     }
 
     fn tidy(&mut self) -> Result<(), CatalogError> {
@@ -430,7 +436,8 @@ fn tidy(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
            UNION SELECT mark FROM _sessions UNION SELECT mark FROM _artifacts);
          DELETE FROM _mark_facts WHERE mark NOT IN (SELECT id FROM _marks);
          DELETE FROM _facts WHERE id NOT IN (SELECT fact FROM _mark_facts);
-         DELETE FROM _labels WHERE id NOT IN (SELECT list / 4 FROM _postings WHERE list % 4 = 3);
+         DELETE FROM _labels WHERE id NOT IN (
+           SELECT list / 4 FROM _postings WHERE list % 4 = 3 UNION SELECT number FROM _sessions UNION SELECT number FROM _runs);
          DELETE FROM _packages WHERE list NOT IN (SELECT packages FROM _sessions WHERE packages IS NOT NULL);",
     )
 }

@@ -56,7 +56,7 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
     }
     let head: Vec<String> = head.into_iter().map(str::to_owned).collect();
     let rows: Vec<Vec<String>> = sessions.iter().map(|one| row(one, now, args.all)).collect();
-    ui.people(&table::fitted(&head, &rows, ui.width(), Some(2)))?;
+    ui.people(&table::fitted(&head, &rows, ui.table_width(), Some(2)))?;
     let shown = sessions.len() as u64;
     if total > shown {
         let more = birthmark::text::grouped(total - shown);
@@ -68,10 +68,18 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
     Ok(ExitStatus::Yes)
 }
 
+/// How long ago; of a clock that is ahead a line of its own tells.
+fn since(start: Timestamp, now: Timestamp) -> String {
+    if start.micros() > now.micros() + 1_000_000 {
+        return "in the future".to_owned();
+    }
+    render_age(start, now)
+}
+
 fn row(one: &list::Session, now: Timestamp, everywhere: bool) -> Vec<String> {
     let started = one
         .start
-        .map_or_else(|| "unknown".to_owned(), |start| render_age(start, now));
+        .map_or_else(|| "unknown".to_owned(), |start| since(start, now));
     let code = super::code(one.commit.as_deref(), one.dirty);
     let mut made = one.artifacts.to_string();
     // A plan that was met says nothing new.

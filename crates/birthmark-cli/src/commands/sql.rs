@@ -86,7 +86,12 @@ pub fn run(ui: &mut Ui, args: &SqlArgs) -> Answer {
         ui.raw(out.as_bytes())?;
     } else {
         let rows: Vec<Vec<String>> = answer.rows.iter().map(|row| cells(row)).collect();
-        ui.people(&table::fitted(&answer.columns, &rows, ui.width(), None))?;
+        ui.people(&table::fitted(
+            &answer.columns,
+            &rows,
+            ui.table_width(),
+            None,
+        ))?;
     }
     Ok(ExitStatus::Yes)
 }

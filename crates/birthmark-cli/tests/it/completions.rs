@@ -61,6 +61,20 @@ fn bash_completes_fields_and_values_from_the_catalog() {
         ["accuracy=", "accuracy~"]
     );
     assert_eq!(offered(&world, "birthmark find --sort my_"), ["my_own"]);
+    assert_eq!(
+        offered(&world, "birthmark find 'file=art"),
+        ["file=artifacts/e.json"]
+    );
+    assert_eq!(
+        offered(&world, "birthmark find 'state=st"),
+        ["state=stamped"]
+    );
+    world.birthmark(["run", "--", "true"]);
+    world.birthmark(["find"]);
+    assert_eq!(
+        offered(&world, "birthmark find 'hostn"),
+        ["hostname=", "hostname~"]
+    );
     // Elsewhere the usual completion goes on.
     assert!(offered(&world, "birthmark find --group").contains(&"--group-by".to_owned()));
     assert!(offered(&world, "birthmark verif").contains(&"verify".to_owned()));

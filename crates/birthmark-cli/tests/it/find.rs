@@ -105,6 +105,38 @@ fn answers_are_data_in_every_form() {
 }
 
 #[test]
+fn in_a_pipe_nothing_is_cut_and_names_that_nothing_has_are_said() {
+    let world = world();
+    let long = format!("artifacts/{}.json", "deep_".repeat(30));
+    world.repo.write(
+        &long,
+        r#"{"metadata": {"git_commit": "c", "artifact_type": "t", "birthmark": "birthmark/v1"}}"#,
+    );
+    let table = world.birthmark(["find", "type=t", "--columns", "file,type"]);
+    assert!(table.contains(&long), "{table}");
+    let rows = world.birthmark(["sql", "SELECT file, artifact_type FROM artifacts"]);
+    assert!(rows.contains(&long), "{rows}");
+    for args in [
+        &["find", "--columns", "file,temprature"][..],
+        &["find", "--sort", "temprature"],
+        &["find", "--group-by", "temprature"],
+        &["find", "--sessions", "--sort", "-temprature"],
+    ] {
+        let said = world.birthmark(args);
+        let line = "nothing has a field `temprature`; did you mean `temperature`?";
+        assert!(said.contains(line), "{args:?}: {said}");
+    }
+    for args in [
+        &["find", "--columns", "file,temperature,accuracy,session"][..],
+        &["find", "--runs", "--sort", "-duration_s"],
+        &["find", "--sessions", "--columns", "host,outcome"],
+    ] {
+        let said = world.birthmark(args);
+        assert!(!said.contains("nothing has"), "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn records_are_written_out_byte_for_byte() {
     let world = world();
     let output = world.output(["find", "--records", "seed=2..3 model~qwen"]);
@@ -142,6 +174,16 @@ fn sessions_runs_and_list_are_there() {
     world.birthmark(["session", "end"]);
     let sessions = world.birthmark_json(["find", "--sessions", "temperature=0.7", "--json"]);
     assert_eq!(sessions["found"], 1, "{sessions}");
+    let runs = [
+        "find",
+        "--runs",
+        "--columns",
+        "run_id,temperature,python,git_branch",
+        "--json",
+    ];
+    let runs = world.birthmark_json(runs);
+    assert_eq!(runs["rows"][0]["temperature"], 0.7, "{runs}");
+    assert_eq!(runs["rows"][0]["git_branch"], "main", "{runs}");
     let list = world.birthmark_json(["list", "--json"]);
     assert_eq!(list[0]["status"], "completed");
     assert_eq!(list[0]["session_id"], world.last_session().as_str());

@@ -16,7 +16,7 @@ mod entries;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use birthmark_catalog::engine::{Change, ELSEWHERE, Engine, FileFacts, ProjectRow};
+use birthmark_catalog::engine::{Change, ELSEWHERE, Engine, FileFacts, ProjectRow, SeenFile};
 use birthmark_core::SessionId;
 
 use super::sessions::{extent, facts, is_same, is_settled, print};
@@ -237,13 +237,14 @@ impl Refresher<'_> {
                         .map(|name| (*name).to_owned()),
                 );
                 if few {
-                    self.files(&folder, None)?;
+                    self.known_files(&folder)?;
                 }
                 continue;
             }
             let entries = entries(&path);
             waiting.extend(entries.folders.iter().map(|name| joined(&folder, name)));
-            self.files(&folder, Some(entries.files))?;
+            let seen = self.catalog.engine.seen_files(self.row.id, &folder)?;
+            self.files(&folder, seen, entries.files)?;
             self.push(Change::Folder { folder, state })?;
         }
         for gone in left {
@@ -271,25 +272,36 @@ impl Refresher<'_> {
         self.push(Change::FolderGone(folder.to_owned()))
     }
 
-    /// Looks at the files of a folder: at these names, or at those that are known.
-    fn files(&mut self, folder: &str, names: Option<Vec<String>>) -> Result<()> {
+    /// Looks at the files of a folder that is as it was: at those that changed in place.
+    fn known_files(&mut self, folder: &str) -> Result<()> {
         let path = self.path_of(folder);
-        let seen: HashMap<String, String> = self
-            .catalog
-            .engine
-            .seen_files(self.row.id, folder)?
+        let (here, mut like, mut changed) = (Folder::open(&path), String::new(), Vec::new());
+        let (engine, now) = (&self.catalog.engine, self.now);
+        engine.each_file(self.row.id, folder, &mut |name, before| {
+            if !here.is_as_before(name, before, now, &mut like) {
+                changed.push(SeenFile {
+                    name: name.to_owned(),
+                    state: before.to_owned(),
+                });
+            }
+        })?;
+        let names = changed.iter().map(|file| file.name.clone()).collect();
+        self.files(folder, changed, names)
+    }
+
+    /// Looks at these names in a folder, some of which were seen before.
+    fn files(&mut self, folder: &str, seen: Vec<SeenFile>, names: Vec<String>) -> Result<()> {
+        let path = self.path_of(folder);
+        let seen: HashMap<String, String> = seen
             .into_iter()
             .map(|file| (file.name, file.state))
             .collect();
-        let mut gone: HashSet<String> = HashSet::new();
-        let is_known = names.is_none();
-        let names = if let Some(names) = names {
-            let there: HashSet<&String> = names.iter().collect();
-            gone.extend(seen.keys().filter(|name| !there.contains(name)).cloned());
-            names
-        } else {
-            seen.keys().cloned().collect()
-        };
+        let there: HashSet<&String> = names.iter().collect();
+        let mut gone: HashSet<String> = seen
+            .keys()
+            .filter(|name| !there.contains(name))
+            .cloned()
+            .collect();
         // At `refresh` a file that was read on as it grew is read whole.
         let whole: HashSet<String> = match self.depth {
             Depth::All => self
@@ -302,9 +314,7 @@ impl Refresher<'_> {
         };
         let here = Folder::open(&path);
         for name in names {
-            // In a folder that is as it was no sidecar can have come.
-            let bare = is_known && seen.get(&name).is_some_and(|before| before.ends_with(' '));
-            let Some(now) = here.print(&name, self.now, !bare) else {
+            let Some(now) = here.print(&name, self.now, true) else {
                 gone.insert(name);
                 continue;
             };

@@ -95,8 +95,15 @@ fn fields(catalog: &Catalog, start: &str) -> Result<Vec<String>> {
     let known = catalog.engine.fields()?;
     let metrics = catalog.engine.metrics()?;
     let ours = birthmark_core::birthmark::FIELDS.iter();
+    // What is known of the machine is also meant by its name alone.
+    let machine: Vec<String> = known
+        .iter()
+        .filter_map(|name| name.strip_prefix("environment."))
+        .map(str::to_owned)
+        .collect();
     let mut all: Vec<String> = known
         .into_iter()
+        .chain(machine)
         .chain(metrics)
         .chain(ours.map(|field| field.name.to_owned()))
         .chain(filter::names().map(str::to_owned))

@@ -3,19 +3,21 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::lists::{HAS, HERE};
+use super::owners::{self, Owner};
 use super::sets::Set;
 
 /// The questions whose answers are all that the catalog says.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 11] = [
     ("projects", "SELECT root, artifacts FROM _projects"),
     (
         "sessions",
         "SELECT p.root, s.session_id, s.open, s.bound, s.session_uuid, s.session_start, s.session_end, s.last_heard, s.outcome,
-           s.host, s.planned, s.made, s.processes, s.packages FROM _sessions s JOIN _projects p ON p.id = s.project",
+           s.host, s.planned, s.made, s.processes, s.packages, (SELECT value FROM _labels l WHERE l.id = s.number)
+           FROM _sessions s JOIN _projects p ON p.id = s.project",
     ),
     (
         "session facts",
@@ -23,6 +25,12 @@ const PARTS: [(&str, &str); 9] = [
            JOIN _mark_facts m ON m.mark = s.mark JOIN _facts f ON f.id = m.fact",
     ),
     ("runs", "SELECT * FROM runs"),
+    (
+        "run numbers",
+        "SELECT p.root, r.run_id, (SELECT value FROM _labels l WHERE l.id = r.number) FROM _runs r
+           JOIN _projects p ON p.id = r.project",
+    ),
+    ("edges", "SELECT * FROM edges"),
     ("packages", "SELECT * FROM packages"),
     (
         "artifacts",
@@ -114,6 +122,7 @@ fn postings(db: &Connection) -> rusqlite::Result<String> {
             lines.push(format!("{whose}\t{name}\t{kind}\t{value:?}\t{owner}\n"));
         }
     }
+    lines.extend(owners(db, &groups)?);
     lines.sort();
     let mut files: Vec<String> = Vec::new();
     let mut statement = db.prepare("SELECT names FROM _names")?;
@@ -133,6 +142,22 @@ fn postings(db: &Connection) -> rusqlite::Result<String> {
         files.len(),
         files.concat()
     ))
+}
+
+/// Which session and run each group is of.
+fn owners(db: &Connection, groups: &HashMap<i64, String>) -> rusqlite::Result<Vec<String>> {
+    let mut statement = db.prepare("SELECT value FROM _labels WHERE id = ? AND name = ?")?;
+    let mut lines = Vec::new();
+    for owner in Owner::BOTH {
+        for (group, number) in owners::all(db, owner)? {
+            let id: Option<String> = statement
+                .query_row(params![number, owner.field()], |row| row.get(0))
+                .optional()?;
+            let group = groups.get(&group).map_or("nothing", String::as_str);
+            lines.push(format!("{owner:?}\t{group}\t{id:?}\n"));
+        }
+    }
+    Ok(lines)
 }
 
 fn cell(value: Sql) -> String {

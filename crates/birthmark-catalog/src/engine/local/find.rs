@@ -5,6 +5,7 @@
 //! varies, its zone is asked, and only if that cannot tell, the records themselves.
 
 mod artifacts;
+mod days;
 mod ground;
 mod group_by;
 mod groups;

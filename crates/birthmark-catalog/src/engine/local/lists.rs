@@ -33,12 +33,21 @@ pub(super) fn number_of(id: i64, whose: Whose) -> i64 {
     id * 4 + whose as i64
 }
 
+/// The number of a fact or label, from that of its list.
+pub(super) fn id_of(list: i64) -> i64 {
+    list / 4
+}
+
 /// The project of an artifact, and whether it is there.
 pub(super) const HERE: &str = "here";
 /// The beginning of a group's time, where all of its records have the same one.
 pub(super) const DAY: &str = "day";
 /// Groups whose records have several times.
 pub(super) const SPREAD: &str = "spread";
+/// Of these, the day in which all of their times lie.
+pub(super) const WITHIN: &str = "within";
+/// The day of an artifact's own time, the last of all of its records.
+pub(super) const LAST: &str = "last";
 /// A class of values that a field has.
 pub(super) const HAS: &str = "has";
 
@@ -183,6 +192,17 @@ impl<'a> Reader<'a> {
     pub(super) fn new(db: &'a Connection) -> rusqlite::Result<Self> {
         let sql = "SELECT stretch, bits FROM _postings WHERE list = ?";
         Ok(Self(db.prepare_cached(sql)?))
+    }
+
+    /// Whether a list has a number that the set has too.
+    pub(super) fn meets(&mut self, list: i64, set: &Set) -> rusqlite::Result<bool> {
+        let mut rows = self.0.query([list])?;
+        while let Some(row) = rows.next()? {
+            if set.meets(row.get(0)?, row.get_ref(1)?.as_blob()?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Takes a list into a set.

@@ -155,10 +155,12 @@ struct Told {
     content_digest: Option<String>,
     mark: i64,
     inputs: String,
+    /// When these bytes were first made in the session.
+    made: String,
 }
 
 impl Told {
-    /// From eleven columns in the order of the fields, which begin at the second of the row.
+    /// From twelve columns in the order of the fields, which begin at the second of the row.
     fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             run: row.get(1)?,
@@ -172,6 +174,7 @@ impl Told {
             content_digest: row.get(9)?,
             mark: row.get(10)?,
             inputs: row.get(11)?,
+            made: row.get(12)?,
         })
     }
 

@@ -9,7 +9,7 @@ use birthmark_core::schema::{PART_SUFFIX, SIDECAR_SUFFIX};
 use birthmark_store::Layout;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-use super::super::sessions::{Look, print_of};
+use super::super::sessions::{Look, is_same, print_into};
 
 /// What a file or folder and its sidecar are like; none where neither is there.
 pub(super) fn subject_print(subject: &Path, now: i128, with_sidecar: bool) -> Option<String> {
@@ -21,17 +21,20 @@ pub(super) fn subject_print(subject: &Path, now: i128, with_sidecar: bool) -> Op
 }
 
 fn print(own: &Look, sidecar: Option<&Look>, now: i128) -> String {
+    let mut out = String::new();
+    both_into(&mut out, own, sidecar, now);
+    out
+}
+
+fn both_into(out: &mut String, own: &Look, sidecar: Option<&Look>, now: i128) {
     // What is in a folder is its sidecar's business: only its being there counts.
-    let mut out = if own.is_folder {
-        String::new()
-    } else {
-        print_of(own, now)
-    };
+    if !own.is_folder {
+        print_into(out, own, now);
+    }
     out.push(' ');
     if let Some(sidecar) = sidecar {
-        out.push_str(&print_of(sidecar, now));
+        print_into(out, sidecar, now);
     }
-    out
 }
 
 /// A folder of which many files are looked at: by their names alone, so that nothing above it
@@ -56,6 +59,32 @@ impl<'a> Folder<'a> {
         let own = look(open, name)?;
         let sidecar = with_sidecar.then(|| look(open, &format!("{name}{SIDECAR_SUFFIX}")));
         Some(print(&own, sidecar.flatten().as_ref(), now))
+    }
+}
+
+impl Folder<'_> {
+    /// Whether a name that was seen is as it was, in a folder that is as it was: no sidecar
+    /// can have come. `now_like` is room for what it is like now.
+    pub(super) fn is_as_before(
+        &self,
+        name: &str,
+        before: &str,
+        now: i128,
+        now_like: &mut String,
+    ) -> bool {
+        let is_bare = before.ends_with(' ');
+        let own = match (&self.open, is_bare) {
+            (Some(open), true) => look(open, name),
+            _ => {
+                return self
+                    .print(name, now, !is_bare)
+                    .is_some_and(|now| is_same(before, &now));
+            }
+        };
+        let Some(own) = own else { return false };
+        now_like.clear();
+        both_into(now_like, &own, None, now);
+        is_same(before, now_like)
     }
 }
 

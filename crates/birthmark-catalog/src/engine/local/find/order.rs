@@ -21,7 +21,7 @@ impl Asking<'_> {
             && found.count() > FEW
         {
             match &home {
-                Home::Time | Home::Words => return self.along("timestamp", found, limit),
+                Home::Time | Home::Words => return self.along_days(found, limit),
                 Home::Artifact("file") => return self.along("file", found, limit),
                 _ => {}
             }
@@ -35,42 +35,57 @@ impl Asking<'_> {
     }
 
     /// Goes along the index of a column of artifacts, in each project.
-    fn along(&self, column: &str, found: &Set, limit: usize) -> rusqlite::Result<Vec<i64>> {
+    pub(super) fn along(
+        &self,
+        column: &str,
+        found: &Set,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<i64>> {
+        let mut out = self.along_part(column, "IS NOT NULL", &[], found, limit)?;
+        if out.len() < limit {
+            let left = limit - out.len();
+            out.extend(self.along_part(column, "IS NULL", &[], found, left)?);
+        }
+        Ok(out)
+    }
+
+    /// The same among the values of which a condition holds, with its ends.
+    pub(super) fn along_part(
+        &self,
+        column: &str,
+        condition: &str,
+        ends: &[Sql],
+        found: &Set,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<i64>> {
         let way = self.way();
+        // In these words each question is one walk along its index.
+        let sql = if column == "file" {
+            format!(
+                "SELECT file, id FROM _artifacts WHERE project = ? AND ? < 9 AND file {condition} ORDER BY file {way}"
+            )
+        } else {
+            format!(
+                "SELECT timestamp, id FROM _artifacts WHERE project = ? AND there = ? AND timestamp {condition} ORDER BY timestamp {way}, id {way}"
+            )
+        };
         let mut keyed: Vec<(Sql, i64)> = Vec::new();
-        for is_null in ["IS NOT NULL", "IS NULL"] {
-            if keyed.len() >= limit {
-                break;
-            }
-            // In these words each question is one walk along its index.
-            let sql = if column == "file" {
-                format!(
-                    "SELECT file, id FROM _artifacts WHERE project = ? AND ? < 9 AND file {is_null} ORDER BY file {way}"
-                )
-            } else {
-                format!(
-                    "SELECT timestamp, id FROM _artifacts WHERE project = ? AND there = ? AND timestamp {is_null} ORDER BY timestamp {way}, id {way}"
-                )
-            };
-            let mut part = Vec::new();
-            for (project, there) in self.walks(column)? {
-                let mut statement = self.db.prepare_cached(&sql)?;
-                let mut rows = statement.query([project, there])?;
-                let mut left = limit;
-                while let Some(row) = rows.next()? {
-                    let id = row.get(1)?;
-                    if left == 0 {
-                        break;
-                    }
-                    if found.contains(id) {
-                        part.push((row.get(0)?, id));
-                        left -= 1;
-                    }
+        for (project, there) in self.walks(column)? {
+            let mut statement = self.db.prepare_cached(&sql)?;
+            let values = [project, there].map(Sql::Integer).into_iter();
+            let mut rows = statement.query(params_from_iter(values.chain(ends.to_vec())))?;
+            let mut left = limit;
+            while left > 0
+                && let Some(row) = rows.next()?
+            {
+                let id = row.get(1)?;
+                if found.contains(id) {
+                    keyed.push((row.get(0)?, id));
+                    left -= 1;
                 }
             }
-            self.sort(&mut part);
-            keyed.extend(part);
         }
+        self.sort(&mut keyed);
         keyed.truncate(limit);
         Ok(keyed.into_iter().map(|(_, id)| id).collect())
     }
@@ -142,7 +157,7 @@ impl Asking<'_> {
         }
     }
 
-    fn by_keys(&self, home: &Home, found: &Set) -> rusqlite::Result<Vec<i64>> {
+    pub(super) fn by_keys(&self, home: &Home, found: &Set) -> rusqlite::Result<Vec<i64>> {
         let (key, values) = sort_key(home);
         let mut statement = self
             .db
@@ -170,7 +185,7 @@ impl Asking<'_> {
         });
     }
 
-    fn way(&self) -> &'static str {
+    pub(super) fn way(&self) -> &'static str {
         if self.query.sort.1 { "ASC" } else { "DESC" }
     }
 }
@@ -237,10 +252,11 @@ mod tests {
     use crate::groups::{Grouper, Place};
     use crate::value::Value;
 
-    /// A report with a seed, a time, a metric, and a size.
-    fn facts(number: usize, (seed, minute, size): (Option<u8>, u8, u8)) -> FileFacts {
+    /// A report with a seed, a time (of three days, or none), a metric, and a size.
+    fn facts(number: usize, (seed, time, size): (Option<u8>, u8, u8)) -> FileFacts {
         let mut grouper = Grouper::new();
-        let time = format!("\"2026-01-01T00:{minute:02}:00.000000+00:00\"");
+        let (day, minute) = (time % 4, time / 4);
+        let time = format!("\"2026-01-0{day}T00:{minute:02}:00.000000+00:00\"");
         let seed = seed.map(|seed| {
             if seed % 3 == 0 {
                 format!("{seed}.0")
@@ -248,7 +264,8 @@ mod tests {
                 seed.to_string()
             }
         });
-        let mut members: Vec<(&str, &[u8])> = vec![("timestamp", time.as_bytes())];
+        let mut members: Vec<(&str, &[u8])> = Vec::new();
+        members.extend((day > 0).then_some(("timestamp", time.as_bytes())));
         members.extend(seed.as_ref().map(|seed| ("seed", seed.as_bytes())));
         let place = Place {
             line: 1,
@@ -272,7 +289,7 @@ mod tests {
 
         #[test]
         fn every_way_gives_the_order_of_the_keys(
-            all in proptest::collection::vec((proptest::option::of(0u8..6), 0u8..9, 0u8..9), 5..30),
+            all in proptest::collection::vec((proptest::option::of(0u8..6), 0u8..16, 0u8..9), 5..40),
             limit in 1usize..12,
             upwards: bool,
             everywhere: bool,

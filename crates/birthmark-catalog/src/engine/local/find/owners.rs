@@ -1,11 +1,8 @@
 //! Sessions and runs: those that made what matches, or that match themselves.
 
-use std::collections::HashSet;
+use rusqlite::params;
 
-use rusqlite::types::Value as Sql;
-use rusqlite::{params, params_from_iter};
-
-use super::super::lists::{Whose, number_of};
+use super::super::owners::{self, Owner};
 use super::super::sets::Set;
 use super::home::{Home, home};
 use super::rows::{columns_from, fact_of};
@@ -13,8 +10,11 @@ use super::{Asking, Ground, Of};
 use crate::engine::{Cell, Found, FoundRow, Look, What};
 use crate::filter::Filter;
 
-/// Groups of which each is asked for its session, rather than each session for its groups.
-const FEW: u64 = 100_000;
+/// Sessions that are looked for by their numbers, rather than all gone through.
+const FEW: u64 = if cfg!(test) { 2 } else { 4_000 };
+
+/// A run: when it began, the row of its session, its id.
+type RunKey = (String, i64, String);
 
 impl Asking<'_> {
     pub(super) fn sessions(&self, look: &mut Look<'_>) -> rusqlite::Result<Found> {
@@ -28,9 +28,8 @@ impl Asking<'_> {
         .ask(&self.query.filter)?
         .could;
         if self.query.filter != Filter::All {
-            for session in self.owners("session_id", &self.holding_groups(look)?)? {
-                ids |= &self.session_rows(&session)?;
-            }
+            let numbers = owners::of(self.db, Owner::Session, &self.holding_groups(look)?)?;
+            ids |= &self.session_rows(&numbers)?;
         }
         ids &= &all;
         let mut found = Found {
@@ -105,38 +104,29 @@ impl Asking<'_> {
         Ok(holding)
     }
 
-    /// The sessions, or the runs, of these groups.
-    fn owners(&self, column: &'static str, groups: &Set) -> rusqlite::Result<HashSet<String>> {
-        let mut out = HashSet::new();
-        if groups.count() <= FEW {
+    /// The rows of the sessions with these numbers.
+    fn session_rows(&self, numbers: &Set) -> rusqlite::Result<Set> {
+        let mut out = Set::default();
+        if numbers.count() > FEW {
             let mut statement = self
                 .db
-                .prepare_cached(&format!("SELECT {column} FROM _groups WHERE id = ?"))?;
-            for group in groups.iter() {
-                let owner: Option<String> = statement.query_row([group], |row| row.get(0))?;
-                out.extend(owner);
+                .prepare_cached("SELECT id, number FROM _sessions INDEXED BY _sessions_number")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                if numbers.contains(row.get(1)?) {
+                    out.insert(row.get(0)?);
+                }
             }
             return Ok(out);
         }
-        let mut statement = self.db.prepare_cached(
-            "SELECT l.id, l.value, p.stretch, p.bits FROM _labels l CROSS JOIN _postings p ON p.list = l.id * 4 + 3 WHERE l.name = ?",
-        )?;
-        debug_assert_eq!(number_of(1, Whose::Label), 7);
-        let mut rows = statement.query([column])?;
-        while let Some(row) = rows.next()? {
-            if groups.meets(row.get(2)?, row.get_ref(3)?.as_blob()?) {
-                out.insert(row.get(1)?);
-            }
-        }
-        Ok(out)
-    }
-
-    fn session_rows(&self, session: &str) -> rusqlite::Result<Set> {
         let mut statement = self
             .db
-            .prepare_cached("SELECT id FROM _sessions WHERE session_id = ?")?;
-        let rows = statement.query_map([session], |row| row.get(0))?;
-        rows.collect()
+            .prepare_cached("SELECT id FROM _sessions WHERE number = ?")?;
+        for number in numbers.iter() {
+            let rows = statement.query_map([number], |row| row.get(0))?;
+            out |= &rows.collect::<rusqlite::Result<Set>>()?;
+        }
+        Ok(out)
     }
 
     fn session_row(&self, id: i64) -> rusqlite::Result<FoundRow> {
@@ -148,8 +138,26 @@ impl Asking<'_> {
                  FROM _sessions s JOIN _projects p ON p.id = s.project WHERE s.id = ?",
             )?
             .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, columns_from(row, 2)?)))?;
-        let extra: Vec<&str> = self.query.columns.iter().map(String::as_str).collect();
-        for name in ["git_commit", "git_dirty"].into_iter().chain(extra) {
+        self.add_facts(mark, &["git_commit", "git_dirty"], &mut fields)?;
+        Ok(FoundRow {
+            id,
+            root,
+            fields,
+            places: Vec::new(),
+        })
+    }
+
+    /// Adds what is known of a session under these names, those that were asked for, and the
+    /// one that is sorted by, where the row has no column of that name.
+    fn add_facts(
+        &self,
+        mark: i64,
+        names: &[&str],
+        fields: &mut Vec<(String, Cell)>,
+    ) -> rusqlite::Result<()> {
+        let columns = self.query.columns.iter().map(String::as_str);
+        let sort = Some(self.query.sort.0.as_str()).filter(|sort| *sort != "timestamp");
+        for name in names.iter().copied().chain(columns).chain(sort) {
             if fields.iter().any(|(known, _)| known == name) {
                 continue;
             }
@@ -159,44 +167,30 @@ impl Asking<'_> {
             };
             fields.push((name.to_owned(), value.map_or(Cell::Missing, Cell::Value)));
         }
-        Ok(FoundRow {
-            id,
-            root,
-            fields,
-            places: Vec::new(),
-        })
+        Ok(())
     }
 
     pub(super) fn runs(&self, look: &mut Look<'_>) -> rusqlite::Result<Found> {
         let wanted = match self.query.filter {
             Filter::All => None,
-            _ => Some(self.owners("run_id", &self.holding_groups(look)?)?),
+            _ => Some(owners::of(
+                self.db,
+                Owner::Run,
+                &self.holding_groups(look)?,
+            )?),
         };
-        let (scope, values) = match self.query.project {
-            Some(project) => ("s.project = ?", vec![Sql::Integer(project)]),
-            None => ("1", vec![]),
-        };
-        let mut statement = self.db.prepare_cached(&format!(
-            "SELECT r.session, r.run_id, r.start FROM _sessions s CROSS JOIN _runs r ON r.session = s.id WHERE {scope}"
-        ))?;
-        let mut rows = statement.query(params_from_iter(values))?;
-        let (mut among, mut all) = (0, Vec::new());
-        while let Some(row) = rows.next()? {
-            among += 1;
-            let run: String = row.get(1)?;
-            if wanted.as_ref().is_none_or(|wanted| wanted.contains(&run)) {
-                all.push((row.get::<_, Option<String>>(2)?, row.get::<_, i64>(0)?, run));
-            }
+        let is_by_time = self.query.sort.0 == "timestamp";
+        let limit = self.query.limit.filter(|_| is_by_time);
+        let (mut found, mut first) = (Found::default(), Vec::new());
+        for project in self.projects()? {
+            self.walk_runs(project, wanted.as_ref(), limit, &mut found, &mut first)?;
         }
-        let mut found = Found {
-            total: all.len() as u64,
-            among,
-            ..Found::default()
-        };
-        if self.query.sort.0 == "timestamp" {
-            self.newest(&mut all);
+        if is_by_time {
+            let upwards = self.query.sort.1;
+            first.sort_by(|a, b| if upwards { a.cmp(b) } else { b.cmp(a) });
+            first.truncate(limit.unwrap_or(usize::MAX));
         }
-        let rows: Vec<FoundRow> = all
+        let rows: Vec<FoundRow> = first
             .into_iter()
             .map(|(_, session, run)| self.run_row(session, &run))
             .collect::<rusqlite::Result<_>>()?;
@@ -204,33 +198,63 @@ impl Asking<'_> {
         Ok(found)
     }
 
-    /// The first by their beginning, up to the limit.
-    fn newest(&self, all: &mut Vec<(Option<String>, i64, String)>) {
-        let upwards = self.query.sort.1;
-        all.sort_by(|a, b| {
-            let nulls = a.0.is_none().cmp(&b.0.is_none());
-            let order = a.cmp(b);
-            nulls.then(if upwards { order } else { order.reverse() })
-        });
-        all.truncate(self.query.limit.unwrap_or(usize::MAX));
+    /// Goes through the runs of a project by their beginning: counts them all, and takes the
+    /// first up to the limit.
+    fn walk_runs(
+        &self,
+        project: i64,
+        wanted: Option<&Set>,
+        limit: Option<usize>,
+        found: &mut Found,
+        first: &mut Vec<RunKey>,
+    ) -> rusqlite::Result<()> {
+        // Along one index alone, either way.
+        let way = if self.query.sort.1 { "ASC" } else { "DESC" };
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT number, start, session, run_id FROM _runs INDEXED BY _runs_start WHERE project = ?
+             ORDER BY start {way}, session {way}, run_id {way}"
+        ))?;
+        let mut rows = statement.query([project])?;
+        let mut left = limit.unwrap_or(usize::MAX);
+        while let Some(row) = rows.next()? {
+            found.among += 1;
+            let number = row.get(0)?;
+            if wanted.is_some_and(|wanted| !wanted.contains(number)) {
+                continue;
+            }
+            found.total += 1;
+            if left > 0 {
+                left -= 1;
+                first.push((row.get(1)?, row.get(2)?, row.get(3)?));
+            }
+        }
+        Ok(())
     }
 
     fn run_row(&self, session: i64, run: &str) -> rusqlite::Result<FoundRow> {
-        self.db
+        let (root, id, mark, mut fields): (String, i64, i64, Vec<(String, Cell)>) = self
+            .db
             .prepare_cached(
-                "SELECT p.root, r.session, r.run_id, r.start AS run_start, r.end AS run_end, r.outcome, r.duration_s, r.exit_code,
+                "SELECT p.root, r.session, s.mark, r.run_id, r.start AS run_start, r.end AS run_end, r.outcome, r.duration_s, r.exit_code,
                    r.script_name, r.rank, r.host, s.session_id
                  FROM _runs r JOIN _sessions s ON s.id = r.session JOIN _projects p ON p.id = s.project
                  WHERE r.session = ? AND r.run_id = ?",
             )?
             .query_row(params![session, run], |row| {
-                Ok(FoundRow {
-                    root: row.get(0)?,
-                    id: row.get(1)?,
-                    fields: columns_from(row, 2)?,
-                    places: Vec::new(),
-                })
-            })
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    columns_from(row, 3)?,
+                ))
+            })?;
+        self.add_facts(mark, &[], &mut fields)?;
+        Ok(FoundRow {
+            id,
+            root,
+            fields,
+            places: Vec::new(),
+        })
     }
 
     /// Sorts rows that are all in memory, and cuts them to the limit.

@@ -57,7 +57,7 @@ impl Writer<'_> {
 
     pub(super) fn all_told(&self, file: &str) -> rusqlite::Result<Vec<(String, Told)>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT s.session_id, t.run_id, t.artifact_type, t.format, t.state, t.timestamp, t.size, t.records, t.digest, t.content_digest, t.mark, t.inputs
+            "SELECT s.session_id, t.run_id, t.artifact_type, t.format, t.state, t.timestamp, t.size, t.records, t.digest, t.content_digest, t.mark, t.inputs, t.made
              FROM _told t JOIN _sessions s ON s.id = t.session WHERE t.project = ? AND t.file = ?
              ORDER BY t.timestamp, s.session_id",
         )?;

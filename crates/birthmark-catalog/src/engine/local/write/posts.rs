@@ -4,19 +4,22 @@
 //! and held against what it was listed in: only the difference is written, once a
 //! transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod lists;
+mod unlist;
+
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::lists::{
-    Class, DAY, HAS, HERE, SPREAD, Source, Whose, day_of, here, metric, number_of,
-};
+use super::super::lists::Whose;
 use super::super::names::Edits;
+use super::super::owners::{self, Owner};
 use super::super::sets::{Set, place_of};
-use super::{MEMORY, Writer};
+use super::Writer;
 use crate::tables::MORE;
-use crate::value::{Kind, Value};
+
+pub(in crate::engine::local) use unlist::unlist;
 
 /// What is to be written at the end.
 #[derive(Debug, Default)]
@@ -26,6 +29,7 @@ pub(super) struct Posts {
     labels: HashMap<(String, String), i64>,
     machines: HashMap<i64, Rc<[i64]>>,
     names: Edits,
+    owners: owners::Edits,
 }
 
 impl Posts {
@@ -63,15 +67,8 @@ pub(super) enum Drop {
     From(usize),
 }
 
-/// The columns of an artifact that are asked for by value.
-struct Columns {
-    here: String,
-    values: Vec<(&'static str, Value)>,
-    digests: Vec<&'static str>,
-}
-
 impl Writer<'_> {
-    /// Writes all lists and names that changed.
+    /// Writes all lists, names and owners that changed.
     pub(super) fn write_posts(&mut self) -> rusqlite::Result<()> {
         for ((list, stretch), places) in std::mem::take(&mut self.posts.changed) {
             let mut set = Set::default();
@@ -93,7 +90,8 @@ impl Writer<'_> {
             }
             store(self.db, list, stretch, before.as_deref(), &set)?;
         }
-        self.posts.names.write(self.db)
+        self.posts.names.write(self.db)?;
+        self.posts.owners.write(self.db)
     }
 
     /// Removes groups of an artifact, with their zones.
@@ -119,6 +117,9 @@ impl Writer<'_> {
                 self.run("DELETE FROM _zones WHERE grp = ?", [group])?;
             }
             self.run("DELETE FROM _groups WHERE id = ?", [group])?;
+            for owner in Owner::BOTH {
+                self.posts.owners.set(owner, group, 0);
+            }
         }
         Ok(())
     }
@@ -176,194 +177,6 @@ impl Writer<'_> {
         .map(drop)
     }
 
-    /// The lists that all groups of an artifact stand in.
-    fn lists_of_artifact(&mut self, artifact: i64) -> rusqlite::Result<Vec<i64>> {
-        let columns = self.columns(artifact)?;
-        let mut lists = Vec::with_capacity(12);
-        lists.push(self.label(HERE, &Value::text(columns.here))?);
-        for (name, value) in columns.values {
-            self.labelled(name, &value, &mut lists)?;
-        }
-        for name in columns.digests {
-            let class = Source::new(name, Whose::Label).class(Class::Text);
-            lists.push(self.label(HAS, &Value::text(class))?);
-        }
-        let metrics: Vec<(String, Value)> = self
-            .db
-            .prepare_cached("SELECT name, kind, value FROM _metrics WHERE artifact = ?")?
-            .query_map([artifact], |row| {
-                let kind: String = row.get(1)?;
-                Ok((row.get(0)?, Value::stored(&kind, row.get(2)?)))
-            })?
-            .collect::<rusqlite::Result<_>>()?;
-        for (name, value) in metrics {
-            self.labelled(&metric(&name), &value, &mut lists)?;
-        }
-        Ok(lists)
-    }
-
-    fn columns(&self, artifact: i64) -> rusqlite::Result<Columns> {
-        self.db
-            .prepare_cached(
-                "SELECT project, there, format, state, size, records, digest IS NOT NULL, content_digest IS NOT NULL
-                 FROM _artifacts WHERE id = ?",
-            )?
-            .query_row([artifact], |row| {
-                let mut values = Vec::new();
-                for (place, name) in [(2, "format"), (3, "state")] {
-                    let text: Option<String> = row.get(place)?;
-                    values.extend(text.map(|text| (name, Value::text(text))));
-                }
-                for (place, name) in [(4, "size"), (5, "records")] {
-                    let number: Option<i64> = row.get(place)?;
-                    let value = number.and_then(|number| Value::number(&number.to_string()));
-                    values.extend(value.map(|value| (name, value)));
-                }
-                let mut digests = Vec::new();
-                for (place, name) in [(6, "digest"), (7, "content_digest")] {
-                    if row.get(place)? {
-                        digests.push(name);
-                    }
-                }
-                Ok(Columns {
-                    here: here(row.get(0)?, row.get(1)?),
-                    values,
-                    digests,
-                })
-            })
-    }
-
-    /// The lists of a group itself: its facts, those of its session, its ids and times.
-    fn lists_of_group(&mut self, group: i64) -> rusqlite::Result<Vec<i64>> {
-        type Text = Option<String>;
-        let (mark, session, run, low, high): (i64, Text, Text, Text, Text) = self
-            .db
-            .prepare_cached(
-                "SELECT mark, session_id, run_id, time_min, time_max FROM _groups WHERE id = ?",
-            )?
-            .query_row([group], |row| {
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                ))
-            })?;
-        let mut lists = self.lists_of_mark(mark, Whose::Group, "")?;
-        for (name, id) in [("session_id", &session), ("run_id", &run)] {
-            if let Some(id) = id {
-                self.labelled(name, &Value::text(id), &mut lists)?;
-            }
-        }
-        if let Some(session) = &session
-            && let Some(mark) = self.machine_of(session)?
-        {
-            lists.extend_from_slice(&self.lists_of_machine(mark)?);
-        }
-        match (low, high) {
-            (Some(low), Some(high)) if low == high => {
-                self.labelled(DAY, &Value::text(day_of(&low)), &mut lists)?;
-            }
-            (Some(_), Some(_)) => lists.push(self.label(SPREAD, &Value::text(""))?),
-            _ => {}
-        }
-        Ok(lists)
-    }
-
-    /// The mark of the session with this id; where several projects have it, of the first.
-    pub(super) fn machine_of(&self, session: &str) -> rusqlite::Result<Option<i64>> {
-        self.db
-            .prepare_cached("SELECT mark FROM _sessions WHERE session_id = ? ORDER BY id LIMIT 1")?
-            .query_row([session], |row| row.get(0))
-            .optional()
-    }
-
-    fn lists_of_machine(&mut self, mark: i64) -> rusqlite::Result<Rc<[i64]>> {
-        if let Some(known) = self.posts.machines.get(&mark) {
-            return Ok(Rc::clone(known));
-        }
-        let lists: Rc<[i64]> = self
-            .lists_of_mark(mark, Whose::Machine, "environment.")?
-            .into();
-        if self.posts.machines.len() >= MEMORY / 10 {
-            self.posts.machines.clear();
-        }
-        self.posts.machines.insert(mark, Rc::clone(&lists));
-        Ok(lists)
-    }
-
-    /// The lists of the facts of a mark whose names begin so.
-    fn lists_of_mark(
-        &mut self,
-        mark: i64,
-        whose: Whose,
-        start: &str,
-    ) -> rusqlite::Result<Vec<i64>> {
-        let facts: Vec<(i64, String, Class)> = self
-            .db
-            .prepare_cached(
-                "SELECT f.id, f.name, f.kind, f.key FROM _mark_facts m CROSS JOIN _facts f ON f.id = m.fact WHERE m.mark = ?",
-            )?
-            .query_map([mark], |row| {
-                let kind = Kind::of_word(row.get_ref(2)?.as_str()?).unwrap_or(Kind::Text);
-                let class = Class::of(kind, row.get_ref(3)?.as_blob()?);
-                Ok((row.get(0)?, row.get(1)?, class))
-            })?
-            .collect::<rusqlite::Result<_>>()?;
-        let mut lists = Vec::with_capacity(2 * facts.len());
-        for (fact, name, class) in facts {
-            if name.starts_with(start) {
-                lists.push(number_of(fact, whose));
-                let class = Source::new(name, whose).class(class);
-                lists.push(self.label(HAS, &Value::text(class))?);
-            }
-        }
-        Ok(lists)
-    }
-
-    /// The lists of a label and of its class.
-    fn labelled(&mut self, name: &str, value: &Value, out: &mut Vec<i64>) -> rusqlite::Result<()> {
-        out.push(self.label(name, value)?);
-        let class = Class::of(value.kind(), &value.key());
-        let class = Source::new(name, Whose::Label).class(class);
-        out.push(self.label(HAS, &Value::text(class))?);
-        Ok(())
-    }
-
-    /// The list of a label, which is made if it is new.
-    fn label(&mut self, name: &str, value: &Value) -> rusqlite::Result<i64> {
-        // Texts and others of the same letters are told apart.
-        let entry = (
-            name.to_owned(),
-            format!("{}{}", value.kind().word(), value.as_str()),
-        );
-        if let Some(list) = self.posts.labels.get(&entry) {
-            return Ok(*list);
-        }
-        let key = value.key();
-        let found: Option<i64> = self
-            .db
-            .prepare_cached("SELECT id FROM _labels WHERE name = ? AND key = ? AND value = ?")?
-            .query_row(params![name, key, value.as_str()], |row| row.get(0))
-            .optional()?;
-        let id = if let Some(id) = found {
-            id
-        } else {
-            self.run(
-                "INSERT INTO _labels (name, kind, value, key) VALUES (?, ?, ?, ?)",
-                params![name, value.kind().word(), value.as_str(), key],
-            )?;
-            self.db.last_insert_rowid()
-        };
-        if self.posts.labels.len() >= MEMORY {
-            self.posts.labels.clear();
-        }
-        let list = number_of(id, Whose::Label);
-        self.posts.labels.insert(entry, list);
-        Ok(list)
-    }
-
     /// Lists a session by its own facts.
     pub(super) fn post_session(&mut self, row: i64) -> rusqlite::Result<()> {
         let mark: i64 = self
@@ -412,55 +225,6 @@ fn store(
             .execute([list, stretch])
             .map(drop),
     }
-}
-
-/// Takes all groups and sessions of a project out of all lists, and its names away.
-pub(in crate::engine::local) fn unlist(db: &Transaction<'_>, project: i64) -> rusqlite::Result<()> {
-    let others: i64 = db.query_row(
-        "SELECT count(*) FROM _projects WHERE id <> ?",
-        [project],
-        |row| row.get(0),
-    )?;
-    if others == 0 {
-        return db.execute_batch("DELETE FROM _postings; DELETE FROM _names;");
-    }
-    let numbers = |sql: &str| -> rusqlite::Result<Set> {
-        db.prepare(sql)?
-            .query_map([project], |row| row.get(0))?
-            .collect()
-    };
-    let artifacts = numbers("SELECT id FROM _artifacts WHERE project = ?")?;
-    let groups = numbers(
-        "SELECT g.id FROM _artifacts a CROSS JOIN _groups g ON g.artifact = a.id WHERE a.project = ?",
-    )?;
-    let sessions = numbers("SELECT id FROM _sessions WHERE project = ?")?;
-    let of_sessions: HashSet<i64> = db
-        .prepare("SELECT id FROM _labels WHERE name = ? AND substr(value, 1, 1) = '2'")?
-        .query_map([HAS], |row| row.get::<_, i64>(0))?
-        .map(|id| id.map(|id| number_of(id, Whose::Label)))
-        .collect::<rusqlite::Result<_>>()?;
-    let all: Vec<(i64, i64)> = db
-        .prepare("SELECT list, stretch FROM _postings")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    for (list, stretch) in all {
-        let is_of_sessions = list % 4 == Whose::Session as i64 || of_sessions.contains(&list);
-        let gone = if is_of_sessions { &sessions } else { &groups };
-        let bits: Vec<u8> = db
-            .prepare_cached("SELECT bits FROM _postings WHERE list = ? AND stretch = ?")?
-            .query_row([list, stretch], |row| row.get(0))?;
-        if gone.meets(stretch, &bits) {
-            let mut left = Set::default();
-            left.take(stretch, &bits);
-            left -= gone;
-            store(db, list, stretch, Some(&bits), &left)?;
-        }
-    }
-    let mut names = Edits::default();
-    artifacts
-        .iter()
-        .for_each(|artifact| names.set(artifact, ""));
-    names.write(db)
 }
 
 /// Sorted numbers, each as what it is more than the one before it, seven bits a byte.

@@ -8,6 +8,7 @@ use birthmark_core::{Fields, RunId, Timestamp};
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value as Json;
 
+use super::super::owners::Owner;
 use super::{APART, Facts, Told, Writer, signed};
 use crate::engine::SessionFacts;
 use crate::groups::fields_of;
@@ -22,8 +23,10 @@ impl Writer<'_> {
             self.post_all_of(facts.id.as_str())?;
         }
         self.run("DELETE FROM _runs WHERE session = ?", [row])?;
+        self.run("DELETE FROM _used WHERE session = ?", [row])?;
         for run in &facts.session.runs {
             self.insert_run(row, run)?;
+            self.insert_used(row, run)?;
         }
         if let Some((list, packages)) = &facts.packages {
             for (name, version) in packages {
@@ -36,7 +39,7 @@ impl Writer<'_> {
         let mut before = self.told_of(row)?;
         for artifact in &facts.session.artifacts {
             let file = &artifact.file;
-            let told = self.told_row(artifact)?;
+            let told = self.told_row(artifact, &facts.session.replaced)?;
             if before.remove(file).as_deref() == Some(told.print().as_str()) {
                 continue;
             }
@@ -56,6 +59,7 @@ impl Writer<'_> {
     pub(super) fn session_row(&mut self, facts: &SessionFacts) -> rusqlite::Result<i64> {
         let session = &facts.session;
         let mark = self.mark(&session_facts(session))?;
+        let number = self.owner(Owner::Session, facts.id.as_str())?;
         let time = |time: Option<birthmark_core::Timestamp>| time.map(|time| time.to_string());
         let outcome = session.end.as_ref().and_then(|(_, outcome)| {
             let word = serde_json::to_value(outcome).ok()?;
@@ -63,9 +67,9 @@ impl Writer<'_> {
         });
         self.db
             .prepare_cached(
-                "INSERT INTO _sessions (project, session_id, extent, open, bound, session_uuid, session_start, session_end,
+                "INSERT INTO _sessions (project, session_id, number, extent, open, bound, session_uuid, session_start, session_end,
                    last_heard, outcome, host, planned, made, processes, packages, mark)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                  ON CONFLICT (project, session_id) DO UPDATE SET extent = excluded.extent, open = excluded.open,
                    bound = excluded.bound, session_uuid = excluded.session_uuid, session_start = excluded.session_start,
                    session_end = excluded.session_end, last_heard = excluded.last_heard, outcome = excluded.outcome,
@@ -77,6 +81,7 @@ impl Writer<'_> {
                 params![
                     self.project,
                     facts.id.as_str(),
+                    number,
                     facts.extent,
                     facts.open,
                     facts.bound,
@@ -97,20 +102,23 @@ impl Writer<'_> {
     }
 
     pub(super) fn insert_run(
-        &self,
+        &mut self,
         session: i64,
         run: &birthmark_core::session::Run,
     ) -> rusqlite::Result<()> {
+        let number = self.owner(Owner::Run, run.id.as_str())?;
         let ended = run.end.as_ref().map(|(_, ended)| ended);
         let outcome = ended
             .and_then(|ended| serde_json::to_value(ended.outcome).ok())
             .and_then(|word| word.as_str().map(str::to_owned));
         self.run(
-            "INSERT OR REPLACE INTO _runs (session, run_id, script_name, argv, rank, host, start, end, outcome, duration_s, exit_code, error, drift)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO _runs (session, project, run_id, number, script_name, argv, rank, host, start, end, outcome, duration_s, exit_code, error, drift)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 session,
+                self.project,
                 run.id.as_str(),
+                number,
                 run.script_name,
                 Json::from(run.argv.clone()).to_string(),
                 run.rank,
@@ -127,6 +135,27 @@ impl Writer<'_> {
         .map(drop)
     }
 
+    /// What a run read.
+    fn insert_used(&self, session: i64, run: &Run) -> rusqlite::Result<()> {
+        for (place, input) in run.used.iter().enumerate() {
+            let text = |name: &str| input.get(name).and_then(Json::as_str);
+            let object = ["file", "name", "digest"].into_iter().find_map(text);
+            self.run(
+                "INSERT OR REPLACE INTO _used (session, run_id, place, file, object, role, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                params![
+                    session,
+                    run.id.as_str(),
+                    signed(place as u64),
+                    text("file"),
+                    object,
+                    text("role"),
+                    text("digest")
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
     pub(super) fn session_gone(&mut self, id: &str) -> rusqlite::Result<()> {
         let row: Option<i64> = self
             .db
@@ -138,6 +167,7 @@ impl Writer<'_> {
         self.unpost_session(row)?;
         for table in [
             "DELETE FROM _runs WHERE session = ?",
+            "DELETE FROM _used WHERE session = ?",
             "DELETE FROM _told WHERE session = ?",
             "DELETE FROM _sessions WHERE id = ?",
         ] {
@@ -153,7 +183,7 @@ impl Writer<'_> {
     /// For each artifact of a session, what is told of it, as one text to compare.
     pub(super) fn told_of(&self, session: i64) -> rusqlite::Result<HashMap<String, String>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT file, run_id, artifact_type, format, state, timestamp, size, records, digest, content_digest, mark, inputs
+            "SELECT file, run_id, artifact_type, format, state, timestamp, size, records, digest, content_digest, mark, inputs, made
              FROM _told WHERE session = ?",
         )?;
         let rows = statement.query_map([session], |row| {
@@ -163,7 +193,15 @@ impl Writer<'_> {
         rows.collect()
     }
 
-    pub(super) fn told_row(&mut self, artifact: &Artifact) -> rusqlite::Result<Told> {
+    pub(super) fn told_row(
+        &mut self,
+        artifact: &Artifact,
+        replaced: &[Artifact],
+    ) -> rusqlite::Result<Told> {
+        let same = replaced
+            .iter()
+            .filter(|before| before.file == artifact.file && before.digest == artifact.digest);
+        let made = same.map(|before| before.time).fold(artifact.time, Ord::min);
         let mut facts = fields_of(
             Json::Object(artifact.birthmark().clone())
                 .to_string()
@@ -204,6 +242,7 @@ impl Writer<'_> {
             content_digest: content,
             mark: self.mark(&facts)?,
             inputs: inputs.to_string(),
+            made: made.to_string(),
         })
     }
 
@@ -214,11 +253,11 @@ impl Writer<'_> {
         told: &Told,
     ) -> rusqlite::Result<()> {
         self.run(
-            "INSERT OR REPLACE INTO _told (session, project, file, run_id, artifact_type, format, state, timestamp, size, records, digest, content_digest, mark, inputs)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO _told (session, project, file, run_id, artifact_type, format, state, timestamp, size, records, digest, content_digest, mark, inputs, made)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 session, self.project, file, told.run, told.artifact_type, told.format, told.state,
-                told.timestamp, told.size, told.records, told.digest, told.content_digest, told.mark, told.inputs
+                told.timestamp, told.size, told.records, told.digest, told.content_digest, told.mark, told.inputs, told.made
             ],
         )
         .map(drop)

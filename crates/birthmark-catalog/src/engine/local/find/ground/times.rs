@@ -5,12 +5,15 @@ use rusqlite::params;
 use rusqlite::types::Value as Sql;
 
 use super::super::super::lists::{
-    Class, DAY, Reader, SPREAD, Source, Whose, day_of, label, number_of,
+    Class, DAY, Reader, SPREAD, Source, WITHIN, Whose, day_of, label, number_of,
 };
 use super::super::super::sets::Set;
 use super::{Ground, Sets};
 use crate::filter::{Order, Test};
 use crate::value::{Kind, Value};
+
+/// Groups that are asked for their times one by one, rather than all gone through.
+const FEW: u64 = if cfg!(test) { 2 } else { 20_000 };
 
 /// From where to where; each end is in it, or not.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +31,23 @@ impl Span<'_> {
             .to
             .is_none_or(|(end, is_in)| time < end || (is_in && time == end));
         is_after && is_before
+    }
+
+    /// What can be said of a group of which the first and last time are these.
+    fn judge(&self, group: i64, low: &str, high: &str, sets: &mut Sets) {
+        let (from, to) = (self.from, self.to);
+        let is_apart = !Span { from, to: None }.holds(high) || !Span { from: None, to }.holds(low);
+        let is_within = self.holds(low) && self.holds(high);
+        for (is_in, set) in [
+            (!is_apart, &mut sets.could),
+            (!is_within, &mut sets.not),
+            (is_within, &mut sets.surely),
+            (is_apart, &mut sets.surely_not),
+        ] {
+            if is_in {
+                set.insert(group);
+            }
+        }
     }
 }
 
@@ -164,36 +184,161 @@ impl Ground<'_> {
         let Some(span) = asked(test) else {
             return Ok(());
         };
-        let mut statement = self.db.prepare_cached(
-            "SELECT id, time_min, time_max FROM _groups WHERE time_min <> time_max",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let group: i64 = row.get(0)?;
-            let (low, high) = (row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
-            let is_apart = !Span {
-                from: span.from,
-                to: None,
+        let mut left = all;
+        self.whole_days(&span, sets, &mut left)?;
+        if left.count() > FEW {
+            let sql = "SELECT id, time_min, time_max FROM _groups WHERE time_min <> time_max";
+            let mut statement = self.db.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let group = row.get(0)?;
+                if left.contains(group) {
+                    span.judge(
+                        group,
+                        row.get_ref(1)?.as_str()?,
+                        row.get_ref(2)?.as_str()?,
+                        sets,
+                    );
+                }
             }
-            .holds(high)
-                || !Span {
-                    from: None,
-                    to: span.to,
-                }
-                .holds(low);
-            let is_within = span.holds(low) && span.holds(high);
-            let (yes, no) = (!is_apart, !is_within);
-            for (is_in, set) in [
-                (yes, &mut sets.could),
-                (no, &mut sets.not),
-                (is_within, &mut sets.surely),
-                (is_apart, &mut sets.surely_not),
-            ] {
-                if is_in {
-                    set.insert(group);
-                }
+            return Ok(());
+        }
+        let sql = "SELECT time_min, time_max FROM _groups WHERE id = ?";
+        let mut statement = self.db.prepare_cached(sql)?;
+        for group in left.iter() {
+            let mut rows = statement.query([group])?;
+            if let Some(row) = rows.next()? {
+                span.judge(
+                    group,
+                    row.get_ref(0)?.as_str()?,
+                    row.get_ref(1)?.as_str()?,
+                    sets,
+                );
             }
         }
         Ok(())
+    }
+
+    /// Judges groups whose times all lie in one day, where no end of the span does; the
+    /// others are left.
+    fn whole_days(&self, span: &Span<'_>, sets: &mut Sets, left: &mut Set) -> rusqlite::Result<()> {
+        let mut reader = Reader::new(self.db)?;
+        let sql = "SELECT id, value FROM _labels WHERE name = ?";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let mut rows = statement.query([WITHIN])?;
+        while let Some(row) = rows.next()? {
+            let day = row.get_ref(1)?.as_str()?;
+            let mut ends = [span.from, span.to].into_iter().flatten();
+            if ends.any(|(end, _)| day_of(end) == day) {
+                continue;
+            }
+            let mut groups = Set::default();
+            reader.take(number_of(row.get(0)?, Whose::Label), &mut groups)?;
+            *left -= &groups;
+            let both = if span.holds(day) {
+                [&mut sets.could, &mut sets.surely]
+            } else {
+                [&mut sets.not, &mut sets.surely_not]
+            };
+            for set in both {
+                *set |= &groups;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::engine::local::Local;
+    use crate::engine::{Change, Engine, FileFacts, Looked, Query, What};
+    use crate::filter::{Filter, Order, Span, Term, Test};
+    use crate::groups::{Grouper, Place};
+    use crate::value::Value;
+
+    const TIMES: [&str; 9] = [
+        "2026-01-01T00:00:00.000000+00:00",
+        "2026-01-01T23:59:59.999999+00:00",
+        "2026-01-02T00:00:00.000000+00:00",
+        "2026-01-02T12:00:00.000000+00:00",
+        "2026-01-04T12:00:00.000000+00:00",
+        "2026-01-02",
+        "2026",
+        "gestern \u{fc}ber",
+        "",
+    ];
+
+    fn facts(file: &str, times: &[&str]) -> FileFacts {
+        let mut grouper = Grouper::new();
+        for (number, time) in times.iter().enumerate() {
+            let number = number as u64;
+            let place = Place {
+                line: number + 1,
+                start: number,
+                end: number + 1,
+            };
+            let (time, seed) = (format!("\"{time}\""), number.to_string());
+            let members = [("timestamp", time.as_bytes()), ("seed", seed.as_bytes())];
+            grouper.anew(place, members.into_iter());
+        }
+        FileFacts {
+            file: file.to_owned(),
+            scanned: true,
+            format: Some("jsonl"),
+            groups: grouper.finish(),
+            ..FileFacts::default()
+        }
+    }
+
+    fn times() -> impl Strategy<Value = &'static str> {
+        proptest::sample::select(&TIMES[..])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn spans_of_time_are_those_of_a_plain_loop(
+            files in proptest::collection::vec(proptest::collection::vec(times(), 1..4), 1..9),
+            asks in proptest::collection::vec((times(), 0usize..5, times(), any::<bool>()), 1..6),
+        ) {
+            let mut catalog = Local::in_memory().unwrap();
+            let project = catalog.project("/p", "/p/artifacts").unwrap().id;
+            for (place, times) in files.iter().enumerate() {
+                let change = Change::File(Box::new(facts(&format!("f{place}"), times)));
+                catalog.apply(project, &[change]).unwrap();
+            }
+            for (limit, how, other, is_not) in asks {
+                let test = match how {
+                    0 => Test::Order(Order::Less, Value::text(limit)),
+                    1 => Test::Order(Order::AtMost, Value::text(limit)),
+                    2 => Test::Order(Order::More, Value::text(limit)),
+                    3 => Test::Order(Order::AtLeast, Value::text(limit)),
+                    _ => Test::Between(Value::text(limit), Value::text(other)),
+                };
+                let term = Term { field: "timestamp".to_owned(), test: test.clone(), span: Span::default() };
+                let filter = Filter::Term(term);
+                let query = Query {
+                    filter: if is_not { Filter::Not(Box::new(filter)) } else { filter },
+                    project: Some(project),
+                    what: What::Artifacts,
+                    gone: false,
+                    sort: ("file".to_owned(), true),
+                    limit: None,
+                    columns: Vec::new(),
+                };
+                let holds = |place: usize| {
+                    files[place].iter().any(|time| test.ask(Some(&Value::text(*time))) == Some(!is_not))
+                };
+                let found = catalog.find(&query, &mut |stretch, _| Looked {
+                    holds: holds(stretch.file[1..].parse().unwrap()),
+                    unknown: false,
+                }).unwrap();
+                let truth = (0..files.len()).filter(|place| holds(*place)).count() as u64;
+                prop_assert_eq!(found.total, truth, "{:?} NOT {}", test, is_not);
+            }
+        }
     }
 }
