@@ -75,6 +75,29 @@ def test_readers_in_c_are_seen_and_noise_is_not(repo, ran):
     assert lineage["left_out"]["packages"] > 50
 
 
+def test_a_model_in_gguf_that_was_read_is_told_by_its_own_header(repo, ran, program):
+    def text(words):
+        return len(words).to_bytes(8, "little") + words.encode()
+
+    pairs = [
+        text("general.name") + (8).to_bytes(4, "little") + text("Tiny 1M"),
+        text("general.architecture") + (8).to_bytes(4, "little") + text("llama"),
+        text("general.file_type") + (4).to_bytes(4, "little") + (15).to_bytes(4, "little"),
+    ]
+    head = b"GGUF" + (3).to_bytes(4, "little") + bytes(8) + len(pairs).to_bytes(8, "little")
+    (repo / "m.gguf").write_bytes(head + b"".join(pairs))
+    (repo / "broken.gguf").write_bytes(head)
+    found = ran("sh", "-c", "cat m.gguf broken.gguf | wc -c > artifacts/size.txt")
+    needs_preload(found)
+    seen = inputs(found)
+    told = seen["m.gguf"]["gguf"]
+    assert (told["name"], told["architecture"], told["quantization"]) == ("Tiny 1M", "llama", "Q4_K_M")
+    assert seen["broken.gguf"]["gguf"] is None
+    assert "too early" in seen["broken.gguf"]["unknown"]["gguf"]
+    page = subprocess.run([program, "show", "artifacts/size.txt"], cwd=repo, capture_output=True, text=True)
+    assert "model: m.gguf Tiny 1M Q4_K_M blake3:" in page.stdout
+
+
 def test_modules_that_were_loaded_are_listed_with_their_blobs(repo, ran, git):
     (repo / "lib").mkdir()
     (repo / "lib/__init__.py").write_text("")

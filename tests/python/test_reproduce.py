@@ -255,3 +255,39 @@ def test_the_two_are_linked_from_either_side(project, repo, reproduce, program, 
         there = subprocess.run([*trace, "--up", *more], cwd=folder, capture_output=True, text=True, check=True)
         (line,) = [line for line in there.stdout.splitlines() if "reproduction of" in line]
         assert told in " ".join(there.stdout.split()), there.stdout
+
+
+def test_an_empty_input_is_held_against_what_it_was(repo, reproduce, program):
+    (repo / "empty.txt").write_text("")
+    for name in ("full.txt", "same.txt"):
+        (repo / name).write_text("1\n")
+    command = ["sh", "-c", "cat empty.txt full.txt same.txt > artifacts/both.txt"]
+    subprocess.run([program, "run", "--", *command], cwd=repo, check=True, capture_output=True)
+    plan = json.loads(reproduce("artifacts/both.txt", "--dry-run", "--json").stdout)["plan"]
+    states = {one["name"]: one["state"] for one in plan["inputs"]}
+    if not states:
+        pytest.skip("SKIPPED: the library to be preloaded is not beside the program")
+    assert states == {"empty.txt": "here", "full.txt": "here", "same.txt": "here"}
+    (repo / "empty.txt").write_text("no more\n")
+    plan = json.loads(reproduce("artifacts/both.txt", "--dry-run", "--json").stdout)["plan"]
+    states = {one["name"]: one["state"] for one in plan["inputs"]}
+    assert states == {"empty.txt": "changed since", "full.txt": "here", "same.txt": "here"}
+
+
+def test_a_copy_and_inputs_that_are_alike_are_made_again(repo, reproduce, program, git):
+    (repo / ".gitignore").write_text("artifacts/\ndata/\n")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "No data")
+    (repo / "data").mkdir()
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (repo / "data" / name).write_text("the same\n")
+    for command in ("cp data/a.txt artifacts/copy.txt", "paste data/b.txt data/c.txt > artifacts/both.txt"):
+        words = [program, "run", "--", "sh", "-c", command]
+        subprocess.run(words, cwd=repo, check=True, capture_output=True)
+        made = command.rsplit(" ", 1)[-1]
+        plan = reproduce(made, "--dry-run").stdout
+        if "data/" not in plan.split("environment")[0]:
+            pytest.skip("SKIPPED: the library to be preloaded is not beside the program")
+        assert "made by sh in session" in plan
+        done = reproduce(made, "--yes")
+        assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr

@@ -28,6 +28,7 @@ mod beside;
 mod blockers;
 mod compare;
 mod environment;
+mod inputs;
 mod kept;
 mod lay;
 mod mark;

@@ -89,6 +89,10 @@ fn told_by(found: &gguf::Gguf) -> Value {
         };
         told.insert(key.trim_start_matches("general.").to_owned(), value);
     }
+    let file_type = told.get("file_type").and_then(Value::as_u64);
+    if let Some(quantization) = file_type.and_then(quantization) {
+        told.insert("quantization".to_owned(), Value::from(quantization));
+    }
     let length = |(key, value): &(String, gguf::Value)| match value {
         gguf::Value::Integer(number) if key.ends_with(".context_length") => {
             i64::try_from(*number).ok()
@@ -100,6 +104,30 @@ fn told_by(found: &gguf::Gguf) -> Value {
     }
     told.insert("tensors".to_owned(), Value::from(found.tensors));
     Value::Object(told)
+}
+
+/// The name of llama.cpp for the kind of most tensors, by the number in the header.
+fn quantization(file_type: u64) -> Option<&'static str> {
+    Some(match file_type {
+        0 => "F32",
+        1 => "F16",
+        2 => "Q4_0",
+        3 => "Q4_1",
+        7 => "Q8_0",
+        8 => "Q5_0",
+        9 => "Q5_1",
+        10 => "Q2_K",
+        11 => "Q3_K_S",
+        12 => "Q3_K_M",
+        13 => "Q3_K_L",
+        14 => "Q4_K_S",
+        15 => "Q4_K_M",
+        16 => "Q5_K_S",
+        17 => "Q5_K_M",
+        18 => "Q6_K",
+        32 => "BF16",
+        _ => return None,
+    })
 }
 
 fn of_folder(folder: &Path) -> Fields {

@@ -506,14 +506,20 @@ fn model_in_gguf_says_what_it_is() {
     let pairs = [
         pair("general.name", "Tiny"),
         pair("general.architecture", "llama"),
+        [
+            text("general.file_type"),
+            [4_u32, 15].map(u32::to_le_bytes).concat(),
+        ]
+        .concat(),
     ]
     .concat();
-    let bytes = [b"GGUF", &counts[..], &2_u64.to_le_bytes(), &pairs].concat();
+    let bytes = [b"GGUF", &counts[..], &3_u64.to_le_bytes(), &pairs].concat();
     std::fs::write(world.at("m.gguf"), bytes).unwrap();
     world.birthmark(["stamp", "m.gguf", "--type", "model"]);
     let told = &world.json("m.gguf.birthmark.json")["metadata"]["gguf"];
     assert_eq!(told["name"], "Tiny");
     assert_eq!(told["architecture"], "llama");
+    assert_eq!(told["quantization"], "Q4_K_M");
 }
 
 #[test]

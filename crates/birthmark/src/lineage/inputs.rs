@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::caches::{Named, named};
 use crate::dataset;
 use crate::project::Project;
+use crate::weights;
 
 /// Files read from one folder up to which each is an input of its own.
 const MANY: usize = 32;
@@ -184,6 +185,10 @@ impl Input {
             (Finding::Absent, _) => {}
         }
         put("observed_by", Value::from(by));
+        if self.path.is_file() {
+            // What a model in GGUF says of itself: nothing else names it.
+            entry.extend(weights::facts(project, &self.path));
+        }
         entry
     }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::beside::{self, Beside};
 use super::seeds::seeds;
-use super::{Options, environment};
+use super::{Options, environment, inputs};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::sessions;
@@ -64,6 +64,8 @@ pub struct Plan {
     pub session: SessionId,
     /// The run.
     pub run: RunId,
+    /// The script that made it, else the program.
+    pub maker: String,
     /// The artifact's path from the project's root.
     pub file: String,
     /// What was recorded of it.
@@ -141,6 +143,9 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
     let argv = found.argv.clone();
     let program = argv.first().map_or("", String::as_str);
     let environment = environment::differences(&project.layout, &environment_fields, program);
+    let words = found.script.as_deref().or(argv.first().map(String::as_str));
+    let maker = words.map_or("a run", |word| word.rsplit('/').next().unwrap_or(word));
+    let maker = maker.to_owned();
     let original = original(&traced, node, &recorded);
     let own = loaded
         .runs
@@ -166,7 +171,13 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             .iter()
             .find(|one| one.taken.path.is_empty())
             .map(|one| PathBuf::from(&one.taken.root)),
-        inputs: inputs(&traced, node, place),
+        inputs: inputs::of(
+            &traced,
+            node,
+            place,
+            &recorded.file,
+            &inputs::read_by(&loaded, &own),
+        ),
         seeds: seeds(
             &recorded,
             &loaded,
@@ -181,6 +192,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             .first()
             .cloned()
             .unwrap_or_else(|| RunId::from_text("")),
+        maker,
         file: recorded.file.clone(),
         recorded,
         original,
@@ -317,52 +329,6 @@ fn code(session: &Session, fields: &Fields, runs: &[RunId]) -> Code {
         commit,
         inexact,
     }
-}
-
-/// What the artifact was made from, and what its run was told to have read.
-fn inputs(traced: &Traced, node: usize, run: usize) -> Vec<Input> {
-    let lineage = &traced.lineage;
-    let derived = lineage
-        .origins(NodeId::Artifact(node))
-        .filter(|edge| edge.relation == Relation::WasDerivedFrom && edge.by == Some(run));
-    let used = lineage
-        .origins(NodeId::Run(run))
-        .filter(|edge| edge.relation == Relation::Used);
-    let mut inputs: Vec<Input> = Vec::new();
-    let mut seen = Vec::new();
-    for edge in derived.chain(used) {
-        let NodeId::Artifact(place) = edge.to else {
-            continue;
-        };
-        // What it was before it was gone on with is made again with it.
-        let is_before = edge.role.as_deref() == Some("before");
-        if is_before || place == node || seen.contains(&place) {
-            continue;
-        }
-        seen.push(place);
-        let artifact = &lineage.artifacts[place];
-        let path = artifact.places.iter().find(|place| place.is_path);
-        let state = match (
-            traced.on_disk.get(&place),
-            path,
-            artifact.digests.is_empty(),
-        ) {
-            (_, _, true) => InputState::NameAlone,
-            (_, None, _) => InputState::NoPlace,
-            (Some(OnDisk::Same(path)), _, _) => InputState::Here(path.clone()),
-            (Some(OnDisk::Changed(_) | OnDisk::Replaced(_)), _, _) => {
-                InputState::NotAsItWas("changed since")
-            }
-            _ => InputState::NotAsItWas("not here"),
-        };
-        inputs.push(Input {
-            role: edge.role.clone(),
-            name: artifact.name().to_owned(),
-            digests: artifact.digests.iter().cloned().collect(),
-            state,
-        });
-    }
-    inputs
 }
 
 impl Plan {

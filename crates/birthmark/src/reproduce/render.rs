@@ -14,9 +14,7 @@ pub fn render(plan: &Plan, options: &Options) -> String {
     let mut out = format!(
         "{}\nmade by {} in session {}\n\n",
         neutral(&plan.file),
-        plan.argv
-            .get(1)
-            .map_or("a run", |word| word.rsplit('/').next().unwrap_or(word)),
+        neutral(&plan.maker),
         plan.session.short()
     );
     let mut put = |label: &str, text: &str| {

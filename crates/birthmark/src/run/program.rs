@@ -1,6 +1,7 @@
 //! Which program a command names, and what is known of it before it runs.
 
 use std::ffi::{OsStr, OsString};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,8 @@ pub(super) fn script_of(command: &[OsString], folder: &Path) -> Option<PathBuf> 
 }
 
 /// The Python that a program surely runs in: itself, or the one whose folder it stands in
-/// (`torchrun`, `pytest`). For any other program none is named.
+/// (`torchrun`, `pytest`, and whatever script names it in its first lines, as `jupyter` does).
+/// For any other program none is named.
 pub(super) fn interpreter_of(program: &Path) -> Option<Interpreter> {
     let interpreter = machine::find_interpreter().found().cloned()?;
     let beside = interpreter.executable.as_deref()?.parent()?;
@@ -32,7 +34,25 @@ pub(super) fn interpreter_of(program: &Path) -> Option<Interpreter> {
             .any(|known| name.starts_with(known))
     };
     let name = program.file_name()?.to_str()?;
-    (is_python(name) && program.parent()? == beside).then_some(interpreter)
+    let is_its = program.parent()? == beside && (is_python(name) || is_script_of(program, beside));
+    is_its.then_some(interpreter)
+}
+
+/// Whether a program is a script that a Python of this folder runs: its first lines say so,
+/// by `#!` or, where the path is long, by an `exec` in them.
+pub(super) fn is_script_of(program: &Path, folder: &Path) -> bool {
+    let head = std::fs::File::open(program).and_then(|file| {
+        let mut head = Vec::new();
+        file.take(1024).read_to_end(&mut head).map(|_| head)
+    });
+    let head = head.unwrap_or_default();
+    let python = folder.join("python");
+    let mut lines = head.split(|byte| *byte == b'\n').take(2);
+    let names_it = |line: &[u8]| {
+        let python = python.as_os_str().as_encoded_bytes();
+        line.windows(python.len()).any(|part| part == python)
+    };
+    head.starts_with(b"#!") && lines.any(names_it)
 }
 
 /// The folders that Python is told to search for modules, from the folder that it starts in.

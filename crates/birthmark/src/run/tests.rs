@@ -36,6 +36,28 @@ fn programs_are_found_as_a_shell_finds_them() {
 }
 
 #[test]
+fn a_script_says_in_its_first_lines_which_python_runs_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let bin = dir.path();
+    let told = |text: String| {
+        let path = bin.join("tool");
+        #[expect(clippy::disallowed_methods, reason = "a fixture")]
+        std::fs::write(&path, text).unwrap();
+        program::is_script_of(&path, bin)
+    };
+    let python = bin.join("python3.11");
+    let python = python.display();
+    assert!(told(format!("#!{python}\nimport x\n")));
+    assert!(told(format!(
+        "#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n"
+    )));
+    assert!(!told("#!/usr/bin/python3\n".to_owned()));
+    assert!(!told(format!("#!/bin/sh\necho\n{python}\n")));
+    assert!(!told(format!("{python}\n")));
+    assert!(!program::is_script_of(&bin.join("gone"), bin));
+}
+
+#[test]
 fn codes_are_those_of_a_shell() {
     assert_eq!(code_of(Some(ExitStatus::from_raw(3 << 8))), 3);
     assert_eq!(code_of(Some(ExitStatus::from_raw(9))), 137);

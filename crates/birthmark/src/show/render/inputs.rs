@@ -80,6 +80,10 @@ fn input(input: &Value) -> String {
         file.or_else(|| text("name"))
             .map(|name| short(name, LONGEST)),
     );
+    let told = |name: &str| input.get("gguf")?.get(name)?.as_str();
+    let model = told("name").or_else(|| told("architecture"));
+    parts.extend(model.map(|name| short(name, 40)));
+    parts.extend(told("quantization").map(|name| short(name, 12)));
     parts.extend(text("digest").map(short_digest));
     let version = text("version_sha").or_else(|| text("model_revision"));
     parts.extend(version.map(|sha| short(&sha.chars().take(7).collect::<String>(), 7)));

@@ -1,0 +1,138 @@
+//! What a run read, as it lies now.
+//!
+//! Files of the same bytes are one artifact of the lineage, wherever they lay; here each is an
+//! input of its own, since the command asks for each by its path.
+
+use std::collections::BTreeSet;
+
+use birthmark_core::Fields;
+use birthmark_core::lineage::{ArtifactNode, NodeId, Place, Relation};
+use birthmark_core::session::{Run, Session};
+
+use super::plan::{Input, InputState};
+use crate::sessions;
+use crate::trace::{OnDisk, Traced};
+
+/// The paths that runs of a session were seen or told to have read.
+pub(super) fn read_by(session: &Session, runs: &[&Run]) -> BTreeSet<String> {
+    let named = |inputs: &[Fields]| -> BTreeSet<String> {
+        let files = inputs
+            .iter()
+            .filter_map(|input| input.get("file")?.as_str());
+        files.map(str::to_owned).collect()
+    };
+    let own: BTreeSet<String> = runs.iter().flat_map(|run| named(&run.used)).collect();
+    if own.is_empty() {
+        named(&session.used)
+    } else {
+        own
+    }
+}
+
+/// What the artifact `file` was made from, and what its run was told to have read.
+pub(super) fn of(
+    traced: &Traced,
+    node: usize,
+    run: usize,
+    file: &str,
+    read: &BTreeSet<String>,
+) -> Vec<Input> {
+    let lineage = &traced.lineage;
+    let derived = lineage
+        .origins(NodeId::Artifact(node))
+        .filter(|edge| edge.relation == Relation::WasDerivedFrom && edge.by == Some(run));
+    let used = lineage
+        .origins(NodeId::Run(run))
+        .filter(|edge| edge.relation == Relation::Used);
+    let mut inputs: Vec<Input> = Vec::new();
+    let mut seen = Vec::new();
+    for edge in derived.chain(used) {
+        let NodeId::Artifact(place) = edge.to else {
+            continue;
+        };
+        // What it was before it was gone on with is made again with it.
+        let is_before = edge.role.as_deref() == Some("before");
+        if is_before || seen.contains(&place) {
+            continue;
+        }
+        seen.push(place);
+        let artifact = &lineage.artifacts[place];
+        let role = edge.role.as_ref();
+        let paths = paths(artifact, file, read);
+        if place == node || paths.len() > 1 {
+            let each = paths.iter().map(|path| at(traced, artifact, path, role));
+            inputs.extend(each);
+        } else {
+            inputs.push(one(traced, place, role));
+        }
+    }
+    inputs
+}
+
+/// Where an artifact was read, each path once, the newest first.
+fn paths<'a>(artifact: &'a ArtifactNode, made: &str, read: &BTreeSet<String>) -> Vec<&'a Place> {
+    let mut paths: Vec<&Place> = Vec::new();
+    for place in &artifact.places {
+        let is_read = place.is_path && place.file != made && read.contains(&place.file);
+        if is_read && !paths.iter().any(|known| known.file == place.file) {
+            paths.push(place);
+        }
+    }
+    paths
+}
+
+/// The digests of an artifact. That of an empty file tells of no other place, but is its own.
+fn digests(artifact: &ArtifactNode, place: Option<&Place>) -> Vec<String> {
+    let mut digests: Vec<String> = artifact.digests.iter().cloned().collect();
+    if digests.is_empty() {
+        digests.extend(place.and_then(|place| place.digest.clone()));
+    }
+    digests
+}
+
+/// An artifact that was read at one of several paths.
+fn at(traced: &Traced, artifact: &ArtifactNode, place: &Place, role: Option<&String>) -> Input {
+    let digests = digests(artifact, Some(place));
+    let lies = traced
+        .stores
+        .get(place.store)
+        .map(|project| sessions::locate(project, &place.file, place.file_bytes.as_deref()));
+    let now = lies.as_ref().and_then(|path| {
+        let real = path.canonicalize().ok()?;
+        Some(crate::dataset::digest_of(&real).ok()?.to_string())
+    });
+    let state = match (now, lies) {
+        _ if digests.is_empty() => InputState::NameAlone,
+        (Some(digest), Some(path)) if digests.contains(&digest) => InputState::Here(path),
+        (Some(_), _) => InputState::NotAsItWas("changed since"),
+        (None, _) => InputState::NotAsItWas("not here"),
+    };
+    Input {
+        role: role.cloned(),
+        name: place.file.clone(),
+        digests,
+        state,
+    }
+}
+
+/// An artifact that was read at one path, or is known by a name.
+fn one(traced: &Traced, node: usize, role: Option<&String>) -> Input {
+    let artifact = &traced.lineage.artifacts[node];
+    let path = artifact.places.iter().find(|place| place.is_path);
+    let digests = digests(artifact, path);
+    let state = match (traced.on_disk.get(&node), path, digests.is_empty()) {
+        (_, _, true) => InputState::NameAlone,
+        (_, None, _) => InputState::NoPlace,
+        (Some(OnDisk::Same(path)), _, _) => InputState::Here(path.clone()),
+        (Some(OnDisk::Changed(_) | OnDisk::Replaced(_)), _, _) => {
+            InputState::NotAsItWas("changed since")
+        }
+        _ => InputState::NotAsItWas("not here"),
+    };
+    Input {
+        role: role.cloned(),
+        name: artifact.name().to_owned(),
+        digests,
+        state,
+    }
+}
