@@ -138,9 +138,13 @@ pub fn replace_with(
 /// A temporary file in the folder of `path`, with the mode that `path` has or would get.
 /// It is gone when dropped.
 pub fn temp_beside(path: &Path) -> Result<Temp, PathError> {
-    let temp = Folder::open(folder_of(path))
-        .and_then(Folder::temporary)
-        .at("write", path)?;
+    let folder = Folder::open(folder_of(path)).at("write", path)?;
+    temp_in(folder, path)
+}
+
+/// The same in a folder that is held open: only the name of `path` counts.
+pub(crate) fn temp_in(folder: Folder, path: &Path) -> Result<Temp, PathError> {
+    let temp = folder.temporary().at("write", path)?;
     temp.take_mode_of(name_of(path).at("write", path)?);
     Ok(temp)
 }
@@ -292,7 +296,7 @@ pub fn folder_of(path: &Path) -> &Path {
 }
 
 /// The last name of a path.
-fn name_of(path: &Path) -> io::Result<&OsStr> {
+pub(crate) fn name_of(path: &Path) -> io::Result<&OsStr> {
     path.file_name()
         .ok_or_else(|| io::Error::other("it names no file"))
 }

@@ -23,6 +23,7 @@ mod hash;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -171,8 +172,17 @@ fn digest_open(
 
 /// Opens a regular file without following a link and without waiting.
 pub fn open_still(path: &Path) -> Result<(File, FileState), FileError> {
+    open_still_in(CWD, path, path)
+}
+
+/// The same by its name in a folder that is held open; `path` is for messages.
+pub(crate) fn open_still_in(
+    folder: impl AsFd,
+    name: &Path,
+    path: &Path,
+) -> Result<(File, FileState), FileError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::openat(CWD, path, flags | OFlags::NOCTTY, 0.into()) {
+    let file = match rustix::fs::openat(folder, name, flags | OFlags::NOCTTY, 0.into()) {
         Ok(descriptor) => File::from(descriptor),
         Err(rustix::io::Errno::LOOP) => {
             return Err(FileError::Link {

@@ -136,6 +136,24 @@ impl Folder {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
+    /// What the system calls take.
+    pub(crate) fn held(&self) -> &OwnedFd {
+        &self.held
+    }
+
+    /// The same folder, held once more.
+    pub(crate) fn again(&self) -> io::Result<Self> {
+        Ok(Self {
+            held: self.held.try_clone()?,
+            path: self.path.clone(),
+        })
+    }
+
+    /// An error where nothing has this name.
+    pub(crate) fn has(&self, name: &OsStr) -> io::Result<()> {
+        Ok(statat(&self.held, name, AtFlags::SYMLINK_NOFOLLOW).map(drop)?)
+    }
+
     /// Takes a file away.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         Ok(unlinkat(&self.held, name, AtFlags::empty())?)

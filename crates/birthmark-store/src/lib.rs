@@ -4,6 +4,7 @@
 //! |---|---|
 //! | where does a file stand? | [`layout`] |
 //! | how is a file written so that a crash cannot halve it? | [`atomic`] |
+//! | how is written beside a file of the user's? | [`beside`] |
 //! | how is a large file written at the speed of the disk? | [`bulk`] |
 //! | how are events recorded and read back? | [`journal`] |
 //! | how far is long reading, and is it to stop? | [`reading`], [`stop`] |
@@ -20,6 +21,7 @@
 //! instruction; with [`Durability::Power`](atomic::Durability) also a power cut.
 
 pub mod atomic;
+pub mod beside;
 pub mod bulk;
 pub mod config;
 pub mod digest;

@@ -10,10 +10,11 @@ use birthmark_core::birthmark::Fields;
 use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_core::event::{ArtifactRemoved, ArtifactSealed, ArtifactUsed};
 use birthmark_core::schema::SIDECAR_SUFFIX;
+use birthmark_store::beside::Beside;
 use birthmark_store::digest::{Content, Digester, FileDigest, Pace};
 use birthmark_store::format::FileKind;
 use birthmark_store::format::sidecar::{Sidecar, SidecarKind};
-use birthmark_store::{Durability, Layout, atomic, digest, stop};
+use birthmark_store::{Durability, Layout, digest, stop};
 use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
@@ -68,10 +69,11 @@ impl Session {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;
         let digester = digests::digester().paced(how.pace).with_sha256(how.sha256);
+        let beside = Beside::of(path)?;
         let sidecar = describe(path, mark, &digester)?;
         not_stopped(path)?;
-        let beside = Layout::sidecar(path);
-        atomic::replace(&beside, &sidecar.render(), Durability::Power)?;
+        let place = Layout::sidecar(path);
+        beside.replace(&place, &sidecar.render(), Durability::Power)?;
         self.record(ArtifactSealed {
             file,
             file_bytes,
@@ -87,7 +89,7 @@ impl Session {
         })?;
         crate::generated::note(&self.project().layout, path);
         self.fold_manifest(false);
-        Ok(Some(beside))
+        Ok(Some(place))
     }
 
     /// Records that something was read: a path, which is digested, or a name, with whatever

@@ -18,6 +18,7 @@ use birthmark_capture::redact::Redactor;
 use birthmark_core::birthmark::{self, Scope, note_unknown};
 use birthmark_core::evaluation::{Evaluation, Tool};
 use birthmark_core::{Fields, Finding, Timestamp};
+use birthmark_store::beside::Beside;
 use birthmark_store::{Durability, Layout, atomic};
 use serde_json::{Value, json};
 
@@ -92,8 +93,9 @@ pub fn import(file: &Path, replace: bool) -> Result<Imported> {
         let text = serde_json::to_vec(&imported.birthmark).map_err(|source| {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;
+        let beside = Beside::of(file)?;
         let described = add::describe(file, text, &crate::digests::digester())?;
-        atomic::replace(&imported.sidecar, &described.render(), Durability::Power)?;
+        beside.replace(&imported.sidecar, &described.render(), Durability::Power)?;
     }
     Ok(imported)
 }

@@ -158,3 +158,87 @@ fn journal_that_does_not_hold_together_vouches_for_nothing() {
     let stamped = stamp(&project, &path, &options(Target::Sidecar)).unwrap();
     assert_eq!(stamped.made_in, None);
 }
+
+/// Exchanges two names without end, in one step each, while `work` is done.
+#[cfg(target_os = "linux")]
+fn swapping(one: &Path, other: &Path, work: impl FnOnce()) {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Now long enough for a call, now in the middle of one.
+            for round in 0_u64.. {
+                renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).unwrap();
+                if done.load(Ordering::Relaxed) {
+                    return;
+                }
+                std::thread::sleep(std::time::Duration::from_micros(round * 3_700 % 20_000));
+            }
+        });
+        work();
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn whoever_swaps_the_file_or_its_folder_for_a_link_all_the_time_leads_no_writing_elsewhere() {
+    use std::os::unix::fs::symlink;
+    // Between the first look and the writing there is time for many swaps.
+    const LINES: usize = 20_000;
+    let repo = TestRepo::with_commit();
+    let project = Project::find(repo.path()).unwrap();
+    let session = session::begin(Begin::at(repo.path(), OpenedBy::Script)).unwrap();
+    let plain = "{\"a\":1}\n".repeat(LINES);
+    let stamped_lines = |text: &str| text.matches("\"metadata\"").count();
+    let outside = tempfile::tempdir().unwrap();
+    let theirs = outside.path().join("theirs.jsonl");
+    let (folder, file) = (repo.path().join("data"), repo.path().join("data/a.jsonl"));
+    let link = repo.path().join("link");
+    let mut done = 0;
+    for swaps_file in [false, true] {
+        repo.write("data/a.jsonl", &plain);
+        std::fs::write(&theirs, &plain).unwrap();
+        if swaps_file {
+            symlink(&theirs, &link).unwrap();
+        } else {
+            symlink(outside.path(), &link).unwrap();
+        }
+        let swapped = if swaps_file { &file } else { &folder };
+        swapping(swapped, &link, || {
+            let end = std::time::Instant::now() + std::time::Duration::from_secs(5);
+            let before = done;
+            while done < before + 25 && std::time::Instant::now() < end {
+                let mut beside = options(Target::Sidecar);
+                beside.on_existing = OnExisting::Replace;
+                let mut within = options(Target::InPlace);
+                within.force = true;
+                let results = [
+                    stamp(&project, &file, &within).map(drop),
+                    stamp(&project, &file, &beside).map(drop),
+                    session.add(&file, "model", &Fields::new()).map(drop),
+                    unstamp(&project, &file, &Target::InPlace, None).map(drop),
+                ];
+                done += results.iter().filter(|result| result.is_ok()).count();
+            }
+        });
+        assert_eq!(std::fs::read_to_string(&theirs).unwrap(), plain);
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
+        // What was swapped last may have either name.
+        let real = [&folder, &link].map(|path| path.join("a.jsonl"));
+        let real = real.iter().chain([&file, &link]);
+        let real = real.filter(|path| !path.is_symlink() && path.is_file());
+        for path in real.filter(|path| !path.starts_with(&link) || !link.is_symlink()) {
+            let text = std::fs::read_to_string(path).unwrap();
+            assert!([0, LINES].contains(&stamped_lines(&text)), "{}", text.len());
+        }
+        for leftover in [&folder, &link] {
+            let _ = std::fs::remove_file(leftover);
+            let _ = std::fs::remove_dir_all(leftover);
+        }
+    }
+    assert!(done > 0, "nothing was ever written");
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+}

@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicU64;
 
 use birthmark_core::Fields;
 use birthmark_core::birthmark::{self, Scope};
+use birthmark_store::beside::Beside;
 use birthmark_store::bulk::Bulk;
-use birthmark_store::digest::{self, FileState};
+use birthmark_store::digest::FileState;
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::format::{self, ArtifactFormat, FormatError, Input, OnExisting, Watched};
 use birthmark_store::{Durability, Layout, atomic, reading};
@@ -39,6 +40,7 @@ pub(super) fn sidecar(file: &Path, options: &StampOptions, stamped: &mut Stamped
     let digester = crate::digests::digester()
         .telling(options.progress.clone())
         .with_sha256(options.sha256);
+    let beside = Beside::of(file)?;
     let mut sidecar = add::describe(file, spelled(&stamped.birthmark)?, &digester)?;
     // What a later version said of these very bytes stays.
     if let Ok(older) = Sidecar::read(&place)
@@ -46,11 +48,7 @@ pub(super) fn sidecar(file: &Path, options: &StampOptions, stamped: &mut Stamped
     {
         sidecar.others = older.others;
     }
-    Ok(atomic::replace(
-        &place,
-        &sidecar.render(),
-        Durability::Power,
-    )?)
+    Ok(beside.replace(&place, &sidecar.render(), Durability::Power)?)
 }
 
 pub(crate) fn spelled(birthmark: &Fields) -> Result<Vec<u8>> {
@@ -116,7 +114,8 @@ pub(crate) fn rewrite<T>(
     progress: Option<&AtomicU64>,
     pass: impl FnOnce(&dyn ArtifactFormat, Input<'_>, &mut dyn Write) -> Result<T, FormatError>,
 ) -> Result<T> {
-    let (source, before) = digest::open_still(file)?;
+    let beside = Beside::of(file)?;
+    let (source, before) = beside.open_still()?;
     let reading = reading::current().filter(|_| progress.is_none());
     let counter = reading.map(|reading| {
         reading.expect(before.size);
@@ -124,7 +123,7 @@ pub(crate) fn rewrite<T>(
     });
     let progress = progress.or(counter.as_deref());
     let mut answer = None;
-    let written = atomic::replace_with(out, Durability::Power, |target| {
+    let fill = |target: &mut std::fs::File| {
         let mut output = Bulk::new(target, before.size);
         let mut bytes = Watched::new(source, progress);
         let passed = pass(
@@ -141,8 +140,13 @@ pub(crate) fn rewrite<T>(
             return Err(std::io::Error::other("it could not be read through"));
         }
         output.finish()?;
-        still_as(file, &before)
-    });
+        still_as(&beside, &before)
+    };
+    let written = if out == file {
+        beside.replace_with(file, Durability::Power, fill)
+    } else {
+        atomic::replace_with(out, Durability::Power, fill)
+    };
     match (answer, written) {
         (Some(Err(error)), _) => Err(error.into()),
         (Some(Ok(done)), Ok(())) => Ok(done),
@@ -155,8 +159,8 @@ pub(crate) fn rewrite<T>(
     }
 }
 
-fn still_as(file: &Path, before: &FileState) -> std::io::Result<()> {
-    match digest::open_still(file) {
+fn still_as(beside: &Beside, before: &FileState) -> std::io::Result<()> {
+    match beside.open_still() {
         Ok((_, after)) if after == *before => Ok(()),
         _ => Err(std::io::Error::other("it changed while it was read")),
     }
