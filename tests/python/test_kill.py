@@ -14,7 +14,7 @@ import time
 
 from conftest import Store, records
 
-KILLS = 200
+KILLS = 1_000 if os.environ.get("BIRTHMARK_LONG_TESTS") else 200
 AT_ONCE = 8
 MOST = 0.03  # seconds from the beginning of a session to the kill, at most
 

@@ -161,7 +161,7 @@ impl Jsonl {
         };
         let mut bytes = self.text(input)?;
         let mut blocks = Blocks::new(&mut *bytes, self.limit);
-        if self.writes == Codec::Zstd {
+        if self.writes != Codec::Plain {
             blocks = blocks.halved();
         }
         pipeline::run(&mut blocks, work, take).map_err(|error| self.explain(name, error))?;

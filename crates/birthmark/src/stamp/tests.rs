@@ -200,7 +200,7 @@ fn whoever_swaps_the_file_or_its_folder_for_a_link_all_the_time_leads_no_writing
     let mut done = 0;
     for swaps_file in [false, true] {
         repo.write("data/a.jsonl", &plain);
-        std::fs::write(&theirs, &plain).unwrap();
+        atomic::replace(&theirs, plain.as_bytes(), Durability::Process).unwrap();
         if swaps_file {
             symlink(&theirs, &link).unwrap();
         } else {

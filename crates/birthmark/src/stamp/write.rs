@@ -123,7 +123,7 @@ pub(crate) fn rewrite<T>(
     });
     let progress = progress.or(counter.as_deref());
     let mut answer = None;
-    let fill = |target: &mut std::fs::File| {
+    let work = |target: &mut std::fs::File| {
         let mut output = Bulk::new(target, before.size);
         let mut bytes = Watched::new(source, progress);
         let passed = pass(
@@ -143,9 +143,9 @@ pub(crate) fn rewrite<T>(
         still_as(&beside, &before)
     };
     let written = if out == file {
-        beside.replace_with(file, Durability::Power, fill)
+        beside.replace_with(file, Durability::Power, work)
     } else {
-        atomic::replace_with(out, Durability::Power, fill)
+        atomic::replace_with(out, Durability::Power, work)
     };
     match (answer, written) {
         (Some(Err(error)), _) => Err(error.into()),
