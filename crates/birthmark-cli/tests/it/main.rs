@@ -25,6 +25,7 @@ mod declare;
 mod doctor;
 mod find;
 mod front;
+mod hostile;
 mod interrupts;
 mod limits;
 mod policy;

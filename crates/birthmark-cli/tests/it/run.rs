@@ -48,6 +48,19 @@ fn two_lines_are_said_and_the_run_is_recorded() {
 }
 
 #[test]
+fn what_a_plain_command_made_lacks_one_thing_and_not_six() {
+    let world = World::new();
+    world.birthmark(["run", "--", "sh", "-c", "echo 1 > artifacts/x.txt"]);
+    let page = world.birthmark(["show", "artifacts/x.txt"]);
+    let last = page.lines().find(|line| line.starts_with("unknown"));
+    assert_eq!(
+        last,
+        Some("unknown  model and template (not given)"),
+        "{page}"
+    );
+}
+
+#[test]
 fn script_of_the_command_is_named() {
     let world = World::new();
     world.repo.write("work.sh", "exit 0\n");

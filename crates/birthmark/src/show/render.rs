@@ -387,11 +387,15 @@ fn digests(shown: &Shown) -> Vec<String> {
 }
 
 fn unknown(shown: &Shown) -> Vec<String> {
-    if shown.unknown.is_empty() {
-        return vec!["nothing".to_owned()];
-    }
     let part = |(name, reason): (&String, &Value)| {
         format!("{} ({})", short(name, LONGEST), short(&plain(reason), 100))
     };
-    shown.unknown.iter().map(part).collect()
+    // What no script told of is one thing, and not one for each field.
+    let untold = |reason: &Value| shown.what == What::Observed && reason == "not given";
+    let (all, told) = (&shown.unknown, shown.unknown.iter());
+    let mut parts: Vec<String> = told.filter(|one| !untold(one.1)).map(part).collect();
+    let rest = all.len() - parts.len();
+    parts.extend((rest > 0).then(|| "model and template (not given)".to_owned()));
+    parts.extend(all.is_empty().then(|| "nothing".to_owned()));
+    parts
 }
