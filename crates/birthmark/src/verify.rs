@@ -35,6 +35,7 @@ mod junit;
 mod keyed;
 mod mark;
 mod meter;
+mod not_proved;
 mod objects;
 mod packed;
 mod records;
@@ -170,9 +171,9 @@ pub fn verify_watched(
     report
         .items
         .sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
-    report.not_proved = not_proved(&report, options, judge.eyes.inputs.left_out);
+    report.not_proved = not_proved::lines(&report, options, judge.eyes.inputs.left_out);
     let known = judge.eyes.digester.known() + judge.eyes.inputs.digester.known();
-    if let Some(line) = not_read(known) {
+    if let Some(line) = not_proved::not_read(known) {
         report.not_proved.insert(0, line);
     }
     Ok(report)
@@ -238,55 +239,6 @@ fn missing(claims: &Claims, path: &Path, name: String) -> Item {
         None => Reason::failed("file-missing", "its sidecar stands here without it"),
     };
     Item::new(name, ItemKind::Artifact, "", vec![reason])
-}
-
-fn not_proved(report: &Report, options: &Options, large_inputs: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    if options.quick {
-        lines.push("the bytes (only sizes were compared)".to_owned());
-    } else if let Some(sample) = options.sample {
-        let left_out = report
-            .items
-            .iter()
-            .filter(|item| item.reasons.iter().any(|reason| reason.code == "quick"))
-            .count();
-        let left_out = (left_out > 0).then_some(left_out);
-        lines.extend(left_out.map(|left_out| {
-            format!(
-                "the bytes of {} outside the sample of {} (only sizes were compared)",
-                text::count(left_out as u64, "file"),
-                sample.text()
-            )
-        }));
-    }
-    let has = |code: &str| {
-        report
-            .items
-            .iter()
-            .filter(|item| item.reasons.iter().any(|r| r.code == code))
-            .count()
-    };
-    let not_bound = has("not-bound");
-    if not_bound > 0 {
-        let things = text::count(not_bound as u64, "thing");
-        lines.push(format!("the bytes of {things} that no session vouches for"));
-    }
-    if large_inputs > 0 {
-        let inputs = text::count(large_inputs as u64, "input");
-        lines.push(format!(
-            "the bytes of {inputs} of more than 1 GiB (--deep reads them)"
-        ));
-    }
-    lines.push("who made them (nothing is signed)".to_owned());
-    lines
-}
-
-/// What was taken from memory, since size and times are as they were when it was read.
-fn not_read(known: u64) -> Option<String> {
-    let look = if known == 1 { "looks" } else { "look" };
-    let files = text::count(known, "file");
-    (known > 0)
-        .then(|| format!("the bytes of {files} that {look} as when last read (--deep reads them)"))
 }
 
 /// What is to be judged, each thing once.
