@@ -29,10 +29,11 @@ use crate::text;
 use crate::verify::{self, Meter, Options, Report, Word};
 
 /// What is not for a policy to judge: whether what a birthmark names is here to be asked.
-const NOT_ASKED: [&str; 5] = [
+const NOT_ASKED: [&str; 6] = [
     "commit-not-here",
     "digest-pending",
     "not-listed",
+    "object-missing",
     "session-not-here",
     "snapshot-not-here",
 ];

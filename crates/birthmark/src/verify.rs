@@ -32,6 +32,7 @@ mod folder;
 mod inputs;
 mod jsonl;
 mod junit;
+mod kept;
 mod keyed;
 mod mark;
 mod meter;
@@ -65,6 +66,7 @@ use crate::text;
 use claims::{Claims, Last};
 use commits::Commits;
 use inputs::Inputs;
+use kept::Kept;
 use mark::{Eyes, Judge};
 use scope::Scope;
 
@@ -147,6 +149,7 @@ pub fn verify_watched(
         commits: Commits::open(project),
         digester: digester().telling(Some(meter.counter())),
         inputs,
+        kept: Kept::new(options),
         meter,
     };
     let mut judge = Judge::new(&claims, eyes, &project.config.policy);
@@ -172,6 +175,8 @@ pub fn verify_watched(
         .items
         .sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     report.not_proved = not_proved::lines(&report, options, judge.eyes.inputs.left_out);
+    let lists = judge.eyes.kept.not_read();
+    report.not_proved.splice(0..0, not_proved::lists(lists));
     let known = judge.eyes.digester.known() + judge.eyes.inputs.digester.known();
     if let Some(line) = not_proved::not_read(known) {
         report.not_proved.insert(0, line);

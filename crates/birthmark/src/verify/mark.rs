@@ -14,6 +14,7 @@ use birthmark_store::digest::Digester;
 use super::claims::Claims;
 use super::commits::{Commits, is_full_id};
 use super::inputs::Inputs;
+use super::kept::Kept;
 use super::meter::Meter;
 use super::report::Reason;
 use crate::text;
@@ -36,6 +37,7 @@ pub(super) struct Eyes<'a> {
     pub commits: Commits,
     pub inputs: Inputs<'a>,
     pub digester: Digester,
+    pub kept: Kept,
     /// How far the reading has come.
     pub meter: &'a Meter,
 }

@@ -46,6 +46,12 @@ pub(super) fn lines(report: &Report, options: &Options, large_inputs: usize) -> 
     lines
 }
 
+/// Lists of packages that are too large to be read by the way.
+pub(super) fn lists(not_read: usize) -> Option<String> {
+    let lists = text::count(not_read as u64, "kept list");
+    (not_read > 0).then(|| format!("the bytes of {lists} of more than 1 MiB (--deep reads them)"))
+}
+
 /// What was taken from memory, since size and times are as they were when it was read.
 pub(super) fn not_read(known: u64) -> Option<String> {
     let look = if known == 1 { "looks" } else { "look" };

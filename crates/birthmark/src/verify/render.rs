@@ -50,9 +50,8 @@ pub fn render(report: &Report, columns: usize) -> String {
     }
     page.out.push('\n');
     page.wrapped("", &report.totals());
-    // One line, however long: it is always the last.
-    let not_proved = report.not_proved.join("; ");
-    page.out.push_str(&format!("not proved: {not_proved}\n"));
+    // Always the last, and under one another where it is long.
+    page.wrapped("not proved: ", &report.not_proved.join("; "));
     page.out
 }
 
@@ -272,9 +271,15 @@ mod tests {
     fn no_line_is_wider_than_the_screen_but_for_a_name() {
         for columns in [40, 80, 120] {
             let said = render(&report(30), columns);
-            let last = said.lines().last().unwrap();
-            assert!(last.starts_with("not proved: "), "{said}");
-            for line in said.lines().filter(|line| *line != last) {
+            let (_, last) = said.rsplit_once("\nnot proved: ").unwrap();
+            // Whatever follows is of the same sentence, one under the other.
+            let rest = last.lines().skip(1);
+            assert!(
+                rest.clone().all(|line| line.starts_with(&" ".repeat(12))),
+                "{said}"
+            );
+            assert_eq!(rest.count() > 0, columns < 46, "{said}");
+            for line in said.lines() {
                 let name = line.split("  ").nth(3).unwrap_or_default().len();
                 let fits = line.chars().count() <= columns.max(WORD + name);
                 assert!(fits, "{columns}: {line}");

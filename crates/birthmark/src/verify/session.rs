@@ -32,6 +32,12 @@ pub(super) fn verify(judge: &mut Judge<'_>, loaded: &Loaded, now: Timestamp) -> 
     notes(loaded, status, &mut reasons);
     continued(judge.claims, loaded, &mut reasons);
     reasons.extend(judge.eyes.inputs.of_session(&loaded.session.used));
+    // A manifest that was copied alone brings none of it along.
+    if !matches!(loaded.manifest, ManifestState::NotBound { .. }) {
+        let layout = &judge.claims.layout;
+        let kept = &mut judge.eyes.kept;
+        reasons.extend(kept.judge(layout, &loaded.session.environment));
+    }
     Item::new(
         loaded.id.as_str(),
         ItemKind::Session,
