@@ -86,3 +86,19 @@ fn nothing_in_a_file_acts_on_the_terminal() {
         "a program reads the same value"
     );
 }
+
+#[test]
+fn file_under_another_name_is_led_to_its_origin() {
+    let world = World::new();
+    world.birthmark(["session", "start"]);
+    world.repo.write("a.bin", "0123");
+    world.birthmark(["stamp", "a.bin", "--type", "model"]);
+    world.birthmark(["session", "end"]);
+    std::fs::rename(world.at("a.bin"), world.at("b.bin")).unwrap();
+    let shown = world.birthmark(["show", "b.bin"]);
+    assert!(shown.contains("b.bin: no birthmark"), "{shown}");
+    let next = "try: birthmark trace b.bin, if it was made under another name\n";
+    assert!(shown.contains(next), "{shown}");
+    let traced = world.birthmark(["trace", "b.bin"]);
+    assert!(traced.contains("recorded as  a.bin"), "{traced}");
+}

@@ -89,8 +89,11 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         }
         What::Unstamped => {
             let name = crate::talk::shell_word(&shown.name);
+            page.text.push_str(&format!(
+                "\ntry: birthmark trace {name}, if it was made under another name\n"
+            ));
             page.text
-                .push_str(&format!("\ntry: birthmark stamp --type TYPE {name}\n"));
+                .push_str(&format!("     birthmark stamp --type TYPE {name}\n"));
         }
         _ => {}
     }

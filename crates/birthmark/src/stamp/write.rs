@@ -10,7 +10,9 @@ use birthmark_store::beside::Beside;
 use birthmark_store::bulk::Bulk;
 use birthmark_store::digest::FileState;
 use birthmark_store::format::sidecar::Sidecar;
-use birthmark_store::format::{self, ArtifactFormat, FormatError, Input, OnExisting, Watched};
+use birthmark_store::format::{
+    self, ArtifactFormat, FileKind, FormatError, Input, OnExisting, Watched,
+};
 use birthmark_store::{Durability, Layout, atomic, reading};
 
 use super::quarantine::Quarantine;
@@ -93,7 +95,8 @@ pub(super) fn within(
             source,
         })?;
         Ok(stamped)
-    })?;
+    })
+    .map_err(|error| with_way_out(error, kind))?;
     stamped.places = written.places;
     stamped.written = Some(super::Written {
         size: written.size,
@@ -103,6 +106,18 @@ pub(super) fn within(
     stamped.aside = aside.map(|aside| aside.sum);
     out.clone_into(&mut stamped.wrote);
     Ok(())
+}
+
+/// What can be done with a file of which a line, or the whole, is no record.
+fn with_way_out(error: Error, kind: FileKind) -> Error {
+    if error.code() != "not-json" || error.hint().is_some() {
+        return error;
+    }
+    error.with_hint(if matches!(kind, FileKind::Records(_)) {
+        "nothing was changed; --quarantine FILE sets such lines aside"
+    } else {
+        "nothing was changed; leave out --in-place and --out: a sidecar takes any file"
+    })
 }
 
 /// Reads `file` through `pass` into `out`: all of it or nothing. Where no `progress` is to be
