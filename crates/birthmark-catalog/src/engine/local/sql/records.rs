@@ -23,7 +23,6 @@
 )]
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -50,8 +49,9 @@ use crate::value::Value;
 
 /// Stretches up to this size are read at once, in bytes.
 const SMALL: u64 = 1 << 20;
-/// Bytes of a batch.
+/// Bytes of a batch, and records, after which it is handed over.
 const BATCH: usize = 256 << 10;
+const BATCH_ROWS: usize = 2_048;
 /// Batches that the thread is ahead.
 const AHEAD: usize = 4;
 /// Rows between two looks at the clock.
@@ -161,7 +161,7 @@ unsafe impl<'vtab> VTab<'vtab> for Records {
             part: None,
             rows: Rows::None,
             number: 0,
-            at_hand: RefCell::default(),
+            varying: Vec::new(),
             phantom: PhantomData,
         })
     }
@@ -189,8 +189,13 @@ impl Used {
 /// A batch of records that were read.
 #[derive(Debug, Default)]
 struct Batch {
+    /// Records, where they are asked for.
     bytes: Vec<u8>,
     rows: Vec<Row>,
+    /// Of each row the fields that vary.
+    cells: Vec<Sql>,
+    /// Bytes of the texts among them.
+    texts: usize,
 }
 
 #[derive(Debug)]
@@ -198,56 +203,90 @@ struct Row {
     line: u64,
     record: Range<usize>,
     metadata: Range<usize>,
-    own: Range<usize>,
 }
 
 impl Batch {
-    /// Takes a record: whole, or of it only our birthmark.
-    fn put(&mut self, row: &RecordRow<'_>, whole: bool) {
-        if !whole {
-            let from = self.bytes.len();
-            self.bytes.extend_from_slice(row.own);
-            self.rows.push(Row {
-                line: row.line,
-                record: 0..0,
-                metadata: 0..0,
-                own: from..self.bytes.len(),
-            });
-            return;
+    /// Takes the fields of a record, and where `whole` the record itself.
+    fn put(&mut self, row: &RecordRow<'_>, fields: &mut Fields, whole: bool) {
+        fields.put(row.own, self);
+        let (mut record, mut metadata) = (0..0, 0..0);
+        if whole {
+            record = self.keep(row.record);
+            // The birthmark stands in the record.
+            let start = row.metadata.as_ptr().addr();
+            metadata = match start.checked_sub(row.record.as_ptr().addr()) {
+                Some(at) if at + row.metadata.len() <= row.record.len() => {
+                    record.start + at..record.start + at + row.metadata.len()
+                }
+                _ => self.keep(row.metadata),
+            };
         }
-        let mut add = |bytes: &[u8]| {
-            let from = self.bytes.len();
-            self.bytes.extend_from_slice(bytes);
-            from..self.bytes.len()
-        };
-        let record = add(row.record);
-        // The birthmark stands in the record, and ours mostly is the birthmark.
-        let within = |outer: &[u8], inner: &[u8], at: &Range<usize>| {
-            let start = inner.as_ptr().addr().checked_sub(outer.as_ptr().addr())?;
-            (start + inner.len() <= outer.len())
-                .then(|| at.start + start..at.start + start + inner.len())
-        };
-        let metadata =
-            within(row.record, row.metadata, &record).unwrap_or_else(|| add(row.metadata));
-        let own = within(row.record, row.own, &record).unwrap_or_else(|| add(row.own));
         self.rows.push(Row {
             line: row.line,
             record,
             metadata,
-            own,
         });
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        from..self.bytes.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes.len() + self.texts >= BATCH || self.rows.len() >= BATCH_ROWS
     }
 
     /// Empty, with the memory that it had.
     fn emptied(mut self) -> Self {
         self.bytes.clear();
         self.rows.clear();
+        self.cells.clear();
+        self.texts = 0;
         self
     }
 
     fn text(&self, range: &Range<usize>) -> Cow<'_, str> {
         String::from_utf8_lossy(self.bytes.get(range.clone()).unwrap_or_default())
     }
+}
+
+/// The fields that are taken of each record.
+#[derive(Debug, Default)]
+struct Fields {
+    names: Vec<String>,
+    /// The birthmark of the record before.
+    marks: Marks,
+}
+
+impl Fields {
+    fn put(&mut self, birthmark: &[u8], batch: &mut Batch) {
+        if self.names.is_empty() {
+            return;
+        }
+        self.marks.step_alone(birthmark);
+        for name in &self.names {
+            let value = match self.marks.get(name) {
+                Some(raw) => Some(Value::of_json(raw)),
+                None => nested(birthmark, name),
+            };
+            let cell = value.map_or(Sql::Null, |value| parts::cell(&value));
+            if let Sql::Text(text) = &cell {
+                batch.texts += text.len();
+            }
+            batch.cells.push(cell);
+        }
+    }
+}
+
+/// A field within another, by its dotted name.
+fn nested(birthmark: &[u8], name: &str) -> Option<Value> {
+    name.contains('.').then(|| {
+        let all = fields_of(birthmark);
+        let found = all.into_iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value)
+    })?
 }
 
 type Sent = Result<Batch, String>;
@@ -281,7 +320,9 @@ pub(super) struct Cursor<'vtab> {
     part: Option<Part>,
     rows: Rows,
     number: u64,
-    at_hand: RefCell<AtHand>,
+    /// Of the part at hand the fields of which only the records know, by their place among
+    /// the fields.
+    varying: Vec<usize>,
     phantom: PhantomData<&'vtab Records>,
 }
 
@@ -324,7 +365,6 @@ unsafe impl VTabCursor for Cursor<'_> {
         }
         self.parts = groups.into_iter();
         (self.part, self.rows, self.number) = (None, Rows::None, 0);
-        self.at_hand = RefCell::default();
         self.advance()
     }
 
@@ -357,66 +397,32 @@ unsafe impl VTabCursor for Cursor<'_> {
         };
         let column = usize::try_from(column).unwrap_or(LINE);
         let read = match &self.rows {
-            Rows::Read(batch, at, _) => batch.rows.get(*at).map(|row| (batch, row)),
+            Rows::Read(batch, at, _) => batch.rows.get(*at).map(|row| (batch, *at, row)),
             _ => None,
         };
         match (column, read) {
             (PROJECT, _) => context.set_result(&part.stretch.root),
             (FILE, _) => context.set_result(&part.stretch.file),
-            (LINE, Some((_, row))) => context.set_result(i64::try_from(row.line).unwrap_or(0)),
-            (RECORD, Some((batch, row))) => context.set_result(batch.text(&row.record)),
-            (METADATA, Some((batch, row))) => context.set_result(batch.text(&row.metadata)),
+            (LINE, Some((.., row))) => context.set_result(i64::try_from(row.line).unwrap_or(0)),
+            (RECORD, Some((batch, _, row))) => context.set_result(batch.text(&row.record)),
+            (METADATA, Some((batch, _, row))) => context.set_result(batch.text(&row.metadata)),
             (LINE | RECORD | METADATA, None) => Ok(()),
             (column, read) => {
-                let at = column - FIELDS_FROM;
-                match (part.fields.get(&at), read) {
-                    (Some(Known::Same(value)), None) => context.set_result(value),
-                    (known, Some((batch, row))) => {
-                        let name = self.table.world.fields.get(at).map_or("", String::as_str);
-                        let raw = batch.bytes.get(row.own.clone()).unwrap_or_default();
-                        match (
-                            self.at_hand.borrow_mut().field(self.number, raw, name),
-                            known,
-                        ) {
-                            (Some(value), _) => context.set_result(parts::cell(&value)),
-                            (None, Some(Known::Same(value))) => context.set_result(value),
-                            _ => Ok(()),
-                        }
-                    }
-                    _ => Ok(()),
+                let field = column - FIELDS_FROM;
+                if let Some(Known::Same(value)) = part.fields.get(&field) {
+                    return context.set_result(value);
                 }
+                let place = self.varying.iter().position(|known| *known == field);
+                let cell = place.zip(read).and_then(|(place, (batch, at, _))| {
+                    batch.cells.get(at * self.varying.len() + place)
+                });
+                context.set_result(cell.unwrap_or(&Sql::Null))
             }
         }
     }
 
     fn rowid(&self) -> rusqlite::Result<i64> {
         Ok(i64::try_from(self.number).unwrap_or(i64::MAX))
-    }
-}
-
-/// The birthmark of the row at hand, as it differs from that of the row before.
-#[derive(Debug, Default)]
-struct AtHand {
-    marks: Marks,
-    /// The number of the row; rows are counted from 1 here.
-    row: u64,
-}
-
-impl AtHand {
-    /// A field of a row's birthmark; a nested one by its dotted name.
-    fn field(&mut self, row: u64, birthmark: &[u8], name: &str) -> Option<Value> {
-        if self.row != row + 1 {
-            self.marks.step_alone(birthmark);
-            self.row = row + 1;
-        }
-        if let Some(raw) = self.marks.get(name) {
-            return Some(Value::of_json(raw));
-        }
-        name.contains('.').then(|| {
-            let all = fields_of(birthmark);
-            let found = all.into_iter().find(|(known, _)| known == name);
-            found.map(|(_, value)| value)
-        })?
     }
 }
 
@@ -454,6 +460,8 @@ impl Cursor<'_> {
             let part = self
                 .teller
                 .part(&table.db, group, &table.world.fields, used)?;
+            let varies = |field: &&usize| part.fields.get(field) == Some(&Known::Varies);
+            self.varying = used.iter().filter(varies).copied().collect();
             self.rows = self.rows_of(&part)?;
             self.part = Some(part);
             match &self.rows {
@@ -471,34 +479,39 @@ impl Cursor<'_> {
             .as_ref()
             .and_then(|all| all.get(&part.stretch.group));
         let is_whole = picked.is_none_or(|(stretch, _)| stretch.all);
-        let varies = part.fields.values().any(|known| *known == Known::Varies);
-        if !self.used.of_record && !varies && is_whole {
+        if !self.used.of_record && self.varying.is_empty() && is_whole {
             return Ok(Rows::Told(part.records));
         }
         let (stretch, known) = match picked {
             Some((stretch, known)) => (stretch.clone(), known.clone()),
             None => (part.stretch.clone(), crate::engine::Known::new()),
         };
+        let names = self.varying.iter().filter_map(|at| world.fields.get(*at));
+        let mut fields = Fields {
+            names: names.cloned().collect(),
+            marks: Marks::default(),
+        };
         if stretch.end.saturating_sub(stretch.start) <= SMALL {
             let mut batch = Batch::default();
             let whole = self.used.of_record;
             let read = world.reader.read(&stretch, &known, &mut |row| {
-                batch.put(&row, whole);
+                batch.put(&row, &mut fields, whole);
                 true
             });
             read.map_err(|why| world.failure(why))?;
             return Ok(Rows::Read(batch, 0, None));
         }
         let (give, more) = sync_channel::<Sent>(AHEAD);
-        let (used, empty) = sync_channel::<Batch>(AHEAD);
+        // All that there are find room on the way back.
+        let (used, empty) = sync_channel::<Batch>(2 * AHEAD);
         let (reader, whole) = (Arc::clone(&world.reader), self.used.of_record);
         let begun = std::thread::Builder::new()
             .name("records".to_owned())
             .spawn(move || {
                 let mut batch = Batch::default();
                 let read = reader.read(&stretch, &known, &mut |row| {
-                    batch.put(&row, whole);
-                    if batch.bytes.len() < BATCH {
+                    batch.put(&row, &mut fields, whole);
+                    if !batch.is_full() {
                         return true;
                     }
                     let next = empty.try_recv().unwrap_or_default();
