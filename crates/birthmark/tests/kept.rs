@@ -1,4 +1,5 @@
-//! What a session keeps beside its artifacts, and a store of code: damaged or gone, it is named.
+//! What a session keeps beside its artifacts, a store of code, and the clone: damaged, gone or
+//! another, it is named.
 
 #![expect(
     clippy::disallowed_methods,
@@ -120,4 +121,53 @@ fn a_kept_lock_file_that_is_damaged_or_gone_is_named_without_a_deep_look() {
         assert_eq!(policy.exit_code(), 0, "{}", told(&policy));
         fs::write(&path, &whole).unwrap();
     }
+}
+
+#[test]
+fn a_commit_that_was_exchanged_in_the_clone_is_named() {
+    let world = World::new();
+    let first = world.repo.git(["rev-parse", "HEAD"]).trim().to_owned();
+    let tree = world
+        .repo
+        .git(["rev-parse", "HEAD^{tree}"])
+        .trim()
+        .to_owned();
+    world.repo.write("b.txt", "b");
+    world.repo.git(["add", "b.txt"]);
+    world.repo.git(["commit", "-q", "-m", "Second"]);
+    let push = ["-c", "protocol.file.allow=always", "push", "-q"];
+    world.repo.git(push);
+    let second = world.repo.git(["rev-parse", "HEAD"]).trim().to_owned();
+    world.small();
+    let place = |id: &str| {
+        let (folder, name) = id.split_at(2);
+        let objects = world.repo.path().join(".git/objects");
+        objects.join(folder).join(name)
+    };
+    let own = fs::read(place(&second)).unwrap();
+    let put = |bytes: &[u8]| {
+        // git keeps its objects read-only: a new file takes the place.
+        fs::remove_file(place(&second)).unwrap();
+        fs::write(place(&second), bytes).unwrap();
+        let report = world.verify_all();
+        (report.exit_code(), told(&report))
+    };
+    let (code, said) = put(&fs::read(place(&first)).unwrap());
+    assert_eq!(code, 1, "{said}");
+    let short = &second[..7];
+    let reason = format!("what lies in the clone as commit {short} is damaged or another object");
+    assert!(said.contains(&reason), "{said}");
+    let (code, said) = put(&fs::read(place(&tree)).unwrap());
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains(&format!("{short} is a tree, not a commit")),
+        "{said}"
+    );
+    let (code, said) = put(b"no object");
+    assert_eq!(code, 2, "{said}");
+    assert_eq!(put(&own).0, 0);
+    // What the user replaced by git's own means is no damage.
+    world.repo.git(["replace", &second, &first]);
+    let report = world.verify_all();
+    assert_eq!(report.exit_code(), 0, "{}", told(&report));
 }

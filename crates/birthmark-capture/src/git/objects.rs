@@ -17,6 +17,9 @@ use super::open::Repository;
 /// How long all walks of one [`Objects`] may take together.
 const WALK_LIMIT: Duration = Duration::from_secs(5);
 
+/// The largest commit whose bytes are held against its id.
+const LARGEST: u64 = 64 << 20;
+
 /// The object database round a path, opened for reading only.
 pub struct Objects {
     repository: Repository,
@@ -65,6 +68,31 @@ impl Objects {
                 gix::objs::Kind::Tag => ObjectKind::Tag,
             }),
             Ok(None) => Finding::Absent,
+            Err(_) => Finding::unknown(format!("{id} cannot be read")),
+        }
+    }
+
+    /// Whether the bytes that lie under this id have it: git itself looks when it writes them and
+    /// in `fsck`, and not when it reads. What `git replace` puts in its place is not looked at.
+    pub fn is_whole(&self, hex: &str) -> Finding<bool> {
+        let id = match self.parse(hex) {
+            Finding::Found(id) => id,
+            Finding::Absent => return Finding::Absent,
+            Finding::Unknown(reason) => return Finding::Unknown(reason),
+        };
+        let mut git = self.repository.git.clone();
+        git.objects.ignore_replacements = true;
+        match git.try_find_header(id) {
+            Ok(Some(header)) if header.size() <= LARGEST => {}
+            Ok(Some(_)) => return Finding::unknown(format!("{id} is too large to be read")),
+            Ok(None) => return Finding::Absent,
+            Err(_) => return Finding::unknown(format!("{id} cannot be read")),
+        }
+        match git.find_object(id) {
+            Ok(object) => {
+                let found = gix::objs::compute_hash(id.kind(), object.kind, &object.data);
+                Finding::Found(found.is_ok_and(|found| found == id))
+            }
             Err(_) => Finding::unknown(format!("{id} cannot be read")),
         }
     }

@@ -85,6 +85,12 @@ impl Commits {
             }
             Finding::Unknown(reason) => return vec![no_clone(short, &reason)],
         }
+        match objects.is_whole(hex) {
+            Finding::Found(true) => {}
+            Finding::Found(false) => return vec![another(short)],
+            Finding::Absent => return vec![no_clone(short, "it is gone")],
+            Finding::Unknown(reason) => return vec![no_clone(short, &reason)],
+        }
         let mut reasons = Vec::new();
         match objects.reachable_from_branch(hex) {
             Finding::Found(true) => {}
@@ -122,6 +128,9 @@ impl Commits {
         }
         let short = hex.get(..7).unwrap_or(hex);
         let found = match &self.objects {
+            Finding::Found(objects) if objects.is_whole(hex) == Finding::Found(false) => {
+                return vec![another(short)];
+            }
             Finding::Found(objects) => objects.kind(hex),
             Finding::Absent => Finding::Absent,
             Finding::Unknown(reason) => Finding::Unknown(reason.clone()),
@@ -155,6 +164,12 @@ fn kind_name(kind: ObjectKind) -> &'static str {
         ObjectKind::Blob => "blob",
         ObjectKind::Tag => "tag",
     }
+}
+
+/// The id is there, and what lies under it has another.
+fn another(short: &str) -> Reason {
+    let text = format!("what lies in the clone as commit {short} is damaged or another object");
+    Reason::failed("commit-damaged", text)
 }
 
 fn no_clone(short: &str, why: &str) -> Reason {
