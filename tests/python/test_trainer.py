@@ -106,6 +106,8 @@ def test_rotation_by_a_training_that_goes_on_removes_what_an_earlier_one_saved(r
     items = json.loads(birthmark("verify", "--json"))["items"]
     words = {item["name"]: item["word"] for item in items}
     assert "failed" not in words.values(), words
+    told = json.dumps(items)
+    assert "removed checkpoints/checkpoint-20" in told and "went on with" not in told, told
 
 
 def test_other_ranks_and_other_events_do_nothing(repo):

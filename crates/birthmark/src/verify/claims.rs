@@ -74,6 +74,8 @@ pub(super) struct Later<'a> {
     pub by: &'a SessionId,
     /// It was written anew; else the later session went on with it.
     pub anew: bool,
+    /// It was removed there, on purpose.
+    pub removed: bool,
     /// How many records it had, by this session's last count.
     pub records: Option<u64>,
 }
@@ -357,6 +359,7 @@ impl Claims {
                 stored: &kept.stored,
                 by: &self.names[kept.by as usize],
                 anew: !speaks,
+                removed: kept.last == Last::Removed,
                 records: mine.filter_map(|point| point.records).max(),
             });
         }

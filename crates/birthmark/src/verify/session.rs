@@ -241,7 +241,9 @@ fn continued(claims: &Claims, loaded: &Loaded, reasons: &mut Vec<Reason>) {
     for later in claims.later(&loaded.id) {
         let file = text::short(later.stored, 80);
         let by = later.by.short();
-        texts.push(if later.anew {
+        texts.push(if later.removed {
+            format!("session {by} removed {file}")
+        } else if later.anew {
             format!("{file} was written anew by session {by}")
         } else {
             let upto = later.records.map_or_else(
