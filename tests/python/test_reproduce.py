@@ -1,6 +1,7 @@
 """Making artifacts again, in real processes: equal records, the first difference, refusals."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -291,3 +292,30 @@ def test_a_copy_and_inputs_that_are_alike_are_made_again(repo, reproduce, progra
         assert "made by sh in session" in plan
         done = reproduce(made, "--yes")
         assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr
+
+
+def test_code_of_a_repository_within_is_told_once_and_missed_when_it_is_gone(
+    repo, reproduce, program, git, tmp_path_factory
+):
+    origin = tmp_path_factory.mktemp("origin")
+    (origin / "lib.sh").write_text("echo from within\n")
+    git("-C", origin, "init", "--quiet")
+    git("-C", origin, "add", ".")
+    git("-C", origin, "commit", "--quiet", "--message", "Within")
+    git("clone", "--quiet", origin, "sub")
+    command = ["sh", "-c", "sh sub/lib.sh > artifacts/out.txt"]
+    subprocess.run([program, "run", "--", *command], cwd=repo, check=True, capture_output=True)
+    listed = subprocess.run([program, "snapshot", "list"], cwd=repo, check=True, capture_output=True, text=True)
+    assert len(listed.stdout.splitlines()) == 2, listed.stdout
+    done = reproduce("artifacts/out.txt", "--yes")
+    assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr
+    assert "other code ran" not in done.stderr
+    # What is on a remote of its own is not in the store.
+    shutil.rmtree(repo / "sub")
+    plan = reproduce("artifacts/out.txt", "--dry-run")
+    assert "NOT exact: repository sub is not here" in plan.stdout, plan.stdout
+    shutil.rmtree(repo / ".git")
+    for commit in (repo / "artifacts/.birthmark/bundles").iterdir():
+        commit.unlink()
+    plan = reproduce("artifacts/out.txt", "--dry-run")
+    assert "the code that ran cannot be had" in plan.stdout, plan.stdout

@@ -19,6 +19,7 @@ mod restore;
 mod source;
 mod take;
 mod wanted;
+mod whole;
 
 pub use archive::{Archive, archive};
 pub(crate) use around::{Head, make_repository};
@@ -31,3 +32,4 @@ pub use restore::{Missing, RestoreOptions, Restored, restore};
 pub(crate) use source::is_restorable;
 pub use source::{Lives, lives};
 pub(crate) use take::Taking;
+pub(crate) use whole::lacking;

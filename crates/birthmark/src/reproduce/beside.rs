@@ -211,6 +211,15 @@ fn import_folders(root: &Path, file: &str) -> Vec<PathBuf> {
         .collect()
 }
 
+/// A module's path from the top: a repository within is an own one then, and none where it was
+/// laid out again.
+fn below(top: &Path, root: &Path, file: &str) -> String {
+    match root.strip_prefix(top) {
+        Ok(rest) if rest != Path::new("") => format!("{}/{file}", rest.display()),
+        _ => file.to_owned(),
+    }
+}
+
 /// Whether the reproduction loaded the code that ran: what differs, or `None` where one of the
 /// two runs did not tell what it loaded.
 pub(super) fn differences(plan: &Plan, laid: &Laid, session: Option<&str>) -> Option<Vec<String>> {
@@ -228,9 +237,15 @@ pub(super) fn differences(plan: &Plan, laid: &Laid, session: Option<&str>) -> Op
     let then = plan.modules.iter().flat_map(|one| {
         let root = plan.project.resolve(&one.root);
         let place = plan.beside.iter().position(|beside| beside.root == root);
-        one.files.iter().map(move |file| (place, file))
+        let top = if place.is_some() {
+            root.clone()
+        } else {
+            plan.top.clone()
+        };
+        let name = move |file: &Module| below(&top, &root, &file.file);
+        one.files.iter().map(move |file| (place, name(file), file))
     });
-    let then: Vec<(Option<usize>, &Module)> = then.collect();
+    let then: Vec<(Option<usize>, String, &Module)> = then.collect();
     let mut lines = Vec::new();
     for modules in now {
         let root = project.resolve(&modules.root);
@@ -244,14 +259,14 @@ pub(super) fn differences(plan: &Plan, laid: &Laid, session: Option<&str>) -> Op
             continue;
         }
         for file in &modules.files {
-            let before = then
-                .iter()
-                .find(|one| one.0 == place && one.1.file == file.file);
-            match before.map(|one| one.1) {
+            let top = if place.is_some() { &root } else { &laid.top };
+            let name = below(top, &root, &file.file);
+            let before = then.iter().find(|one| one.0 == place && one.1 == name);
+            match before.map(|one| one.2) {
                 None if !plan.all_modules => {}
-                None => lines.push(format!("{}, which was not loaded then", file.file)),
+                None => lines.push(format!("{name}, which was not loaded then")),
                 Some(old) if old.changed || old.blob.is_none() || old.blob == file.blob => {}
-                Some(_) => lines.push(format!("{}, with other content", file.file)),
+                Some(_) => lines.push(format!("{name}, with other content")),
             }
         }
     }

@@ -40,8 +40,11 @@ impl Plan {
         let go_on = "--inexact goes on all the same, and the verdict then says less";
         if self.code.restore.is_none() {
             put(
-                self.code.inexact.join("; "),
-                "the code that ran cannot be had",
+                format!(
+                    "the code that ran cannot be had: {}",
+                    self.code.inexact.join("; ")
+                ),
+                "git fetch, or copy the artifacts folder into a clone of its remote",
             );
         } else if !options.inexact {
             for why in &self.code.inexact {

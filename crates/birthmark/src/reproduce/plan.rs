@@ -159,7 +159,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             .iter()
             .flat_map(|run| run.observed.modules.iter().cloned())
             .collect(),
-        code: code(&loaded, &code_fields, &found.runs),
+        code: code(&loaded, &code_fields, &found.runs).with_what_is_here(&project),
         cwd: found
             .facts
             .get("cwd")
@@ -285,6 +285,25 @@ fn original(traced: &Traced, node: usize, recorded: &Artifact) -> Option<PathBuf
         _ => None,
     };
     own.or_else(lies)
+}
+
+impl Code {
+    /// With what of it cannot be had now.
+    fn with_what_is_here(mut self, project: &Project) -> Self {
+        let lacking = self
+            .restore
+            .as_ref()
+            .map(|commit| crate::snapshot::lacking(project, commit));
+        match lacking {
+            Some(Ok(reasons)) => self.inexact.extend(reasons),
+            Some(Err(reason)) => {
+                self.restore = None;
+                self.inexact.push(reason);
+            }
+            None => {}
+        }
+        self
+    }
 }
 
 fn code(session: &Session, fields: &Fields, runs: &[RunId]) -> Code {

@@ -76,10 +76,7 @@ pub fn archive(project: &Project, what: &str, out: Option<&Path>, force: bool) -
     let mut missing = Vec::new();
     let nested = wanted.taken.iter().flat_map(|taken| &taken.nested);
     for (number, nested) in nested.enumerate() {
-        let roots = wanted
-            .hints
-            .iter()
-            .map(|root| source::hint(root, &nested.path));
+        let roots = wanted.hints.iter().map(|root| root.join(&nested.path));
         let hints: Vec<PathBuf> = roots.collect();
         match find(&nested.commit, &hints) {
             Ok(source) => {

@@ -83,7 +83,18 @@ pub(crate) fn look_beside(session: &Session, folded: &Folded, root: &Path) -> Op
             .collect::<Vec<_>>()
     };
     let mut seen: BTreeSet<PathBuf> = folded.runs.iter().flat_map(of_run).collect();
-    seen.extend(session.code().state.root.clone().map(PathBuf::from));
+    // What lies within the script's own repository is part of its snapshot.
+    let state = &session.code().state;
+    let top = state.root.clone().map(PathBuf::from);
+    for submodule in &state.submodules {
+        seen.extend(top.as_ref().map(|top| top.join(&submodule.path)));
+    }
+    for one in &folded.snapshots {
+        let root = PathBuf::from(&one.taken.root);
+        seen.extend(one.taken.nested.iter().map(|inner| root.join(&inner.path)));
+        seen.insert(root);
+    }
+    seen.extend(top);
     new_root(root, &mut seen).map(|root| look(session, &root))
 }
 

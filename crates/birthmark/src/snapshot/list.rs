@@ -54,7 +54,7 @@ pub fn list(project: &Project) -> Result<Vec<Listed>> {
                 session: id.clone(),
                 run: snapshot.run,
                 time: snapshot.time,
-                lives: source::lives(project, &snapshot.taken.commit),
+                lives: source::lives_below(project, &snapshot.taken.path, &snapshot.taken.commit),
                 taken: snapshot.taken,
             });
         }

@@ -236,12 +236,7 @@ impl Filling<'_> {
 
     fn nested(&self, path: &[u8], commit: &str, depth: u32, restored: &mut Restored) -> Result<()> {
         let shown = display_path(path);
-        let roots = self.hints.iter().map(PathBuf::as_path);
-        let hints: Vec<PathBuf> = roots
-            .chain([self.project.root()])
-            .map(|root| source::hint(root, &shown))
-            .chain(self.hints.iter().cloned())
-            .collect();
+        let hints = source::hints(self.project, self.hints, &shown);
         match source::find(self.project, commit, &hints) {
             Ok(source) if depth <= DEEPEST => {
                 let prefix = [path, b"/"].concat();

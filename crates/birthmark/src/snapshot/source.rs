@@ -189,8 +189,13 @@ fn fill(project: &Project, commit: &str, database: &mut Database) -> Result<Fill
 
 /// Where a commit lives now. Notes of the store are believed; `verify` reads the bundles.
 pub fn lives(project: &Project, commit: &str) -> Lives {
+    lives_below(project, "", commit)
+}
+
+/// The same of a repository that lies at `path` below the project's root, or beside it.
+pub(super) fn lives_below(project: &Project, path: &str, commit: &str) -> Lives {
     let mut lives = Lives::default();
-    let clone = match Objects::open(project.root()) {
+    let clone = match Objects::open(&project.root().join(path)) {
         Finding::Found(objects) => Some(objects),
         Finding::Absent | Finding::Unknown(_) => None,
     };
@@ -263,7 +268,7 @@ pub(super) fn is_restorable_from_store(project: &Project, commit: &str) -> bool 
 }
 
 /// Whether every file of a commit can be read.
-fn check(database: &Database, commit: &str) -> Result<(), String> {
+pub(super) fn check(database: &Database, commit: &str) -> Result<(), String> {
     let places = database.places(commit)?;
     let lacks = places
         .iter()
@@ -278,7 +283,7 @@ fn check(database: &Database, commit: &str) -> Result<(), String> {
 }
 
 /// The mode of a repository within.
-const GITLINK: u16 = 0o160_000;
+pub(super) const GITLINK: u16 = 0o160_000;
 
 /// The bare repositories of the store.
 fn repositories(project: &Project) -> Vec<PathBuf> {
@@ -292,7 +297,9 @@ fn repositories(project: &Project) -> Vec<PathBuf> {
     folders
 }
 
-/// Where a repository within may lie.
-pub(super) fn hint(root: &Path, path: &str) -> PathBuf {
-    root.join(path)
+/// Where a repository within may be found: where it lay, and whatever is known besides.
+pub(super) fn hints(project: &Project, roots: &[PathBuf], path: &str) -> Vec<PathBuf> {
+    let tops = roots.iter().map(PathBuf::as_path).chain([project.root()]);
+    let below = tops.map(|root| root.join(path));
+    below.chain(roots.iter().cloned()).collect()
 }
