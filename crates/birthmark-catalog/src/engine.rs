@@ -355,6 +355,8 @@ pub trait Engine {
     ) -> Result<(Vec<SessionRow>, u64), CatalogError>;
     /// What these sessions prove of clocks that disagree.
     fn disagreements(&self, sessions: &[String]) -> Result<Vec<Disagreement>, CatalogError>;
+    /// The host of a session, where it is known.
+    fn host(&self, session: &str) -> Result<Option<String>, CatalogError>;
     /// Removes what nothing names any longer.
     fn tidy(&mut self) -> Result<(), CatalogError>;
     /// The names of all fields.

@@ -31,31 +31,45 @@ struct Known {
     file: Option<String>,
 }
 
+/// What is told of a session by what is listed.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) session: String,
+    /// Its host, where that is listed.
+    pub(crate) host: Option<String>,
+    /// When it began or made something, the latest of all.
+    pub(crate) time: Option<Timestamp>,
+}
+
 impl Clocks {
-    /// What these sessions prove: each with its host and its beginning.
-    pub(crate) fn of(
-        catalog: &Catalog,
-        sessions: &[(String, Option<(String, Timestamp)>)],
-        now: Timestamp,
-    ) -> Result<Self> {
+    /// What these sessions prove.
+    pub(crate) fn of(catalog: &Catalog, sessions: &[Told], now: Timestamp) -> Result<Self> {
         let sessions = sessions.get(..MOST.min(sessions.len())).unwrap_or_default();
-        let ids: Vec<String> = sessions.iter().map(|(id, _)| id.clone()).collect();
+        let ids: Vec<String> = sessions.iter().map(|told| told.session.clone()).collect();
         let proved = catalog.engine.disagreements(&ids)?;
         let mut all: Vec<Known> = proved.into_iter().map(Known::of).collect();
-        for (host, start) in sessions.iter().filter_map(|(_, told)| told.as_ref()) {
-            let by_micros = start.micros().saturating_sub(now.micros());
+        for told in sessions {
+            let Some(time) = told.time else { continue };
+            let by_micros = time.micros().saturating_sub(now.micros());
+            if by_micros <= LITTLE_MICROS {
+                continue;
+            }
+            let host = match &told.host {
+                Some(host) => Some(host.clone()),
+                None => catalog.engine.host(&told.session)?,
+            };
+            let Some(host) = host else { continue };
             let known = all
                 .iter_mut()
-                .find(|known| known.ahead == *host && known.behind.is_none());
+                .find(|known| known.ahead == host && known.behind.is_none());
             match known {
                 Some(known) => known.by_micros = known.by_micros.max(by_micros),
-                None if by_micros > LITTLE_MICROS => all.push(Known {
-                    ahead: host.clone(),
+                None => all.push(Known {
+                    ahead: host,
                     behind: None,
                     by_micros,
                     file: None,
                 }),
-                None => {}
             }
         }
         Ok(Self(all))

@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use crate::catalog::{self, Catalog, Depth};
-use crate::clocks::Clocks;
+use crate::clocks::{Clocks, Told};
 use crate::error::{Error, Result};
 use crate::project::Project;
 
@@ -145,24 +145,34 @@ fn answered(
     })
 }
 
-/// The sessions of the rows, each once; with host and beginning where the rows are sessions.
-fn sessions_of(found: &Found) -> Vec<(String, Option<(String, Timestamp)>)> {
-    let mut seen = std::collections::HashSet::new();
-    let mut out = Vec::new();
+/// The sessions of the rows, each once, with the latest time that a row tells of it.
+fn sessions_of(found: &Found) -> Vec<Told> {
+    let mut places = std::collections::HashMap::new();
+    let mut out: Vec<Told> = Vec::new();
     for row in &found.rows {
         let text = |name: &str| {
             let cell = row.fields.iter().find(|(known, _)| known == name);
             match cell {
-                Some((_, Cell::Value(value))) => Some(value.as_str().to_owned()),
+                Some((_, Cell::Value(value))) if !value.is_null() => {
+                    Some(value.as_str().to_owned())
+                }
                 _ => None,
             }
         };
-        let Some(session) = text("session_id").filter(|session| !seen.contains(session)) else {
+        let Some(session) = text("session_id") else {
             continue;
         };
-        let start = text("session_start").and_then(|start| start.parse().ok());
-        seen.insert(session.clone());
-        out.push((session, text("host").zip(start)));
+        let mut times = ["session_start", "run_start", "timestamp"].into_iter();
+        let time = times.find_map(text).and_then(|time| time.parse().ok());
+        let place = *places.entry(session.clone()).or_insert(out.len());
+        match out.get_mut(place) {
+            Some(known) => known.time = known.time.max(time),
+            None => out.push(Told {
+                session,
+                host: text("host"),
+                time,
+            }),
+        }
     }
     out
 }

@@ -5,7 +5,7 @@ use birthmark_core::Timestamp;
 use serde_json::{Value, json};
 
 use crate::catalog::{Catalog, Depth};
-use crate::clocks::Clocks;
+use crate::clocks::{Clocks, Told};
 use crate::error::Result;
 use crate::project::Project;
 
@@ -37,7 +37,11 @@ pub fn list(project: &Project, everywhere: bool, limit: usize, now: Timestamp) -
     let (sessions, total) = catalog.engine.sessions(row, limit)?;
     let told: Vec<_> = sessions
         .iter()
-        .map(|one| (one.id.to_string(), one.host.clone().zip(one.start)))
+        .map(|one| Told {
+            session: one.id.to_string(),
+            host: one.host.clone(),
+            time: one.start,
+        })
         .collect();
     let clocks = Clocks::of(&catalog, &told, now)?;
     Ok(Lately {

@@ -352,6 +352,12 @@ impl Engine for Local {
         clocks::disagreements(&self.opened.connection, sessions).map_err(self.failed())
     }
 
+    fn host(&self, session: &str) -> Result<Option<String>, CatalogError> {
+        let sql = "SELECT host FROM _sessions WHERE session_id = ? AND host IS NOT NULL ORDER BY id LIMIT 1";
+        let found = self.rows(sql, [session], |row| row.get(0))?;
+        Ok(found.into_iter().next())
+    }
+
     fn fields(&self) -> Result<Vec<String>, CatalogError> {
         sql::names(&self.opened.connection).map_err(self.failed())
     }

@@ -23,14 +23,16 @@ pub struct CatalogArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    /// Show where it lies and which projects it knows
     Status(Plain),
     Add(Add),
     Remove(Remove),
+    /// Look at all of this project, also for what a question may overlook
     Refresh(Plain),
+    /// Forget what is known and read all projects anew
     Rebuild(Plain),
 }
 
-/// Show where it lies and which projects it knows
 #[derive(Debug, clap::Args)]
 struct Plain {
     /// Print as JSON
@@ -61,6 +63,12 @@ pub fn run(ui: &mut Ui, args: &CatalogArgs) -> Answer {
     match &args.action {
         Action::Status(args) => status(ui, args),
         Action::Add(args) => {
+            if !args.path.exists() {
+                let path = args.path.display();
+                return Err(Failure::new(format!(
+                    "there is nothing to add: no folder `{path}`"
+                )));
+            }
             let project = birthmark::sessions::project_of(&args.path)?;
             if !project.layout.artifacts().is_dir() {
                 return Err(Failure::new(format!(
@@ -162,7 +170,7 @@ fn status(ui: &mut Ui, args: &Plain) -> Answer {
             })
             .collect();
         let head = ["PROJECT".to_owned(), String::new()];
-        ui.people(&table::fitted(&head, &rows, ui.width(), Some(0)))?;
+        ui.people(&table::fitted(&head, &rows, ui.table_width(), Some(0)))?;
     }
     Ok(ExitStatus::Yes)
 }

@@ -211,6 +211,8 @@ fn sessions_runs_and_list_are_there() {
 #[test]
 fn other_projects_are_asked_with_all() {
     let (here, other) = (world(), world());
+    let nowhere = here.output(["catalog", "add", "no/such"]);
+    assert_eq!(nowhere.status.code(), Some(2), "{}", picture(&nowhere));
     let add = other.at(".").into_os_string();
     let args = ["catalog".into(), "add".into(), add, "--json".into()];
     here.birthmark_json(args);
