@@ -20,11 +20,13 @@
 
 mod classes;
 mod code;
+mod edited;
 mod evaluations;
 mod gate;
 mod html;
 mod imports;
 mod markdown;
+mod record;
 mod records;
 mod render;
 mod target;

@@ -12,12 +12,14 @@
 //!
 //! # Limitations
 //!
-//! * `show` says what was recorded. Whether it still holds is what `verify` asks.
+//! * Whether the bytes are still what was recorded is looked at of small files alone; of all
+//!   others, and of what else was recorded, `verify` asks whether it holds.
 
 mod columns;
 mod environment;
 mod facts;
 mod file;
+mod now;
 mod records;
 pub mod render;
 mod session;
@@ -40,6 +42,7 @@ use session::{beside_manifest, show_session, show_session_named};
 pub use columns::Varying;
 pub use environment::render_environment;
 pub use facts::{Recorded, SessionFacts};
+pub use now::Now;
 pub use render::render;
 
 /// What is shown.
@@ -116,6 +119,8 @@ pub struct Shown {
     pub declared: Vec<String>,
     /// Where the code that made it lives now; `None` where it is not one commit.
     pub lives: Option<Lives>,
+    /// How it lies now, where the digest of its bytes was recorded.
+    pub now: Option<Now>,
 }
 
 impl Shown {
@@ -138,6 +143,7 @@ impl Shown {
             unknown: Fields::new(),
             declared: Vec::new(),
             lives: None,
+            now: None,
         }
     }
 
@@ -180,6 +186,7 @@ impl Shown {
             "metadata": self.birthmark,
             "varies": varies,
             "recorded": self.recorded.as_ref().map(Recorded::to_json),
+            "now": self.now.map(Now::word),
             "recorded_metadata": self.recorded.as_ref().map(|recorded| &recorded.birthmark),
             "session": self.session.as_ref().map(SessionFacts::to_json),
             "summary": self.summary,
@@ -224,7 +231,15 @@ pub fn show(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -
     let text = |name: &str| shown.get(name).and_then(Value::as_str);
     let commit = text("git_snapshot").or_else(|| text("git_commit"));
     shown.lives = commit.map(|commit| crate::snapshot::lives(project, commit));
+    shown.now = now::look(&shown, &subject(path));
     Ok(shown)
+}
+
+/// The file or folder that is shown, where its sidecar was named.
+fn subject(path: &Path) -> PathBuf {
+    let text = path.as_os_str().to_string_lossy();
+    let subject = text.strip_suffix(SIDECAR_SUFFIX);
+    subject.map_or_else(|| path.to_owned(), PathBuf::from)
 }
 
 fn look(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -> Result<Shown> {

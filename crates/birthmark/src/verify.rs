@@ -8,7 +8,7 @@
 //! | failed | bytes changed, a required field missing, no commit, manifest edited, journal damaged | 1 |
 //! | cannot tell | a claim that cannot be followed: commit or session not here | 2 |
 //! | caveat | as recorded, but: not pushed, dirty, declared, not bound … | 0 |
-//! | unstamped | carries no birthmark, and nothing lists it: not judged | 0 |
+//! | unstamped | carries no birthmark, and nothing lists it: not judged | 0; 2 where nothing else was judged |
 //! | verified | as recorded | 0 |
 //!
 //! # Invariants

@@ -210,6 +210,9 @@ fn unstamped_file_is_named_apart_and_fails_only_on_request() {
         "{}",
         told(&report)
     );
+    let alone = world.verify(&[world.path("old_eval_sept.json")]);
+    assert_eq!(alone.exit_code(), 2, "nothing judged is not yes");
+    assert!(told(&alone).contains("cannot tell: nothing carries a birthmark"));
     let options = Options {
         require_stamped: true,
         ..Options::at(now())

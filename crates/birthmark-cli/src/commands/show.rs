@@ -13,7 +13,8 @@ use crate::ui::Ui;
 /// Show who made a file, when, from which code, with which model
 ///
 /// For one record of a JSONL file, put its line behind a colon: FILE:LINE. A session is
-/// shown by its id, by any unique part of its beginning or end, or as `last`.
+/// shown by its id, by any unique part of its beginning or end, or as `last`. Exits with 1
+/// where a file carries no birthmark and no session tells of it.
 #[derive(Debug, clap::Args)]
 pub struct ShowArgs {
     /// A file, a folder, FILE:LINE, or a session
@@ -53,5 +54,9 @@ pub fn run(ui: &mut Ui, args: &ShowArgs) -> Answer {
             ui.width(),
         ))?;
     }
-    Ok(ExitStatus::Yes)
+    Ok(if shown.what == show::What::Unstamped {
+        ExitStatus::No
+    } else {
+        ExitStatus::Yes
+    })
 }

@@ -49,7 +49,14 @@ fn control_characters_of_the_command_line_are_escaped() {
 fn folder_option_works_as_if_started_there() {
     let world = World::new();
     let text = world.birthmark(["-C", "data", "show", "a.txt"]);
-    assert!(text.starts_with("exit status: 0"), "{text}");
+    assert!(
+        text.contains("data/a.txt: no birthmark"),
+        "found from there: {text}"
+    );
+    assert!(
+        text.starts_with("exit status: 1"),
+        "no birthmark is no: {text}"
+    );
     world.snapshot("no_such_folder", ["-C", "nowhere", "doctor"]);
 }
 

@@ -8,7 +8,7 @@ use birthmark_core::compare::{self as core, Match, Matching, Side, items, matchi
 use birthmark_core::evaluation::{Evaluation, Tool};
 use serde_json::Value;
 
-use super::{Compared, GateAnswer, Options, Pair, Party, Target, code, letter};
+use super::{Compared, GateAnswer, Options, Pair, Party, Target, code, edited, letter};
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 use crate::show::{self, Shown, What};
@@ -22,6 +22,7 @@ struct Loaded {
     birthmark: Option<Fields>,
     environment: Fields,
     session: Option<show::SessionFacts>,
+    now: Option<show::Now>,
 }
 
 /// One system, or all those of a report, under a letter.
@@ -164,6 +165,7 @@ fn load(path: &Path, options: &Options) -> Result<Loaded> {
         birthmark: birthmark(&shown, &evaluation),
         environment: environment(&shown, &evaluation),
         session: shown.session,
+        now: shown.now,
         project,
         evaluation,
     })
@@ -262,6 +264,11 @@ fn pair(reports: &[Loaded], seats: &[Seat], other: usize, options: &Options) -> 
     mark_repeats(&mut scores, &judgement);
     reasons.extend(scores.iter().flat_map(|(_, scores)| scores.reasons.clone()));
     reasons.extend(problems(loaded, names, one_report));
+    let reports = if one_report { 1 } else { 2 };
+    reasons.extend((0..reports).filter_map(|side| {
+        let report = loaded[side];
+        edited::of_report(names[side], &report.path, report.now)
+    }));
     if let Some(row) = row {
         let place = judgement
             .rows

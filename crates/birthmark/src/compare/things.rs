@@ -10,11 +10,11 @@ use birthmark_core::evaluation::Tool;
 use serde_json::Value;
 
 use super::records::{self, RecordsDiff};
-use super::{Compared, GateAnswer, Options, Pair, Party, Target, code, letter};
+use super::{Compared, GateAnswer, Options, Pair, Party, Target, code, edited, letter, record};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::sessions;
-use crate::show::{self, Shown, What};
+use crate::show::{self, Now, Shown, What};
 
 /// Fields that say when and where, of one record each; their ranges say nothing.
 const PASSING: [&str; 6] = [
@@ -198,6 +198,14 @@ fn pair(things: &[Thing], other: usize, options: &Options) -> Result<Pair> {
     // What a thing is made of is judged by what it holds, not by the digest of its own bytes.
     judgement.rows.retain(|row| row.field != "digest");
     let mut reasons = held.reasons;
+    for (letter, thing) in letters.iter().zip(pair) {
+        let path = &thing.target.path;
+        let look = match kind(thing) {
+            "dataset" | "record" => edited::of_records,
+            _ => edited::of_report,
+        };
+        reasons.extend(look(letter, path, now(thing)));
+    }
     if held.identical {
         // The same bytes say the same of themselves, whatever that is.
         for mut reason in std::mem::take(&mut judgement.reasons) {
@@ -251,6 +259,16 @@ fn holds(pair: [&Thing; 2]) -> Result<Held> {
             records: Some(found),
         });
     }
+    if let [Some(a), Some(b)] = pair.map(|thing| thing.target.line) {
+        let paths = pair.map(|thing| thing.target.path.as_path());
+        let found = record::diff([(paths[0], a), (paths[1], b)])?;
+        return Ok(Held {
+            same: found.is_same(),
+            identical: found.identical,
+            reasons: note(Weight::Note, format!("content: {}", found.says())),
+            records: None,
+        });
+    }
     let digests = pair.map(digest);
     let (same, text) = match (&digests[0], &digests[1]) {
         (Some(a), Some(b)) if a == b => (true, Some("content: the same digest".to_owned())),
@@ -273,8 +291,28 @@ fn algorithm(digest: &str) -> &str {
     digest.split(':').next().unwrap_or(digest)
 }
 
-/// The digest of what a thing holds: as recorded, else as it lies.
+/// How a thing lies. A file of records that goes on is no longer what was recorded, but a
+/// record within what was recorded is.
+fn now(thing: &Thing) -> Option<Now> {
+    let is_open = || {
+        let recorded = thing.shown.recorded.as_ref();
+        recorded.is_some_and(|found| found.state == "open")
+    };
+    let may_grow = thing.target.line.is_some() || is_open();
+    thing
+        .shown
+        .now
+        .filter(|now| *now != Now::Grown || !may_grow)
+}
+
+/// The digest of what a thing holds: as recorded if it still is so, else as it lies.
 fn digest(thing: &Thing) -> Option<String> {
+    let changed = matches!(thing.shown.now, Some(Now::Edited | Now::Grown));
+    if changed {
+        return crate::dataset::digest_of(&thing.target.path)
+            .ok()
+            .map(|digest| digest.to_string());
+    }
     let recorded = thing.shown.recorded.as_ref();
     let known = recorded.and_then(|found| found.content_digest.clone().or(found.digest.clone()));
     let sidecar = || {

@@ -4,6 +4,7 @@
 //! they are asked: which code, which model, was the template off, which params. *Unknown*
 //! is always there, even when it is nothing.
 
+mod digest;
 mod inputs;
 mod page;
 mod session;
@@ -14,6 +15,7 @@ use birthmark_core::timestamp::{render_age, render_local};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use digest::digests;
 use inputs::inputs;
 use page::Page;
 use session::{session, session_lines};
@@ -374,19 +376,6 @@ fn dataset(shown: &Shown) -> Vec<String> {
     parts.extend(text("digest").map(|digest| short_digest(&digest)));
     parts.extend(text("version_sha").map(|sha| sha.chars().take(7).collect()));
     parts
-}
-
-fn digests(shown: &Shown) -> Vec<String> {
-    let recorded = shown
-        .recorded
-        .as_ref()
-        .and_then(|recorded| recorded.digest.as_deref());
-    let own = shown.birthmark.get("digest").and_then(Value::as_str);
-    recorded
-        .or(own)
-        .map(|digest| format!("{} as recorded", short_digest(digest)))
-        .into_iter()
-        .collect()
 }
 
 fn unknown(shown: &Shown) -> Vec<String> {

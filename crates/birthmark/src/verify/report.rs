@@ -198,8 +198,8 @@ impl Report {
     pub fn exit_code(&self) -> u8 {
         match self.word() {
             Some(Word::Failed) => 1,
-            Some(Word::CannotTell) | None => 2,
-            Some(Word::Verified | Word::Caveat | Word::Unstamped) => 0,
+            Some(Word::CannotTell | Word::Unstamped) | None => 2,
+            Some(Word::Verified | Word::Caveat) => 0,
         }
     }
 
@@ -219,7 +219,9 @@ impl Report {
         };
         let things = text::grouped(judged as u64);
         let head = match word {
-            Word::Unstamped => return unstamped.trim_start().to_owned(),
+            Word::Unstamped => {
+                return format!("cannot tell: nothing carries a birthmark.{unstamped}");
+            }
             Word::Verified => format!("verified: {things} of {things}."),
             Word::Caveat => {
                 format!(

@@ -1,0 +1,39 @@
+//! What lies there is not what was recorded: what is compared then was edited by hand.
+
+use std::path::Path;
+
+use birthmark_core::compare::{Reason, Weight};
+
+use crate::show::Now;
+use crate::talk;
+
+/// The reason why a report cannot be taken for what its session made. What was too large to
+/// be looked at by the way is a caveat.
+pub(super) fn of_report(letter: &str, path: &Path, now: Option<Now>) -> Option<Reason> {
+    of(letter, path, now, Weight::CannotTell)
+}
+
+/// Of records the content is compared as it lies: that it was edited is a caveat of what the
+/// birthmarks say of it.
+pub(super) fn of_records(letter: &str, path: &Path, now: Option<Now>) -> Option<Reason> {
+    of(letter, path, now, Weight::Caveat)
+}
+
+fn of(letter: &str, path: &Path, now: Option<Now>, weight: Weight) -> Option<Reason> {
+    let look = format!(
+        "birthmark verify {}",
+        talk::shell_word(&path.to_string_lossy())
+    );
+    let (weight, text) = match now? {
+        Now::Edited | Now::Grown => (
+            weight,
+            format!("{letter} is not what was recorded ({look})"),
+        ),
+        Now::NotChecked => (
+            Weight::Caveat,
+            format!("whether {letter} is what was recorded was not checked ({look})"),
+        ),
+        Now::AsRecorded | Now::Gone => return None,
+    };
+    Some(Reason::new(weight, "not-as-recorded", "content", text))
+}

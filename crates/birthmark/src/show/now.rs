@@ -1,0 +1,115 @@
+//! Does a file still lie as it was recorded?
+//!
+//! Small files are digested, which the cache of digests makes cheap the second time; of large
+//! ones the size alone is looked at. What was not looked at is said so: `verify` looks.
+//!
+//! A file of records that grew is held against its recorded beginning alone.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use birthmark_store::atomic;
+use birthmark_store::digest::digest_stream;
+
+use super::{Shown, What};
+use crate::digests;
+
+/// What is larger is not read by the way.
+const READ_LIMIT: u64 = 64 << 20;
+
+/// How a file lies, held against what was recorded of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Now {
+    /// Its bytes are those that were recorded.
+    AsRecorded,
+    /// It begins with what was recorded, and has more since.
+    Grown,
+    /// Its bytes are others.
+    Edited,
+    /// It is not there.
+    Gone,
+    /// It was not looked at closely enough to tell.
+    NotChecked,
+}
+
+impl Now {
+    /// The word for JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AsRecorded => "as recorded",
+            Self::Grown => "grown",
+            Self::Edited => "edited",
+            Self::Gone => "gone",
+            Self::NotChecked => "not checked",
+        }
+    }
+}
+
+/// What a digest was recorded of.
+struct Then<'a> {
+    digest: &'a str,
+    size: u64,
+    may_grow: bool,
+}
+
+/// Looks at the file or folder that is shown; nothing where no digest of its bytes is known.
+pub(super) fn look(shown: &Shown, path: &Path) -> Option<Now> {
+    let then = then(shown)?;
+    let real = path.canonicalize().ok();
+    let Some(real) = real.filter(|real| real.exists()) else {
+        return Some(Now::Gone);
+    };
+    let is_folder = real.is_dir();
+    let size = digests::size_of(&real);
+    let grown = !is_folder && size > then.size && then.may_grow;
+    if !is_folder && size != then.size && !grown {
+        return Some(Now::Edited);
+    }
+    if then.size.max(if is_folder { size } else { 0 }) > READ_LIMIT {
+        return Some(Now::NotChecked);
+    }
+    let digest = if grown {
+        beginning(&real, then.size)
+    } else {
+        let found = digests::digester();
+        if is_folder {
+            found.tree(&real).ok().map(|found| found.digest.to_string())
+        } else {
+            found.file(&real).ok().map(|found| found.digest.to_string())
+        }
+    };
+    Some(match digest {
+        None => Now::NotChecked,
+        Some(digest) if digest != then.digest => Now::Edited,
+        Some(_) if grown => Now::Grown,
+        Some(_) => Now::AsRecorded,
+    })
+}
+
+fn then(shown: &Shown) -> Option<Then<'_>> {
+    if matches!(shown.what, What::Session | What::Unstamped) {
+        return None;
+    }
+    if let Some(recorded) = &shown.recorded {
+        return Some(Then {
+            digest: recorded.digest.as_deref()?,
+            size: recorded.size,
+            may_grow: recorded.records.is_some(),
+        });
+    }
+    // Without its session, a sidecar says of which bytes it is.
+    let own = shown.birthmark.get("digest")?.as_str()?;
+    (shown.place == Some("sidecar")).then_some(Then {
+        digest: own,
+        size: shown.size?,
+        may_grow: false,
+    })
+}
+
+fn beginning(path: &Path, size: u64) -> Option<String> {
+    let digest = |path: &Path| -> io::Result<String> {
+        let mut head = atomic::open_regular(path)?.take(size);
+        Ok(digest_stream(&mut head)?.0.to_string())
+    };
+    digest(path).ok()
+}
