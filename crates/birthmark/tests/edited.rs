@@ -38,7 +38,8 @@ fn reasons(compared: &Compared) -> String {
         .pairs
         .iter()
         .flat_map(|pair| &pair.judgement.reasons);
-    reasons.map(|reason| format!("{}\n", reason.text)).collect()
+    let texts: Vec<&str> = reasons.map(|reason| reason.text.as_str()).collect();
+    texts.join("\n")
 }
 
 #[test]
