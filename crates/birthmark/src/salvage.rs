@@ -160,7 +160,14 @@ impl Salvage<'_> {
     ) -> Result<()> {
         let name = format!("session {}", id.short());
         if loaded.status(now) == Status::Interrupted {
-            let what = "its last process died without a word";
+            let left_open = loaded.session.runs.iter().any(|run| run.end.is_none());
+            let what = if left_open {
+                "its last process died without a word"
+            } else if loaded.session.end.is_some() {
+                "it was stopped before it was through, and ended in order"
+            } else {
+                "it was never ended"
+            };
             let remedy = Remedy::Theirs("run the script again: it goes on with what is there");
             self.note("interrupted", &name, what, &remedy, || Ok(()))?;
         }

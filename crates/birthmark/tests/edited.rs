@@ -131,3 +131,25 @@ fn edited_report_passes_no_gate() {
     );
     assert_eq!(after.exit_code(), 2);
 }
+
+#[test]
+fn show_says_of_a_dirty_tree_that_was_not_kept_that_the_commit_alone_lives() {
+    let world = World::new();
+    world.repo.write("old.jsonl", "{\"a\": 1}\n");
+    let commit = world.repo.git(["rev-parse", "HEAD"]);
+    let mark = serde_json::json!({
+        "a": 1,
+        "metadata": {
+            "artifact_type": "t", "birthmark": "birthmark/v1", "git_commit": commit.trim(),
+            "git_dirty": true, "timestamp": "2026-11-22T12:00:00.000000+00:00",
+        },
+    });
+    world
+        .repo
+        .git(["update-ref", "-d", "refs/remotes/origin/main"]);
+    fs::create_dir_all(world.artifacts()).unwrap();
+    fs::write(world.path("old.jsonl"), format!("{mark}\n")).unwrap();
+    let text = looked_at(&world, "old.jsonl", None).1;
+    let said = "the commit in this clone only; the edits of the dirty tree were not kept";
+    assert!(text.contains(said), "{text}");
+}

@@ -1,5 +1,7 @@
 //! The machine and its packages: they should not matter, and may.
 
+use serde_json::Value;
+
 use super::values::{both_shown, equal};
 use super::{Class, Reason, Row, Side, State, Weight};
 
@@ -64,13 +66,26 @@ fn sentence(row: &Row) -> String {
     format!("{name} {}", both_shown(row.a.as_ref(), row.b.as_ref()))
 }
 
+/// A version alone, and a version with the build behind it: only one of them says more. Two
+/// builds of one version are two.
+fn same_python(a: &Value, b: &Value) -> bool {
+    let (Some(a), Some(b)) = (a.as_str(), b.as_str()) else {
+        return false;
+    };
+    let number = |text: &str| text.split_whitespace().next().map(str::to_owned);
+    let is_alone = |text: &str| text.split_whitespace().count() == 1;
+    (is_alone(a) || is_alone(b)) && number(a) == number(b)
+}
+
 fn row(a: &Side, b: &Side, name: &str) -> Row {
     let get = |side: &Side| {
         let value = side.environment.get(name);
         value.filter(|value| !value.is_null()).cloned()
     };
     let (a, b) = (get(a), get(b));
-    let state = State::of(a.as_ref(), b.as_ref(), equal);
+    let state = State::of(a.as_ref(), b.as_ref(), |a, b| {
+        equal(a, b) || name == "python" && same_python(a, b)
+    });
     Row {
         field: format!("environment.{name}"),
         class: Class::Environment,
@@ -79,5 +94,21 @@ fn row(a: &Side, b: &Side, name: &str) -> Row {
         b,
         not_counted: None,
         remark: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn python_with_and_without_its_build_is_one_and_two_builds_are_two() {
+        let same = |a: &str, b: &str| same_python(&a.into(), &b.into());
+        assert!(same(
+            "3.11.7 (main, May  9 2026, 10:00:00) [GCC 12.2.0]",
+            "3.11.7"
+        ));
+        assert!(!same("3.11.7 (main)", "3.11.8"));
+        assert!(!same("3.11.7 (main, May 9)", "3.11.7 (main, Jun 1)"));
     }
 }

@@ -96,8 +96,18 @@ fn whole(objects: &Objects, id: &str) -> Result<String, String> {
     }
 }
 
+/// A session's manifest, or what lies in the store: that is written, and never read as code.
+fn is_ours(path: &str) -> bool {
+    use birthmark_core::schema::SIDECAR_SUFFIX;
+    use birthmark_store::layout::{Layout, STORE_NAME};
+    Layout::session_of_manifest(Path::new(path)).is_some()
+        || path.ends_with(SIDECAR_SUFFIX)
+        || path.split('/').any(|part| part == STORE_NAME)
+}
+
 fn told(parts: &Parts, found: Difference) -> Between {
-    let files = found.files.into_iter().map(|path| Changed {
+    let files = found.files.into_iter().filter(|path| !is_ours(path));
+    let files = files.map(|path| Changed {
         part: parts.part(&path),
         path,
     });

@@ -5,7 +5,7 @@ mod fields;
 mod page;
 mod scores;
 
-use birthmark_core::compare::{Reason, Verdict, Weight};
+use birthmark_core::compare::{CodeBetween, Reason, Verdict, Weight};
 
 pub(super) use fields::arrow;
 use fields::{fields, value};
@@ -234,9 +234,12 @@ pub(super) fn advice(compared: &Compared) -> Option<String> {
             "birthmark stamp FILE --set NAME=VALUE, with what is known of it".to_owned()
         }
         ("dirty", _) => "commit before the run, or --accept code".to_owned(),
-        ("code-moved", Weight::CannotTell) => {
-            "run it in a clone that has both commits, or --accept code".to_owned()
-        }
+        ("code-moved", Weight::CannotTell) => match pair.code {
+            CodeBetween::Told(_) => {
+                "look at what changed there; if it did not matter, --accept code".to_owned()
+            }
+            _ => "run it in a clone that has both commits, or --accept code".to_owned(),
+        },
         (_, Weight::CannotTell) => format!("record {field} on both sides, or --accept {field}"),
         _ => return None,
     })

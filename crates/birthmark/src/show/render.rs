@@ -221,6 +221,15 @@ fn kept(shown: &Shown) -> Vec<String> {
             lives.phrase()
         }
     });
+    let loose = shown.get("git_dirty") == Some(&Value::Bool(true));
+    let is_snapshot = word(shown, "git_snapshot").is_some();
+    let phrase = phrase.map(|phrase| {
+        if loose && !is_snapshot {
+            format!("the commit {phrase}; the edits of the dirty tree were not kept")
+        } else {
+            phrase
+        }
+    });
     phrase.into_iter().collect()
 }
 

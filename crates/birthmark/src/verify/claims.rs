@@ -229,6 +229,7 @@ impl Claims {
             last: kept.last,
             by: self.names[kept.by as usize].clone(),
             bound: kept.bound,
+            uncounted: kept.uncounted,
             lost,
         })
     }

@@ -21,7 +21,9 @@ pub(super) fn against_counts(history: &History, found: &Scanned, claims: &Claims
     };
     let mut reasons = Vec::new();
     let Some(newest) = history.newest() else {
-        return open_reasons(history, None, found);
+        let mut reasons = open_reasons(history, None, found);
+        reasons.extend(uncounted(history));
+        return reasons;
     };
     // The newest count that does not hold decides; earlier ones say where.
     let broken = history
@@ -62,10 +64,20 @@ pub(super) fn against_counts(history: &History, found: &Scanned, claims: &Claims
     } else {
         reasons.extend(open_reasons(history, Some(newest), found));
     }
+    reasons.extend(uncounted(history));
     if !history.bound {
         reasons.push(unbound());
     }
     reasons
+}
+
+/// What a run left uncounted when it died stays so, however often others went on behind it.
+fn uncounted(history: &History) -> Option<Reason> {
+    let bytes = text::bytes(history.uncounted);
+    let text = format!(
+        "{bytes} lay there when a run went on with it and no count had reached them: they are not proved"
+    );
+    (history.uncounted > 0).then(|| Reason::caveat("uncounted", text))
 }
 
 fn sealed_reasons(newest: &Count, found: &Scanned) -> Vec<Reason> {

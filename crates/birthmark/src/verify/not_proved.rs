@@ -31,6 +31,13 @@ pub(super) fn lines(report: &Report, options: &Options, large_inputs: usize) -> 
             .filter(|item| item.reasons.iter().any(|r| r.code == code))
             .count()
     };
+    let partly = report.partly();
+    if partly > 0 {
+        let files = text::count(partly as u64, "file");
+        lines.push(format!(
+            "bytes of {files} that a run wrote and never counted"
+        ));
+    }
     let not_bound = has("not-bound");
     if not_bound > 0 {
         let things = text::count(not_bound as u64, "thing");

@@ -193,6 +193,16 @@ impl Report {
             .or(judged.max())
     }
 
+    /// Things that hold, of which a part was never counted by the run that wrote it.
+    pub fn partly(&self) -> usize {
+        let is_partly = |item: &&Item| {
+            let mut codes = item.reasons.iter().map(|reason| reason.code);
+            item.word == Word::Caveat
+                && codes.any(|code| matches!(code, "written-since" | "uncounted"))
+        };
+        self.items.iter().filter(is_partly).count()
+    }
+
     /// 1 when something failed; 2 when something could not be told, or there was nothing
     /// to judge; else 0.
     pub fn exit_code(&self) -> u8 {
@@ -224,10 +234,16 @@ impl Report {
             }
             Word::Verified => format!("verified: {things} of {things}."),
             Word::Caveat => {
-                format!(
-                    "as recorded: {things} of {things}, {} with a caveat.",
-                    self.count(word)
-                )
+                let partly = self.partly();
+                let whole = text::grouped((judged - partly) as u64);
+                let caveats = self.count(word);
+                let mut head =
+                    format!("as recorded: {whole} of {things}, {caveats} with a caveat.");
+                if partly > 0 {
+                    let partly = text::grouped(partly as u64);
+                    head.push_str(&format!(" proved in part only: {partly}."));
+                }
+                head
             }
             bad => {
                 let mut head = format!("{}: {} of {things}.", bad.word(), self.count(bad));

@@ -153,7 +153,7 @@ impl Parts {
             Part::Untold
         } else if self.is_idle(path) {
             Part::NotLoaded
-        } else if self.any(|known| known.text.as_ref().is_some_and(|text| text.contains(name))) {
+        } else if self.any(|known| known.text.as_ref().is_some_and(|text| says(text, name))) {
             Part::Named
         } else if self.is_text_lost || self.any(|known| known.text.is_none()) {
             Part::Untold
@@ -171,6 +171,20 @@ impl Parts {
         };
         std::path::Path::new(path).extension() == Some("py".as_ref()) && self.known.iter().all(sure)
     }
+}
+
+/// Whether a text names a file. A number, or a letter or two, stands in every code and names
+/// nothing there, unless it is in quotes or ends a path.
+fn says(text: &str, name: &str) -> bool {
+    let is_telling = name.chars().count() > 3 && name.chars().any(char::is_alphabetic);
+    if is_telling {
+        return text.contains(name);
+    }
+    let ends = ['"', '\'', '/'];
+    let mut found = text.match_indices(name);
+    found.any(|(at, _)| {
+        text[..at].ends_with(ends) && text[at + name.len()..].starts_with(['"', '\''])
+    })
 }
 
 impl Known {
@@ -240,5 +254,19 @@ fn scripts(
         called.into_iter().cloned().collect()
     } else {
         exact
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says;
+
+    #[test]
+    fn number_or_letter_names_a_file_only_in_quotes() {
+        assert!(!says("for n in range(1): x = 10", "1"));
+        assert!(!says("a = b", "a"));
+        assert!(says("open(\"1\")", "1"));
+        assert!(says("open('data/a')", "a"));
+        assert!(says("read prompts.txt", "prompts.txt"));
     }
 }

@@ -43,6 +43,8 @@ pub(in crate::verify) struct History {
     pub bound: bool,
     /// What the journals said a moment ago could not be read again.
     pub lost: bool,
+    /// Bytes that no count reached before a later run went on behind them.
+    pub uncounted: u64,
 }
 
 impl History {
@@ -67,6 +69,11 @@ pub(super) struct Kept {
     pub sessions: Vec<u32>,
     /// Sessions whose bytes were written over.
     pub overwritten: Vec<u32>,
+    /// Bytes that lay there when a later run went on, and that no count had reached: a crash
+    /// left them, or a hand. What is counted later says nothing of how they came there.
+    pub uncounted: u64,
+    /// How far counts and openings have come.
+    upto: u64,
 }
 
 impl Kept {
@@ -85,6 +92,8 @@ impl Kept {
             bound: entry.bound,
             sessions: Vec::new(),
             overwritten: Vec::new(),
+            uncounted: 0,
+            upto: 0,
         };
         kept.hear(entry);
         Some(kept)
@@ -100,14 +109,21 @@ impl Kept {
         add(&mut self.sessions, session);
         self.by = session;
         match entry.what {
-            What::Opened { goes_on } => {
+            What::Opened { goes_on, found } => {
                 if !goes_on {
                     self.wipe(session);
+                }
+                if let Some(found) = found {
+                    self.uncounted += found.saturating_sub(self.upto);
+                    self.upto = self.upto.max(found);
                 }
                 self.said = entry.at;
                 self.last = Last::Open;
             }
-            What::Count(point) => self.points.push(*point),
+            What::Count(point) => {
+                self.reach(&point);
+                self.points.push(*point);
+            }
             What::Sealed { jsonl, point } => {
                 let goes_on = self.last == Last::Open && jsonl;
                 if !goes_on {
@@ -115,13 +131,19 @@ impl Kept {
                 }
                 self.said = entry.at;
                 self.last = Last::Sealed;
+                self.reach(&point);
                 self.points.push(*point);
             }
             What::Removed => self.last = Last::Removed,
         }
     }
 
+    fn reach(&mut self, point: &Point) {
+        self.upto = self.upto.max(point.size.unwrap_or(u64::MAX));
+    }
+
     fn wipe(&mut self, by: u32) {
+        (self.uncounted, self.upto) = (0, 0);
         self.points.clear();
         for other in std::mem::take(&mut self.sessions) {
             if other != by {

@@ -73,9 +73,16 @@ pub(super) struct Entry {
 
 #[derive(Debug)]
 pub(super) enum What {
-    Opened { goes_on: bool },
+    Opened {
+        goes_on: bool,
+        /// Bytes of records that lay there.
+        found: Option<u64>,
+    },
     Count(Box<Point>),
-    Sealed { jsonl: bool, point: Box<Point> },
+    Sealed {
+        jsonl: bool,
+        point: Box<Point>,
+    },
     Removed,
 }
 
@@ -197,6 +204,7 @@ fn of_artifact(artifact: &Artifact, at: At) -> Vec<What> {
 fn of_opened(opened: &ArtifactOpened) -> What {
     What::Opened {
         goes_on: opened.continued_bytes != 0,
+        found: (opened.format == "jsonl").then_some(opened.continued_bytes),
     }
 }
 
