@@ -38,6 +38,15 @@ fn project() -> Result<Project, Failure> {
     Ok(Project::here()?)
 }
 
+/// The same for what only reads: a setting that is wrong is said and stops nothing.
+fn project_to_read(ui: &mut crate::ui::Ui) -> Result<Project, Failure> {
+    let (project, wrong) = Project::here_leniently()?;
+    if let Some(wrong) = wrong {
+        ui.talk(&format!("warning: {}", birthmark::text::neutral(&wrong)));
+    }
+    Ok(project)
+}
+
 fn now() -> Timestamp {
     Timestamp::from_micros(birthmark_capture::clock::now_micros())
 }

@@ -22,7 +22,7 @@ use crate::id::{RunId, SessionId, WriterId};
 use crate::plan::{self, Made, Plan, PlanReport};
 use crate::timestamp::Timestamp;
 
-pub use artifact::{Artifact, ArtifactState};
+pub use artifact::{Artifact, ArtifactState, GoneOn};
 pub use manifest::{manifest, manifest_heads};
 pub use run::{Observed, Run};
 pub use status::Status;
@@ -232,17 +232,21 @@ impl Session {
 
     fn apply_artifact(&mut self, line: &Line, event: &Event, run: Option<&RunId>) {
         match event {
-            Event::ArtifactOpened(opened) => self.put_artifact(Artifact {
-                file: opened.file.clone(),
-                run: run.cloned(),
-                state: ArtifactState::Open(opened.clone()),
-                time: line.time,
-                size: opened.continued_bytes,
-                records: (opened.format == "jsonl").then_some(opened.continued_records),
-                digest: None,
-                removed: None,
-                continued_bytes: opened.continued_bytes,
-            }),
+            Event::ArtifactOpened(opened) => {
+                let gone_on = self.gone_on(opened, run);
+                self.put_artifact(Artifact {
+                    file: opened.file.clone(),
+                    gone_on,
+                    run: run.cloned(),
+                    state: ArtifactState::Open(opened.clone()),
+                    time: line.time,
+                    size: opened.continued_bytes,
+                    records: (opened.format == "jsonl").then_some(opened.continued_records),
+                    digest: None,
+                    removed: None,
+                    continued_bytes: opened.continued_bytes,
+                });
+            }
             Event::ArtifactProgress(progress) => {
                 if let Some(artifact) = self.artifact_mut(&progress.file) {
                     artifact.time = line.time;
@@ -255,7 +259,9 @@ impl Session {
                 let is_same =
                     |known: &&mut Artifact| known.run.as_ref() == run && known.sealed().is_none();
                 let opened = self.artifact_mut(&sealed.file).filter(is_same);
-                let continued_bytes = opened.map_or(0, |known| known.continued_bytes);
+                let (continued_bytes, gone_on) = opened.map_or_else(Default::default, |known| {
+                    (known.continued_bytes, known.gone_on.clone())
+                });
                 self.put_artifact(Artifact {
                     file: sealed.file.clone(),
                     run: run.cloned(),
@@ -266,6 +272,7 @@ impl Session {
                     digest: sealed.digest.clone(),
                     removed: None,
                     continued_bytes,
+                    gone_on,
                 });
             }
             Event::ArtifactUsed(used) => {
@@ -285,6 +292,37 @@ impl Session {
             }
             _ => {}
         }
+    }
+
+    /// What a file had when runs of this session first went on with it.
+    fn gone_on(
+        &mut self,
+        opened: &crate::event::ArtifactOpened,
+        run: Option<&RunId>,
+    ) -> Vec<GoneOn> {
+        if opened.continued_bytes == 0 {
+            return Vec::new();
+        }
+        let known = self.artifact_mut(&opened.file);
+        // Of a file that the session began itself the first part is its own.
+        let mut gone_on = known.map_or_else(Vec::new, |known| {
+            let first = GoneOn {
+                run: known.run.clone(),
+                records: 0,
+            };
+            if known.gone_on.is_empty() {
+                vec![first]
+            } else {
+                known.gone_on.clone()
+            }
+        });
+        if !gone_on.iter().any(|one| one.run.as_ref() == run) {
+            gone_on.push(GoneOn {
+                run: run.cloned(),
+                records: opened.continued_records,
+            });
+        }
+        gone_on
     }
 
     fn begin_run(&mut self, id: &RunId, opened: &WriterOpened, start: Timestamp) {

@@ -380,8 +380,10 @@ impl Session {
     ) -> PyResult<birthmark_core::Fields> {
         let folder = convert::absolute(".".as_ref());
         let project = self.inner.project();
-        convert::given(py, given, reasons, |fields| {
+        let fields = convert::given(py, given, reasons, |fields| {
             birthmark::dataset::fill(project, fields, &folder)
-        })
+        })?;
+        py.detach(|| self.inner.say_missing(&fields));
+        Ok(fields)
     }
 }

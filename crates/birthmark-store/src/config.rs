@@ -7,6 +7,7 @@ mod compare;
 mod policy;
 mod tables;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,9 @@ pub use policy::{Enforce, PlacedRule, Policy};
 
 use crate::atomic::{self, Durability, PathError};
 use crate::modes::{SHARE_WORDS, Share};
+use toml::Spanned;
+use toml::de::DeValue;
+
 use tables::{lineage, paths, snapshot_limits};
 
 /// The name of the settings file, at the project's root.
@@ -158,77 +162,161 @@ impl Config {
             .map_err(|error| (error.span().unwrap_or(0..0), error.message().to_owned()))?;
         let mut config = Self::default();
         for (key, value) in table.get_ref() {
-            let from = Some(format!(
-                "{CONFIG_NAME} line {}",
-                line_of(text, key.span().start)
-            ));
-            let word = value.get_ref().as_str();
-            let refuse = |allowed: &str| {
-                (
-                    value.span(),
-                    format!("`{}` must be {allowed}", key.get_ref()),
-                )
-            };
-            match (key.get_ref().as_ref(), word) {
-                ("artifacts", Some(folder)) if !folder.is_empty() => {
-                    config.artifacts = Setting {
-                        value: Some(PathBuf::from(folder)),
-                        from,
-                    };
-                }
-                ("on_dirty", Some(word)) => {
-                    let value = parse_on_dirty(word).ok_or_else(|| refuse(ON_DIRTY_WORDS))?;
-                    config.on_dirty = Setting { value, from };
-                }
-                ("durability", Some("process")) => {
-                    config.durability = Setting {
-                        value: Durability::Process,
-                        from,
-                    };
-                }
-                ("durability", Some("power")) => {
-                    config.durability = Setting {
-                        value: Durability::Power,
-                        from,
-                    };
-                }
-                ("share", Some(word)) => {
-                    let value = Share::parse(word).ok_or_else(|| refuse(SHARE_WORDS))?;
-                    config.share = Setting {
-                        value: Some(value),
-                        from,
-                    };
-                }
-                ("compare", _) => config.compare = compare::read(value)?,
-                ("policy", _) => config.policy = policy::read(text, key, value)?,
-                ("lineage", _) => {
-                    let value = lineage(value)?;
-                    config.lineage = Setting { value, from };
-                }
-                ("snapshot", _) => {
-                    let value = snapshot_limits(value)?;
-                    config.snapshot = Setting { value, from };
-                }
-                ("stores", _) => {
-                    let value =
-                        paths(value.get_ref()).ok_or_else(|| refuse("a list of folders"))?;
-                    config.stores = Setting { value, from };
-                }
-                ("artifacts", _) => return Err(refuse("a folder")),
-                ("on_dirty", _) => return Err(refuse(ON_DIRTY_WORDS)),
-                ("durability", _) => return Err(refuse("\"process\" or \"power\"")),
-                ("share", _) => return Err(refuse(SHARE_WORDS)),
-                (name, _) => {
-                    let reason = format!(
-                        "unknown setting `{name}`; there are `artifacts`, `on_dirty`, `durability`, \
-                         `share`, `stores`, `[snapshot]`, `[lineage]`, `[policy]`, `[compare]`"
-                    );
-                    return Err((key.span(), reason));
-                }
-            }
+            config.take(text, key, value)?;
         }
         Ok(config)
     }
+
+    /// Reads what can be read, for a run that a misspelled setting must not stop; and what is
+    /// wrong. What cannot be read has its default. Where what may refuse to run cannot be read
+    /// this is an error all the same: nothing is passed by that was to be refused.
+    pub fn read_leniently(root: &Path) -> Result<(Self, Option<ConfigError>), ConfigError> {
+        let wrong = match Self::read(root) {
+            Ok(config) => return Ok((config, None)),
+            Err(error @ ConfigError::Io(_)) => return Err(error),
+            Err(error) => error,
+        };
+        let bytes = atomic::read_limited(&root.join(CONFIG_NAME), CONFIG_LIMIT)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let mut lines = text.lines().map(|line| line.split('#').next());
+        let may_refuse = lines.any(|line| line.is_some_and(|line| line.contains("refuse")));
+        let (table, errors) = toml::de::DeTable::parse_recoverable(&text);
+        if !errors.is_empty() {
+            // Of a file that is no TOML nothing is believed.
+            return if may_refuse {
+                Err(wrong)
+            } else {
+                Ok((Self::default(), Some(wrong)))
+            };
+        }
+        let mut config = Self::default();
+        for (key, value) in table.get_ref() {
+            let mut one = config.clone();
+            if one.take(&text, key, value).is_ok() {
+                config = one;
+            } else if may_refuse && !CANNOT_REFUSE.contains(&key.get_ref().as_ref()) {
+                return Err(wrong);
+            }
+        }
+        Ok((config, Some(wrong)))
+    }
+
+    fn take(
+        &mut self,
+        text: &str,
+        key: &Spanned<Cow<'_, str>>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), (Range<usize>, String)> {
+        let from = Some(format!(
+            "{CONFIG_NAME} line {}",
+            line_of(text, key.span().start)
+        ));
+        let word = value.get_ref().as_str();
+        let refuse = |allowed: &str| {
+            (
+                value.span(),
+                format!("`{}` must be {allowed}", key.get_ref()),
+            )
+        };
+        match (key.get_ref().as_ref(), word) {
+            ("artifacts", Some(folder)) if !folder.is_empty() => {
+                self.artifacts = Setting {
+                    value: Some(PathBuf::from(folder)),
+                    from,
+                };
+            }
+            ("on_dirty", Some(word)) => {
+                let value = parse_on_dirty(word).ok_or_else(|| refuse(ON_DIRTY_WORDS))?;
+                self.on_dirty = Setting { value, from };
+            }
+            ("durability", Some("process")) => {
+                self.durability = Setting {
+                    value: Durability::Process,
+                    from,
+                };
+            }
+            ("durability", Some("power")) => {
+                self.durability = Setting {
+                    value: Durability::Power,
+                    from,
+                };
+            }
+            ("share", Some(word)) => {
+                let value = Share::parse(word).ok_or_else(|| refuse(SHARE_WORDS))?;
+                self.share = Setting {
+                    value: Some(value),
+                    from,
+                };
+            }
+            ("compare", _) => self.compare = compare::read(value)?,
+            ("policy", _) => self.policy = policy::read(text, key, value)?,
+            ("lineage", _) => {
+                let value = lineage(value)?;
+                self.lineage = Setting { value, from };
+            }
+            ("snapshot", _) => {
+                let value = snapshot_limits(value)?;
+                self.snapshot = Setting { value, from };
+            }
+            ("stores", _) => {
+                let value = paths(value.get_ref()).ok_or_else(|| refuse("a list of folders"))?;
+                self.stores = Setting { value, from };
+            }
+            ("artifacts", _) => return Err(refuse("a folder")),
+            ("on_dirty", _) => return Err(refuse(ON_DIRTY_WORDS)),
+            ("durability", _) => return Err(refuse("\"process\" or \"power\"")),
+            ("share", _) => return Err(refuse(SHARE_WORDS)),
+            (name, _) => {
+                let meant = near(name)
+                    .map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+                let reason = format!(
+                    "unknown setting `{name}`{meant}; there are `artifacts`, `on_dirty`, `durability`, \
+                     `share`, `stores`, `[snapshot]`, `[lineage]`, `[policy]`, `[compare]`"
+                );
+                return Err((key.span(), reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Settings that refuse nothing, whatever they say.
+const CANNOT_REFUSE: [&str; 7] = [
+    "artifacts",
+    "durability",
+    "share",
+    "compare",
+    "lineage",
+    "snapshot",
+    "stores",
+];
+/// All settings, for whoever misspelled one.
+const SETTINGS: [&str; 9] = [
+    "artifacts",
+    "on_dirty",
+    "durability",
+    "share",
+    "stores",
+    "snapshot",
+    "lineage",
+    "policy",
+    "compare",
+];
+
+/// The setting that has nearly this name: with one letter more, fewer or other, or two swapped.
+fn near(name: &str) -> Option<&'static str> {
+    let name: Vec<char> = name.chars().collect();
+    let is_near = |known: &&&str| {
+        let known: Vec<char> = known.chars().collect();
+        let same = known.iter().zip(&name).take_while(|(a, b)| a == b).count();
+        let (rest, other) = (&known[same..], &name[same..]);
+        let ends = |a: &[char], b: &[char], from: usize, to: usize| a.get(from..) == b.get(to..);
+        ends(rest, other, 1, 1)
+            || ends(rest, other, 0, 1)
+            || ends(rest, other, 1, 0)
+            || (ends(rest, other, 2, 2) && rest.first() == other.get(1))
+    };
+    SETTINGS.iter().find(is_near).copied()
 }
 
 /// The allowed words of `on_dirty`, for messages.

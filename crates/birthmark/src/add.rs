@@ -73,6 +73,26 @@ impl Session {
         let sidecar = describe(path, mark, &digester)?;
         not_stopped(path)?;
         let place = Layout::sidecar(path);
+        let earlier = Sidecar::read(&place).ok();
+        let mut notes = Fields::new();
+        if let Some(earlier) = &earlier {
+            let is_same = earlier.digest == sidecar.digest && earlier.kind == sidecar.kind;
+            if is_same && !self.awaits(&file)? {
+                self.say(&format!(
+                    "birthmark: {} has a birthmark already, of the same content: it is kept",
+                    crate::text::neutral(&file)
+                ));
+                return Ok(Some(place));
+            }
+            if !is_same {
+                notes.insert("replaced".to_owned(), replaced(earlier));
+                self.say(&format!(
+                    "birthmark: {} has other content than its earlier birthmark says, which is \
+                     replaced",
+                    crate::text::neutral(&file)
+                ));
+            }
+        }
         beside.replace(&place, &sidecar.render(), Durability::Power)?;
         self.record(ArtifactSealed {
             file,
@@ -85,11 +105,18 @@ impl Session {
             digest: Some(sidecar.digest.to_string()),
             content_digest: Some(sidecar.content_digest.unwrap_or(sidecar.digest).to_string()),
             birthmark,
-            notes: Fields::new(),
+            notes,
         })?;
         crate::generated::note(&self.project().layout, path);
         self.fold_manifest(false);
         Ok(Some(place))
+    }
+
+    /// Whether this session told of the file, and not yet with its digest.
+    fn awaits(&self, file: &str) -> Result<bool> {
+        let folded = crate::session::fold_session(self.project(), self.id())?;
+        let mut artifacts = folded.artifacts.iter().filter(|one| one.file == file);
+        Ok(artifacts.any(|one| one.digest.is_none() || one.removed.is_some()))
     }
 
     /// Records that something was read: a path, which is digested, or a name, with whatever
@@ -112,7 +139,18 @@ impl Session {
             if let Some(role) = role {
                 entry.insert("role".to_owned(), Value::from(role));
             }
-            entry.insert("name".to_owned(), Value::from(what));
+            entry.extend(dataset::absent(what));
+            if !more.is_empty() {
+                // The caller tells what it is: a model of a hub, an address.
+                entry.remove("unknown");
+                entry.remove("digest");
+            }
+            let mut told = Fields::new();
+            told.insert(
+                "inputs".to_owned(),
+                Value::from(vec![Value::Object(entry.clone())]),
+            );
+            self.say_missing(&told);
             entry
         };
         input.extend(more);
@@ -127,6 +165,13 @@ impl Session {
         Ok(input)
     }
 
+    /// Says of what these fields name, and is not there, that it is not.
+    pub fn say_missing(&self, fields: &Fields) {
+        for line in dataset::said_of_missing(fields) {
+            self.say(&line);
+        }
+    }
+
     /// Records that an artifact was removed on purpose: it is then not *missing*.
     pub fn removed(&self, path: &Path, reason: &str) -> Result<()> {
         self.check_live()?;
@@ -138,6 +183,15 @@ impl Session {
         self.fold_manifest(false);
         Ok(())
     }
+}
+
+/// What is kept of a birthmark that another replaces: the session it named, and the digest.
+fn replaced(earlier: &Sidecar) -> Value {
+    let session = birthmark_core::json::get(&earlier.birthmark, &["session_id"]);
+    serde_json::json!({
+        "session_id": session.and_then(birthmark_core::json::as_text_lossy),
+        "digest": earlier.digest.to_string(),
+    })
 }
 
 /// What a sidecar says of a file or folder with this birthmark.

@@ -76,7 +76,16 @@ pub fn describe(project: &Project, dataset: &Value, folder: &Path) -> (Value, Fi
         .and_then(Value::as_str)
         .map(|source| folder.join(source));
     let Some(path) = source.filter(|path| path.exists()) else {
-        return (Value::Object(fields), Fields::new());
+        let mut reasons = Fields::new();
+        let known = |fields: &Fields| fields.get("digest").is_some_and(|one| !one.is_null());
+        if let Some(source) = fields.get("source").and_then(Value::as_str)
+            && !known(&fields)
+            && names_a_file(source)
+        {
+            reasons.insert("dataset.digest".to_owned(), Value::from(not_there(source)));
+            fields.insert("digest".to_owned(), Value::Null);
+        }
+        return (Value::Object(fields), reasons);
     };
     fields.insert("source".to_owned(), Value::from(project.stored_path(&path)));
     let mut reasons = Fields::new();
@@ -106,6 +115,77 @@ pub fn describe(project: &Project, dataset: &Value, folder: &Path) -> (Value, Fi
         fill("content_digest", Finding::Found(Value::from(content)));
     }
     (Value::Object(fields), reasons)
+}
+
+/// Endings of files that data and models lie in.
+const ENDINGS: [&str; 22] = [
+    "jsonl",
+    "ndjson",
+    "json",
+    "parquet",
+    "csv",
+    "tsv",
+    "txt",
+    "arrow",
+    "gz",
+    "zst",
+    "xz",
+    "zip",
+    "tar",
+    "safetensors",
+    "gguf",
+    "bin",
+    "pt",
+    "pth",
+    "npy",
+    "npz",
+    "yaml",
+    "md",
+];
+const NOT_THERE: &str = "it is not there";
+
+/// Whether what was given means a file, and no name such as `openai/gsm8k` or an address.
+fn names_a_file(text: &str) -> bool {
+    let ending = Path::new(text).extension().unwrap_or_default();
+    let leads = ["/", "./", "../", "~"]
+        .iter()
+        .any(|lead| text.starts_with(lead));
+    !text.contains("://") && (leads || ENDINGS.iter().any(|one| ending.eq_ignore_ascii_case(one)))
+}
+
+fn not_there(path: &str) -> String {
+    format!("`{path}`: {NOT_THERE}")
+}
+
+/// The entry for an input that was named and is not there.
+pub(crate) fn absent(name: &str) -> Fields {
+    let mut entry = Fields::new();
+    entry.insert("name".to_owned(), Value::from(name));
+    if names_a_file(name) {
+        put(&mut entry, "digest", Finding::unknown(not_there(name)));
+    }
+    entry
+}
+
+/// Lines on what was named as a file in these fields, and was not there when they were filled.
+pub fn said_of_missing(fields: &Fields) -> Vec<String> {
+    let why = |fields: &Fields, name: &str| {
+        let why = fields.get("unknown")?.get(name)?.as_str()?;
+        why.ends_with(NOT_THERE).then(|| why.to_owned())
+    };
+    let inputs = fields.get("inputs").and_then(Value::as_array);
+    let inputs = inputs.into_iter().flatten().filter_map(Value::as_object);
+    let line = |what: &str, why: &str| {
+        format!(
+            "birthmark: {what} {}; kept as unknown",
+            crate::text::neutral(why)
+        )
+    };
+    why(fields, "dataset.digest")
+        .map(|why| line("dataset", &why))
+        .into_iter()
+        .chain(inputs.filter_map(|one| Some(line("input", &why(one, "digest")?))))
+        .collect()
 }
 
 /// The entry of `inputs` for a path: `role`, `file`, digests, `version_sha`.
@@ -142,12 +222,10 @@ fn one_input(project: &Project, given: &Value, folder: &Path) -> Result<Value> {
     match given {
         Value::String(text) => {
             let path = folder.join(text);
-            let mut entry = Fields::new();
-            entry.insert("name".to_owned(), Value::from(text.clone()));
             Ok(Value::Object(if path.exists() {
                 input(project, &path, None)
             } else {
-                entry
+                absent(text)
             }))
         }
         Value::Object(fields) => {
@@ -163,6 +241,12 @@ fn one_input(project: &Project, given: &Value, folder: &Path) -> Result<Value> {
             entry.extend(fields.clone());
             if let Some(stored) = stored {
                 entry.insert("file".to_owned(), stored);
+            } else if let Some(file) = fields.get("file").and_then(Value::as_str)
+                && !["digest", "unknown"]
+                    .iter()
+                    .any(|name| fields.contains_key(*name))
+            {
+                put(&mut entry, "digest", Finding::unknown(not_there(file)));
             }
             Ok(Value::Object(entry))
         }

@@ -57,6 +57,20 @@ pub fn of_session(project: &Project, id: &SessionId) -> Result<Vec<Log>> {
         .collect())
 }
 
+/// Streams that the caller sent into files of his own, and these files.
+pub fn in_files(project: &Project, id: &SessionId) -> Result<Vec<(String, String)>> {
+    let session = sessions::load(project, id)?.session;
+    let logs = session.runs.into_iter().flat_map(|run| run.logs);
+    let elsewhere = logs.filter(|log| {
+        log.reason
+            .as_ref()
+            .is_some_and(|why| why.contains("into a file"))
+    });
+    Ok(elsewhere
+        .filter_map(|log| Some((log.stream, log.file?)))
+        .collect())
+}
+
 impl Log {
     /// Where it lies and what was recorded of it.
     pub fn to_json(&self) -> Value {

@@ -32,13 +32,30 @@ pub struct Project {
 impl Project {
     /// The project that `folder` belongs to.
     pub fn find(folder: &Path) -> Result<Self> {
+        Self::find_by(folder, |root| Ok(Config::read(root)?))
+    }
+
+    /// The same for who must go on although a setting is wrong, and the line that says which.
+    /// Where what may refuse to run cannot be read, this is an error too.
+    pub fn find_leniently(folder: &Path) -> Result<(Self, Option<String>)> {
+        let mut wrong = None;
+        let project = Self::find_by(folder, |root| {
+            let (config, error) = Config::read_leniently(root)?;
+            wrong =
+                error.map(|error| format!("{error}; what cannot be read there has its default"));
+            Ok(config)
+        })?;
+        Ok((project, wrong))
+    }
+
+    fn find_by(folder: &Path, read: impl FnOnce(&Path) -> Result<Config>) -> Result<Self> {
         let mut folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         if folder.components().any(|part| part == Component::ParentDir) {
             // One project has one name, also where it was typed as `../other`.
             folder = folder.canonicalize().unwrap_or(folder);
         }
         let root = root_of(&folder);
-        let mut config = Config::read(&root)?;
+        let mut config = read(&root)?;
         obey_variables(&mut config)?;
         birthmark_store::modes::share_with(config.share.value);
         let artifacts = match &config.artifacts.value {
@@ -53,11 +70,12 @@ impl Project {
 
     /// The project of the current working folder.
     pub fn here() -> Result<Self> {
-        match process::working_folder() {
-            Finding::Found(folder) => Self::find(&folder),
-            Finding::Absent => Err(no_folder("it is gone")),
-            Finding::Unknown(reason) => Err(no_folder(&reason)),
-        }
+        Self::find(&here()?)
+    }
+
+    /// The same, although a setting is wrong; see [`Self::find_leniently`].
+    pub fn here_leniently() -> Result<(Self, Option<String>)> {
+        Self::find_leniently(&here()?)
     }
 
     /// The project's root.
@@ -108,6 +126,14 @@ impl Project {
     }
 }
 
+fn here() -> Result<PathBuf> {
+    match process::working_folder() {
+        Finding::Found(folder) => Ok(folder),
+        Finding::Absent => Err(no_folder("it is gone")),
+        Finding::Unknown(reason) => Err(no_folder(&reason)),
+    }
+}
+
 fn no_folder(reason: &str) -> Error {
     Error::usage(
         "no-folder",
@@ -131,6 +157,15 @@ fn root_of(folder: &Path) -> PathBuf {
             .map_or_else(|| folder.to_owned(), |top| nearest_name(folder, top)),
         Finding::Absent | Finding::Unknown(_) => folder.to_owned(),
     }
+}
+
+/// Whether a folder lies in a project: a repository, or below a settings file.
+pub(crate) fn is_in_a_project(folder: &Path) -> bool {
+    // By its one name: the ancestors of `here/../other` are not those of `other`.
+    let absolute = || std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let folder = folder.canonicalize().unwrap_or_else(|_| absolute());
+    let marks = |up: &Path| up.join(CONFIG_NAME).is_file() || up.join(".git").exists();
+    folder.ancestors().any(marks) || matches!(Repository::discover(&folder), Finding::Found(_))
 }
 
 /// The ancestor of `folder` that is `top`, in the words of `folder`: git may answer

@@ -30,6 +30,11 @@ pub fn read(path: &Path, line: Option<u64>) -> Result<Option<Fields>> {
     parse(&place, &sidecar.birthmark).map(Some)
 }
 
+/// Whether a file carries a birthmark within: its first record, where it has records.
+pub(crate) fn carries(path: &Path) -> bool {
+    matches!(within(path, None), Ok(Some(_)))
+}
+
 fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
     let Some(format) = format_of(path).filter(|_| path.is_file()) else {
         return Ok(None);

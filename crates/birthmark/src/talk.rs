@@ -117,7 +117,14 @@ pub fn closing(session: &Session, run: &birthmark_core::RunId, for_all: bool) ->
         .filter(|one| one.run.as_ref() == Some(run) || (for_all && Some(one.time) >= start))
         .collect();
     let mut lines = Vec::new();
-    if let Some(line) = made_line(&made) {
+    let mine: Vec<&birthmark_core::RunId> = session
+        .runs
+        .iter()
+        .filter(|one| one.id == *run || (for_all && Some(one.start) >= start))
+        .map(|one| &one.id)
+        .collect();
+    let before = |one: &Artifact| one.records_before(|run| mine.contains(&run));
+    if let Some(line) = made_line(&made, &before) {
         lines.push(line);
     }
     let mut last = planned_phrase(session);
@@ -140,14 +147,18 @@ pub fn closing(session: &Session, run: &birthmark_core::RunId, for_all: bool) ->
     lines
 }
 
-fn made_line(made: &[&Artifact]) -> Option<String> {
-    let records: u64 = made.iter().filter_map(|one| one.records).sum();
+fn made_line(made: &[&Artifact], before: &dyn Fn(&Artifact) -> u64) -> Option<String> {
+    let all: u64 = made.iter().filter_map(|one| one.records).sum();
+    let new = |one: &&&Artifact| Some(one.records?.saturating_sub(before(one)));
+    let records: u64 = made.iter().filter_map(|one| new(&one)).sum();
+    let all = (records < all).then_some(all);
     match made {
         [] => None,
         [one] if one.records.is_some() => Some(format!(
-            "birthmark: made {} in {}",
+            "birthmark: made {} in {}{}",
             count(records, "record"),
-            neutral(&one.file)
+            neutral(&one.file),
+            all.map_or_else(String::new, |all| format!(" ({all} in the file)"))
         )),
         [one] => Some(format!("birthmark: made {}", neutral(&one.file))),
         many => {
@@ -160,10 +171,10 @@ fn made_line(made: &[&Artifact]) -> Option<String> {
                 names.truncate(NAMED_ARTIFACTS - 1);
                 names.push(format!("+{}", many.len() - names.len()));
             }
-            let records = if records > 0 {
-                format!(" ({})", count(records, "record"))
-            } else {
-                String::new()
+            let records = match all {
+                Some(all) => format!(" ({}, {all} in the files)", count(records, "record")),
+                None if records > 0 => format!(" ({})", count(records, "record")),
+                None => String::new(),
             };
             Some(format!(
                 "birthmark: made {} artifacts{records}: {}",

@@ -23,7 +23,7 @@ pub struct DoctorArgs {
 
 /// Looks.
 pub fn run(ui: &mut Ui, args: &DoctorArgs) -> Answer {
-    let seen = doctor::doctor(&super::project()?);
+    let seen = doctor::doctor(&super::project_to_read(ui)?);
     if args.json {
         ui.json(&seen.to_json())?;
     } else {

@@ -91,7 +91,7 @@ const SCREEN: usize = 50;
 
 /// Finds.
 pub fn run(ui: &mut Ui, args: &FindArgs) -> Answer {
-    let project = super::project()?;
+    let project = super::project_to_read(ui)?;
     let ask = ask(ui, args);
     if args.records {
         return records::records(ui, args, &project, &ask);

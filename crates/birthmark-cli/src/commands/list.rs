@@ -27,7 +27,7 @@ pub struct ListArgs {
 
 /// Lists them.
 pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
-    let project = super::project()?;
+    let project = super::project_to_read(ui)?;
     let Lately {
         sessions,
         total,

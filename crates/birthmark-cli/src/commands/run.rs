@@ -14,7 +14,8 @@ use crate::ui::Ui;
 ///
 /// A session begins before the command and ends with it. Scripts under it that use
 /// birthmark join the session. The command has the terminal to itself; what it says is
-/// shown as ever and kept, without secrets, for `birthmark session log`. Files that it
+/// shown as ever and kept, without secrets, for `birthmark session log`. What you send into
+/// a file (`> log.txt`) is that file, which is named instead of being copied. Files that it
 /// makes in the artifacts folder are recorded. Its exit status is passed on: 128 + N
 /// when signal N killed it, 127 when there is no such program, 126 when it cannot be
 /// executed.

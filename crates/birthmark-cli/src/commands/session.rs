@@ -210,7 +210,7 @@ fn end(ui: &mut Ui, args: &EndArgs) -> Answer {
 }
 
 fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
-    let project = super::project()?;
+    let project = super::project_to_read(ui)?;
     let now = super::now();
     let ids: Vec<SessionId> = sessions::ids(&project)?;
     let shown = sessions::newest(&project, args.limit, now)?;
@@ -263,7 +263,7 @@ fn row(one: &Summary, now: birthmark_core::Timestamp) -> [String; 7] {
 }
 
 fn log(ui: &mut Ui, args: &LogArgs) -> Answer {
-    let project = super::project()?;
+    let project = super::project_to_read(ui)?;
     let id = sessions::resolve(&project, &args.session)?;
     let mut found = logs::of_session(&project, &id)?;
     if let Some(stream) = &args.stream {
@@ -274,6 +274,14 @@ fn log(ui: &mut Ui, args: &LogArgs) -> Answer {
         return Ok(ExitStatus::Yes);
     }
     if found.is_empty() {
+        for (stream, file) in logs::in_files(&project, &id)? {
+            if args.stream.as_ref().is_none_or(|wanted| *wanted == stream) {
+                let file = birthmark::text::neutral(&file).into_owned();
+                ui.people(&format!(
+                    "{stream} was sent into a file, and is there: {file}"
+                ))?;
+            }
+        }
         ui.people(&format!("session {} kept no such log", id.short()))?;
         return Ok(ExitStatus::No);
     }

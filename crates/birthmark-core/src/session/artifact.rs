@@ -14,6 +14,15 @@ pub enum ArtifactState {
     Sealed(ArtifactSealed),
 }
 
+/// A run of the session that went on with a file, and what the file had then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoneOn {
+    /// The run.
+    pub run: Option<RunId>,
+    /// Records that were there.
+    pub records: u64,
+}
+
 /// One artifact of a session.
 #[derive(Debug, Clone)]
 pub struct Artifact {
@@ -35,9 +44,18 @@ pub struct Artifact {
     pub removed: Option<String>,
     /// Bytes that were there before this session went on with the file.
     pub continued_bytes: u64,
+    /// The runs of this session that went on with what was there, in order, each once. A manifest
+    /// alone does not tell them.
+    pub gone_on: Vec<GoneOn>,
 }
 
 impl Artifact {
+    /// The records that were there before these runs wrote: what they made is the rest.
+    pub fn records_before(&self, is_one: impl Fn(&RunId) -> bool) -> u64 {
+        let mine = |one: &&GoneOn| one.run.as_ref().is_some_and(&is_one);
+        self.gone_on.iter().find(mine).map_or(0, |one| one.records)
+    }
+
     /// The artifact's type.
     pub fn artifact_type(&self) -> &str {
         match &self.state {

@@ -86,6 +86,9 @@ fn artifact_entry(artifact: &Artifact) -> Value {
             "content_digest".to_owned(),
             Value::from(sealed.content_digest.clone()),
         );
+        if let Some(by) = sealed.notes.get("observed_by") {
+            entry.insert("observed_by".to_owned(), by.clone());
+        }
         if let Some(inputs) = sealed.birthmark.get("inputs") {
             entry.insert("inputs".to_owned(), inputs.clone());
         }

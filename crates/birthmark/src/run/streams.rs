@@ -258,7 +258,7 @@ fn in_a_file(session: &Session, stream: &str, target: BorrowedFd<'_>) -> LogKept
     let file = std::fs::read_link(place).ok();
     LogKept {
         file: file.map(|file| session.project().stored_path(&file)),
-        reason: Some("it went into a file".to_owned()),
+        reason: Some("not kept here: the caller sent it into a file".to_owned()),
         ..not_kept(stream)
     }
 }

@@ -24,7 +24,7 @@ use super::{Inner, Session, looker, now};
 use crate::error::{Error, Kind, Result};
 use crate::looks::CodeSeen;
 use crate::machine;
-use crate::project::Project;
+use crate::project::{Project, is_in_a_project};
 use crate::talk::{self, Talk};
 
 /// How long a beginning may take in all to wait for the look at the code, so that its first line
@@ -97,7 +97,14 @@ impl Begin {
 pub fn begin(mut begin: Begin) -> Result<Session> {
     let started = Instant::now();
     refuse_reserved(&begin.given)?;
-    let project = Project::find(begin.folder())?;
+    let elsewhere = stay_in_the_working_project(&mut begin);
+    let (project, wrong) = Project::find_leniently(begin.folder())?;
+    if let (Some(wrong), Some(talk)) = (&wrong, &begin.talk) {
+        talk(&format!(
+            "birthmark: WARNING: {}",
+            crate::text::neutral(wrong)
+        ));
+    }
     take_given(&mut begin, &project)?;
     refuse_if_dirty(&begin, &project)?;
     let launch = machine::launch();
@@ -117,8 +124,31 @@ pub fn begin(mut begin: Begin) -> Result<Session> {
     let code = session.code_within(FIRST_LOOK.saturating_sub(started.elapsed()).max(AT_LEAST));
     if session.speaks() {
         say_opening(&session, code.as_deref());
+        session.say_missing(&session.inner.given);
+        if let Some(script) = elsewhere {
+            session.say(&format!(
+                "birthmark: {} lies in no project: that of the working folder counts, {}",
+                crate::text::neutral(&script.display().to_string()),
+                crate::text::neutral(&session.project().root().display().to_string())
+            ));
+        }
     }
     Ok(session)
+}
+
+/// A script that lies in no project works for the one of the working folder, where there is one:
+/// that is where its files go. Answers the script.
+fn stay_in_the_working_project(begin: &mut Begin) -> Option<PathBuf> {
+    let script = begin.script.clone()?;
+    if begin.anchor != script || is_in_a_project(begin.folder()) {
+        return None;
+    }
+    let here = process::working_folder().found()?.clone();
+    if !is_in_a_project(&here) {
+        return None;
+    }
+    begin.anchor = here;
+    Some(script)
 }
 
 /// Refuses fields that only Birthmark may say.

@@ -1,16 +1,21 @@
 //! Ending: what changed under the run, how it came out, and the last fold.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use birthmark_capture::git;
 use birthmark_core::Finding;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{Drift, OpenedBy, SessionEnded};
+use birthmark_core::session::Artifact;
+use birthmark_store::{Layout, atomic};
 use serde_json::Value;
 
 use super::begin::status_options;
 use super::{RunEnd, Session, fold_session, lock, write_manifest};
 use crate::error::Result;
+use crate::lineage::OBSERVED;
 use crate::looks::CodeSeen;
 use crate::talk;
 
@@ -81,7 +86,8 @@ impl Session {
         }
         let options = status_options(self.project());
         let state = git::capture_later(self.anchor(), &before.state, &options);
-        let drift = before.state.drift_to(&state);
+        let mut drift = before.state.drift_to(&state);
+        self.forget_own_writes(&mut drift.files)?;
         let script_edited = self.script_edited(&before);
         let mut changes = Vec::new();
         if drift.head_moved {
@@ -114,6 +120,38 @@ impl Session {
         self.record(Drift { changes, fields })
     }
 
+    /// What this session wrote itself is no drift: artifacts that git tracks, and their sidecars.
+    fn forget_own_writes(&self, files: &mut Vec<String>) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let project = self.project();
+        let folder = match self.anchor() {
+            anchor if anchor.is_dir() => anchor,
+            script => atomic::folder_of(script),
+        };
+        let top = match git::Repository::discover(folder) {
+            Finding::Found(repository) => repository.root().map(Path::to_owned),
+            _ => None,
+        };
+        let top = top.unwrap_or_else(|| project.root().to_owned());
+        let folded = fold_session(project, self.id())?;
+        let mut own: BTreeSet<PathBuf> = BTreeSet::from([project.layout.manifest(self.id())]);
+        // What was only seen to be written was written by the script, and not by Birthmark.
+        let seen = |one: &&Artifact| one.sealed().is_some_and(|one| one.format == OBSERVED);
+        for artifact in folded.artifacts.iter().filter(|one| !seen(one)) {
+            let path = project.resolve(&artifact.file);
+            own.insert(Layout::sidecar(&path));
+            own.insert(path);
+        }
+        let own: BTreeSet<PathBuf> = own.iter().map(|path| real(path)).collect();
+        files.retain(|file| {
+            let file = real(&top.join(file));
+            !file.ancestors().any(|up| own.contains(up))
+        });
+        Ok(())
+    }
+
     /// The script's name, if its bytes are no longer those that began to run.
     fn script_edited(&self, before: &CodeSeen) -> Option<String> {
         let script = self.inner.script.as_deref()?;
@@ -133,6 +171,15 @@ impl Session {
             (one.file.clone(), Value::Object(one.birthmark().clone()))
         };
         Ok(folded.made().map(entry).collect())
+    }
+}
+
+/// The path with its folder's links followed, where the folder is there.
+fn real(path: &Path) -> PathBuf {
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
     }
 }
 

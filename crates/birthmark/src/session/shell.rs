@@ -15,7 +15,8 @@ use crate::project::Project;
 /// Opens a session for the project of `options.anchor`.
 pub fn start_from_shell(mut options: Begin) -> Result<Session> {
     options.opened_by = OpenedBy::Shell;
-    let project = Project::find(&options.anchor)?;
+    // What is wrong with its settings is said when the session begins.
+    let (project, _) = Project::find_leniently(&options.anchor)?;
     if let Some(open) = join::open_session(&project) {
         let message = format!("session {} is open already", open.short());
         return Err(Error::usage("session-open", message)

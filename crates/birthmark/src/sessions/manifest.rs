@@ -346,7 +346,12 @@ fn artifact_of(value: &Value) -> Option<Artifact> {
     if let Some(inputs) = fields.get("inputs") {
         birthmark.insert("inputs".to_owned(), inputs.clone());
     }
-    let format = if records.is_some() { "jsonl" } else { "" }.to_owned();
+    let format = match records {
+        _ if fields.contains_key("observed_by") => crate::lineage::OBSERVED,
+        Some(_) => "jsonl",
+        None => "",
+    }
+    .to_owned();
     let told = if state.as_deref() == Some("open") {
         ArtifactState::Open(ArtifactOpened {
             file: file.clone(),
@@ -382,6 +387,7 @@ fn artifact_of(value: &Value) -> Option<Artifact> {
         digest,
         removed: (state.as_deref() == Some("removed")).then(|| "removed".to_owned()),
         continued_bytes: 0,
+        gone_on: Vec::new(),
     })
 }
 

@@ -68,6 +68,10 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
     let artifacts = loaded.session.artifacts.iter().map(|artifact| {
         let mut entry = Recorded::of(artifact).to_json();
         entry["type"] = Value::from(artifact.artifact_type());
+        // What was there when the first run of the session went on with it.
+        if let Some(first) = artifact.gone_on.first() {
+            entry["records_before"] = Value::from(first.records);
+        }
         entry
     });
     summary["planned_artifacts"] = Value::from(plans);

@@ -39,6 +39,16 @@ pub(super) fn sidecar(file: &Path, options: &StampOptions, stamped: &mut Stamped
             }
         }
     }
+    if options.on_existing == OnExisting::Error && crate::read::carries(file) {
+        return Err(Error::usage(
+            "already-stamped",
+            format!("`{}` carries a birthmark within", file.display()),
+        )
+        .with_hint(
+            "a sidecar would differ from it; say --in-place --on-existing replace, or merge, to \
+             change it, or --on-existing keep",
+        ));
+    }
     let digester = crate::digests::digester()
         .telling(options.progress.clone())
         .with_sha256(options.sha256);
@@ -66,6 +76,14 @@ pub(super) fn within(
     stamped: &mut Stamped,
 ) -> Result<()> {
     let kind = kind_of(file)?;
+    if kind.has_records() && is_empty_file(file) {
+        let text = format!(
+            "`{}` is empty: no record can carry a birthmark",
+            file.display()
+        );
+        return Err(Error::usage("empty", text)
+            .with_hint("leave out --in-place and --out: a sidecar takes any file"));
+    }
     let to = kind_of(out)?;
     let format = kind
         .into(to, options.longest_line)
@@ -106,6 +124,11 @@ pub(super) fn within(
     stamped.aside = aside.map(|aside| aside.sum);
     out.clone_into(&mut stamped.wrote);
     Ok(())
+}
+
+fn is_empty_file(file: &Path) -> bool {
+    let found = file.symlink_metadata();
+    found.is_ok_and(|found| found.is_file() && found.len() == 0)
 }
 
 /// What can be done with a file of which a line, or the whole, is no record.

@@ -166,6 +166,7 @@ fn session_of(carried: &Carried, run: Option<&str>) -> Session {
         digest: carried.digest.clone(),
         removed: None,
         continued_bytes: 0,
+        gone_on: Vec::new(),
     };
     Session {
         code,

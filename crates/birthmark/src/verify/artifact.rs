@@ -63,7 +63,7 @@ fn look(
         return Ok(looked);
     }
     if path.is_dir() {
-        return folder::folder(judge, path, history);
+        return folder::folder(judge, path, history, options);
     }
     let beside = history.is_some_and(|history| matches!(&*history.format, "file" | "folder"));
     let has_sidecar = Layout::sidecar(path).symlink_metadata().is_ok();
@@ -133,17 +133,24 @@ fn bare(
 }
 
 /// Of what no writer of ours made nothing is expected to stand in or beside it.
-pub(super) fn observed(history: &History) -> Option<Reason> {
+pub(super) fn observed(history: &History, options: &Options) -> Option<Reason> {
     let text = format!(
         "it carries no birthmark: session {} saw that it was made",
         history.by
     );
-    (history.format == crate::lineage::OBSERVED).then(|| Reason::caveat("observed", text))
+    (history.format == crate::lineage::OBSERVED).then(|| {
+        if options.require_stamped {
+            let text = format!("{text}, and no more; `birthmark stamp` gives it one");
+            Reason::failed("unstamped", text)
+        } else {
+            Reason::caveat("observed", text)
+        }
+    })
 }
 
 pub(super) fn no_birthmark(history: Option<&History>, options: &Options) -> Reason {
     match history {
-        Some(history) if let Some(reason) = observed(history) => reason,
+        Some(history) if let Some(reason) = observed(history, options) => reason,
         Some(history) => Reason::failed(
             "birthmark-missing",
             format!("it has no birthmark, but session {} lists it", history.by),

@@ -7,6 +7,7 @@ use birthmark_store::format::directory::MemberKind;
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::layout::Layout;
 
+use super::Options;
 use super::artifact::{Looked, not_listed, observed};
 use super::claims::History;
 use super::mark::Judge;
@@ -22,6 +23,7 @@ pub(super) fn folder(
     judge: &mut Judge<'_>,
     path: &Path,
     history: Option<&History>,
+    options: &Options,
 ) -> Result<Looked, FileError> {
     let tree = judge.eyes.digester.tree(path)?;
     let digest = tree.digest.to_string();
@@ -43,10 +45,12 @@ pub(super) fn folder(
             let text = "its digest was never recorded";
             return Ok((evidence, vec![Reason::cannot_tell("digest-pending", text)]));
         }
-        let mut reasons = vec![match history.and_then(observed) {
-            Some(reason) => reason,
-            None => Reason::failed("birthmark-missing", "its sidecar is gone"),
-        }];
+        let mut reasons = vec![
+            match history.and_then(|history| observed(history, options)) {
+                Some(reason) => reason,
+                None => Reason::failed("birthmark-missing", "its sidecar is gone"),
+            },
+        ];
         reasons.extend(
             history
                 .map(|h| against_whole(h, tree.size, &digest))

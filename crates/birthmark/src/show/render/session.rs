@@ -113,11 +113,14 @@ pub(super) fn session_lines(page: &mut Page, shown: &Shown) {
     for artifact in list("artifacts_generated") {
         let mut parts = vec![short(&plain(&artifact["file"]), 100)];
         parts.push(short(&plain(&artifact["type"]), 40));
-        parts.extend(
-            artifact["records"]
-                .as_u64()
-                .map(|records| text::count(records, "record")),
-        );
+        let before = artifact["records_before"].as_u64().unwrap_or(0);
+        parts.extend(artifact["records"].as_u64().map(|records| {
+            let new = text::count(records.saturating_sub(before), "record");
+            match before {
+                0 => new,
+                _ => format!("{new}, {records} in the file"),
+            }
+        }));
         if artifact["state"] != "sealed" {
             parts.push(plain(&artifact["state"]));
         }
@@ -190,6 +193,9 @@ fn used_lines(page: &mut Page, session: &SessionFacts) {
             parts.push(format!("{} taken out", text::count(log.redacted, "secret")));
         }
         parts.extend(log.reason.as_ref().map(|reason| short(reason, 100)));
+        if let (None, Some(file)) = (log.bytes, &log.file) {
+            parts.push(short(file, 100));
+        }
         page.put("said", &parts);
     }
 }
