@@ -179,7 +179,7 @@ impl Config {
         let bytes = atomic::read_limited(&root.join(CONFIG_NAME), CONFIG_LIMIT)?;
         let text = String::from_utf8_lossy(&bytes);
         let mut lines = text.lines().map(|line| line.split('#').next());
-        let may_refuse = lines.any(|line| line.is_some_and(|line| line.contains("refuse")));
+        let may_refuse = lines.any(|line| line.is_some_and(|line| line.contains(REFUSE)));
         let (table, errors) = toml::de::DeTable::parse_recoverable(&text);
         if !errors.is_empty() {
             // Of a file that is no TOML nothing is believed.
@@ -194,7 +194,7 @@ impl Config {
             let mut one = config.clone();
             if one.take(&text, key, value).is_ok() {
                 config = one;
-            } else if may_refuse && !CANNOT_REFUSE.contains(&key.get_ref().as_ref()) {
+            } else if may_refuse && could_refuse(&text, key.get_ref(), value) {
                 return Err(wrong);
             }
         }
@@ -290,6 +290,21 @@ const CANNOT_REFUSE: [&str; 7] = [
     "snapshot",
     "stores",
 ];
+/// What the words of those that refuse begin with, also where one is misspelled at its end.
+const REFUSE: &str = "refus";
+
+/// Whether what stands here may have been meant to refuse: a policy, `on_dirty`, a table of an
+/// unknown name, or a value that says so.
+fn could_refuse(text: &str, name: &str, value: &Spanned<DeValue<'_>>) -> bool {
+    if CANNOT_REFUSE.contains(&name) {
+        return false;
+    }
+    let says_so = text
+        .get(value.span())
+        .is_none_or(|said| said.contains(REFUSE));
+    ["policy", "on_dirty"].contains(&name) || value.get_ref().is_table() || says_so
+}
+
 /// All settings, for whoever misspelled one.
 const SETTINGS: [&str; 9] = [
     "artifacts",
@@ -356,6 +371,38 @@ mod tests {
         );
         assert_eq!(config.artifacts.value, Some(PathBuf::from("out")));
         assert_eq!(config.durability, Setting::default());
+    }
+
+    #[test]
+    fn only_what_can_refuse_nothing_is_passed_by() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            let path = dir.path().join(CONFIG_NAME);
+            atomic::replace(&path, text.as_bytes(), Durability::Process).unwrap();
+            Config::read_leniently(dir.path())
+        };
+        let policy = "[policy]\nenforce = \"refuse\"\ntraining_data = [\"seed set\"]\n";
+        let (config, wrong) = read(&format!("artefacts = \"out\"\n{policy}")).unwrap();
+        assert!(
+            wrong
+                .unwrap()
+                .to_string()
+                .contains("did you mean `artifacts`?")
+        );
+        assert_eq!(config.policy.enforce.value, Enforce::Refuse);
+        assert_eq!(config.policy.rules.len(), 1);
+        let (config, wrong) = read("artifacts = 3\non_dirty = \"warn\"\n").unwrap();
+        assert!(wrong.is_some() && config.on_dirty.value == OnDirty::Warn);
+        assert_eq!(read("a = \n").unwrap().0, Config::default());
+        for text in [
+            "on_drity = \"refuse\"\n",
+            "on_dirty = \"refus\"\n",
+            "[polcy]\nenforce = \"refuse\"\n",
+            "[policy]\nenforce = \"refuse\"\nx = [\"seed se\"]\n",
+            "[policy]\nenforce = \"refuse\"\nx = [\n",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
     }
 
     #[test]
