@@ -135,11 +135,11 @@ impl Session {
             _ => None,
         };
         let top = top.unwrap_or_else(|| project.root().to_owned());
-        let folded = fold_session(project, self.id())?;
+        let told = fold_session(project, self.id())?;
         let mut own: BTreeSet<PathBuf> = BTreeSet::from([project.layout.manifest(self.id())]);
         // What was only seen to be written was written by the script, and not by Birthmark.
         let seen = |one: &&Artifact| one.sealed().is_some_and(|one| one.format == OBSERVED);
-        for artifact in folded.artifacts.iter().filter(|one| !seen(one)) {
+        for artifact in told.artifacts.iter().filter(|one| !seen(one)) {
             let path = project.resolve(&artifact.file);
             own.insert(Layout::sidecar(&path));
             own.insert(path);
