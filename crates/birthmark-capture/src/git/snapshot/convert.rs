@@ -151,13 +151,18 @@ impl<'a> Conversions<'a> {
     }
 }
 
-/// An id that was put in already: `$Id: …$` within a line.
+/// An id that was put in already, and that git puts in anew: `$Id: …$` within a line. One with
+/// spaces in it, as other systems write it, git leaves alone.
 fn has_filled_id(bytes: &[u8]) -> bool {
     let mut parts = bytes.split_str("$Id:").skip(1);
     parts.any(|after| {
-        after
-            .find_byteset(b"$\n")
-            .is_some_and(|at| after[at] == b'$')
+        let Some(end) = after.find_byteset(b"$\n").filter(|at| after[*at] == b'$') else {
+            return false;
+        };
+        let within = after[..end]
+            .strip_prefix(b" ")
+            .and_then(|id| id.strip_suffix(b" ").or(Some(id)));
+        !within.is_some_and(|id| id.contains(&b' '))
     })
 }
 
@@ -212,4 +217,37 @@ fn user_attributes() -> Option<PathBuf> {
         None => PathBuf::from(environ::value("HOME")?).join(".config"),
     };
     Some(folder.join("git/attributes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_git_puts_in_anew_are_told_from_those_of_other_systems() {
+        // As git 2.47 checks them out under `*.id ident`.
+        for anew in [
+            "", " ", "x", " x", " x ", "a b", "ab c", "abc ", "a  ", "x  y",
+        ] {
+            assert!(
+                has_filled_id(format!("# $Id:{anew}$\n").as_bytes()),
+                "{anew:?}"
+            );
+        }
+        for left in [
+            " not mine ",
+            " a b",
+            "  x",
+            "   x",
+            " x y",
+            " a  ",
+            "   ",
+            "x\n",
+        ] {
+            assert!(
+                !has_filled_id(format!("# $Id:{left}$\n").as_bytes()),
+                "{left:?}"
+            );
+        }
+    }
 }
