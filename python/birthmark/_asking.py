@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import _native
+from . import _native, _talk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Rows(_List):
 
     def to_pandas(self) -> Any:
         """The rows as a `pandas.DataFrame`; pandas must be installed."""
-        import pandas
+        pandas = _needed("pandas")
 
         columns = self._by_column()
         # Each column keeps the values that it has: pandas would make 2**70 a float.
@@ -57,13 +57,13 @@ class Rows(_List):
 
     def to_polars(self) -> Any:
         """The rows as a `polars.DataFrame`; polars must be installed."""
-        import polars
+        polars = _needed("polars")
 
         return polars.DataFrame({name: _one_kind(column) for name, column in self._by_column().items()})
 
     def to_arrow(self) -> Any:
         """The rows as a `pyarrow.Table`; pyarrow must be installed."""
-        import pyarrow
+        pyarrow = _needed("pyarrow")
 
         return pyarrow.table({name: _one_kind(column) for name, column in self._by_column().items()})
 
@@ -83,6 +83,19 @@ class Rows(_List):
         if len(self) > len(shown):
             foot += f"; {len(shown)} shown"
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{foot}.</p>"
+
+
+def _needed(name: str) -> Any:
+    """The library of a frame; an error that says what to install where there is none."""
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        message = f"{name} is not installed here: `pip install {name}`; the rows are a list of dicts without it"
+        raise ModuleNotFoundError(message, name=name) from None
 
 
 def _cell(value: Any) -> str:
@@ -151,7 +164,8 @@ def find(
         stands ``{"min": …, "max": …}``.
 
     Raises:
-        UsageError: If the filter cannot be read; the message points at the character.
+        UsageError: If the filter cannot be read (the message points at the character), or if no artifact
+            has a field of a name in it; ``has:name`` may ask for any.
 
     Example:
         ``bm.find("type=evaluation", columns=["base_accuracy"]).to_pandas()``
@@ -171,6 +185,9 @@ def find(
         folder=folder,
     )
     answer = json.loads(text)
+    talk = _talk.talker()
+    for line in (*answer["said"], *answer["also"]) if talk else ():
+        talk(line)
     return Rows(
         answer["rows"],
         total=answer["found"],

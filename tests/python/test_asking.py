@@ -142,6 +142,24 @@ def test_rows_are_dicts_and_become_tables_where_asked(project: Path) -> None:
         assert getattr(rows, method)().shape[0] == 1
 
 
+def test_name_that_no_artifact_has_is_an_error_and_has_may_ask_for_any(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(bm.UsageError, match="no artifact has a field `zemperature`"):
+        bm.find("zemperature>1", folder=project)
+    rows = bm.find("NOT has:zemperature", folder=project)
+    assert len(rows) == rows.among
+    assert "no artifact has a field `zemperature`" in capsys.readouterr().err
+
+
+def test_frame_without_its_library_says_what_to_install(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install polars"):
+        bm.find("", folder=project).to_polars()
+
+
 def test_errors_point_at_the_character_and_nothing_is_written_by_sql(project: Path) -> None:
     with pytest.raises(bm.UsageError, match="seed>") as caught:
         bm.find("seed>")

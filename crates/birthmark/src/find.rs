@@ -9,6 +9,7 @@
 //! * What is left out because it is unknown is counted, never silently dropped.
 
 mod complete;
+mod roles;
 mod spelling;
 
 use std::io;
@@ -29,7 +30,8 @@ pub use birthmark_catalog::engine::{
 };
 
 pub use complete::{complete, complete_in};
-use spelling::misspelt;
+use spelling::odd_values;
+pub(crate) use spelling::{misspelt, near_field};
 
 /// A question as it was asked.
 #[derive(Debug, Clone)]
@@ -76,8 +78,10 @@ impl Ask {
 pub struct Answer {
     /// What was found.
     pub found: Found,
-    /// Lines for the person: the catalog was built anew, a field is misspelt.
+    /// Lines for the person: the catalog was built anew, a value is misspelt.
     pub said: Vec<String>,
+    /// Lines below the answer: the value lies in a field of a longer name.
+    pub also: Vec<String>,
     /// Clocks that disagree, among those of what is shown.
     pub clocks: Clocks,
 }
@@ -104,7 +108,7 @@ fn explain(error: &FilterError, text: &str) -> Error {
 pub fn find(project: &Project, ask: &Ask) -> Result<Answer> {
     let filter = parse(ask)?;
     let mut catalog = Catalog::open()?;
-    find_in(&mut catalog, project, ask, filter)
+    find_in(&mut catalog, project, ask, &filter)
 }
 
 /// The same, of a catalog that is open.
@@ -112,35 +116,36 @@ pub fn find_in(
     catalog: &mut Catalog,
     project: &Project,
     ask: &Ask,
-    filter: Filter,
+    filter: &Filter,
 ) -> Result<Answer> {
-    let query = prepare(catalog, project, ask, filter)?;
+    let query = prepare(catalog, project, ask, filter.clone())?;
     let found = catalog.engine.find(&query, &mut |stretch, known| {
         catalog::look(stretch, known, &query.filter)
     })?;
-    answered(catalog, found, (&query, None), ask.now)
+    answered(catalog, found, (&query, filter, None), ask)
 }
 
-/// An answer, with the names that were typed and that nothing has.
+/// An answer, with the values that were typed and that nothing has; an error where nothing
+/// has a name that was typed.
 fn answered(
     catalog: &mut Catalog,
-    found: Found,
-    (query, group): (&Query, Option<&str>),
-    now: Timestamp,
+    mut found: Found,
+    (query, parsed, group): (&Query, &Filter, Option<&str>),
+    ask: &Ask,
 ) -> Result<Answer> {
-    let filter = &query.filter;
     let mut names: Vec<&str> = query.columns.iter().map(String::as_str).collect();
     names.push(&query.sort.0);
     names.extend(group);
     let mut said = std::mem::take(&mut catalog.said);
-    if found.total == 0 {
-        names.extend(filter.fields());
-    }
-    said.extend(misspelt(catalog, &found, &names)?);
-    let clocks = Clocks::of(catalog, &sessions_of(&found), now)?;
+    said.extend(misspelt(catalog, Some(&found), &names, parsed)?);
+    said.extend(odd_values(catalog, query, &found)?);
+    let also = roles::elsewhere(catalog, ask, (parsed, query), &found)?;
+    roles::lacking_as_typed(&mut found, ask, parsed);
+    let clocks = Clocks::of(catalog, &sessions_of(&found), ask.now)?;
     Ok(Answer {
         found,
         said,
+        also,
         clocks,
     })
 }
@@ -198,7 +203,7 @@ pub(crate) fn prepare(
         },
     };
     Ok(Query {
-        filter,
+        filter: roles::widened(catalog, ask, filter)?,
         project: row,
         what: ask.what,
         gone: ask.gone,
@@ -248,7 +253,9 @@ pub fn records(
 ) -> Result<(Written, Vec<String>)> {
     let filter = parse(ask)?;
     let mut catalog = Catalog::open()?;
-    let query = prepare(&mut catalog, project, ask, filter)?;
+    let query = prepare(&mut catalog, project, ask, filter.clone())?;
+    let mut said = std::mem::take(&mut catalog.said);
+    said.extend(misspelt(&catalog, None, &[], &filter)?);
     let limit = query.limit.map_or(u64::MAX, |limit| limit as u64);
     let mut written = Written::default();
     let mut last_file = std::path::PathBuf::new();
@@ -278,7 +285,7 @@ pub fn records(
             break;
         }
     }
-    Ok((written, std::mem::take(&mut catalog.said)))
+    Ok((written, said))
 }
 
 fn cannot(action: &str, path: &std::path::Path, source: io::Error) -> Error {
@@ -298,21 +305,21 @@ pub fn group_by(project: &Project, ask: &Ask, field: &str) -> Result<(Answer, Co
     let mut catalog = Catalog::open()?;
     let field = field_of(field);
     if ask.what == What::Artifacts {
-        let query = prepare(&mut catalog, project, ask, filter)?;
+        let query = prepare(&mut catalog, project, ask, filter.clone())?;
         let (found, counts) = catalog
             .engine
             .group_by(&query, &field, &mut |stretch, known| {
                 catalog::look(stretch, known, &query.filter)
             })?;
         return Ok((
-            answered(&mut catalog, found, (&query, Some(&field)), ask.now)?,
+            answered(&mut catalog, found, (&query, &filter, Some(&field)), ask)?,
             counts,
         ));
     }
     let mut ask = ask.clone();
     ask.limit = None;
     ask.columns.push(field.clone());
-    let mut answer = find_in(&mut catalog, project, &ask, filter)?;
+    let mut answer = find_in(&mut catalog, project, &ask, &filter)?;
     let counts = counted(&answer.found, &field);
     answer.found.rows.clear();
     Ok((answer, counts))
@@ -371,6 +378,8 @@ pub fn to_json(answer: &Answer) -> Value {
         "unknown": found.unknown,
         "lacking": lacking,
         "gone": found.gone,
+        "said": answer.said,
+        "also": answer.also,
         "clocks": answer.clocks.to_json(),
         "rows": found.rows.iter().map(row_to_json).collect::<Vec<_>>(),
     })

@@ -36,7 +36,9 @@ pub fn sql_in(
     limits: Limits,
 ) -> Result<(Table, Vec<String>)> {
     let filter = find::parse(ask)?;
-    let query = find::prepare(catalog, project, ask, filter)?;
+    let query = find::prepare(catalog, project, ask, filter.clone())?;
+    let mut said = std::mem::take(&mut catalog.said);
+    said.extend(find::misspelt(catalog, None, &[], &filter)?);
     let picked = if query.filter == Filter::All {
         None
     } else {
@@ -52,7 +54,7 @@ pub fn sql_in(
         }),
     };
     let table = catalog.engine.sql(statement, limits, scope)?;
-    Ok((table, std::mem::take(&mut catalog.said)))
+    Ok((table, said))
 }
 
 /// Reads records out of the files in which they lie.
@@ -130,10 +132,30 @@ pub fn to_json(table: &Table) -> Value {
     table.rows.iter().map(row).collect()
 }
 
-/// The tables, for an error that names one that is not there.
+/// The tables, for an error that names one that is not there; the column that is meant, for
+/// one that is spelt nearly so.
 pub fn hint(error: &Error) -> Option<String> {
-    (error.code() == "sql" && error.to_string().contains("no such table")).then(|| {
-        "the tables are sessions, runs, artifacts, record_groups, params, metrics, packages, edges, records"
-            .to_owned()
+    let said = error.to_string();
+    if error.code() != "sql" {
+        return None;
+    }
+    if said.contains("no such table") {
+        return Some(format!("the tables are {TABLES}, records"));
+    }
+    let (_, name) = said.split_once("no such column: ")?;
+    let name = name.split([' ', ',', ';', '`', '\n']).next()?;
+    let name = name.rsplit('.').next()?.trim_matches('"');
+    let near = Catalog::open()
+        .ok()
+        .and_then(|catalog| find::near_field(&catalog, name));
+    Some(match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            "a field of a birthmark is a column of `records`; `SELECT * FROM artifacts LIMIT 1` \
+                 shows those of a table"
+                .to_owned()
+        }
     })
 }
+
+const TABLES: &str = "sessions, runs, artifacts, record_groups, params, metrics, packages, edges";

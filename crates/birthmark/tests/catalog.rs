@@ -34,7 +34,7 @@ fn fresh(world: &World) -> String {
 fn found(catalog: &mut Catalog, world: &World, filter: &str) -> Vec<String> {
     let ask = Ask::new(filter, now());
     let parsed = find::parse(&ask).unwrap();
-    let answer = find::find_in(catalog, &world.project(), &ask, parsed).unwrap();
+    let answer = find::find_in(catalog, &world.project(), &ask, &parsed).unwrap();
     let name = |row: &find::Row| match &row.fields[0].1 {
         FoundCell::Value(value) => value.as_str().to_owned(),
         other => panic!("{other:?}"),
@@ -333,7 +333,7 @@ fn same_bytes_in_two_places_are_one_artifact_with_two_places() {
     let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
     let ask = Ask::new("seed=44", now());
     let parsed = find::parse(&ask).unwrap();
-    let answer = find::find_in(&mut catalog, &world.project(), &ask, parsed).unwrap();
+    let answer = find::find_in(&mut catalog, &world.project(), &ask, &parsed).unwrap();
     assert_eq!((answer.found.total, answer.found.rows.len()), (1, 1));
     assert_eq!(answer.found.rows[0].places.len(), 1);
 }
@@ -484,7 +484,7 @@ fn clocks_of_two_machines_that_disagree_are_told_and_what_is_made_again_is_not_t
         catalog.refresh(&world.project(), Depth::All).unwrap();
         let ask = Ask::new(filter, now());
         let parsed = find::parse(&ask).unwrap();
-        let answer = find::find_in(&mut catalog, &world.project(), &ask, parsed);
+        let answer = find::find_in(&mut catalog, &world.project(), &ask, &parsed);
         answer.unwrap().clocks.lines()
     };
     let first = write_table("a,b\n1,2\n");
@@ -542,7 +542,7 @@ fn runs_and_sessions_are_found_by_what_they_made_also_where_there_are_many() {
             ..Ask::new(filter, now())
         };
         let parsed = find::parse(&ask).unwrap();
-        let answer = find::find_in(&mut catalog, &world.project(), &ask, parsed).unwrap();
+        let answer = find::find_in(&mut catalog, &world.project(), &ask, &parsed).unwrap();
         let id = |row: &find::Row| {
             let cell = row.fields.iter().find(|(name, _)| name == "session_id");
             match cell {

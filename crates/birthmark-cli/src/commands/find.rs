@@ -100,7 +100,7 @@ pub fn run(ui: &mut Ui, args: &FindArgs) -> Answer {
         let (answer, counts) = find::group_by(&project, &ask, field)?;
         say(ui, &answer);
         groups::groups(ui, args, field, &counts)?;
-        footer(ui, args, &answer.found);
+        footer(ui, args, &answer);
         return Ok(ExitStatus::Yes);
     }
     let answer = find::find(&project, &ask)?;
@@ -114,7 +114,7 @@ pub fn run(ui: &mut Ui, args: &FindArgs) -> Answer {
     } else {
         table::rows(ui, args, &ask, found)?;
     }
-    footer(ui, args, found);
+    footer(ui, args, &answer);
     for line in answer.clocks.lines() {
         ui.talk(&line);
     }
@@ -150,7 +150,8 @@ fn ask(ui: &Ui, args: &FindArgs) -> Ask {
 }
 
 /// How many there are, and what was left out.
-fn footer(ui: &mut Ui, args: &FindArgs, found: &find::Answered) {
+fn footer(ui: &mut Ui, args: &FindArgs, answer: &find::Answer) {
+    let found = &answer.found;
     let noun = match (args.sessions, args.runs) {
         (true, _) => "session",
         (_, true) => "run",
@@ -178,6 +179,9 @@ fn footer(ui: &mut Ui, args: &FindArgs, found: &find::Answered) {
             "{line} {} more {verb} no longer there: --gone.",
             text::grouped(found.gone)
         );
+    }
+    for also in &answer.also {
+        line = format!("{line} {also}");
     }
     ui.talk(&line);
 }

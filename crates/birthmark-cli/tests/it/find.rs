@@ -117,14 +117,24 @@ fn in_a_pipe_nothing_is_cut_and_names_that_nothing_has_are_said() {
     let rows = world.birthmark(["sql", "SELECT file, artifact_type FROM artifacts"]);
     assert!(rows.contains(&long), "{rows}");
     for args in [
-        &["find", "--columns", "file,temprature"][..],
+        &["find", "temprature>1"][..],
+        &["find", "--columns", "file,temprature"],
         &["find", "--sort", "temprature"],
         &["find", "--group-by", "temprature"],
         &["find", "--sessions", "--sort", "-temprature"],
+        &["find", "--records", "temprature=1"],
+        &["sql", "SELECT 1", "--records", "temprature=1"],
     ] {
-        let said = world.birthmark(args);
-        let line = "nothing has a field `temprature`; did you mean `temperature`?";
-        assert!(said.contains(line), "{args:?}: {said}");
+        let output = world.output(args);
+        let said = picture(&output);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        for line in [
+            "no artifact has a field `temprature`",
+            "did you mean `temperature`?",
+        ] {
+            assert!(said.contains(line), "{args:?}: {said}");
+        }
+        assert!(output.stdout.is_empty(), "{args:?}: {said}");
     }
     for args in [
         &["find", "--columns", "file,temperature,accuracy,session"][..],
@@ -132,8 +142,88 @@ fn in_a_pipe_nothing_is_cut_and_names_that_nothing_has_are_said() {
         &["find", "--sessions", "--columns", "host,outcome"],
     ] {
         let said = world.birthmark(args);
-        assert!(!said.contains("nothing has"), "{args:?}: {said}");
+        assert!(!said.contains("no artifact has"), "{args:?}: {said}");
     }
+}
+
+#[test]
+fn what_only_has_asks_for_may_be_there_nowhere_and_odd_values_are_said() {
+    let world = world();
+    for (filter, found, line) in [
+        ("NOT has:temprature", "4\n", "did you mean `temperature`?"),
+        ("has:temprature", "0\n", "did you mean `temperature`?"),
+        ("type=evaluations", "0\n", "did you mean `evaluation`?"),
+        ("state=foo", "0\n", "there is: stamped"),
+        ("quant=nf5", "0\n", "did you mean `nf4`?"),
+        (
+            "temperature=hot",
+            "0\n",
+            "no artifact has `hot` as temperature",
+        ),
+    ] {
+        let output = world.output(["find", "--count", filter]);
+        let said = picture(&output);
+        assert!(output.status.success(), "{filter}: {said}");
+        assert!(said.contains(line), "{filter}: {said}");
+        if !filter.contains("has:") {
+            assert_eq!(
+                String::from_utf8_lossy(&output.stdout),
+                found,
+                "{filter}: {said}"
+            );
+        }
+    }
+    let said = world.birthmark(["find", "acuracy>1"]);
+    assert!(said.contains("did you mean `accuracy`?"), "{said}");
+    let said = world.birthmark(["find", "typ=evaluation"]);
+    assert!(said.contains("did you mean `type`?"), "{said}");
+    let said = world.birthmark(["sql", "SELECT sed FROM records"]);
+    assert!(said.contains("did you mean `seed`?"), "{said}");
+    // Where nothing was made yet, no name is wrong.
+    let output = World::new().output(["find", "temprature>1"]);
+    assert!(output.status.success(), "{}", picture(&output));
+}
+
+#[test]
+fn model_means_every_role_and_a_seed_under_a_longer_name_is_told() {
+    let world = world();
+    for seed in 1..=3 {
+        world.repo.write(
+            format!("artifacts/roles_{seed}.json"),
+            format!(
+                r#"{{"summary": {{}}, "metadata": {{"git_commit": "c", "artifact_type": "evaluation", "models": {{"base": "Qwen/Qwen3", "trained": "mine"}}, "eval_seed": {seed}, "birthmark": "birthmark/v1"}}}}"#
+            ),
+        );
+    }
+    let found = |filter: &str| world.birthmark_json(["find", filter, "--json"]);
+    for (filter, count) in [
+        ("model~qwen", 4),
+        ("model_name~qwen", 1),
+        ("models.base~qwen", 3),
+        ("model=mine", 3),
+        ("has:model", 5),
+        ("qwen", 4),
+        ("model~qwen type=evaluation", 3),
+        ("NOT model~qwen", 1),
+        ("model!~mine", 2),
+    ] {
+        assert_eq!(found(filter)["found"], count, "{filter}");
+    }
+    // Only what names no model at all is unknown.
+    let answer = found("NOT model~qwen");
+    assert_eq!(answer["unknown"], 1, "{answer}");
+    assert_eq!(
+        answer["lacking"],
+        serde_json::json!({"model": 1}),
+        "{answer}"
+    );
+    let said = world.birthmark(["find", "seed=3"]);
+    assert!(
+        said.contains("1 has it as eval_seed: 'eval_seed=3'."),
+        "{said}"
+    );
+    let records = world.output(["find", "--records", "model~qwen seed=2"]);
+    assert_eq!(records.stdout.iter().filter(|b| **b == b'\n').count(), 1);
 }
 
 #[test]

@@ -1,11 +1,15 @@
-//! Names that were typed and that nothing has: which are spelt nearly so.
+//! Names and values that were typed and that nothing has: which are spelt nearly so.
+//!
+//! A name that no artifact has is most surely a typo, and `none` would be no answer to it:
+//! it is an error. Only `has:` may ask for such a name, which is its use.
 
-use birthmark_catalog::engine::{Engine, Found};
-use birthmark_catalog::filter;
+use birthmark_catalog::engine::{Engine, Found, Query};
+use birthmark_catalog::filter::{self, Filter, Term, Test};
+use birthmark_catalog::value::Kind;
 use birthmark_core::birthmark::{FIELDS, rule};
 
 use crate::catalog::Catalog;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sessions::edits_between;
 use crate::text;
 
@@ -25,53 +29,205 @@ const COLUMNS: [&str; 13] = [
     "session_id",
     "run_id",
 ];
+/// Columns of the tables that are no fields.
+const TABLE_COLUMNS: [&str; 24] = [
+    "artifact_id",
+    "argv",
+    "bad_lines",
+    "drift",
+    "first_line",
+    "group_id",
+    "group_number",
+    "kind",
+    "last_heard",
+    "line",
+    "metadata",
+    "name",
+    "number",
+    "object",
+    "object_kind",
+    "record",
+    "relation",
+    "role",
+    "runs",
+    "subject",
+    "there",
+    "unstamped",
+    "value",
+    "version",
+];
+/// Values that are looked at for one that is spelt nearly so.
+const VALUES: usize = 200;
+/// Values that are listed.
+const LISTED: usize = 6;
 
-/// A line for each of these names that nothing has.
-pub(super) fn misspelt(catalog: &Catalog, found: &Found, names: &[&str]) -> Result<Vec<String>> {
-    let is_shown = |name: &str| {
-        let mut rows = found.rows.iter().take(1);
+/// An error for a name that nothing has, and lines for those that only `has:` asks for.
+/// In a catalog without artifacts every name is as good as another.
+pub(crate) fn misspelt(
+    catalog: &Catalog,
+    found: Option<&Found>,
+    names: &[&str],
+    filter: &Filter,
+) -> Result<Vec<String>> {
+    let mut asked: Vec<&str> = names.to_vec();
+    let mut warned: Vec<&str> = Vec::new();
+    for term in filter.terms() {
+        match term.test {
+            Test::Has | Test::IsNull => warned.push(&term.field),
+            _ => asked.push(&term.field),
+        }
+    }
+    for list in [&mut asked, &mut warned] {
+        list.retain(|name| !is_ours(name, found));
+    }
+    if asked.is_empty() && warned.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut known = catalog.engine.fields()?;
+    known.extend(catalog.engine.metrics()?);
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    for list in [&mut asked, &mut warned] {
+        list.retain(|name| !is_known(name, &known));
+    }
+    if let Some(name) = asked.first() {
+        let error = Error::usage("field", line(name));
+        return Err(error.with_hint(match near(name, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                "`birthmark sql 'SELECT DISTINCT name FROM params'` lists the fields".to_owned()
+            }
+        }));
+    }
+    warned.dedup();
+    let warnings = warned.into_iter().map(|name| match near(name, &known) {
+        Some(near) => format!("{}; did you mean `{near}`?", line(name)),
+        None => line(name),
+    });
+    Ok(warnings.collect())
+}
+
+fn is_ours(name: &str, found: Option<&Found>) -> bool {
+    let is_shown = || {
+        let mut rows = found.iter().flat_map(|found| found.rows.iter().take(1));
         rows.any(|row| {
             let mut fields = row.fields.iter();
             fields.any(|(known, cell)| known == name && *cell != super::Cell::Missing)
         })
     };
-    let mut unsure: Vec<&str> = Vec::new();
-    for name in names {
-        let is_ours = filter::column(name).is_some()
-            || *name == filter::WORDS
-            || COLUMNS.contains(name)
-            || name.contains('.')
-            || rule(name).is_some()
-            || is_shown(name);
-        if !is_ours && !unsure.contains(name) {
-            unsure.push(name);
-        }
-    }
-    if unsure.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut known = catalog.engine.fields()?;
-    known.extend(catalog.engine.metrics()?);
-    let is_known = |name: &&str| {
-        let mut known = known.iter();
-        known.any(|known| known == name || known.strip_prefix("environment.") == Some(name))
-    };
-    unsure.retain(|name| !is_known(name));
-    Ok(unsure.into_iter().map(|name| line(name, &known)).collect())
+    filter::column(name).is_some()
+        || name == filter::WORDS
+        || COLUMNS.contains(&name)
+        || rule(name).is_some()
+        || is_shown()
 }
 
-fn line(name: &str, known: &[String]) -> String {
-    let names = known
-        .iter()
-        .map(|name| name.strip_prefix("environment.").unwrap_or(name))
-        .chain(FIELDS.iter().map(|field| field.name));
-    let near = names
-        .map(|known| (edits_between(name, known), known))
-        .filter(|(edits, _)| *edits <= 2.max(name.len() / 4))
-        .min();
-    let shown = text::short(name, 60);
-    match near {
-        Some((_, near)) => format!("nothing has a field `{shown}`; did you mean `{near}`?"),
-        None => format!("nothing has a field `{shown}`"),
+fn is_known(name: &str, known: &[String]) -> bool {
+    let plain = name
+        .strip_prefix("metric.")
+        .or_else(|| name.strip_prefix("environment."))
+        .unwrap_or(name);
+    let mut known = known.iter();
+    known.any(|known| {
+        let short = known.strip_prefix("environment.").unwrap_or(known);
+        // A whole object is asked for by the name before the dot.
+        let is_within = known
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('.'));
+        known == name || short == plain || is_within
+    })
+}
+
+fn line(name: &str) -> String {
+    format!("no artifact has a field `{}`", text::short(name, 60))
+}
+
+/// The name that is spelt nearly so; else one that begins with what was typed.
+fn near<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let mut names: Vec<&'a str> = FIELDS.iter().map(|field| field.name).collect();
+    for short in filter::names() {
+        names.push(short);
     }
+    let plain = |name: &'a String| name.strip_prefix("environment.").unwrap_or(name);
+    names.extend(known.iter().map(plain));
+    nearest(name, names.iter().copied()).or_else(|| {
+        names.retain(|known| name.len() >= 3 && known.starts_with(name));
+        names.into_iter().min_by_key(|known| known.len())
+    })
+}
+
+/// The field, or the column of a table, that is spelt nearly so.
+pub(crate) fn near_field(catalog: &Catalog, name: &str) -> Option<String> {
+    let mut known = catalog.engine.fields().ok()?;
+    known.extend(TABLE_COLUMNS.map(str::to_owned));
+    near(name, &known).map(str::to_owned)
+}
+
+fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let most = match typed.chars().count() {
+        0..=2 => 0,
+        3..=4 => 1,
+        length => 2.max(length / 4),
+    };
+    known
+        .map(|known| (edits_between(typed, known), known))
+        .filter(|(edits, _)| *edits <= most)
+        .min()
+        .map(|(_, near)| near)
+}
+
+/// Where nothing was found: values that no artifact has, and which ones there are.
+pub(super) fn odd_values(catalog: &Catalog, query: &Query, found: &Found) -> Result<Vec<String>> {
+    let mut lines: Vec<String> = Vec::new();
+    if found.total > 0 || found.among == 0 {
+        return Ok(lines);
+    }
+    for term in query.filter.terms() {
+        let Some(typed) = text_of(term) else { continue };
+        if matches!(term.field.as_str(), "file" | "project") || term.field.starts_with("models.") {
+            continue;
+        }
+        let values = catalog.engine.values(&term.field, "", VALUES)?;
+        if values.is_empty() || values.iter().any(|value| value == typed) {
+            continue;
+        }
+        let line = odd(term, typed, &values);
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    Ok(lines)
+}
+
+/// What was typed, where it is a text.
+fn text_of(term: &Term) -> Option<&str> {
+    let value = match &term.test {
+        Test::Equal(values) => values.last()?,
+        Test::Order(_, value) => value,
+        _ => return None,
+    };
+    let is_text = !matches!(&term.test, Test::Equal(values) if values.len() > 1);
+    let is_time = filter::column(&term.field).is_some_and(|column| column.time);
+    (is_text && !is_time && value.kind() == Kind::Text).then(|| value.as_str())
+}
+
+fn odd(term: &Term, typed: &str, values: &[String]) -> String {
+    let head = format!(
+        "no artifact has `{}` as {}",
+        text::short(typed, 40),
+        text::short(&term.field, 40)
+    );
+    if let Some(near) = nearest(typed, values.iter().map(String::as_str)) {
+        return format!("{head}; did you mean `{}`?", text::short(near, 60));
+    }
+    if values.len() <= LISTED {
+        let shown: Vec<String> = values.iter().map(|value| text::short(value, 40)).collect();
+        return format!("{head}; there is: {}", shown.join(", "));
+    }
+    let is_number = |value: &String| value.parse::<f64>().is_ok();
+    if values.iter().all(is_number) {
+        return format!("{head}; its values are numbers");
+    }
+    head
 }

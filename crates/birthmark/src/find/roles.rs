@@ -1,0 +1,198 @@
+//! `model`, as people mean it: the model of a run, or any model that a report names.
+//!
+//! An evaluation of several models names each by its role (`models.base`), and has no
+//! `model_name`. The short name `model`, and a word alone, look at all of them; the stored
+//! names look at themselves alone.
+//!
+//! # Invariants
+//!
+//! * It is unknown only of what names no model at all.
+
+use birthmark_catalog::engine::{Engine, Found, Query};
+use birthmark_catalog::filter::{Filter, Term, Test, WORDS};
+
+use super::Ask;
+use crate::catalog::{self, Catalog};
+use crate::error::Result;
+use crate::text;
+
+/// The short name that means all of them.
+const SHORT: &str = "model";
+/// The field that it means first.
+const NAME: &str = "model_name";
+/// Names that end as the one that was asked for, at most so many.
+const MOST: usize = 3;
+
+/// The filter, with `model` looked for under every role that the catalog knows.
+pub(super) fn widened(catalog: &Catalog, ask: &Ask, filter: Filter) -> Result<Filter> {
+    if !filter
+        .terms()
+        .iter()
+        .any(|term| is_meant(term, &ask.filter))
+    {
+        return Ok(filter);
+    }
+    let mut roles = catalog.engine.fields()?;
+    roles.retain(|name| is_role(name));
+    Ok(widen(filter, &ask.filter, &roles))
+}
+
+/// Whether a field names a model by its role.
+fn is_role(name: &str) -> bool {
+    name.strip_prefix("models.").is_some_and(|role| {
+        let (_, last) = role.split_once('.').unwrap_or(("", "name"));
+        matches!(last, "name" | "path")
+    })
+}
+
+/// Whether the term was typed with the short name, or is a word alone.
+fn is_meant(term: &Term, text: &str) -> bool {
+    term.field == WORDS || (term.field == NAME && typed(term, text) == SHORT)
+}
+
+/// The name as it was typed.
+fn typed<'a>(term: &Term, text: &'a str) -> &'a str {
+    let written = text.get(term.span.start..term.span.end).unwrap_or_default();
+    let written = written.strip_prefix("has:").unwrap_or(written);
+    let is_name = |each: char| each.is_alphanumeric() || each == '_' || each == '.';
+    let end = written.find(|each| !is_name(each)).unwrap_or(written.len());
+    written.get(..end).unwrap_or_default()
+}
+
+fn widen(filter: Filter, text: &str, roles: &[String]) -> Filter {
+    let all = |parts: Vec<Filter>| {
+        parts
+            .into_iter()
+            .map(|part| widen(part, text, roles))
+            .collect()
+    };
+    match filter {
+        Filter::All => Filter::All,
+        Filter::And(parts) => Filter::And(all(parts)),
+        Filter::Or(parts) => Filter::Or(all(parts)),
+        Filter::Not(inner) => Filter::Not(Box::new(widen(*inner, text, roles))),
+        Filter::Term(term) if !roles.is_empty() && is_meant(&term, text) => any_of(&term, roles),
+        Filter::Term(term) => Filter::Term(term),
+    }
+}
+
+/// The term of any of the names that are there; unknown where none is.
+fn any_of(term: &Term, roles: &[String]) -> Filter {
+    let of = |field: &str, test: Test| {
+        Filter::Term(Term {
+            field: field.to_owned(),
+            test,
+            span: term.span,
+        })
+    };
+    let has = |field: &str| of(field, Test::Has);
+    let asked = |field: &str| match term.test {
+        Test::Has | Test::IsNull => of(field, term.test.clone()),
+        _ => Filter::And(vec![has(field), of(field, term.test.clone())]),
+    };
+    let mut any: Vec<Filter> = roles.iter().map(|role| asked(role)).collect();
+    match term.test {
+        _ if term.field == WORDS => any.push(Filter::Term(term.clone())),
+        Test::Has | Test::IsNull => any.push(asked(NAME)),
+        _ => {
+            let none = roles.iter().map(|role| Filter::Not(Box::new(has(role))));
+            let mut unknown: Vec<Filter> = none.collect();
+            unknown.push(Filter::Term(term.clone()));
+            any.extend([asked(NAME), Filter::And(unknown)]);
+        }
+    }
+    Filter::Or(any)
+}
+
+/// What is lacking, said of the name that was typed.
+pub(super) fn lacking_as_typed(found: &mut Found, ask: &Ask, parsed: &Filter) {
+    let terms = parsed.terms();
+    if !terms.iter().any(|term| is_meant(term, &ask.filter)) {
+        return;
+    }
+    let is_asked = |name: &str| {
+        let mut terms = terms.iter();
+        terms.any(|term| term.field == name && typed(term, &ask.filter) == name)
+    };
+    found
+        .lacking
+        .retain(|(name, _)| !is_role(name) || is_asked(name));
+    for (name, _) in &mut found.lacking {
+        if name == NAME && !is_asked(NAME) {
+            SHORT.clone_into(name);
+        }
+    }
+}
+
+/// Where nothing was found, and always for `seed`: fields whose names end as the one that
+/// was asked for, and that have what was looked for.
+pub(super) fn elsewhere(
+    catalog: &Catalog,
+    ask: &Ask,
+    (parsed, query): (&Filter, &Query),
+    found: &Found,
+) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    let mut names: Option<Vec<String>> = None;
+    for term in parsed.terms() {
+        let is_test = !matches!(term.test, Test::Has | Test::IsNull) && term.field != WORDS;
+        if !is_test || (found.total > 0 && term.field != "seed") {
+            continue;
+        }
+        if names.is_none() {
+            names = Some(catalog.engine.fields()?);
+        }
+        let ending = format!("_{}", term.field);
+        let near = names
+            .iter()
+            .flatten()
+            .filter(|name| name.ends_with(&ending));
+        for name in near.take(MOST) {
+            let mut other = query.clone();
+            other.filter = renamed(parsed.clone(), term, name);
+            other.limit = Some(0);
+            other.columns.clear();
+            let count = catalog
+                .engine
+                .find(&other, &mut |stretch, known| {
+                    catalog::look(stretch, known, &other.filter)
+                })?
+                .total;
+            if count > 0 {
+                lines.push(line(ask, term, name, count));
+            }
+        }
+    }
+    Ok(lines)
+}
+
+fn line(ask: &Ask, term: &Term, name: &str, count: u64) -> String {
+    let written = ask.filter.get(term.span.start..term.span.end);
+    let written = written.unwrap_or_default();
+    let rest = written.strip_prefix(typed(term, &ask.filter));
+    let verb = if count == 1 { "has" } else { "have" };
+    format!(
+        "{} {verb} it as {name}: '{}'.",
+        text::grouped(count),
+        text::short(&format!("{name}{}", rest.unwrap_or_default()), 60)
+    )
+}
+
+fn renamed(filter: Filter, term: &Term, name: &str) -> Filter {
+    let all = |parts: Vec<Filter>| {
+        let parts = parts.into_iter();
+        parts.map(|part| renamed(part, term, name)).collect()
+    };
+    match filter {
+        Filter::All => Filter::All,
+        Filter::And(parts) => Filter::And(all(parts)),
+        Filter::Or(parts) => Filter::Or(all(parts)),
+        Filter::Not(inner) => Filter::Not(Box::new(renamed(*inner, term, name))),
+        Filter::Term(mut found) => {
+            if found == *term {
+                name.clone_into(&mut found.field);
+            }
+            Filter::Term(found)
+        }
+    }
+}
