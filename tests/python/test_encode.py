@@ -536,7 +536,8 @@ def test_a_mapping_that_contains_itself_is_a_circle():
 def test_numpy_scalars_keep_their_worth():
     np = pytest.importorskip("numpy")
     for value, written in [
-        (np.float32(0.1), "0.10000000149011612"), (np.float16(0.1), "0.0999755859375"),
+        (np.float32(0.1), "0.1"), (np.float16(0.1), "0.1"), (np.float32(0.95), "0.95"),
+        (np.float32(1e20), "1e+20"), (np.float32("-inf"), "-Infinity"), (np.float32(3), "3.0"),
         (np.float64(0.1), "0.1"), (np.float32("nan"), "NaN"), (np.int64(-5), "-5"),
         (np.uint64(2**64 - 1), "18446744073709551615"), (np.int8(-128), "-128"),
         (np.bool_(True), "true"), (np.str_("é"), '"\\u00e9"'),
@@ -547,6 +548,17 @@ def test_numpy_scalars_keep_their_worth():
     assert _encode({np.int64(3): 1, np.str_("k"): 2, np.float32(0.5): 3, np.bool_(True): 4}) == (
         b'{"3": 1, "k": 2, "0.5": 3, "true": 4}'
     )
+
+
+def test_narrow_numpy_floats_are_the_shortest_decimal_that_is_them_again():
+    np = pytest.importorskip("numpy")
+    rng = np.random.default_rng(0)
+    for kind, bits in ((np.float32, np.uint32), (np.float16, np.uint16)):
+        values = rng.integers(0, np.iinfo(bits).max, 2000, dtype=bits).view(kind)
+        for value in values[np.isfinite(values)]:
+            written = _encode(value).decode()
+            assert kind(float(written)) == value
+            assert float(written) == float(str(value))
 
 
 def test_numpy_arrays_are_nested_lists():

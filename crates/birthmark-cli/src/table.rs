@@ -65,6 +65,25 @@ pub fn fitted(head: &[String], rows: &[Vec<String>], width: usize, first: Option
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Each row as a block, with a line for each of its cells that says anything: for what has
+/// too many columns to stand on a line. What is too wide is cut in its middle.
+pub fn stood(head: &[String], rows: &[Vec<String>], width: usize) -> String {
+    let screened = |name: &String| crate::ui::screened(name).into_owned();
+    let names: Vec<String> = head.iter().map(screened).collect();
+    let wide = names.iter().map(|name| name.chars().count()).max();
+    let wide = wide.unwrap_or(0).min(width / 2);
+    let block = |row: &Vec<String>| {
+        let cells = names.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+        let line = |(name, cell): (&String, &String)| {
+            let room = width.saturating_sub(wide + 2).max(LEAST);
+            let cell = cut(&crate::ui::screened(cell), room);
+            format!("{:<wide$}  {cell}", cut(name, wide))
+        };
+        cells.map(line).collect::<Vec<_>>().join("\n")
+    };
+    rows.iter().map(block).collect::<Vec<_>>().join("\n\n")
+}
+
 fn shrink(widths: &mut [usize], width: usize, first: Option<usize>, whole: &[bool]) {
     let gaps = 2 * widths.len().saturating_sub(1);
     loop {
@@ -118,6 +137,22 @@ mod tests {
         assert!(shown.contains(".jsonl"), "{shown}");
         let wide = super::fitted(&head, &rows, 400, Some(1));
         assert!(!wide.contains('…'));
+    }
+
+    #[test]
+    fn rows_of_many_columns_stand_with_a_line_for_each_that_says_anything() {
+        let head: Vec<String> = (0..20).map(|at| format!("column_{at}")).collect();
+        let mut row = vec![String::new(); 20];
+        row[3] = "x".repeat(100);
+        row[19] = "y\nz".to_owned();
+        let shown = super::stood(&head, &[row.clone(), row], 80);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines.len(), 5, "{shown}");
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= 80),
+            "{shown}"
+        );
+        assert_eq!(lines[1], "column_19  y\\nz");
     }
 
     #[test]

@@ -18,10 +18,12 @@ use crate::{csv, table};
 ///   birthmark sql "SELECT count(*) FROM records WHERE model_name LIKE '%qwen%'
 ///                  AND json_extract(record, '$.score') > 3"
 ///
-/// The tables are sessions, runs, artifacts, record_groups, params, metrics, packages,
-/// edges and records, of this project, or with --all of all that the catalog knows. Each
-/// record has its fields as columns (seed, model_name, "dataset.name"), and record,
-/// metadata, file, line. A statement can only read.
+/// The tables are sessions, runs, artifacts, record_groups, params, metrics,
+/// packages, edges and records, of this project, or with --all of all that the
+/// catalog knows. Each record has its fields as columns (seed, model_name,
+/// "dataset.name"), and record, metadata, file, line. A statement can only read.
+/// In a pipe nothing is cut; on a terminal a row that has too many columns for
+/// one line is shown with a line for each.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct SqlArgs {
@@ -86,12 +88,12 @@ pub fn run(ui: &mut Ui, args: &SqlArgs) -> Answer {
         ui.raw(out.as_bytes())?;
     } else {
         let rows: Vec<Vec<String>> = answer.rows.iter().map(|row| cells(row)).collect();
-        ui.people(&table::fitted(
-            &answer.columns,
-            &rows,
-            ui.table_width(),
-            None,
-        ))?;
+        let width = ui.table_width();
+        let mut shown = table::fitted(&answer.columns, &rows, width, None);
+        if shown.lines().any(|line| line.chars().count() > width) {
+            shown = table::stood(&answer.columns, &rows, width);
+        }
+        ui.people(&shown)?;
     }
     Ok(ExitStatus::Yes)
 }

@@ -2,8 +2,9 @@
 //!
 //! | Value | Written as |
 //! |---|---|
-//! | NumPy scalar, 0-dim array or tensor | the Python value of the same worth (`np.float32(0.1)` is 0.10000000149011612) |
-//! | NumPy, Torch, JAX, CuPy array | nested lists |
+//! | NumPy `float32`, `float16` | the shortest decimal that is that float again, as NumPy prints it: `np.float32(0.1)` is 0.1 |
+//! | other NumPy scalar | the Python value of the same worth |
+//! | NumPy, Torch, JAX, CuPy array or tensor | nested lists, as `tolist()` gives them; of no dimension the value alone |
 //! | dates of NumPy, dtypes, devices, UUIDs, paths | their text |
 //! | `datetime`, `date`, `time` | `isoformat()` |
 //! | enum | its value |
@@ -113,6 +114,7 @@ enum Way {
     Attribute(&'static str),
     Method(&'static str),
     Array,
+    Shortest,
     Vars,
     Model,
     No(&'static str),
@@ -155,6 +157,7 @@ impl Way {
             Self::Attribute(name) => Simple::Value(value.getattr(name)?),
             Self::Method(name) => Simple::Value(value.call_method0(name)?),
             Self::Array => Simple::Value(array(value)?),
+            Self::Shortest => Simple::Value(shortest(value)?),
             Self::Vars => Simple::Value(value.getattr(intern!(value.py(), "__dict__"))?),
             Self::Model if value.hasattr(intern!(value.py(), "model_dump"))? => {
                 Simple::Value(value.call_method0(intern!(value.py(), "model_dump"))?)
@@ -163,6 +166,15 @@ impl Way {
             Self::Model => Simple::Value(value.call_method0(intern!(value.py(), "dict"))?),
             Self::Items | Self::No(_) => Simple::Items,
         })
+    }
+}
+
+/// The float of NumPy's own text for a narrow one. As a Python float it would bring digits
+/// that nobody gave: 0.949999988079071 for 0.95.
+fn shortest<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    match value.str()?.to_string_lossy().parse::<f64>() {
+        Ok(number) => Ok(PyFloat::new(value.py(), number).into_any()),
+        Err(_) => value.call_method0(intern!(value.py(), "item")),
     }
 }
 
@@ -206,6 +218,7 @@ fn known_name(module: &str, name: &str) -> Option<Way> {
         ("numpy", "longdouble" | "float128" | "float96" | "complexfloating") => {
             Way::No("; make it a float first")
         }
+        ("numpy", "float32" | "float16") => Way::Shortest,
         ("numpy", "generic") => Way::Method("item"),
         ("numpy" | "cupy" | "cupy._core.core", "ndarray") | ("torch", "Tensor") => Way::Array,
         (_, "ArrayImpl") if module.starts_with("jaxlib") => Way::Array,

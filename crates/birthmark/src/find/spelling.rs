@@ -161,7 +161,7 @@ fn near<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
 pub(crate) fn near_field(catalog: &Catalog, name: &str) -> Option<String> {
     let mut known = catalog.engine.fields().ok()?;
     known.extend(TABLE_COLUMNS.map(str::to_owned));
-    near(name, &known).map(str::to_owned)
+    near(name, &known).map(super::field_of)
 }
 
 fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
