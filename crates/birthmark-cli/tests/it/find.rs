@@ -223,7 +223,7 @@ fn model_means_every_role_and_a_seed_under_a_longer_name_is_told() {
         "{said}"
     );
     let records = world.output(["find", "--records", "model~qwen seed=2"]);
-    assert_eq!(records.stdout.iter().filter(|b| **b == b'\n').count(), 1);
+    assert_eq!(String::from_utf8_lossy(&records.stdout).lines().count(), 1);
 }
 
 #[test]
