@@ -64,7 +64,7 @@ impl Session {
             ));
         }
         told.extend(given.clone());
-        let birthmark = self.whole_birthmark(artifact_type, &told, time);
+        let mut birthmark = self.whole_birthmark(artifact_type, &told, time);
         let mark = serde_json::to_vec(&birthmark).map_err(|source| {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;
@@ -74,17 +74,19 @@ impl Session {
         not_stopped(path)?;
         let place = Layout::sidecar(path);
         let earlier = Sidecar::read(&place).ok();
-        let mut notes = Fields::new();
+        let (mut notes, mut kept) = (Fields::new(), false);
         if let Some(earlier) = &earlier {
             let is_same = earlier.digest == sidecar.digest && earlier.kind == sidecar.kind;
-            if is_same && !self.awaits(&file)? {
+            let first = serde_json::from_slice::<Fields>(&earlier.birthmark).ok();
+            if let Some(first) = first.filter(|_| is_same) {
                 self.say(&format!(
                     "birthmark: {} has a birthmark already, of the same content: it is kept",
                     crate::text::neutral(&file)
                 ));
-                return Ok(Some(place));
-            }
-            if !is_same {
+                kept = true;
+                birthmark = first;
+                notes.insert("kept".to_owned(), Value::from(true));
+            } else if !is_same {
                 notes.insert("replaced".to_owned(), replaced(earlier));
                 self.say(&format!(
                     "birthmark: {} has other content than its earlier birthmark says, which is \
@@ -93,7 +95,9 @@ impl Session {
                 ));
             }
         }
-        beside.replace(&place, &sidecar.render(), Durability::Power)?;
+        if !kept {
+            beside.replace(&place, &sidecar.render(), Durability::Power)?;
+        }
         self.record(ArtifactSealed {
             file,
             file_bytes,
@@ -110,13 +114,6 @@ impl Session {
         crate::generated::note(&self.project().layout, path);
         self.fold_manifest(false);
         Ok(Some(place))
-    }
-
-    /// Whether this session told of the file, and not yet with its digest.
-    fn awaits(&self, file: &str) -> Result<bool> {
-        let folded = crate::session::fold_session(self.project(), self.id())?;
-        let mut artifacts = folded.artifacts.iter().filter(|one| one.file == file);
-        Ok(artifacts.any(|one| one.digest.is_none() || one.removed.is_some()))
     }
 
     /// Records that something was read: a path, which is digested, or a name, with whatever
