@@ -212,6 +212,8 @@ fn a_filter_of_the_users_own_is_not_lent_to_a_stranger() {
         program.to_str().expect("UTF-8"),
     ]);
     repo.write(".gitattributes", "*.py filter=lfs\n");
+    // New content: what looks unchanged git hands to no filter.
+    repo.write("train.py", "lr = 8\n");
     repo.commit_all("attributes");
     std::thread::sleep(Duration::from_millis(15));
     repo.write("train.py", "lr = 9\n");

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::world::{PROGRAM, World};
+use crate::world::World;
 
 /// All files below a folder, without what git keeps.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -35,18 +35,8 @@ fn catches_interrupts(child: &Child) -> bool {
 
 /// Begins a command, and interrupts it once `when` holds.
 fn interrupted(world: &World, args: &[&str], when: impl Fn(&Child) -> bool) -> (Output, String) {
-    let surroundings = world.command(args);
-    // Whoever runs the tests in the background ignores SIGINT, and so would the command.
-    let mut child = Command::new("env")
-        .args(["--default-signal=INT", PROGRAM])
-        .args(args)
-        .current_dir(world.path())
-        .env_clear()
-        .envs(
-            surroundings
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
+    let mut child = world
+        .ignoring_nothing(args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -81,6 +81,25 @@ impl World {
         command
     }
 
+    /// The same for a call that shall be interrupted: whoever runs the tests in the background
+    /// ignores SIGINT, and so would the program.
+    pub(crate) fn ignoring_nothing(&self, args: &[&str]) -> Command {
+        let surroundings = self.command(args);
+        let mut command = Command::new("/usr/bin/env");
+        command
+            .args(["--default-signal=INT", PROGRAM])
+            .args(args)
+            .current_dir(self.path())
+            .env_clear()
+            .envs(
+                surroundings
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .stdin(Stdio::null());
+        command
+    }
+
     /// A finished call.
     pub(crate) fn output<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Output {
         self.command(args).output().expect("the program starts")
