@@ -789,6 +789,7 @@ def test_interrupt_ends_a_long_digest_and_nothing_is_recorded_of_it(committed, s
     done = committed(
         "import os, signal, threading, time\n"
         "import birthmark as bm\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background\n"
         'open("big.bin", "wb").truncate(1 << 40)\n'
         "with bm.session() as s:\n"
         "    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
@@ -813,6 +814,7 @@ def test_long_digest_shows_how_far_it_is_on_a_terminal_alone(repo):
     script.write_text(
         "import os, signal, sys, threading\n"
         "import birthmark as bm\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         'with open("big.bin", "wb") as file: file.truncate(1 << 40)\n'
         "with bm.session() as s:\n"
         "    threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
