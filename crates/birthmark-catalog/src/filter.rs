@@ -116,6 +116,22 @@ impl Filter {
         }
     }
 
+    /// The same filter with what `change` makes of each term in its place.
+    #[must_use]
+    pub fn map_terms(self, change: &mut impl FnMut(Term) -> Self) -> Self {
+        let mut all = |parts: Vec<Self>| {
+            let parts = parts.into_iter();
+            parts.map(|part| part.map_terms(change)).collect()
+        };
+        match self {
+            Self::All => Self::All,
+            Self::And(parts) => Self::And(all(parts)),
+            Self::Or(parts) => Self::Or(all(parts)),
+            Self::Not(inner) => Self::Not(Box::new(inner.map_terms(change))),
+            Self::Term(term) => change(term),
+        }
+    }
+
     /// The names of the fields that are asked for, each once.
     pub fn fields(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();

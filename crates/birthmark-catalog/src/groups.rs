@@ -13,7 +13,7 @@
 
 use std::collections::HashMap;
 
-use birthmark_core::json;
+use birthmark_core::json::{self, Marks};
 
 use crate::value::Value;
 use crate::zone::Zone;
@@ -316,6 +316,18 @@ fn flatten<'a>(name: &str, raw: &'a [u8], depth: usize, out: &mut Vec<(String, &
         out.push((dotted.clone(), value));
         flatten(&dotted, value, depth - 1, out);
     }
+}
+
+/// One field of a birthmark that `marks` looked at last; a nested one by its dotted name.
+pub fn field(marks: &Marks, birthmark: &[u8], name: &str) -> Option<Value> {
+    if let Some(raw) = marks.get(name) {
+        return Some(Value::of_json(raw));
+    }
+    if !name.contains('.') {
+        return None;
+    }
+    let mut all = fields_of(birthmark).into_iter();
+    all.find_map(|(known, value)| (known == name).then_some(value))
 }
 
 /// The fields of one birthmark: nested ones under dotted names too, each name once.

@@ -280,29 +280,21 @@ impl Config {
     }
 }
 
-/// Settings that refuse nothing, whatever they say.
-const CANNOT_REFUSE: [&str; 7] = [
-    "artifacts",
-    "durability",
-    "share",
-    "compare",
-    "lineage",
-    "snapshot",
-    "stores",
-];
+/// The settings that can refuse a run.
+const CAN_REFUSE: [&str; 2] = ["on_dirty", "policy"];
 /// What the words of those that refuse begin with, also where one is misspelled at its end.
 const REFUSE: &str = "refus";
 
 /// Whether what stands here may have been meant to refuse: a policy, `on_dirty`, a table of an
 /// unknown name, or a value that says so.
 fn could_refuse(text: &str, name: &str, value: &Spanned<DeValue<'_>>) -> bool {
-    if CANNOT_REFUSE.contains(&name) {
-        return false;
+    if SETTINGS.contains(&name) {
+        return CAN_REFUSE.contains(&name);
     }
     let says_so = text
         .get(value.span())
         .is_none_or(|said| said.contains(REFUSE));
-    ["policy", "on_dirty"].contains(&name) || value.get_ref().is_table() || says_so
+    value.get_ref().is_table() || says_so
 }
 
 /// All settings, for whoever misspelled one.

@@ -193,10 +193,7 @@ fn replaced(earlier: &Sidecar) -> Value {
 
 /// What a sidecar says of a file or folder with this birthmark.
 pub(crate) fn describe(path: &Path, birthmark: Vec<u8>, digester: &Digester) -> Result<Sidecar> {
-    digests::expect(
-        path,
-        digests::times_to_describe(path, digester.wants_sha256()),
-    );
+    digests::expect_to_describe(path, digester.wants_sha256());
     let name = PathBuf::from(path.file_name().unwrap_or_default());
     if path.is_dir() {
         let tree = digester.tree(path).map_err(unreadable)?;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use birthmark_capture::git;
 use birthmark_core::birthmark::{Fields, note_unknown};
-use birthmark_core::digest::Digest;
+use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_core::{Finding, json};
 use birthmark_store::atomic;
-use birthmark_store::digest::{Digester, FileError};
+use birthmark_store::digest::FileError;
 use birthmark_store::format::FileKind;
 use birthmark_store::format::codec::Codec;
 use serde_json::Value;
@@ -266,8 +266,8 @@ pub fn digests(path: &Path) -> (Finding<String>, Option<String>) {
 /// The same, and the number of records, of lines that could be read.
 fn looked(path: &Path) -> (Finding<String>, Option<String>, Option<u64>) {
     let digester = crate::digests::digester();
-    crate::digests::expect(path, crate::digests::times_to_describe(path, false));
-    let digest = match digest_by(&digester, path) {
+    crate::digests::expect_to_describe(path, false);
+    let digest = match digester.whole_as(path, Algorithm::Blake3) {
         Ok(digest) => digest,
         Err(error) => return (Finding::unknown(error.to_string()), None, None),
     };
@@ -285,14 +285,7 @@ fn looked(path: &Path) -> (Finding<String>, Option<String>, Option<u64>) {
 
 /// The digest of a file, or the tree digest of a folder.
 pub fn digest_of(path: &Path) -> Result<Digest, FileError> {
-    digest_by(&crate::digests::digester(), path)
-}
-
-fn digest_by(digester: &Digester, path: &Path) -> Result<Digest, FileError> {
-    if path.is_dir() {
-        return digester.tree(path).map(|tree| tree.digest);
-    }
-    digester.file(path).map(|file| file.digest)
+    crate::digests::digester().whole_as(path, Algorithm::Blake3)
 }
 
 /// How many records a dataset has: lines of JSONL, members of a JSON list (or of the only

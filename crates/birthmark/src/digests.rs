@@ -28,20 +28,16 @@ pub fn cache_folder() -> Option<PathBuf> {
 
 /// The digest of a file, or the tree digest of a folder, which is of BLAKE3 alone.
 pub fn of(path: &Path, algorithm: Algorithm) -> Result<Digest> {
-    let digester = digester();
     expect(path, 1);
-    if !path.is_dir() {
-        let found = digester.file_as(path, algorithm);
-        return Ok(found.map_err(crate::add::unreadable)?.digest);
-    }
-    if algorithm != Algorithm::Blake3 {
+    if path.is_dir() && algorithm != Algorithm::Blake3 {
         let text = format!(
             "`{}` is a folder: its tree digest is of BLAKE3",
             path.display()
         );
         return Err(Error::usage("folder", text).with_hint("ask for its files one by one"));
     }
-    Ok(digester.tree(path).map_err(crate::add::unreadable)?.digest)
+    let found = digester().whole_as(path, algorithm);
+    found.map_err(crate::add::unreadable)
 }
 
 /// Digests, and remembers what it digested. What it reads is counted where somebody watches
@@ -58,10 +54,15 @@ pub fn digester() -> Digester {
 
 /// Says to whoever watches the reading of this thread that a file or folder will be read so
 /// many times.
-pub(crate) fn expect(path: &Path, times: u64) {
+fn expect(path: &Path, times: u64) {
     if let Some(reading) = reading::current() {
         reading.expect(times * size_of(path));
     }
+}
+
+/// The same for what will be described.
+pub(crate) fn expect_to_describe(path: &Path, sha256: bool) {
+    expect(path, times_to_describe(path, sha256));
 }
 
 /// How often a file is read to be described: for its digest, for its digest without the

@@ -133,6 +133,15 @@ impl Digester {
         directory::digest_tree_by(folder, self)
     }
 
+    /// The digest of a file, or the tree digest of a folder, which is of BLAKE3 whatever is asked
+    /// for.
+    pub fn whole_as(&self, path: &Path, algorithm: Algorithm) -> Result<Digest, FileError> {
+        if path.is_dir() {
+            return self.tree(path).map(|tree| tree.digest);
+        }
+        self.file_as(path, algorithm).map(|file| file.digest)
+    }
+
     /// What a file is without its birthmarks; none where it carries none within, or cannot
     /// be read as what its name says.
     pub fn content(&self, path: &Path) -> Option<Content> {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use birthmark_catalog::engine::{FileFacts, Growing, Known, Looked, Stopped, Stretch};
 use birthmark_catalog::filter::Filter;
-use birthmark_catalog::groups::{Group, Grouper, Place, fields_of};
+use birthmark_catalog::groups::{self, Group, Grouper, Place, fields_of};
 use birthmark_catalog::value::Value;
 use birthmark_core::evaluation::Tool;
 use birthmark_core::json::{self, MarkKind, Marks, Step, Where};
@@ -412,17 +412,7 @@ struct One<'a> {
 impl birthmark_catalog::filter::Record for One<'_> {
     fn get(&self, field: &str) -> Option<Value> {
         let name = field.strip_prefix("field.").unwrap_or(field);
-        let own = || {
-            if let Some(raw) = self.marks.get(name) {
-                return Some(Value::of_json(raw));
-            }
-            name.contains('.').then(|| {
-                let all = fields_of(self.own);
-                let found = all.into_iter().find(|(known, _)| known == name);
-                found.map(|(_, value)| value)
-            })?
-        };
-        own().or_else(|| self.known.get(field).cloned())
+        groups::field(self.marks, self.own, name).or_else(|| self.known.get(field).cloned())
     }
 }
 

@@ -34,7 +34,16 @@ pub(super) fn widened(catalog: &Catalog, ask: &Ask, filter: Filter) -> Result<Fi
     }
     let mut roles = catalog.engine.fields()?;
     roles.retain(|name| is_role(name));
-    Ok(widen(filter, &ask.filter, &roles))
+    if roles.is_empty() {
+        return Ok(filter);
+    }
+    Ok(filter.map_terms(&mut |term| {
+        if is_meant(&term, &ask.filter) {
+            any_of(&term, &roles)
+        } else {
+            Filter::Term(term)
+        }
+    }))
 }
 
 /// Whether a field names a model by its role.
@@ -57,23 +66,6 @@ fn typed<'a>(term: &Term, text: &'a str) -> &'a str {
     let is_name = |each: char| each.is_alphanumeric() || each == '_' || each == '.';
     let end = written.find(|each| !is_name(each)).unwrap_or(written.len());
     written.get(..end).unwrap_or_default()
-}
-
-fn widen(filter: Filter, text: &str, roles: &[String]) -> Filter {
-    let all = |parts: Vec<Filter>| {
-        parts
-            .into_iter()
-            .map(|part| widen(part, text, roles))
-            .collect()
-    };
-    match filter {
-        Filter::All => Filter::All,
-        Filter::And(parts) => Filter::And(all(parts)),
-        Filter::Or(parts) => Filter::Or(all(parts)),
-        Filter::Not(inner) => Filter::Not(Box::new(widen(*inner, text, roles))),
-        Filter::Term(term) if !roles.is_empty() && is_meant(&term, text) => any_of(&term, roles),
-        Filter::Term(term) => Filter::Term(term),
-    }
 }
 
 /// The term of any of the names that are there; unknown where none is.
@@ -178,21 +170,12 @@ fn line(ask: &Ask, term: &Term, name: &str, count: u64) -> String {
     )
 }
 
+/// The filter with another name in the place of a term's.
 fn renamed(filter: Filter, term: &Term, name: &str) -> Filter {
-    let all = |parts: Vec<Filter>| {
-        let parts = parts.into_iter();
-        parts.map(|part| renamed(part, term, name)).collect()
-    };
-    match filter {
-        Filter::All => Filter::All,
-        Filter::And(parts) => Filter::And(all(parts)),
-        Filter::Or(parts) => Filter::Or(all(parts)),
-        Filter::Not(inner) => Filter::Not(Box::new(renamed(*inner, term, name))),
-        Filter::Term(mut found) => {
-            if found == *term {
-                name.clone_into(&mut found.field);
-            }
-            Filter::Term(found)
+    filter.map_terms(&mut |mut found| {
+        if found == *term {
+            name.clone_into(&mut found.field);
         }
-    }
+        Filter::Term(found)
+    })
 }

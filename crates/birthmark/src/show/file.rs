@@ -216,22 +216,15 @@ fn carried(project: &Project, path: &Path, what: What, record: &[u8], place: Whe
         return shown;
     };
     shown.foreign = !place.is_ours();
-    let (kind, users) = match place {
-        Where::Beside(_) => (MarkKind::Beside, 0),
-        Where::Foreign(_) => (MarkKind::Foreign, 0),
-        Where::Unclear(_) => (MarkKind::Unclear, 0),
-        Where::Merged { .. } => {
-            let users = json::get(value, &["merged"])
-                .and_then(json::as_u64)
-                .unwrap_or(0);
-            (MarkKind::Merged, usize::try_from(users).unwrap_or(0))
-        }
-        _ => (MarkKind::Metadata, 0),
-    };
-    shown.place = Some(kind.word());
+    let kind = MarkKind::of(&place);
+    let is_merged = kind == Some(MarkKind::Merged);
+    let merged = || json::as_u64(json::get(value, &["merged"])?);
+    let users = is_merged.then(merged).flatten().unwrap_or(0);
+    let users = usize::try_from(users).unwrap_or(0);
+    shown.place = kind.map(MarkKind::word);
     for (key, value) in json::members(value).skip(users) {
         let name = json::as_text_lossy(key).unwrap_or_default().into_owned();
-        if kind != MarkKind::Merged || name != "merged" {
+        if !is_merged || name != "merged" {
             shown.birthmark.insert(name, columns::parse(value));
         }
     }

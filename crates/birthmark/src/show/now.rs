@@ -8,6 +8,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use birthmark_core::digest::Algorithm;
 use birthmark_store::atomic;
 use birthmark_store::digest::digest_stream;
 
@@ -71,12 +72,8 @@ pub(super) fn look(shown: &Shown, path: &Path) -> Option<Now> {
     let digest = if grown {
         beginning(&real, then.size)
     } else {
-        let found = digests::digester();
-        if is_folder {
-            found.tree(&real).ok().map(|found| found.digest.to_string())
-        } else {
-            found.file(&real).ok().map(|found| found.digest.to_string())
-        }
+        let found = digests::digester().whole_as(&real, Algorithm::Blake3);
+        found.ok().map(|digest| digest.to_string())
     };
     Some(match digest {
         None => Now::NotChecked,

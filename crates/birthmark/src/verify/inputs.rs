@@ -172,12 +172,7 @@ impl<'a> Inputs<'a> {
     }
 
     fn digest_at(&self, path: &Path, like: Digest) -> Result<Digest, String> {
-        let found = if path.is_dir() {
-            self.digester.tree(path).map(|tree| tree.digest)
-        } else {
-            let found = self.digester.file_as(path, like.algorithm);
-            found.map(|file| file.digest)
-        };
+        let found = self.digester.whole_as(path, like.algorithm);
         found.map_err(|error| error.to_string())
     }
 

@@ -209,7 +209,7 @@ impl Asking<'_> {
         first: &mut Vec<RunKey>,
     ) -> rusqlite::Result<()> {
         // Along one index alone, either way.
-        let way = if self.query.sort.1 { "ASC" } else { "DESC" };
+        let way = self.way();
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT number, start, session, run_id FROM _runs INDEXED BY _runs_start WHERE project = ?
              ORDER BY start {way}, session {way}, run_id {way}"

@@ -44,8 +44,7 @@ use super::columns::{self, FIELDS_FROM, FILE, LINE, METADATA, PROJECT, RECORD};
 use super::parts::{self, Known, Part, Teller};
 use super::plan::{Op, Wanted};
 use super::{Picked, Reader, RecordRow};
-use crate::groups::fields_of;
-use crate::value::Value;
+use crate::groups::field;
 
 /// Stretches up to this size are read at once, in bytes.
 const SMALL: u64 = 1 << 20;
@@ -267,10 +266,7 @@ impl Fields {
         }
         self.marks.step_alone(birthmark);
         for name in &self.names {
-            let value = match self.marks.get(name) {
-                Some(raw) => Some(Value::of_json(raw)),
-                None => nested(birthmark, name),
-            };
+            let value = field(&self.marks, birthmark, name);
             let cell = value.map_or(Sql::Null, |value| parts::cell(&value));
             if let Sql::Text(text) = &cell {
                 batch.texts += text.len();
@@ -278,15 +274,6 @@ impl Fields {
             batch.cells.push(cell);
         }
     }
-}
-
-/// A field within another, by its dotted name.
-fn nested(birthmark: &[u8], name: &str) -> Option<Value> {
-    name.contains('.').then(|| {
-        let all = fields_of(birthmark);
-        let found = all.into_iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value)
-    })?
 }
 
 type Sent = Result<Batch, String>;
