@@ -52,6 +52,14 @@ pub fn with<T>(reading: Option<Arc<Reading>>, work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// Says that this thread will read so many bytes: what is to be raised by them, if anything
+/// counts its reading.
+pub fn expect(bytes: u64) -> Option<Arc<AtomicU64>> {
+    let reading = current()?;
+    reading.expect(bytes);
+    Some(reading.counter())
+}
+
 /// What counts the reading of this thread, if anything does.
 pub fn current() -> Option<Arc<Reading>> {
     READING.with_borrow(Clone::clone)

@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 
 /// Repositories in repositories are followed this deep.
-const DEEPEST: u32 = 8;
+pub(super) const DEEPEST: u32 = 8;
 
 /// How to give a snapshot back.
 #[derive(Debug, Clone, Copy, Default)]

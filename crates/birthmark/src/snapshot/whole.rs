@@ -4,12 +4,10 @@ use std::path::PathBuf;
 
 use birthmark_capture::git::display_path;
 
+use super::restore::DEEPEST;
 use super::source::{self, GITLINK, Source};
 use super::wanted;
 use crate::project::Project;
-
-/// Repositories in repositories are followed this deep.
-const DEEPEST: u32 = 8;
 
 /// What of a commit is not here: the repositories within, as reasons. `Err` says why the commit
 /// itself, or a file of it, cannot be had.

@@ -172,10 +172,7 @@ fn read(
     mut each: impl FnMut(u64, &[u8]) -> bool,
 ) -> Result<()> {
     let (source, state) = digest::open_still(file)?;
-    let counter = reading::current().map(|reading| {
-        reading.expect(state.size);
-        reading.counter()
-    });
+    let counter = reading::expect(state.size);
     let mut source = Watched::new(source, counter.as_deref());
     let mut fault = None;
     format.read(

@@ -154,11 +154,10 @@ pub(crate) fn rewrite<T>(
 ) -> Result<T> {
     let beside = Beside::of(file)?;
     let (source, before) = beside.open_still()?;
-    let reading = reading::current().filter(|_| progress.is_none());
-    let counter = reading.map(|reading| {
-        reading.expect(before.size);
-        reading.counter()
-    });
+    let counter = match progress {
+        Some(_) => None,
+        None => reading::expect(before.size),
+    };
     let progress = progress.or(counter.as_deref());
     let mut answer = None;
     let work = |target: &mut std::fs::File| {
