@@ -13,6 +13,7 @@
 //! | what came from what? | [`lineage`] |
 //! | is what was made again the same? | [`reproduce`] |
 //! | what is known of the code, of the machine? | [`code`], [`environment`] |
+//! | which word was meant by a mistyped one? | [`near`] |
 //! | how are things named? | [`id`], [`digest`], [`timestamp`], [`schema`] |
 
 pub mod base64;
@@ -28,6 +29,7 @@ pub mod glob;
 pub mod id;
 pub mod json;
 pub mod lineage;
+pub mod near;
 pub mod plan;
 pub mod policy;
 pub mod reproduce;

@@ -37,7 +37,6 @@ use crate::project::Project;
 pub use load::load;
 pub(crate) use load::{Orphans, Told, fold_of, is_of_later_version, load_among, told};
 pub(crate) use manifest::differences;
-pub(crate) use name::edits_between;
 pub use name::resolve;
 use name::unknown_session;
 pub use summary::Summary;

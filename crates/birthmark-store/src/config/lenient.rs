@@ -25,20 +25,9 @@ const SETTINGS: [&str; 9] = [
     "compare",
 ];
 
-/// The setting that has nearly this name: with one letter more, fewer or other, or two swapped.
+/// The setting that has nearly this name.
 pub(super) fn near(name: &str) -> Option<&'static str> {
-    let name: Vec<char> = name.chars().collect();
-    let is_near = |known: &&&str| {
-        let known: Vec<char> = known.chars().collect();
-        let same = known.iter().zip(&name).take_while(|(a, b)| a == b).count();
-        let (rest, other) = (&known[same..], &name[same..]);
-        let ends = |a: &[char], b: &[char], from: usize, to: usize| a.get(from..) == b.get(to..);
-        ends(rest, other, 1, 1)
-            || ends(rest, other, 0, 1)
-            || ends(rest, other, 1, 0)
-            || (ends(rest, other, 2, 2) && rest.first() == other.get(1))
-    };
-    SETTINGS.iter().find(is_near).copied()
+    birthmark_core::near::nearest(name, SETTINGS)
 }
 
 /// The settings that can refuse a run.

@@ -1,6 +1,7 @@
 //! The table of classes as a project has it, and the words that name its fields.
 
 use birthmark_core::compare::{self, Class};
+use birthmark_core::near;
 use serde_json::{Value, json};
 
 use super::{Compared, Options};
@@ -44,11 +45,7 @@ fn nearest(word: &str, compared: &Compared) -> Option<String> {
         .iter()
         .flat_map(|rule| [rule.field, rule.group]);
     let names = table.chain(rows.map(|row| row.field.as_str()));
-    names
-        .map(|name| (crate::sessions::edits_between(word, name), name))
-        .filter(|(edits, _)| *edits <= 2.max(word.len() / 4))
-        .min()
-        .map(|(_, name)| name.to_owned())
+    near::nearest(word, names).map(str::to_owned)
 }
 
 /// One line of the table of classes.

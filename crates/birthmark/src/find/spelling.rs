@@ -7,10 +7,10 @@ use birthmark_catalog::engine::{Engine, Found, Query};
 use birthmark_catalog::filter::{self, Filter, Term, Test};
 use birthmark_catalog::value::Kind;
 use birthmark_core::birthmark::{FIELDS, rule};
+use birthmark_core::near::nearest;
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
-use crate::sessions::edits_between;
 use crate::text;
 
 /// Columns of sessions and of runs, where nothing was found that shows them.
@@ -162,19 +162,6 @@ pub(crate) fn near_field(catalog: &Catalog, name: &str) -> Option<String> {
     let mut known = catalog.engine.fields().ok()?;
     known.extend(TABLE_COLUMNS.map(str::to_owned));
     near(name, &known).map(super::field_of)
-}
-
-fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let most = match typed.chars().count() {
-        0..=2 => 0,
-        3..=4 => 1,
-        length => 2.max(length / 4),
-    };
-    known
-        .map(|known| (edits_between(typed, known), known))
-        .filter(|(edits, _)| *edits <= most)
-        .min()
-        .map(|(_, near)| near)
 }
 
 /// Where nothing was found: values that no artifact has, and which ones there are.

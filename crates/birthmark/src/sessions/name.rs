@@ -1,6 +1,6 @@
 //! Which session a name means: an id, a part of one that is its alone, or `last`.
 
-use birthmark_core::SessionId;
+use birthmark_core::{SessionId, near};
 
 use super::{ids, load};
 use crate::error::{Error, Result};
@@ -69,33 +69,11 @@ fn listed<'a>(ids: impl Iterator<Item = &'a SessionId>) -> String {
 
 /// How many edits lie between what was typed and the best part of an id as long as it.
 fn distance(name: &str, id: &str) -> usize {
-    let (name, id): (Vec<char>, Vec<char>) = (
-        name.chars().take(64).collect(),
-        id.chars().take(64).collect(),
-    );
-    let head = &id[..name.len().min(id.len())];
-    let tail = &id[id.len() - name.len().min(id.len())..];
-    edits(&name, head).min(edits(&name, tail))
-}
-
-/// How many edits lie between two words.
-pub(crate) fn edits_between(a: &str, b: &str) -> usize {
-    let chars = |text: &str| text.chars().take(64).collect::<Vec<_>>();
-    edits(&chars(a), &chars(b))
-}
-
-fn edits(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
+    let length = name.chars().count();
+    let head: String = id.chars().take(length).collect();
+    let more = id.chars().count().saturating_sub(length);
+    let tail: String = id.chars().skip(more).collect();
+    near::edits(name, &head).min(near::edits(name, &tail))
 }
 
 /// The newest session. Ids of one second do not tell which was first; their starts do.
