@@ -71,6 +71,12 @@ impl Catalog {
         Self::open_at(folder()?)
     }
 
+    /// Opens the one that is there, if there is one.
+    pub(crate) fn open_there() -> Option<Self> {
+        let folder = folder().ok().filter(|folder| Local::is_in(folder))?;
+        Self::open_at(folder).ok()
+    }
+
     /// The same in a folder of one's choice.
     pub fn open_at(folder: PathBuf) -> Result<Self> {
         let engine = Local::open(&folder)?;

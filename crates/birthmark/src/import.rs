@@ -23,6 +23,7 @@ use birthmark_store::{Durability, Layout, atomic};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::meant;
 use crate::policy::{self, Unmet};
 use crate::project::Project;
 use crate::{add, evaluation, session};
@@ -64,7 +65,11 @@ impl Imported {
 
 /// Writes the sidecar of one log. With `replace` one that is there is written anew.
 pub fn import(file: &Path, replace: bool) -> Result<Imported> {
-    let Some(found) = evaluation::read(file)? else {
+    let found = evaluation::read(file).or_else(|error| {
+        let project = Project::find(atomic::folder_of(file))?;
+        meant::or_hint(&project, file, Err(error))
+    })?;
+    let Some(found) = found else {
         let message = format!(
             "`{}` is no log of a tool that is known here",
             file.display()

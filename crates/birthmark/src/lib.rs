@@ -45,6 +45,7 @@ pub mod list;
 pub mod logs;
 pub mod looks;
 pub mod machine;
+pub mod meant;
 pub mod policy;
 pub mod project;
 pub mod read;

@@ -16,11 +16,13 @@ use std::time::{Duration, SystemTime};
 
 use birthmark_core::session::Status;
 use birthmark_core::{SessionId, Timestamp};
+use birthmark_store::atomic::PathContext;
 use birthmark_store::tail::{self, Tail};
 use birthmark_store::{Durability, atomic, stop};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
+use crate::meant;
 use crate::project::Project;
 use crate::session::write_manifest;
 use crate::sessions::{self, Loaded, ManifestState};
@@ -83,11 +85,8 @@ pub fn salvage(
     }
     for path in paths {
         not_stopped()?;
-        fs::symlink_metadata(path).map_err(|source| atomic::PathError {
-            action: "read",
-            path: path.clone(),
-            source,
-        })?;
+        let there = fs::symlink_metadata(path).at("read", path);
+        meant::or_hint(project, path, there.map_err(Error::from))?;
         salvage.tail(path, false)?;
     }
     Ok(salvage.found)

@@ -58,7 +58,8 @@ use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::digest::Digester;
 use birthmark_store::layout::{Layout, STORE_NAME};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::meant;
 use crate::project::{PASSED_BY, Project, plain};
 use crate::sessions;
 use crate::text;
@@ -275,11 +276,7 @@ impl Wanted<'_> {
         match sessions::resolve(self.project, &name) {
             Ok(id) => self.add_session(&id),
             Err(error) if error.code() == "session-ambiguous" => return Err(error),
-            Err(_) => {
-                let text = format!("no file or session `{}`", text::neutral(&name));
-                return Err(Error::usage("no-file", text)
-                    .with_hint("`birthmark session list` names the sessions"));
-            }
+            Err(_) => return Err(meant::no_file_or_session(self.project, given, None, None)),
         }
         Ok(())
     }

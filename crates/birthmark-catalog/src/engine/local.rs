@@ -66,6 +66,11 @@ impl Local {
         })
     }
 
+    /// Whether there is one in a folder.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(place::NAME).exists()
+    }
+
     /// A catalog in memory, for tests.
     pub fn in_memory() -> Result<Self, CatalogError> {
         Ok(Self {

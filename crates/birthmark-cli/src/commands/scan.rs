@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use birthmark::{Project, scan, sessions};
+use birthmark::{Project, meant, scan, sessions};
 
 use crate::exit::ExitStatus;
 use crate::failure::Answer;
@@ -38,6 +38,10 @@ pub fn run(ui: &mut Ui, args: &ScanArgs) -> Answer {
         ui.people(&found.render())?;
         if found.count() > 0 {
             ui.hint("revoke what is named, then make the file again without it");
+        }
+        let absent = paths.iter().filter(|path| path.symlink_metadata().is_err());
+        for hint in absent.filter_map(|path| meant::file(&project, path)) {
+            ui.hint(&hint);
         }
     }
     Ok(match found.exit_code() {

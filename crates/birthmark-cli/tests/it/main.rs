@@ -28,6 +28,7 @@ mod front;
 mod hostile;
 mod interrupts;
 mod limits;
+mod meant;
 mod policy;
 mod private;
 mod reference;

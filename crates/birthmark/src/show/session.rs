@@ -7,7 +7,8 @@ use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
 
 use super::{Recorded, SessionFacts, Shown, What, gather, note};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::meant;
 use crate::project::Project;
 use crate::sessions;
 
@@ -32,13 +33,7 @@ pub(super) fn show_session_named(
     now: Timestamp,
 ) -> Result<Shown> {
     let name = path.to_string_lossy();
-    let no_file = |hint: Option<&str>| {
-        Error::usage(
-            "no-file",
-            format!("no file or session `{}`", crate::text::neutral(&name)),
-        )
-        .with_hint(hint.unwrap_or("`birthmark session list` names the sessions"))
-    };
+    let no_file = |hint: Option<&str>| meant::no_file_or_session(project, path, line, hint);
     if line.is_some() || name.contains('/') {
         return Err(no_file(None));
     }

@@ -152,7 +152,7 @@ pub fn stamp_all(
 ) -> Result<()> {
     let options = prepared(project, options)?;
     for file in files {
-        refuse::unfit(file, &options)?;
+        refuse::unfit(project, file, &options)?;
     }
     let births = Births::of(project);
     if let [only] = files {

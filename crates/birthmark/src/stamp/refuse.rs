@@ -7,10 +7,11 @@ use birthmark_store::format::FileKind;
 
 use super::{StampOptions, Target, births, kind_of};
 use crate::error::{Error, Result};
+use crate::meant;
 use crate::project::Project;
 
 /// A file that is not there, or has no place for a birthmark where one is wanted.
-pub(super) fn unfit(file: &Path, options: &StampOptions) -> Result<()> {
+pub(super) fn unfit(project: &Project, file: &Path, options: &StampOptions) -> Result<()> {
     let name = file.display();
     if file
         .as_os_str()
@@ -23,10 +24,8 @@ pub(super) fn unfit(file: &Path, options: &StampOptions) -> Result<()> {
         );
     }
     if !file.exists() {
-        return Err(Error::usage(
-            "no-file",
-            format!("cannot stamp `{name}`: it is not there"),
-        ));
+        let text = format!("cannot stamp `{name}`: it is not there");
+        return meant::or_hint(project, file, Err(Error::usage("no-file", text)));
     }
     if options.target == Target::Sidecar {
         return Ok(());

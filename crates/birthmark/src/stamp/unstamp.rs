@@ -13,6 +13,7 @@ use super::refuse::exists;
 use super::write::rewrite;
 use super::{Target, births};
 use crate::error::{Error, Kind, Result};
+use crate::meant;
 use crate::project::Project;
 
 /// What was unstamped.
@@ -83,10 +84,8 @@ pub fn unstamp(
         .with_hint("remove the file, and the birthmark is gone"));
     }
     if !file.exists() {
-        return Err(Error::usage(
-            "no-file",
-            format!("cannot unstamp `{name}`: it is not there"),
-        ));
+        let text = format!("cannot unstamp `{name}`: it is not there");
+        return meant::or_hint(project, file, Err(Error::usage("no-file", text)));
     }
     let Some(kind) = FileKind::of(file).filter(|_| !file.is_dir()) else {
         return Err(no_birthmark(file));

@@ -10,6 +10,7 @@ use birthmark_store::Layout;
 use super::Told;
 use super::target::{FoundBy, Target, Wanted};
 use crate::error::{Error, Result};
+use crate::meant;
 use crate::project::Project;
 use crate::sessions;
 
@@ -46,7 +47,7 @@ pub(super) fn find_name(
         let name = format!("run of session {session}");
         return Ok(target(name, FoundBy::Session, None, vec![run]));
     }
-    let id = session_named(projects, Path::new(text))?;
+    let id = session_named(&wanted.named, projects, Path::new(text))?;
     let runs = lineage.runs_of(id.as_str());
     if runs.is_empty() && told.iter().any(|one| one.id == id) {
         let message = format!("session {id} has no runs: it read nothing and made nothing");
@@ -133,7 +134,7 @@ fn by_run(lineage: &Lineage, text: &str) -> Option<(SessionId, usize)> {
     found.next().is_none().then(|| (run.session.clone(), place))
 }
 
-fn session_named(projects: &[Project], path: &Path) -> Result<SessionId> {
+fn session_named(named: &Project, projects: &[Project], path: &Path) -> Result<SessionId> {
     if let Some(id) = Layout::session_of_manifest(path) {
         return Ok(id);
     }
@@ -147,11 +148,6 @@ fn session_named(projects: &[Project], path: &Path) -> Result<SessionId> {
     }
     match first_error {
         Some(error) if error.code() == "session-ambiguous" => Err(error),
-        _ => {
-            let shown = crate::text::neutral(&name);
-            let message = format!("no file, digest or session `{shown}`");
-            Err(Error::usage("no-file", message)
-                .with_hint("`birthmark session list` names the sessions"))
-        }
+        _ => Err(meant::no_artifact(named, path)),
     }
 }

@@ -101,7 +101,7 @@ pub(super) struct Wanted {
     line: Option<u64>,
     digests: (Option<String>, Option<String>),
     pub(super) carried: Option<Carried>,
-    named: Project,
+    pub(super) named: Project,
 }
 
 /// Looks at what was asked for: a file is digested, and its birthmark read.

@@ -19,7 +19,7 @@ use crate::tables::{APPLICATION, SCHEMA, VERSION, views};
 /// How long one process waits for another.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// The name of the catalog's file.
-const NAME: &str = "catalog.db";
+pub(super) const NAME: &str = "catalog.db";
 
 /// An open catalog file.
 #[derive(Debug)]
