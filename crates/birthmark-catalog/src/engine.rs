@@ -390,6 +390,8 @@ pub struct SessionRow {
     pub dirty: Option<bool>,
     /// The scripts of its runs.
     pub scripts: Vec<String>,
+    /// The commands of its runs that were no scripts.
+    pub commands: Vec<String>,
     /// Runs.
     pub runs: u64,
     /// Artifacts that were not removed.

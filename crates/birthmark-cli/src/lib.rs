@@ -24,6 +24,7 @@ pub mod reference;
 mod signals;
 pub mod table;
 pub mod ui;
+mod wrap;
 
 use std::process::ExitCode;
 

@@ -1,40 +1,26 @@
 //! Columns for people.
 
-/// A head and rows as aligned columns, two spaces apart, without ends of spaces. Cells
-/// are screened first, so that a line end in one cannot fake a row.
-pub fn render<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+/// A head and rows as aligned columns that fit a width, as [`fitted`] makes them.
+pub fn render<const N: usize>(
+    head: [&str; N],
+    rows: &[[String; N]],
+    width: usize,
+    first: usize,
+) -> String {
     let head = head.map(str::to_owned);
-    let rows: Vec<[String; N]> = std::iter::once(&head)
-        .chain(rows)
-        .map(|row| {
-            row.clone()
-                .map(|cell| crate::ui::screened(&cell).into_owned())
-        })
-        .collect();
-    let mut widths = [0; N];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let line = |row: &[String; N]| {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.to_vec()).collect();
+    fitted(&head, &rows, width, Some(first))
 }
 
 /// The narrowest that a column is cut to.
 const LEAST: usize = 8;
 /// Columns that people copy from: never cut, also where the table is then too wide.
-const COPIED: [&str; 4] = ["SESSION", "COMMIT", "CODE", "RUN"];
+const COPIED: [&str; 5] = ["SESSION", "SNAPSHOT", "COMMIT", "CODE", "RUN"];
 
-/// A head and rows as aligned columns that fit a width: what is too wide is cut in its
-/// middle, first in the column `first`, then in whichever is the widest.
+/// A head and rows as aligned columns that fit a width, two spaces apart, without ends of
+/// spaces: what is too wide is cut in its middle, first in the column `first`, then in
+/// whichever is the widest. Cells are screened first, so that a line end in one cannot fake
+/// a row.
 pub fn fitted(head: &[String], rows: &[Vec<String>], width: usize, first: Option<usize>) -> String {
     let rows: Vec<Vec<String>> = std::iter::once(head)
         .chain(rows.iter().map(Vec::as_slice))
@@ -173,7 +159,7 @@ mod tests {
             ["long cell".to_owned(), String::new()],
         ];
         assert_eq!(
-            super::render(["A", "B"], &rows),
+            super::render(["A", "B"], &rows, 80, 0),
             "A          B\na\\nb       1\nlong cell"
         );
     }

@@ -17,6 +17,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::wrap::wrapped;
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -94,13 +95,7 @@ impl Ui {
 
     /// Columns that a line of stdout may take: those of the terminal, or 80.
     pub fn width(&self) -> usize {
-        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-        let columns = size.map_or(0, |size| usize::from(size.ws_col));
-        if columns == 0 {
-            WIDTH
-        } else {
-            columns.max(NARROWEST)
-        }
+        columns(io::stdout()).unwrap_or(WIDTH)
     }
 
     /// Columns that a line of a table of answers may take: in a pipe all that it needs, since
@@ -113,12 +108,25 @@ impl Ui {
         }
     }
 
-    /// Prints text for people: whole lines, the last one's end added where it is missing.
+    /// Prints text for people: whole lines, the last one's end added where it is missing. On a
+    /// terminal they are broken where it ends.
     pub fn people(&mut self, text: &str) -> io::Result<()> {
+        let width = self.table_width();
+        self.printed(text, width)
+    }
+
+    /// The same as it stands: tables, and text that is read by a program in the end.
+    pub fn as_it_stands(&mut self, text: &str) -> io::Result<()> {
+        self.printed(text, usize::MAX)
+    }
+
+    fn printed(&mut self, text: &str, width: usize) -> io::Result<()> {
         let mut all = String::new();
         for line in text.trim_end_matches('\n').split('\n') {
-            all.push_str(&painted(&screened(line.trim_end()), self.color_out));
-            all.push('\n');
+            for line in wrapped(&screened(line.trim_end()), width) {
+                all.push_str(&painted(&line, self.color_out));
+                all.push('\n');
+            }
         }
         self.raw(all.as_bytes())
     }
@@ -220,11 +228,21 @@ impl Write for Data<'_> {
     }
 }
 
+/// Columns of a terminal; none where it does not tell.
+fn columns(of: impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(of).ok()?;
+    let columns = usize::from(size.ws_col);
+    (columns > 0).then(|| columns.max(NARROWEST))
+}
+
 fn talk(text: &str, color: bool) {
     let mut all = String::new();
+    let width = columns(io::stderr()).filter(|_| io::stderr().is_terminal());
     for line in text.split('\n') {
-        all.push_str(&painted(&screened(line), color));
-        all.push('\n');
+        for line in wrapped(&screened(line), width.unwrap_or(usize::MAX)) {
+            all.push_str(&painted(&line, color));
+            all.push('\n');
+        }
     }
     // Whoever closed stderr wants no talk.
     let _ = io::stderr().lock().write_all(all.as_bytes());

@@ -68,6 +68,7 @@ pub fn to_json(row: &SessionRow, now: Timestamp) -> Value {
         "session_end": row.end.as_ref().map(|(time, _)| time.to_string()),
         "last_heard": time(row.last_heard),
         "scripts": row.scripts,
+        "commands": row.commands,
         "runs": row.runs,
         "artifacts": row.artifacts,
         "records": row.records,

@@ -165,7 +165,7 @@ fn folder_meant(folder: &Path) -> PathBuf {
         let mut there: Vec<String> = Vec::new();
         let mut left = MOST;
         list(&meant, Path::new(""), false, &mut left, &mut |name| {
-            there.push(name)
+            there.push(name);
         });
         let alike =
             |name: &&String| near::edits(&typed, &name.to_lowercase()) <= near::most(&typed);

@@ -54,6 +54,11 @@ pub fn code_phrase(code: &CodeSeen) -> String {
     format!("{branch} {commit} {dirty}, {pushed}")
 }
 
+/// The line of its own for the code, where the first line could not wait for it.
+pub fn code_line(code: &CodeSeen) -> String {
+    format!("birthmark: code {}", code_phrase(code))
+}
+
 /// Which files are not as in the commit, and what follows.
 pub fn dirty_line(code: &CodeSeen) -> Option<String> {
     let commit = code.short_commit();

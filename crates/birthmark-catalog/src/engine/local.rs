@@ -11,6 +11,7 @@ mod dump;
 mod find;
 mod functions;
 mod growing;
+mod lately;
 mod lists;
 mod names;
 mod owners;
@@ -23,7 +24,6 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use birthmark_core::{SessionId, Timestamp};
 use rusqlite::{Row, Transaction, TransactionBehavior, params};
 
 use super::{
@@ -381,53 +381,6 @@ impl Engine for Local {
 
     fn dump(&self) -> Result<String, CatalogError> {
         dump::dump(&self.opened.connection).map_err(self.failed())
-    }
-}
-
-impl Local {
-    fn session_of(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<SessionRow> {
-        let db = &self.opened.connection;
-        let time = |place: usize| -> rusqlite::Result<Option<Timestamp>> {
-            let text: Option<String> = row.get(place)?;
-            Ok(text.and_then(|text| text.parse().ok()))
-        };
-        let (mark, id): (i64, i64) = (row.get(7)?, row.get(11)?);
-        let (runs, artifacts, records): (i64, i64, i64) = db
-            .prepare_cached(
-                "SELECT (SELECT count(*) FROM _runs WHERE session = ?1), count(*), coalesce(sum(records), 0)
-                 FROM _told WHERE session = ?1 AND state <> 'removed'",
-            )?
-            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        let mut statement = db.prepare_cached(
-            "SELECT DISTINCT script_name FROM _runs WHERE session = ? AND script_name IS NOT NULL ORDER BY start LIMIT 4",
-        )?;
-        let scripts = statement
-            .query_map([id], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
-        let fact = |name: &str| find::fact_of(db, mark, name);
-        let outcome: Option<String> = row.get(5)?;
-        let (start, ended) = (time(2)?, time(4)?.zip(outcome));
-        Ok(SessionRow {
-            id: SessionId::from_text(row.get::<_, String>(0)?),
-            root: row.get(1)?,
-            start,
-            last_heard: time(3)?,
-            end: ended.clone(),
-            host: row.get(6)?,
-            commit: fact("git_commit")?
-                .filter(|commit| !commit.is_null())
-                .map(|commit| commit.as_str().to_owned()),
-            dirty: fact("git_dirty")?.and_then(|dirty| dirty.as_str().parse().ok()),
-            scripts,
-            runs: runs.unsigned_abs(),
-            artifacts: artifacts.unsigned_abs(),
-            records: records.unsigned_abs(),
-            planned: (
-                row.get::<_, i64>(8)?.unsigned_abs(),
-                row.get::<_, i64>(9)?.unsigned_abs(),
-            ),
-            session: write::liveness_of(&row.get::<_, String>(10)?, start, ended.as_ref()),
-        })
     }
 }
 

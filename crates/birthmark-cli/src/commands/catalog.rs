@@ -170,7 +170,7 @@ fn status(ui: &mut Ui, args: &Plain) -> Answer {
             })
             .collect();
         let head = ["PROJECT".to_owned(), String::new()];
-        ui.people(&table::fitted(&head, &rows, ui.table_width(), Some(0)))?;
+        ui.as_it_stands(&table::fitted(&head, &rows, ui.table_width(), Some(0)))?;
     }
     Ok(ExitStatus::Yes)
 }

@@ -99,7 +99,7 @@ pub fn run(ui: &mut Ui, args: &CompareArgs) -> Answer {
     if args.json {
         ui.json(&compared.to_json())?;
     } else if args.markdown {
-        ui.people(&compare::markdown(&compared))?;
+        ui.as_it_stands(&compare::markdown(&compared))?;
     } else if args.html {
         ui.raw(compare::html(&compared).as_bytes())?;
     } else {
@@ -131,9 +131,8 @@ fn classes(ui: &mut Ui, json: bool) -> Answer {
             ]
         })
         .collect();
-    ui.people(&crate::table::render(
-        ["FIELD", "CLASS", "IN EVALUATIONS", "GROUP"],
-        &rows,
-    ))?;
+    let head = ["FIELD", "CLASS", "IN EVALUATIONS", "GROUP"];
+    let width = ui.table_width();
+    ui.as_it_stands(&crate::table::render(head, &rows, width, 0))?;
     Ok(ExitStatus::Yes)
 }

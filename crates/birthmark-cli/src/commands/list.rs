@@ -50,13 +50,13 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
         ui.hint("birthmark run -- python train.py");
         return Ok(ExitStatus::Yes);
     }
-    let mut head = vec!["STARTED", "STATUS", "SCRIPT", "MADE", "CODE", "SESSION"];
+    let mut head = vec!["STARTED", "STATUS", "RAN", "MADE", "CODE", "SESSION"];
     if args.all {
         head.push("PROJECT");
     }
     let head: Vec<String> = head.into_iter().map(str::to_owned).collect();
     let rows: Vec<Vec<String>> = sessions.iter().map(|one| row(one, now, args.all)).collect();
-    ui.people(&table::fitted(&head, &rows, ui.table_width(), Some(2)))?;
+    ui.as_it_stands(&table::fitted(&head, &rows, ui.table_width(), Some(2)))?;
     let shown = sessions.len() as u64;
     if total > shown {
         let more = birthmark::text::grouped(total - shown);
@@ -76,6 +76,15 @@ fn since(start: Timestamp, now: Timestamp) -> String {
     render_age(start, now)
 }
 
+/// Its scripts and, where it had none, its commands.
+fn ran(one: &list::Session) -> String {
+    if one.scripts.is_empty() {
+        one.commands.join(", ")
+    } else {
+        one.scripts.join(", ")
+    }
+}
+
 fn row(one: &list::Session, now: Timestamp, everywhere: bool) -> Vec<String> {
     let started = one
         .start
@@ -89,7 +98,7 @@ fn row(one: &list::Session, now: Timestamp, everywhere: bool) -> Vec<String> {
     let mut cells = vec![
         started,
         list::status(one, now).word().to_owned(),
-        one.scripts.join(", "),
+        ran(one),
         made,
         code,
         one.id.short().to_owned(),

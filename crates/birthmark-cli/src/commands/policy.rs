@@ -92,7 +92,8 @@ fn list(ui: &mut Ui, project: &Project, json: bool) -> Answer {
         .into_iter()
         .map(|(kind, rule, place)| [kind, rule, place])
         .collect();
-    ui.people(&table::render(["TYPE", "RULE", "FROM"], &rows))?;
+    let width = ui.table_width();
+    ui.as_it_stands(&table::render(["TYPE", "RULE", "FROM"], &rows, width, 1))?;
     Ok(ExitStatus::Yes)
 }
 

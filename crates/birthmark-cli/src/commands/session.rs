@@ -227,7 +227,8 @@ fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
     let head = [
         "SESSION", "STATUS", "STARTED", "CODE", "MADE", "PLANNED", "HOST",
     ];
-    ui.people(&crate::table::render(head, &rows))?;
+    let width = ui.table_width();
+    ui.as_it_stands(&crate::table::render(head, &rows, width, 6))?;
     if ids.len() > shown.len() {
         ui.talk(&format!(
             "{} more: birthmark session list -n {}",
@@ -304,7 +305,7 @@ fn print(ui: &mut Ui, log: &logs::Log) -> std::io::Result<()> {
             birthmark::text::bytes(bytes)
         )),
         logs::Part::Text(text) if is_terminal => {
-            ui.people(&birthmark::text::without_escapes(&text))
+            ui.as_it_stands(&birthmark::text::without_escapes(&text))
         }
         logs::Part::Text(text) => ui.raw(text.as_bytes()),
     })

@@ -43,7 +43,7 @@ pub fn run(ui: &mut Ui, args: &ShowArgs) -> Answer {
             return Err(Failure::new("no environment is known of it")
                 .with_hint("its session is not here, or it has none"));
         };
-        ui.people(&text)?;
+        ui.as_it_stands(&text)?;
     } else if args.json {
         ui.json(&shown.to_json())?;
     } else {

@@ -137,7 +137,8 @@ fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
     } else {
         let rows: Vec<[String; 6]> = listed.iter().map(row).collect();
         let head = ["SNAPSHOT", "TAKEN", "FILES", "EXACT", "LIVES", "SESSION"];
-        ui.people(&crate::table::render(head, &rows))?;
+        let width = ui.table_width();
+        ui.as_it_stands(&crate::table::render(head, &rows, width, 4))?;
     }
     Ok(ExitStatus::Yes)
 }

@@ -93,7 +93,7 @@ pub fn run(ui: &mut Ui, args: &SqlArgs) -> Answer {
         if shown.lines().any(|line| line.chars().count() > width) {
             shown = table::stood(&answer.columns, &rows, width);
         }
-        ui.people(&shown)?;
+        ui.as_it_stands(&shown)?;
     }
     Ok(ExitStatus::Yes)
 }

@@ -72,9 +72,9 @@ pub fn run(ui: &mut Ui, args: &TraceArgs) -> Answer {
     if args.json {
         ui.json(&traced.to_json())?;
     } else if args.dot {
-        ui.people(traced.to_dot().trim_end())?;
+        ui.as_it_stands(traced.to_dot().trim_end())?;
     } else if args.mermaid {
-        ui.people(traced.to_mermaid().trim_end())?;
+        ui.as_it_stands(traced.to_mermaid().trim_end())?;
     } else {
         ui.people(&trace::render(
             &traced,

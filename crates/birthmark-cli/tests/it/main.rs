@@ -36,6 +36,7 @@ mod run;
 mod run_output;
 mod salvage;
 mod scan;
+mod screen;
 mod session;
 mod show;
 mod sql;

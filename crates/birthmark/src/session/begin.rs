@@ -369,9 +369,9 @@ fn say_opening(session: &Session, code: Option<&CodeSeen>) {
         ));
         let session = session.clone();
         let wait = move || {
-            if let Some(line) = talk::dirty_line(&session.code()) {
-                session.say(&line);
-            }
+            let code = session.code();
+            let line = talk::dirty_line(&code);
+            session.say(&line.unwrap_or_else(|| talk::code_line(&code)));
         };
         // The line is talk: without a thread for it nothing is lost.
         let _ = std::thread::Builder::new()

@@ -40,6 +40,6 @@ pub(super) fn groups(
         .map(|(value, count)| vec![text::grouped(*count), word(value)])
         .collect();
     let head = ["COUNT".to_owned(), field.to_uppercase()];
-    ui.people(&table::fitted(&head, &lines, ui.table_width(), Some(1)))?;
+    ui.as_it_stands(&table::fitted(&head, &lines, ui.table_width(), Some(1)))?;
     Ok(())
 }

@@ -96,7 +96,7 @@ pub(super) fn rows(
         })
         .collect();
     let widest = columns.iter().position(|(_, field)| field == "file");
-    ui.people(&table::fitted(&head, &lines, ui.table_width(), widest))?;
+    ui.as_it_stands(&table::fitted(&head, &lines, ui.table_width(), widest))?;
     Ok(())
 }
 

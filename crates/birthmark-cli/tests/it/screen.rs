@@ -1,0 +1,71 @@
+//! What a terminal of 80 columns shows: no line runs over it.
+
+use std::io::Write as _;
+
+use crate::world::{PROGRAM, World};
+
+/// What a command shows on a terminal of 80 columns; none where there is no `script`.
+fn on_screen(world: &World, line: &str) -> Option<String> {
+    let script = "/usr/bin/script";
+    if !std::path::Path::new(script).exists() {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: this test needs `script`");
+        return None;
+    }
+    let line = format!("stty cols 80 rows 24; exec {PROGRAM} --color never {line}");
+    let command = world.command([] as [&str; 0]);
+    let mut pty = std::process::Command::new(script);
+    pty.args(["-qec", &line, "/dev/null"])
+        .current_dir(world.path())
+        .env_clear();
+    for (name, value) in command.get_envs() {
+        pty.env(name, value.unwrap_or_default());
+    }
+    pty.env("PATH", "/usr/bin:/bin");
+    let output = pty.stdin(std::process::Stdio::null()).output().unwrap();
+    Some(String::from_utf8_lossy(&output.stdout).replace('\r', ""))
+}
+
+#[test]
+fn no_line_runs_over_a_terminal_of_eighty_columns() {
+    let world = World::new();
+    world
+        .repo
+        .write("a_script_with_quite_a_long_name_that_is_new.py", "");
+    let long = "sh -c ': a command that is much longer than any terminal is wide, by far'";
+    world.repo.write(
+        "birthmark.toml",
+        "[policy]\nevaluation = [\"temperature >= 0 and temperature <= 2 and top_p set and seed set\"]\n",
+    );
+    world.birthmark(["run", "--", "sh", "-c", long]);
+    world.repo.write("artifacts/weights.bin", [0_u8; 40]);
+    world.birthmark([
+        "stamp",
+        "artifacts/weights.bin",
+        "--type",
+        "checkpoint",
+        "--set",
+        "model_name=a",
+    ]);
+    for line in [
+        "list",
+        "session list",
+        "snapshot list",
+        "declare --out declared.json",
+        "scan",
+        "policy list",
+        "doctor",
+        "show artifacts/weights.bin",
+        "verify artifacts",
+        "find",
+    ] {
+        let Some(shown) = on_screen(&world, line) else {
+            return;
+        };
+        for shown in shown.lines() {
+            assert!(shown.chars().count() <= 80, "{line}: {shown}");
+        }
+        assert!(shown.lines().count() > 1, "{line}: {shown}");
+    }
+    let shown = on_screen(&world, "list").unwrap_or_default();
+    assert!(shown.contains("sh -c "), "{shown}");
+}
