@@ -179,6 +179,12 @@ pub struct ArtifactOpened {
     pub continued_bytes: u64,
     /// Records that were there before.
     pub continued_records: u64,
+    /// Digest of the bytes that were there before; nothing in older journals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continued_digest: Option<String>,
+    /// The same without their birthmarks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continued_content_digest: Option<String>,
 }
 
 /// How far an artifact has come.

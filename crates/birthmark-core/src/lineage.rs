@@ -25,6 +25,7 @@
 mod build;
 mod groups;
 mod links;
+mod nameless;
 mod sights;
 #[cfg(test)]
 mod tests;
@@ -75,6 +76,11 @@ impl Relation {
         }
     }
 }
+
+/// The role of what a file was to the run that went on with it.
+pub const BEFORE: &str = "before";
+/// The role of what a session had made of a file to what lay there later, which no session made.
+pub const EARLIER: &str = "earlier";
 
 /// From the later node to the earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

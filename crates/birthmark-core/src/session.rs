@@ -22,7 +22,7 @@ use crate::id::{RunId, SessionId, WriterId};
 use crate::plan::{self, Made, Plan, PlanReport};
 use crate::timestamp::Timestamp;
 
-pub use artifact::{Artifact, ArtifactState, GoneOn};
+pub use artifact::{Artifact, ArtifactState, GoneOn, Had};
 pub use manifest::{manifest, manifest_heads};
 pub use run::{Observed, Run};
 pub use status::Status;
@@ -244,7 +244,7 @@ impl Session {
                     records: (opened.format == "jsonl").then_some(opened.continued_records),
                     digest: None,
                     removed: None,
-                    continued_bytes: opened.continued_bytes,
+                    continued: Had::of(opened),
                 });
             }
             Event::ArtifactProgress(progress) => {
@@ -259,8 +259,8 @@ impl Session {
                 let is_same =
                     |known: &&mut Artifact| known.run.as_ref() == run && known.sealed().is_none();
                 let opened = self.artifact_mut(&sealed.file).filter(is_same);
-                let (continued_bytes, gone_on) = opened.map_or_else(Default::default, |known| {
-                    (known.continued_bytes, known.gone_on.clone())
+                let (continued, gone_on) = opened.map_or_else(Default::default, |known| {
+                    (known.continued.clone(), known.gone_on.clone())
                 });
                 self.put_artifact(Artifact {
                     file: sealed.file.clone(),
@@ -271,7 +271,7 @@ impl Session {
                     records: sealed.records,
                     digest: sealed.digest.clone(),
                     removed: None,
-                    continued_bytes,
+                    continued,
                     gone_on,
                 });
             }
@@ -308,7 +308,7 @@ impl Session {
         let mut gone_on = known.map_or_else(Vec::new, |known| {
             let first = GoneOn {
                 run: known.run.clone(),
-                records: 0,
+                had: Had::default(),
             };
             if known.gone_on.is_empty() {
                 vec![first]
@@ -319,7 +319,7 @@ impl Session {
         if !gone_on.iter().any(|one| one.run.as_ref() == run) {
             gone_on.push(GoneOn {
                 run: run.cloned(),
-                records: opened.continued_records,
+                had: Had::of(opened),
             });
         }
         gone_on

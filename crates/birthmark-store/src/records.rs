@@ -103,6 +103,8 @@ pub struct Continued {
     pub bytes: u64,
     /// Records kept.
     pub records: u64,
+    /// Digest of these bytes, and of them without birthmarks; none where nothing was there.
+    pub digests: Option<(Digest, Digest)>,
     /// Bytes of a torn last line, and where they were put.
     pub torn: Option<(u64, PathBuf)>,
 }
@@ -205,6 +207,8 @@ impl RecordWriter {
         Ok(Continued {
             bytes: self.as_it_lies.length(),
             records: self.records,
+            digests: (self.as_it_lies.length() > 0)
+                .then(|| (self.as_it_lies.digest(), self.content.digest())),
             torn,
         })
     }

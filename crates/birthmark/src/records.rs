@@ -123,6 +123,8 @@ impl Session {
             birthmark: self.whole_birthmark(&options.artifact_type, &options.given, now()),
             continued_bytes: continued.bytes,
             continued_records: continued.records,
+            continued_digest: continued.digests.as_ref().map(|(own, _)| own.to_string()),
+            continued_content_digest: continued.digests.as_ref().map(|(_, own)| own.to_string()),
         })?;
         crate::generated::note(&self.project().layout, path);
         let mut notes = Fields::new();

@@ -31,10 +31,13 @@ mod environment;
 mod inputs;
 mod kept;
 mod lay;
+mod maker;
 mod mark;
+mod own;
 mod plan;
 mod render;
 mod seeds;
+mod share;
 mod venv;
 
 use std::ffi::OsString;
@@ -54,6 +57,7 @@ pub use kept::Kept;
 pub(crate) use kept::all as kept_in;
 pub use plan::{Code, Input, InputState, Plan, plan};
 pub use render::render;
+pub use share::{Before, Share};
 
 /// How to make it again.
 #[derive(Debug, Clone)]
@@ -141,13 +145,13 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
     ));
     let exit_code = lay::run(plan, options, &laid)?;
     let made = laid.folder.join(&plan.file);
-    let compared = compare::compare(
-        &plan.recorded,
-        plan.original.as_deref(),
-        &made,
-        &options.allowance,
-    )?;
     let session = lay::session_in(&laid);
+    let wanted = compare::Wanted {
+        recorded: &plan.recorded,
+        original: plan.original.as_deref(),
+        share: plan.share.as_ref(),
+    };
+    let compared = compare::compare(&wanted, &made, session.as_deref(), &options.allowance)?;
     let other_code = beside::differences(plan, &laid, session.as_deref());
     for line in other_code.iter().flatten() {
         say(&format!(

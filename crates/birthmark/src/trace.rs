@@ -158,7 +158,13 @@ fn reproductions(target: &Target, lineage: &Lineage, projects: &[Project]) -> Ve
         return Vec::new();
     };
     let digests = &lineage.artifacts[artifact].digests;
+    let of_runs = target.line.is_some() && !target.runs.is_empty();
     let is_its = |kept: &Kept| {
+        if of_runs {
+            // Of a record it is its run that was done again, whatever came to the file later.
+            let run = lineage.run_of(&kept.session_id, &kept.run_id);
+            return run.is_some_and(|run| target.runs.contains(&run));
+        }
         kept.digest
             .as_ref()
             .is_some_and(|own| digests.contains(own))

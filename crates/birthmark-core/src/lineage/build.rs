@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::groups::groups;
 use super::links::{self, Mention, is_telling};
 use super::sights::{Sight, absorb, unite};
-use super::{ArtifactNode, Edge, Lineage, NodeId, Place, Relation, RunNode};
+use super::{ArtifactNode, BEFORE, Edge, Lineage, NodeId, Place, Relation, RunNode};
 use crate::id::{RunId, SessionId};
 use crate::session::{Artifact, Session};
 
@@ -27,17 +27,17 @@ pub struct Source<'a> {
 }
 
 /// An edge between a node that is known and a sight whose node is not yet.
-struct Loose {
-    from: End,
-    sight: usize,
-    relation: Relation,
-    role: Option<String>,
-    by: Option<usize>,
-    by_name: bool,
+pub(super) struct Loose {
+    pub(super) from: End,
+    pub(super) sight: usize,
+    pub(super) relation: Relation,
+    pub(super) role: Option<String>,
+    pub(super) by: Option<usize>,
+    pub(super) by_name: bool,
 }
 
 #[derive(Clone, Copy)]
-enum End {
+pub(super) enum End {
     Sight(usize),
     Run(usize),
 }
@@ -45,13 +45,13 @@ enum End {
 /// Collects sessions, and makes them a lineage.
 #[derive(Default)]
 pub struct Builder {
-    sights: Vec<Sight>,
-    loose: Vec<Loose>,
-    generated: Vec<(usize, usize)>,
+    pub(super) sights: Vec<Sight>,
+    pub(super) loose: Vec<Loose>,
+    pub(super) generated: Vec<(usize, usize)>,
     runs: Vec<RunNode>,
     run_ids: BTreeMap<(SessionId, RunId), usize>,
     /// Sights of what was made, by store and path.
-    made: BTreeMap<(usize, String), Vec<usize>>,
+    pub(super) made: BTreeMap<(usize, String), Vec<usize>>,
     reproductions: Vec<(usize, String, String)>,
 }
 
@@ -240,27 +240,29 @@ impl Builder {
     /// A file that was gone on with comes from what it was before. Sessions may be taken
     /// in in any order, so which sight that is can only be said at the end.
     fn go_on(&mut self, source: Source<'_>, artifact: &Artifact, sight: usize, run: usize) {
-        if artifact.continued_bytes == 0 {
+        let had = &artifact.continued;
+        if had.bytes == 0 {
             return;
         }
         let before = Mention {
-            role: Some("before".to_owned()),
+            role: Some(BEFORE.to_owned()),
             file: artifact.file.clone(),
             file_bytes: None,
             is_path: true,
             name: None,
             revision: None,
-            digest: None,
-            content_digest: None,
+            digest: had.digest.clone(),
+            content_digest: had.content_digest.clone(),
             size: None,
             is_model: false,
             unknown: Some(format!(
                 "the {} bytes that were there before are told of by no session here",
-                artifact.continued_bytes
+                had.bytes
             )),
         };
         let to = self.mention(source, &before, artifact.time);
-        self.sights[to].place.size = Some(artifact.continued_bytes);
+        self.sights[to].place.size = Some(had.bytes);
+        self.sights[to].records = Some(had.records);
         self.derive(sight, to, before.role, run);
     }
 
@@ -320,6 +322,7 @@ impl Builder {
     /// The graph.
     pub fn finish(mut self) -> Lineage {
         self.name_the_nameless();
+        self.link_the_edited();
         let nodes = unite(&self.sights);
         let mut lineage = Lineage {
             runs: self.runs,
@@ -368,55 +371,6 @@ impl Builder {
         }
         link_reproductions(&mut lineage, self.reproductions);
         lineage
-    }
-
-    /// What was read under a path without a digest is, by that name alone, the newest that
-    /// was made there before; other names are one node each.
-    fn name_the_nameless(&mut self) {
-        for loose in &mut self.loose {
-            let sight = &self.sights[loose.sight];
-            if !sight.keys.is_empty() {
-                continue;
-            }
-            let place = &sight.place;
-            let made = self.made.get(&(place.store, place.file.clone()));
-            let own = match loose.from {
-                End::Sight(own) => Some(own),
-                End::Run(_) => None,
-            };
-            let before = |at: &&usize| {
-                let made = &self.sights[**at].place;
-                made.time <= place.time && Some(**at) != own
-            };
-            let newest = made
-                .into_iter()
-                .flatten()
-                .filter(before)
-                .max_by_key(|at| self.sights[**at].place.time);
-            let keys = match newest {
-                Some(at) => {
-                    let found = &self.sights[*at];
-                    let is_before = loose.role.as_deref() == Some("before");
-                    // An unfinished file has no last count to be held against.
-                    let agrees = found.state == Some("open") || found.place.size == place.size;
-                    loose.by_name = !(is_before && agrees);
-                    found.keys.clone()
-                }
-                None if place.is_path => vec![format!("path {} {}", place.store, place.file)],
-                None => {
-                    let revision = sight.revision.as_deref().unwrap_or_default();
-                    vec![format!("name {}@{revision}", place.file)]
-                }
-            };
-            let found = newest.is_some();
-            let sight = &mut self.sights[loose.sight];
-            sight.keys = keys;
-            if found {
-                sight.unknown = None;
-            } else if sight.unknown.is_none() {
-                sight.unknown = Some("no digest was recorded".to_owned());
-            }
-        }
     }
 }
 

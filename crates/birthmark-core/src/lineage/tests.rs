@@ -43,7 +43,15 @@ impl Writing {
         self
     }
 
-    fn opened(mut self, file: &str, before: u64) -> Self {
+    fn opened(self, file: &str, before: u64) -> Self {
+        self.opened_on(file, before, None)
+    }
+
+    fn went_on(self, file: &str, before: u64, digest: &str) -> Self {
+        self.opened_on(file, before, Some(digest.to_owned()))
+    }
+
+    fn opened_on(mut self, file: &str, before: u64, digest: Option<String>) -> Self {
         self.events.push(
             ArtifactOpened {
                 file: file.to_owned(),
@@ -53,6 +61,8 @@ impl Writing {
                 birthmark: Fields::new(),
                 continued_bytes: before,
                 continued_records: 1,
+                continued_digest: digest,
+                continued_content_digest: None,
             }
             .into(),
         );
@@ -361,4 +371,35 @@ fn a_file_that_one_session_wrote_twice_is_two_artifacts() {
     let old = NodeId::Artifact(lineage.artifact_of("b:1").unwrap());
     assert!(lineage.reach(&[new], Direction::Up).contains(&old));
     assert!(!lineage.reach(&[old], Direction::Up).contains(&new));
+}
+
+#[test]
+fn what_was_edited_before_a_run_went_on_with_it_comes_from_what_a_session_made() {
+    let first = session(vec![run("x", 1).made("a.jsonl", "b:1", "b:c1", json!({}))]);
+    let second = session(vec![run("y", 5).went_on("a.jsonl", 8, "b:edited").made(
+        "a.jsonl",
+        "b:2",
+        "b:c2",
+        json!({}),
+    )]);
+    let lineage = lineage(&[("s2", 0, second), ("s1", 0, first)]);
+    let node = |digest| NodeId::Artifact(lineage.artifact_of(digest).unwrap());
+    let edges: Vec<(NodeId, Option<&str>, bool)> = lineage
+        .origins(node("b:2"))
+        .chain(lineage.origins(node("b:edited")))
+        .filter(|edge| edge.relation == Relation::WasDerivedFrom)
+        .map(|edge| (edge.to, edge.role.as_deref(), edge.by_name))
+        .collect();
+    assert_eq!(
+        edges,
+        [
+            (node("b:edited"), Some(BEFORE), false),
+            (node("b:1"), Some(EARLIER), true)
+        ]
+    );
+    assert!(
+        lineage
+            .reach(&[node("b:1")], Direction::Down)
+            .contains(&node("b:2"))
+    );
 }

@@ -14,13 +14,38 @@ pub enum ArtifactState {
     Sealed(ArtifactSealed),
 }
 
+/// What a file had when it was opened; nothing where it was begun.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Had {
+    /// Bytes.
+    pub bytes: u64,
+    /// Records.
+    pub records: u64,
+    /// Digest of these bytes; none in older journals.
+    pub digest: Option<String>,
+    /// Digest of these bytes without birthmarks.
+    pub content_digest: Option<String>,
+}
+
+impl Had {
+    /// As an opening tells it.
+    pub fn of(opened: &ArtifactOpened) -> Self {
+        Self {
+            bytes: opened.continued_bytes,
+            records: opened.continued_records,
+            digest: opened.continued_digest.clone(),
+            content_digest: opened.continued_content_digest.clone(),
+        }
+    }
+}
+
 /// A run of the session that went on with a file, and what the file had then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoneOn {
     /// The run.
     pub run: Option<RunId>,
-    /// Records that were there.
-    pub records: u64,
+    /// What was there.
+    pub had: Had,
 }
 
 /// One artifact of a session.
@@ -42,8 +67,8 @@ pub struct Artifact {
     pub digest: Option<String>,
     /// Why it was removed, if it was.
     pub removed: Option<String>,
-    /// Bytes that were there before this session went on with the file.
-    pub continued_bytes: u64,
+    /// What was there when the run that made this opened the file.
+    pub continued: Had,
     /// The runs of this session that went on with what was there, in order, each once. A manifest
     /// alone does not tell them.
     pub gone_on: Vec<GoneOn>,
@@ -52,8 +77,13 @@ pub struct Artifact {
 impl Artifact {
     /// The records that were there before these runs wrote: what they made is the rest.
     pub fn records_before(&self, is_one: impl Fn(&RunId) -> bool) -> u64 {
+        self.had_before(is_one).map_or(0, |had| had.records)
+    }
+
+    /// What was there before these runs wrote, where it is known that they went on with it.
+    pub fn had_before(&self, is_one: impl Fn(&RunId) -> bool) -> Option<&Had> {
         let mine = |one: &&GoneOn| one.run.as_ref().is_some_and(&is_one);
-        self.gone_on.iter().find(mine).map_or(0, |one| one.records)
+        self.gone_on.iter().find(mine).map(|one| &one.had)
     }
 
     /// The artifact's type.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Options;
 use super::plan::{InputState, Plan};
+use super::share::Before;
 
 /// Why it cannot be tried, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,16 @@ impl Plan {
                     put(format!("`{name}` is {why}"), go_on);
                 }
             }
+        }
+        if let Some(share) = &self.share
+            && let Before::Lacking(why) = share.before
+            && !options.inexact
+        {
+            let name = crate::text::short(&self.file, 100);
+            put(
+                format!("`{name}` as it was before this run cannot be had: {why}"),
+                "bring it back, or --inexact: the run then begins the file anew",
+            );
         }
         let outside =
             Path::new(&self.file).is_absolute() || self.file.split('/').any(|part| part == "..");

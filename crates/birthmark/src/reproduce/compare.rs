@@ -11,10 +11,14 @@ use serde_json::Value;
 
 use crate::dataset;
 use crate::error::Result;
+use crate::talk::count;
 use crate::text::short;
 
+use super::own::{self, Line};
+use super::share::Share;
+
 /// A file over this is not compared record by record.
-const READ_LIMIT: u64 = 4 << 30;
+pub(super) const READ_LIMIT: u64 = 4 << 30;
 /// Longest value in a message.
 const LONGEST: usize = 60;
 
@@ -53,21 +57,35 @@ pub struct Compared {
     pub place: Option<String>,
 }
 
-fn compared(verdict: Verdict, place: impl Into<Option<String>>) -> Compared {
+pub(super) fn compared(verdict: Verdict, place: impl Into<Option<String>>) -> Compared {
     Compared {
         verdict,
         place: place.into(),
     }
 }
 
-/// Compares what lies at `made` with what was recorded; `original` is the recorded file, if
-/// it is still here as it was.
+/// What a reproduction is held against.
+pub(super) struct Wanted<'a> {
+    /// What was recorded.
+    pub(super) recorded: &'a Artifact,
+    /// The recorded file, if it is still here as it was.
+    pub(super) original: Option<&'a Path>,
+    /// The run's share, where others wrote to the file too.
+    pub(super) share: Option<&'a Share>,
+}
+
+/// Compares what lies at `made` with what was recorded; `session` is that of the reproduction.
 pub(super) fn compare(
-    recorded: &Artifact,
-    original: Option<&Path>,
+    wanted: &Wanted<'_>,
     made: &Path,
+    session: Option<&str>,
     allowance: &Allowance,
 ) -> Result<Compared> {
+    let Wanted {
+        recorded,
+        original,
+        share,
+    } = wanted;
     if made.symlink_metadata().is_err() {
         return Ok(compared(Verdict::NotMade, None));
     }
@@ -76,11 +94,16 @@ pub(super) fn compare(
     if digest.is_some() && digest == recorded.digest {
         return Ok(compared(Verdict::Identical, None));
     }
-    let wanted = recorded
+    let content_was = recorded
         .sealed()
         .and_then(|sealed| sealed.content_digest.clone());
-    if wanted.is_some() && content.or(digest) == wanted {
-        return Ok(compared(Verdict::EqualRecords, None));
+    if content_was.is_some() && content.or(digest) == content_was {
+        let is_other = share.is_some_and(|share| share.proved.is_none());
+        let place = is_other.then(|| "as it was recorded; the file was changed since".to_owned());
+        return Ok(compared(Verdict::EqualRecords, place));
+    }
+    if let Some(share) = share {
+        return own::compare(share, made, session, allowance);
     }
     let Some(original) = original else {
         let place = "where cannot be told: the original is not here as it was recorded";
@@ -95,7 +118,9 @@ pub(super) fn compare(
         atomic::read_limited(made, READ_LIMIT)?,
     );
     Ok(match ending {
-        Some("jsonl" | "ndjson") => records(&was, &is, allowance),
+        Some("jsonl" | "ndjson") => {
+            spelled(records(&filled(&was), &filled(&is), allowance), allowance)
+        }
         Some("json") => report(&was, &is, allowance),
         _ => bytes(&was, &is),
     })
@@ -119,39 +144,51 @@ fn unstamped(line: &[u8]) -> Option<Value> {
     serde_json::from_slice(&out).ok()
 }
 
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The lines that are not empty, with their numbers.
+fn filled(text: &[u8]) -> Vec<Line<'_>> {
     json::without_bom(text)
         .split(|byte| *byte == b'\n')
         .map(<[u8]>::trim_ascii)
+        .zip(1_u64..)
+        .filter(|(line, _)| !line.is_empty())
+        .map(|(line, number)| (number, line))
+        .collect()
 }
 
-fn records(was: &[u8], is: &[u8], allowance: &Allowance) -> Compared {
-    let count = |text: &[u8]| lines(text).filter(|line| !line.is_empty()).count();
-    let filled = |text| {
-        lines(text)
-            .zip(1_u64..)
-            .filter(|(line, _)| !line.is_empty())
-    };
-    for ((before, _), (after, line)) in filled(was).zip(filled(is)) {
+/// Compares records one by one; of equal ones no place is told.
+pub(super) fn records(was: &[Line<'_>], is: &[Line<'_>], allowance: &Allowance) -> Compared {
+    for ((number, before), (_, after)) in was.iter().zip(is) {
         let (Some(old), Some(new)) = (unstamped(before), unstamped(after)) else {
             if before == after {
                 continue;
             }
-            return compared(Verdict::Differs, format!("line {line}: it is no record"));
+            return compared(Verdict::Differs, format!("line {number}: it is no record"));
         };
         if let Some(found) = allowance.first_difference(&old, &new) {
-            return compared(Verdict::Differs, format!("line {line}, {}", told(&found)));
+            return compared(Verdict::Differs, format!("line {number}, {}", told(&found)));
         }
     }
-    let (before, after) = (count(was), count(is));
-    if before == after {
-        return compared(Verdict::EqualRecords, within(allowance));
+    if was.len() == is.len() {
+        return compared(Verdict::EqualRecords, None);
     }
-    let place = format!(
-        "line {}: {after} records, not {before}",
-        before.min(after) + 1
-    );
-    compared(Verdict::Differs, place)
+    let first = was.len().min(is.len());
+    let place = match (was.get(first), was.last()) {
+        (Some((number, _)), _) => *number,
+        (None, last) => last.map_or(1, |(number, _)| number + 1),
+    };
+    let records = count(is.len() as u64, "record");
+    compared(
+        Verdict::Differs,
+        format!("line {place}: {records}, not {}", was.len()),
+    )
+}
+
+/// Equal records whose content is not the same to the byte: why.
+fn spelled(mut result: Compared, allowance: &Allowance) -> Compared {
+    if result.verdict == Verdict::EqualRecords {
+        result.place = Some(within(allowance));
+    }
+    result
 }
 
 fn report(was: &[u8], is: &[u8], allowance: &Allowance) -> Compared {
@@ -169,6 +206,11 @@ fn report(was: &[u8], is: &[u8], allowance: &Allowance) -> Compared {
 
 /// Only reached where the content is not the same to the byte.
 fn within(allowance: &Allowance) -> String {
+    within_told(allowance).unwrap_or_else(|| "spelled otherwise".to_owned())
+}
+
+/// What may differ, where something may.
+pub(super) fn within_told(allowance: &Allowance) -> Option<String> {
     let mut parts = Vec::new();
     if allowance.tolerance > 0.0 {
         parts.push(format!("numbers within {}", allowance.tolerance));
@@ -176,10 +218,7 @@ fn within(allowance: &Allowance) -> String {
     if !allowance.ignored.is_empty() {
         parts.push(format!("without {}", allowance.ignored.join(", ")));
     }
-    if parts.is_empty() {
-        parts.push("spelled otherwise".to_owned());
-    }
-    parts.join(", ")
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn told(found: &Difference) -> String {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::plan::{Input, InputState, Plan};
 use super::venv::{self, is_python};
-use super::{Options, beside, io, mark};
+use super::{Options, beside, io, mark, share};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::snapshot::{RestoreOptions, restore};
@@ -86,6 +86,7 @@ pub(super) fn lay(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> 
     for input in &plan.inputs {
         bring(input, plan, options, &laid)?;
     }
+    share::lay(plan, options, &laid)?;
     if options.venv {
         laid.python = Some(venv::build(plan, &laid.top, say)?);
     }

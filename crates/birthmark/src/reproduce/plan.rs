@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use birthmark_capture::git::Repository;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::ModulesObserved;
-use birthmark_core::lineage::{Lineage, NodeId, Relation};
 use birthmark_core::session::{Artifact, Run, Session};
 use birthmark_core::{Finding, RunId, SessionId};
 use serde_json::{Value, json};
 
 use super::beside::{self, Beside};
+use super::maker::Made;
 use super::seeds::seeds;
-use super::{Options, environment, inputs};
+use super::share::Share;
+use super::{Options, environment, inputs, maker};
 use crate::error::{Error, Result};
 use crate::project::Project;
-use crate::sessions;
-use crate::trace::{self, OnDisk, Traced};
+use crate::trace::{self, Traced};
 
 /// The code that ran, and whether it can be had exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,10 @@ pub struct Plan {
     pub recorded: Artifact,
     /// Its file, if it is still as recorded.
     pub original: Option<PathBuf>,
+    /// What of it is the run's, where others wrote to it too.
+    pub share: Option<Share>,
+    /// The line that was asked for.
+    pub of_line: Option<u64>,
     /// The code.
     pub code: Code,
     /// The code of other repositories that ran.
@@ -102,28 +106,15 @@ pub struct Plan {
 
 /// Finds the run that made an artifact, and says what can be promised.
 pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
-    let traced = trace::trace(
-        artifact,
-        &trace::Options {
-            stores: options.stores.clone(),
-            down: false,
-            read_limit: u64::MAX,
-            ..trace::Options::at(options.now)
-        },
-    )?;
-    let node = traced.target.artifact.ok_or_else(|| {
-        Error::usage(
-            "not-an-artifact",
-            "a session or run is not what can be made again",
-        )
-        .with_hint("name a file: `birthmark show SESSION` lists what it made")
-    })?;
-    if traced.lineage.artifacts[node].state == Some("open") {
-        let text = "it was never finished, so what it should be is not known";
-        return Err(Error::usage("unfinished", text)
-            .with_hint("run its script again: a file that was begun is gone on with"));
-    }
-    let (place, loaded, recorded) = maker(&traced, node)?;
+    let (traced, node) = trace(artifact, options)?;
+    let Made {
+        place,
+        session: loaded,
+        recorded,
+        node,
+        original,
+        share,
+    } = maker::find(&traced, node)?;
     let found = &traced.lineage.runs[place];
     let project = traced.stores[found.store].clone();
     let run = run_of(&loaded, &found.runs);
@@ -146,7 +137,6 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
     let words = found.script.as_deref().or(argv.first().map(String::as_str));
     let maker = words.map_or("a run", |word| word.rsplit('/').next().unwrap_or(word));
     let maker = maker.to_owned();
-    let original = original(&traced, node, &recorded);
     let own = loaded
         .runs
         .iter()
@@ -196,12 +186,40 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
         file: recorded.file.clone(),
         recorded,
         original,
+        share,
+        of_line: traced.target.line,
         code_fields,
         argv,
         environment,
         environment_fields,
         project,
     })
+}
+
+/// The artifact in the lineage of everything.
+fn trace(artifact: &Path, options: &Options) -> Result<(Traced, usize)> {
+    let traced = trace::trace(
+        artifact,
+        &trace::Options {
+            stores: options.stores.clone(),
+            down: false,
+            read_limit: u64::MAX,
+            ..trace::Options::at(options.now)
+        },
+    )?;
+    let node = traced.target.artifact.ok_or_else(|| {
+        Error::usage(
+            "not-an-artifact",
+            "a session or run is not what can be made again",
+        )
+        .with_hint("name a file: `birthmark show SESSION` lists what it made")
+    })?;
+    if traced.lineage.artifacts[node].state == Some("open") {
+        let text = "it was never finished, so what it should be is not known";
+        return Err(Error::usage("unfinished", text)
+            .with_hint("run its script again: a file that was begun is gone on with"));
+    }
+    Ok((traced, node))
 }
 
 fn top(project: &Project) -> PathBuf {
@@ -212,79 +230,11 @@ fn top(project: &Project) -> PathBuf {
     }
 }
 
-/// The run that made the artifact, its session, and what that recorded.
-fn maker(traced: &Traced, node: usize) -> Result<(usize, Session, Artifact)> {
-    let lineage = &traced.lineage;
-    let wanted: Vec<usize> = if traced.target.line.is_some() && !traced.target.runs.is_empty() {
-        traced.target.runs.clone()
-    } else {
-        generators(lineage, node)
-    };
-    let digests = &lineage.artifacts[node].digests;
-    let digest = traced.target.digests.0.as_deref();
-    let mut fallback = None;
-    for place in wanted {
-        let run = &lineage.runs[place];
-        if run.unknown.is_some() {
-            continue;
-        }
-        let session = sessions::fold_of(&traced.stores[run.store], &run.session)?;
-        let is_its = |artifact: &&Artifact| {
-            artifact.run.as_ref().is_none_or(|id| run.runs.contains(id))
-                && artifact
-                    .digest
-                    .as_ref()
-                    .is_some_and(|digest| digests.contains(digest))
-        };
-        let Some(artifact) = session
-            .artifacts
-            .iter()
-            .chain(&session.replaced)
-            .find(is_its)
-            .cloned()
-        else {
-            continue;
-        };
-        if artifact.digest.as_deref() == digest {
-            return Ok((place, session, artifact));
-        }
-        fallback = fallback.or(Some((place, session, artifact)));
-    }
-    fallback.ok_or_else(|| {
-        let message = format!("the run that made `{}` is not here", traced.target.name);
-        Error::usage("run-not-here", crate::text::neutral(&message).into_owned())
-            .with_hint("name the store that recorded it: --store PATH")
-    })
-}
-
-/// The newest first.
-fn generators(lineage: &Lineage, node: usize) -> Vec<usize> {
-    let edges = lineage.origins(NodeId::Artifact(node));
-    let mut runs: Vec<usize> = edges
-        .filter_map(|edge| match (edge.relation, edge.to) {
-            (Relation::WasGeneratedBy, NodeId::Run(run)) => Some(run),
-            _ => None,
-        })
-        .collect();
-    runs.sort_by_key(|run| std::cmp::Reverse(lineage.runs[*run].start));
-    runs
-}
-
 fn run_of<'a>(session: &'a Session, ids: &[RunId]) -> Option<&'a Run> {
     let seen = |run: &&Run| !run.environment.is_empty();
     let mut own = session.runs.iter().filter(|run| ids.contains(&run.id));
     let first = own.clone().next();
     own.find(seen).or(first)
-}
-
-fn original(traced: &Traced, node: usize, recorded: &Artifact) -> Option<PathBuf> {
-    let path = traced.target.path.clone();
-    let own = path.filter(|_| traced.target.digests.0 == recorded.digest);
-    let lies = || match traced.on_disk.get(&node)? {
-        OnDisk::Same(path) => Some(path.clone()),
-        _ => None,
-    };
-    own.or_else(lies)
 }
 
 impl Code {
@@ -383,6 +333,7 @@ impl Plan {
             "restore": self.code.restore,
             "code_inexact": self.code.inexact,
             "code_beside": self.beside.iter().map(Beside::to_json).collect::<Vec<_>>(),
+            "goes_on": self.share.as_ref().map(Share::to_json),
             "command": command,
             "cwd": self.cwd.as_ref().map(|cwd| cwd.to_string_lossy()),
             "inputs": inputs,

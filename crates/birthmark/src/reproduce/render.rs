@@ -2,6 +2,8 @@
 
 use super::Options;
 use super::plan::{InputState, Plan};
+use super::share::{Before, Share};
+use crate::talk::count;
 use crate::text::{self, neutral, short};
 
 /// Longest line of a reason.
@@ -53,6 +55,9 @@ pub fn render(plan: &Plan, options: &Options) -> String {
             &format!("+ {} more (all with --json)", plan.inputs.len() - MOST),
         );
     }
+    for (label, line) in plan.share.iter().flat_map(|share| shared(plan, share)) {
+        put(label, &line);
+    }
     match &plan.environment {
         Ok(lines) if lines.is_empty() => put("environment", "equal: Python, packages, GPU"),
         Ok(lines) => {
@@ -98,6 +103,43 @@ pub fn render(plan: &Plan, options: &Options) -> String {
     }
     out.push_str("\nnot promised: that what it read without anybody recording it is the same\n");
     out
+}
+
+/// What the run went on with, which of several runs it is, and what of the file is its own.
+fn shared(plan: &Plan, share: &Share) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    let state = match &share.before {
+        Before::Nothing => None,
+        Before::Here(_) => Some("as it was"),
+        Before::InCode => Some("in the code, as it was"),
+        Before::Lacking(why) => Some(*why),
+    };
+    if let Some(state) = state {
+        let amount = match share.had.records {
+            0 => count(share.had.bytes, "byte"),
+            records => count(records, "record"),
+        };
+        let by = match &share.left_by {
+            Some((script, session)) => format!("{} left in {}", neutral(script), session.short()),
+            None => "no session here made".to_owned(),
+        };
+        lines.push(("goes on", format!("with {amount} that {by}: {state}")));
+    }
+    let which = match plan.of_line {
+        Some(line) => Some(format!("the run of line {line}")),
+        None if share.writers > 1 => Some(format!(
+            "the last of {} that wrote to it (FILE:LINE asks for another)",
+            count(share.writers as u64, "run")
+        )),
+        None => None,
+    };
+    lines.extend(which.map(|which| ("made again", which)));
+    let own = match share.records {
+        Some(records) => format!("its own {}", count(records, "record")),
+        None => "what it wrote itself".to_owned(),
+    };
+    lines.push(("compared", own));
+    lines
 }
 
 /// The code of other repositories, a line each.

@@ -12,7 +12,7 @@ use birthmark_core::event::{
     ArtifactOpened, ArtifactSealed, Event, Outcome, ProcessIdentity, RunEnded,
 };
 use birthmark_core::schema::MANIFEST_FORMAT;
-use birthmark_core::session::{self, Artifact, ArtifactState, Head, Journal, Run, Session};
+use birthmark_core::session::{self, Artifact, ArtifactState, Had, Head, Journal, Run, Session};
 use birthmark_core::{Fields, RunId, SessionId, Timestamp, WriterId};
 use serde_json::Value;
 
@@ -361,6 +361,8 @@ fn artifact_of(value: &Value) -> Option<Artifact> {
             birthmark,
             continued_bytes: 0,
             continued_records: 0,
+            continued_digest: None,
+            continued_content_digest: None,
         })
     } else {
         ArtifactState::Sealed(ArtifactSealed {
@@ -386,7 +388,7 @@ fn artifact_of(value: &Value) -> Option<Artifact> {
         records,
         digest,
         removed: (state.as_deref() == Some("removed")).then(|| "removed".to_owned()),
-        continued_bytes: 0,
+        continued: Had::default(),
         gone_on: Vec::new(),
     })
 }

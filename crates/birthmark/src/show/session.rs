@@ -65,7 +65,7 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
         entry["type"] = Value::from(artifact.artifact_type());
         // What was there when the first run of the session went on with it.
         if let Some(first) = artifact.gone_on.first() {
-            entry["records_before"] = Value::from(first.records);
+            entry["records_before"] = Value::from(first.had.records);
         }
         entry
     });

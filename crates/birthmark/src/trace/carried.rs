@@ -4,7 +4,7 @@ use std::path::Path;
 
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{ArtifactSealed, ProcessIdentity};
-use birthmark_core::session::{Artifact, ArtifactState, Run, Session};
+use birthmark_core::session::{Artifact, ArtifactState, Had, Run, Session};
 use birthmark_core::{Finding, RunId, SessionId, Timestamp};
 use serde_json::Value;
 
@@ -165,7 +165,7 @@ fn session_of(carried: &Carried, run: Option<&str>) -> Session {
         records: carried.records,
         digest: carried.digest.clone(),
         removed: None,
-        continued_bytes: 0,
+        continued: Had::default(),
         gone_on: Vec::new(),
     };
     Session {

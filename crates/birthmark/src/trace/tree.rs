@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use birthmark_core::lineage::{Edge, Lineage, NodeId, Relation};
+use birthmark_core::lineage::{BEFORE, EARLIER, Edge, Lineage, NodeId, Relation};
 
 use super::Target;
 
@@ -160,7 +160,8 @@ impl Walk<'_> {
     fn input(&mut self, edge: &Edge, label: &str, depth: usize) -> Branch {
         let label = match (edge.relation, &edge.role) {
             (Relation::ReproductionOf, _) => "reproduction of".to_owned(),
-            (_, Some(role)) if role == "before" => "went on from".to_owned(),
+            (_, Some(role)) if role == BEFORE => "went on from".to_owned(),
+            (_, Some(role)) if role == EARLIER => "changed from".to_owned(),
             (_, Some(role)) => role.clone(),
             _ => label.to_owned(),
         };
@@ -202,7 +203,7 @@ impl Walk<'_> {
                 _ => continue,
             };
             let label = match edge.role.as_deref() {
-                Some("before") => "gone on with by".to_owned(),
+                Some(BEFORE) => "gone on with by".to_owned(),
                 Some(role) => format!("{role} of"),
                 None => "read by".to_owned(),
             };
@@ -223,7 +224,9 @@ impl Walk<'_> {
             });
         }
         for (from, edge) in loose {
-            branches.push(self.outcome(from, edge, "made into", depth + 1));
+            let is_edit = edge.role.as_deref() == Some(EARLIER);
+            let label = if is_edit { "changed into" } else { "made into" };
+            branches.push(self.outcome(from, edge, label, depth + 1));
         }
         branches
     }
