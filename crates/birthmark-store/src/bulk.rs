@@ -14,7 +14,8 @@
 //! # Limits
 //!
 //! * Nothing is synced here.
-//! * Two pieces are held in memory, and a third while it is filled.
+//! * Six pieces of a megabyte are held in memory: one is written, one filled, and four wait, since
+//!   disks are not always equally quick.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -27,11 +28,11 @@ use rustix::io::Errno;
 /// Files smaller than this are written as ever, in bytes.
 const LARGE: u64 = 16 << 20;
 /// What is written at once, in bytes.
-const PIECE: usize = 2 << 20;
+const PIECE: usize = 1 << 20;
 /// To what disks want memory, offset and length aligned, at most.
 const ALIGNED: usize = 4096;
 /// Pieces that wait for the disk.
-const WAITING: usize = 1;
+const WAITING: usize = 4;
 
 /// Writes to a new, empty file.
 #[derive(Debug)]

@@ -38,6 +38,8 @@ const GZIP_LAST: [u8; 2] = [3, 0];
 /// What one thread of Zstandard packs at a time, in bytes: small, as each job is held in
 /// memory several times.
 const ZSTD_JOB: u32 = 1 << 20;
+/// What is written before it is hashed, in bytes.
+const AT_ONCE: usize = 256 << 10;
 /// More threads than this wait for the thread that feeds them.
 const MOST_THREADS: usize = 8;
 
@@ -273,6 +275,8 @@ impl<'a> Tee<'a> {
 
 impl Write for Tee<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A little at a time: what was just copied lies in the processor's own cache when it is hashed.
+        let bytes = bytes.get(..AT_ONCE).unwrap_or(bytes);
         let written = self.output.write(bytes)?;
         self.running
             .update(bytes.get(..written).unwrap_or_default());
