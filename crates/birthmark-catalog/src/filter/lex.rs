@@ -16,11 +16,13 @@ pub(super) enum Op {
     ContainsNot,
 }
 
-/// A word, and whether it stood in quotes.
+/// A word, and whether any of it stood in quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) text: String,
     pub(super) quoted: bool,
+    /// Bytes of it before its first quote.
+    pub(super) bare: usize,
     pub(super) span: Span,
 }
 
@@ -60,6 +62,14 @@ const OPS: [(&str, Op); 10] = [
     (">", Op::More),
     ("~", Op::Contains),
 ];
+
+/// What may stand before a `:`, with a name or a moment behind it.
+pub(super) const ASKING: [&str; 5] = ["has", "since", "after", "until", "before"];
+
+fn is_asking(text: &str) -> bool {
+    text.strip_suffix(':')
+        .is_some_and(|word| ASKING.contains(&word))
+}
 
 /// Cuts a filter into its pieces.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
@@ -156,7 +166,7 @@ impl Lexer<'_> {
     /// A word up to a space or a parenthesis; the one before an operator ends there too.
     fn word(&mut self, before_operator: bool) -> Result<Word, FilterError> {
         let start = self.at;
-        let (mut text, mut quoted) = (String::new(), false);
+        let (mut text, mut quoted, mut bare) = (String::new(), false, None);
         while let Some(each) = self.peek() {
             if each.is_whitespace() || each == '(' || each == ')' {
                 break;
@@ -164,9 +174,9 @@ impl Lexer<'_> {
             if before_operator && OPS.iter().any(|(op, _)| self.rest().starts_with(op)) {
                 break;
             }
-            let at_a_quote =
-                matches!(each, '"' | '\'') && (self.at == start || quoted || each == '"');
-            if at_a_quote {
+            let may_open = self.at == start || quoted || is_asking(&text);
+            if each == '"' || (each == '\'' && may_open) {
+                bare.get_or_insert(text.len());
                 self.quoted(each, &mut text)?;
                 quoted = true;
                 continue;
@@ -178,7 +188,13 @@ impl Lexer<'_> {
             start,
             end: self.at,
         };
-        Ok(Word { text, quoted, span })
+        let bare = bare.unwrap_or(text.len());
+        Ok(Word {
+            text,
+            quoted,
+            bare,
+            span,
+        })
     }
 
     fn quoted(&mut self, quote: char, text: &mut String) -> Result<(), FilterError> {

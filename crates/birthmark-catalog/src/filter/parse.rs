@@ -147,11 +147,11 @@ impl Parser<'_> {
     }
 
     fn word(&self, word: &Word) -> Result<Filter, FilterError> {
-        if word.quoted {
-            return Ok(contains(WORDS, &word.text, word.span));
-        }
         if let Some(filter) = self.prefixed(word)? {
             return Ok(filter);
+        }
+        if word.quoted {
+            return Ok(contains(WORDS, &word.text, word.span));
         }
         let error = |message: String| FilterError::new(word.span, message);
         match word.text.as_str() {
@@ -188,9 +188,10 @@ impl Parser<'_> {
         ))
     }
 
-    /// `has:field`, `since:moment`, `until:moment`.
+    /// `has:field`, `since:moment`, `until:moment`; what stands behind the `:` may be quoted.
     fn prefixed(&self, word: &Word) -> Result<Option<Filter>, FilterError> {
-        let Some((prefix, rest)) = word.text.split_once(':') else {
+        let asked = word.text.split_once(':');
+        let Some((prefix, rest)) = asked.filter(|(prefix, _)| prefix.len() < word.bare) else {
             return Ok(None);
         };
         let span = Span {
@@ -226,9 +227,14 @@ impl Parser<'_> {
                 word.span,
                 format!("`{name}` is the name of a field, and `:` no operator"),
             )
-            .with_hint(format!(
-                "write {name}={rest}, or {name}~{rest} for contains"
-            ))),
+            .with_hint({
+                let value = if word.quoted {
+                    format!("\"{rest}\"")
+                } else {
+                    rest.to_owned()
+                };
+                format!("write {name}={value}, or {name}~{value} for contains")
+            })),
             _ => Ok(None),
         }
     }
