@@ -6,6 +6,7 @@
 //!   .birthmark/
 //!     .gitignore                            "*": the store never makes a tree dirty
 //!     open                                  the session that `session start` opened
+//!     generated, stamped                    files outside of the artifacts folder that are ours
 //!     sessions/<session-id>/<writer>.jsonl  one append-only journal a writer
 //!     sessions/<session-id>/logs/           what commands under `birthmark run` said
 //!     objects/<aa>/<rest of the hex>        content-addressed blobs

@@ -1,31 +1,47 @@
-//! Which files outside the artifacts folder Birthmark's sessions made.
+//! Which files outside the artifacts folder Birthmark's sessions made, and which were stamped.
 //!
 //! An untracked file that a journal names as generated must not make the tree dirty.
 //! Reading every journal at every start would grow with what is stored, so the
 //! names of such files are also kept in one list: a path from the root a line, with
 //! its own bytes but for the backslash (`\\`) and the line end (`\n`). It is derived:
 //! losing it costs only that such a file counts as untracked.
+//!
+//! What was stamped without a session no journal tells of. Its list, of the same form, is how
+//! `find` knows of it: losing it costs that such a file must be told by `catalog add` or be
+//! stamped again. It is the user's, and tracked or not as git says.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use birthmark_store::{Layout, atomic};
+use birthmark_store::{Layout, PathError, atomic};
+
+use crate::project::{Project, is_in_a_project};
 
 const LIST_LIMIT: u64 = 64 << 20;
 /// From so many lines on, what is gone is looked for.
 const MANY: usize = 64;
 
-fn list(layout: &Layout) -> PathBuf {
-    layout.store().join("generated")
-}
+/// What sessions made.
+const GENERATED: &str = "generated";
+/// What was stamped without a session.
+const STAMPED: &str = "stamped";
 
 /// The paths on the list: from the root, or absolute where they lie outside of it.
 pub(crate) fn read(layout: &Layout) -> HashSet<PathBuf> {
-    let bytes = atomic::read_limited(&list(layout), LIST_LIMIT).unwrap_or_default();
+    listed(layout, GENERATED)
+}
+
+/// What was stamped outside of the artifacts folder without a session, from the root.
+pub(crate) fn stamped(layout: &Layout) -> HashSet<PathBuf> {
+    listed(layout, STAMPED)
+}
+
+fn listed(layout: &Layout, list: &str) -> HashSet<PathBuf> {
+    let bytes = atomic::read_limited(&layout.store().join(list), LIST_LIMIT).unwrap_or_default();
     lines(&bytes).collect()
 }
 
@@ -44,7 +60,54 @@ pub(crate) fn note(layout: &Layout, path: &Path) {
 
 /// The same for many paths, with the list read once.
 pub(crate) fn note_all(layout: &Layout, paths: &[impl AsRef<Path>]) {
-    let outside: Vec<PathBuf> = paths
+    let outside = outside(layout, paths);
+    if !outside.is_empty() {
+        put_on(GENERATED, layout, &outside);
+    }
+}
+
+/// Puts what was stamped on the list of the project that it lies in, which need not be that
+/// of the caller.
+pub(crate) fn note_stamped(project: &Project, paths: &[PathBuf]) {
+    let (here, others): (Vec<PathBuf>, Vec<PathBuf>) = outside(&project.layout, paths)
+        .into_iter()
+        .partition(|path| path.is_relative());
+    note_here(&project.layout, &here);
+    let mut folders: BTreeMap<&Path, Vec<&PathBuf>> = BTreeMap::new();
+    for path in &others {
+        folders
+            .entry(atomic::folder_of(path))
+            .or_default()
+            .push(path);
+    }
+    for (folder, paths) in folders {
+        if let Ok(other) = Project::find(folder) {
+            let mut paths = outside(&other.layout, &paths);
+            paths.retain(|path| path.is_relative());
+            note_here(&other.layout, &paths);
+        }
+    }
+}
+
+/// Where there is no store yet it is begun, but not in a folder that is no project.
+fn note_here(layout: &Layout, paths: &[PathBuf]) {
+    let is_wanted = || layout.exists() || is_in_a_project(layout.root());
+    if !paths.is_empty() && is_wanted() && begin_store(layout).is_ok() {
+        put_on(STAMPED, layout, paths);
+    }
+}
+
+/// Makes the store where it is not there.
+pub(crate) fn begin_store(layout: &Layout) -> Result<(), PathError> {
+    atomic::create_folder(&layout.store())?;
+    if !layout.gitignore().exists() {
+        atomic::create_new(&layout.gitignore(), b"*\n")?;
+    }
+    Ok(())
+}
+
+fn outside(layout: &Layout, paths: &[impl AsRef<Path>]) -> Vec<PathBuf> {
+    paths
         .iter()
         .filter_map(|path| {
             let path = path.as_ref();
@@ -52,13 +115,13 @@ pub(crate) fn note_all(layout: &Layout, paths: &[impl AsRef<Path>]) {
             let path = crate::project::plain(&path);
             (!path.starts_with(layout.artifacts())).then(|| from_root(layout, &path))
         })
-        .collect();
-    if outside.is_empty() {
-        return;
-    }
-    if let Ok(file) = atomic::open_append(&list(layout), false) {
+        .collect()
+}
+
+fn put_on(list: &str, layout: &Layout, paths: &[PathBuf]) {
+    if let Ok(file) = atomic::open_append(&layout.store().join(list), false) {
         let _ = rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive);
-        let _ = put(file, layout, &outside);
+        let _ = put(file, layout, paths);
     }
 }
 
@@ -150,7 +213,7 @@ mod tests {
         note(&layout, &layout.artifacts().join("inside"));
         let from_root = names.map(|name| PathBuf::from(OsString::from_vec(name.to_vec())));
         assert_eq!(read(&layout), HashSet::from(from_root));
-        let bytes = atomic::read_limited(&list(&layout), LIST_LIMIT).unwrap();
+        let bytes = atomic::read_limited(&layout.store().join(GENERATED), LIST_LIMIT).unwrap();
         assert_eq!(bytes.split(|byte| *byte == b'\n').count(), 5, "each once");
     }
 

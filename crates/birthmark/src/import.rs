@@ -93,8 +93,9 @@ pub fn import(file: &Path, replace: bool) -> Result<Imported> {
         unmet: Unmet::default(),
     };
     redact(&mut imported.birthmark);
+    let project = Project::find(atomic::folder_of(file))?;
     if !imported.kept {
-        imported.unmet = unmet(file, &imported.birthmark)?;
+        imported.unmet = unmet(&project, file, &imported.birthmark)?;
         let text = serde_json::to_vec(&imported.birthmark).map_err(|source| {
             Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
         })?;
@@ -102,13 +103,13 @@ pub fn import(file: &Path, replace: bool) -> Result<Imported> {
         let described = add::describe(file, text, &crate::digests::digester())?;
         beside.replace(&imported.sidecar, &described.render(), Durability::Power)?;
     }
+    crate::generated::note_stamped(&project, &[file.to_owned()]);
     Ok(imported)
 }
 
 /// The rules that hold where the log lies.
-fn unmet(file: &Path, birthmark: &Fields) -> Result<Unmet> {
+fn unmet(project: &Project, file: &Path, birthmark: &Fields) -> Result<Unmet> {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let project = Project::find(atomic::folder_of(&file))?;
     let name = project.stored_path(&file);
     policy::unmet(&project.config.policy, &name, birthmark, false)
 }

@@ -146,7 +146,11 @@ fn candidates(project: &Project, named: &Path, tell: &mut dyn FnMut(String)) {
     }
     let artifacts = project.layout.artifacts();
     list(artifacts, &typeable(artifacts), true, &mut left, tell);
-    for file in told(project) {
+    let stamped = crate::generated::stamped(&project.layout);
+    let stamped = stamped
+        .iter()
+        .filter_map(|path| path.to_str().map(str::to_owned));
+    for file in told(project).into_iter().chain(stamped) {
         let path = crate::sessions::locate(project, &file, None);
         tell(typeable(&path).to_string_lossy().into_owned());
     }

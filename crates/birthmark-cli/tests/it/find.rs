@@ -440,3 +440,58 @@ fn full_disk_is_said_and_leaves_a_catalog_that_answers() {
     assert!(grown);
     assert_eq!(after.stdout, b"150\n", "{}", picture(&after));
 }
+
+#[test]
+fn what_was_stamped_anywhere_in_the_project_is_found_until_it_is_unstamped() {
+    let world = World::new();
+    let record = "{\"a\": 1}\n";
+    world.repo.write("data/train.jsonl", record);
+    world.repo.write("raw/line\nend.json", "{}");
+    let other = World::new();
+    other.repo.write("own.json", "{\"own\": 1}");
+    let kind = ["--type", "training_data"];
+    world.birthmark([&["stamp", "data/train.jsonl", "--in-place"][..], &kind].concat());
+    world.birthmark(
+        [
+            &[
+                "stamp",
+                "raw/line\nend.json",
+                other.at("own.json").to_str().unwrap(),
+            ][..],
+            &kind,
+        ]
+        .concat(),
+    );
+    let files_of = |root: &std::path::Path| -> Vec<String> {
+        let found = world
+            .command(["find", "--json", "--sort", "file"])
+            .current_dir(root)
+            .output();
+        let found: serde_json::Value = serde_json::from_slice(&found.unwrap().stdout).unwrap();
+        let rows = found["rows"].as_array().unwrap().iter();
+        rows.map(|row| row["file"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        files_of(world.path()),
+        ["data/train.jsonl", "raw/line\nend.json"]
+    );
+    assert_eq!(files_of(other.path()), ["own.json"]);
+    world.birthmark(["catalog", "rebuild"]);
+    assert_eq!(
+        files_of(world.path()).len(),
+        2,
+        "a rebuilt catalog says the same"
+    );
+    let status = world.repo.git(["status", "--short", "artifacts"]);
+    assert!(status.trim().is_empty(), "{status}");
+    world.birthmark(["unstamp", "data/train.jsonl", "--in-place"]);
+    std::fs::remove_file(world.at("raw/line\nend.json")).unwrap();
+    assert!(files_of(world.path()).is_empty());
+    // A folder that is no project gets no store.
+    let bare = tempfile::tempdir().unwrap();
+    let path = bare.path().join("a.json");
+    std::fs::copy(other.at("own.json"), &path).unwrap();
+    world.birthmark([&["stamp", path.to_str().unwrap()][..], &kind].concat());
+    assert_eq!(std::fs::read_dir(bare.path()).unwrap().count(), 2);
+}

@@ -37,7 +37,8 @@ fn alone_it_writes_a_sidecar_and_says_what_was_only_declared() {
     }
     assert!(mark.get("session_id").is_none() && mark.get("run_id").is_none());
     assert!(mark["stamped_at"].is_string());
-    assert!(!world.at("artifacts").exists(), "no session was opened");
+    let sessions = world.at("artifacts/.birthmark/sessions");
+    assert!(!sessions.exists(), "no session was opened");
     assert_eq!(world.read("weights.bin"), b"0123");
 }
 

@@ -11,12 +11,14 @@
 //!   change in between is found the next time.
 //! * A folder counts as looked at only once all of its files were taken over.
 
+mod elsewhere;
 mod entries;
+mod steady;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use birthmark_catalog::engine::{Change, ELSEWHERE, Engine, FileFacts, ProjectRow, SeenFile};
+use birthmark_catalog::engine::{Change, Engine, FileFacts, ProjectRow, SeenFile};
 use birthmark_core::SessionId;
 
 use super::sessions::{extent, facts, is_same, is_settled, print};
@@ -24,7 +26,8 @@ use super::{Catalog, scan};
 use crate::error::Result;
 use crate::project::Project;
 use crate::sessions;
-use entries::{Folder, below, entries, grew, joined, subject_print};
+use entries::{Folder, below, entries, grew, joined};
+use steady::Steady;
 
 /// Files, and sessions that are over, that one question looks at.
 const LOOKS: usize = 20_000;
@@ -210,11 +213,9 @@ impl Refresher<'_> {
             .into_iter()
             .filter(|(folder, _)| !folder.starts_with('\u{0}'))
             .collect();
-        let few = self
-            .catalog
-            .engine
-            .count_files(self.row.id, LOOKS as u64 + 1)?
-            <= LOOKS as u64;
+        let engine = &self.catalog.engine;
+        let files = engine.count_files(self.row.id, LOOKS as u64 + 1)?;
+        let mut steady = Vec::new();
         let below = below(&seen);
         let mut left: HashSet<String> = seen.keys().cloned().collect();
         let mut waiting = vec![String::new()];
@@ -236,9 +237,7 @@ impl Refresher<'_> {
                         .flatten()
                         .map(|name| (*name).to_owned()),
                 );
-                if few {
-                    self.known_files(&folder)?;
-                }
+                steady.push(folder);
                 continue;
             }
             let entries = entries(&path);
@@ -249,6 +248,9 @@ impl Refresher<'_> {
         }
         for gone in left {
             self.folder_gone(&gone)?;
+        }
+        if files <= LOOKS as u64 {
+            self.known_files(&steady, files)?;
         }
         Ok(())
     }
@@ -272,21 +274,19 @@ impl Refresher<'_> {
         self.push(Change::FolderGone(folder.to_owned()))
     }
 
-    /// Looks at the files of a folder that is as it was: at those that changed in place.
-    fn known_files(&mut self, folder: &str) -> Result<()> {
-        let path = self.path_of(folder);
-        let (here, mut like, mut changed) = (Folder::open(&path), String::new(), Vec::new());
-        let (engine, now) = (&self.catalog.engine, self.now);
-        engine.each_file(self.row.id, folder, &mut |name, before| {
-            if !here.is_as_before(name, before, now, &mut like) {
-                changed.push(SeenFile {
-                    name: name.to_owned(),
-                    state: before.to_owned(),
-                });
-            }
+    /// Looks at the files of folders that are as they were: at those that changed in place.
+    fn known_files(&mut self, folders: &[String], files: u64) -> Result<()> {
+        let paths = folders.iter().map(|folder| self.path_of(folder)).collect();
+        let engine = &self.catalog.engine;
+        let changed = Steady::new(paths, self.now).changed(files, &mut |place, take| {
+            let folder = folders.get(place).map_or("", String::as_str);
+            engine.each_file(self.row.id, folder, take)
         })?;
-        let names = changed.iter().map(|file| file.name.clone()).collect();
-        self.files(folder, changed, names)
+        for (folder, changed) in folders.iter().zip(changed) {
+            let names = changed.iter().map(|file| file.name.clone()).collect();
+            self.files(folder, changed, names)?;
+        }
+        Ok(())
     }
 
     /// Looks at these names in a folder, some of which were seen before.
@@ -370,70 +370,5 @@ impl Refresher<'_> {
         self.done.bytes += bytes;
         self.unwritten += bytes;
         self.push(Change::File(Box::new(facts)))
-    }
-
-    // ---- what journals tell of -------------------------------------------
-
-    /// Files that journals tell of and that lie in no folder of the artifacts.
-    fn elsewhere(&mut self) -> Result<()> {
-        let most = if self.depth == Depth::All {
-            usize::MAX
-        } else {
-            LOOKS / 4
-        };
-        let told = self.catalog.engine.told_elsewhere(self.row.id, most)?;
-        let mut seen: HashMap<String, String> = self
-            .catalog
-            .engine
-            .seen_files(self.row.id, ELSEWHERE)?
-            .into_iter()
-            .map(|file| (file.name, file.state))
-            .collect();
-        let complete = told.len() < most;
-        for file in told {
-            let path = sessions::locate(self.project, &file, None);
-            let before = seen.remove(&file);
-            match (before, subject_print(&path, self.now, true)) {
-                (Some(before), Some(now)) if is_same(&before, &now) => {}
-                (_, Some(now)) => {
-                    self.file(scan::scan(&path, &file))?;
-                    self.push(Change::Seen {
-                        folder: ELSEWHERE.to_owned(),
-                        name: file.clone(),
-                        state: now,
-                        file,
-                    })?;
-                }
-                (Some(_), None) => self.elsewhere_gone(file)?,
-                (None, None) => {}
-            }
-        }
-        if complete {
-            // Nobody tells of these any longer, or a folder that was listed holds them now.
-            for file in seen.into_keys() {
-                if sessions::locate(self.project, &file, None)
-                    .starts_with(self.project.layout.artifacts())
-                {
-                    self.push(Change::Unseen {
-                        folder: ELSEWHERE.to_owned(),
-                        name: file.clone(),
-                        file,
-                    })?;
-                } else {
-                    self.elsewhere_gone(file)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn elsewhere_gone(&mut self, file: String) -> Result<()> {
-        self.done.gone += 1;
-        self.push(Change::FileGone(file.clone()))?;
-        self.push(Change::Unseen {
-            folder: ELSEWHERE.to_owned(),
-            name: file.clone(),
-            file,
-        })
     }
 }

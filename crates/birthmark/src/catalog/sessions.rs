@@ -75,6 +75,27 @@ pub(super) fn is_same(before: &str, now: &str) -> bool {
     before == now && !before.contains('~')
 }
 
+/// Whether what was written before is what [`print_into`] would write now, and nothing can
+/// have changed since: told without writing it.
+pub(super) fn is_like(before: &str, found: &Look, now_nanos: i128) -> bool {
+    let (seconds, nanos) = found.changed;
+    let changed = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+    let size = if found.is_folder { 0 } else { found.size };
+    let (seconds, nanos) = found.modified;
+    let (size, inode) = (i128::from(size), i128::from(found.inode));
+    let now = [size, i128::from(seconds), i128::from(nanos), changed, inode];
+    let mut parts = before.split('.');
+    let same = now.iter().all(|number| {
+        let part = parts.next();
+        // The digits of a narrow number are read much more quickly.
+        part.is_some_and(|part| match i64::try_from(*number) {
+            Ok(number) => part.parse() == Ok(number),
+            Err(_) => part.parse() == Ok(*number),
+        })
+    });
+    same && parts.next().is_none() && now_nanos - changed >= TICK_NANOS
+}
+
 /// What the journals of a session are like: first its folder, then each of them. Of a
 /// session without journals, what its manifest is like.
 pub(super) fn extent(project: &Project, id: &SessionId, now_nanos: i128) -> Option<String> {
@@ -141,4 +162,42 @@ fn packages(project: &Project, loaded: &Loaded) -> Option<(String, Packages)> {
         Some((one["name"].as_str()?.to_owned(), version))
     };
     Some((digest.to_owned(), list.iter().filter_map(package).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_told_from_what_is_now_without_writing_it() {
+        let look = |size, modified, changed, inode| Look {
+            is_folder: false,
+            size,
+            modified,
+            changed,
+            inode,
+        };
+        let (now, minutes) = (1_800_000_000_000_000_000_i128, (1_799_999_000, 5));
+        let looks = [
+            look(0, (0, 0), minutes, 1),
+            look(u64::MAX, (-5, 999_999_999), minutes, u64::MAX),
+            look(7, (1_799_999_000, 5), (1_800_000_000, 0), 3),
+            look(7, (1_799_999_000, 5), (i64::MAX, 0), 3),
+            look(7, (1_799_999_000, 5), minutes, 3),
+            look(8, (1_799_999_000, 5), minutes, 3),
+            look(7, (1_799_999_000, 6), minutes, 3),
+            look(7, (1_799_999_000, 5), minutes, 4),
+        ];
+        for before in &looks {
+            for found in &looks {
+                let (before, now_like) = (print_of(before, now), print_of(found, now));
+                assert_eq!(
+                    is_like(&before, found, now),
+                    is_same(&before, &now_like),
+                    "{before} {now_like}"
+                );
+            }
+        }
+        assert!(!is_like("7", &looks[4], now) && !is_like("", &looks[4], now));
+    }
 }

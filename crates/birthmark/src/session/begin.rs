@@ -238,10 +238,7 @@ fn open(
     let layout = &project.layout;
     let parent_run = process::variable("BIRTHMARK_PARENT_RUN").map(RunId::from_text);
     let is_child = parent_run.is_some();
-    atomic::create_folder(&layout.store())?;
-    if !layout.gitignore().exists() {
-        atomic::create_new(&layout.gitignore(), b"*\n")?;
-    }
+    crate::generated::begin_store(layout)?;
     let identity = machine::process_identity();
     let run = RunId::new(random()?);
     let writer = WriterId::new(&identity.host, identity.pid, random()?);

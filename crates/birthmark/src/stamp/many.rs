@@ -183,6 +183,7 @@ pub fn stamp_all(
         told(file, result);
     });
     let Some(session) = &work.joined else {
+        crate::generated::note_stamped(project, &written);
         return Ok(());
     };
     let outcome = if work.failed.load(Ordering::Relaxed) {

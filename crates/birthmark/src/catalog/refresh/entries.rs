@@ -9,7 +9,7 @@ use birthmark_core::schema::{PART_SUFFIX, SIDECAR_SUFFIX};
 use birthmark_store::Layout;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-use super::super::sessions::{Look, is_same, print_into};
+use super::super::sessions::{Look, is_like, is_same, print_into};
 
 /// What a file or folder and its sidecar are like; none where neither is there.
 pub(super) fn subject_print(subject: &Path, now: i128, with_sidecar: bool) -> Option<String> {
@@ -64,27 +64,21 @@ impl<'a> Folder<'a> {
 
 impl Folder<'_> {
     /// Whether a name that was seen is as it was, in a folder that is as it was: no sidecar
-    /// can have come. `now_like` is room for what it is like now.
-    pub(super) fn is_as_before(
-        &self,
-        name: &str,
-        before: &str,
-        now: i128,
-        now_like: &mut String,
-    ) -> bool {
-        let is_bare = before.ends_with(' ');
-        let own = match (&self.open, is_bare) {
-            (Some(open), true) => look(open, name),
-            _ => {
-                return self
-                    .print(name, now, !is_bare)
-                    .is_some_and(|now| is_same(before, &now));
-            }
-        };
-        let Some(own) = own else { return false };
-        now_like.clear();
-        both_into(now_like, &own, None, now);
-        is_same(before, now_like)
+    /// can have come.
+    pub(super) fn is_as_before(&self, name: &str, before: &str, now: i128) -> bool {
+        let bare = before.strip_suffix(' ');
+        if let (Some(open), Some(bare)) = (&self.open, bare) {
+            return look(open, name).is_some_and(|own| {
+                // Of a folder its being there counts.
+                if own.is_folder {
+                    bare.is_empty()
+                } else {
+                    is_like(bare, &own, now)
+                }
+            });
+        }
+        self.print(name, now, bare.is_none())
+            .is_some_and(|now| is_same(before, &now))
     }
 }
 
