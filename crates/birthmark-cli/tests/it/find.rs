@@ -495,3 +495,27 @@ fn what_was_stamped_anywhere_in_the_project_is_found_until_it_is_unstamped() {
     world.birthmark([&["stamp", path.to_str().unwrap()][..], &kind].concat());
     assert_eq!(std::fs::read_dir(bare.path()).unwrap().count(), 2);
 }
+
+#[test]
+fn what_a_kill_in_the_middle_of_a_build_left_out_is_found_by_the_next_question() {
+    let world = World::new();
+    for number in 0..2_600 {
+        let mark = format!("{{\"birthmark\": \"birthmark/v1\", \"seed\": {number}}}");
+        let path = format!("artifacts/deep/part_{}/{number}.json", number % 8);
+        world.repo.write(path, format!("{{\"metadata\": {mark}}}"));
+    }
+    let count = ["find", "--count"];
+    let mut running = world.command(count).spawn().unwrap();
+    // Some of it was taken over, and not all.
+    let log = world.repo.home().join(".cache/birthmark/catalog.db-wal");
+    let size = || std::fs::metadata(&log).map_or(0, |found| found.len());
+    for _ in 0..4_000 {
+        if size() > 200_000 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_eq!(world.output(count).stdout, b"2600\n");
+}

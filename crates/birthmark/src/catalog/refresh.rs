@@ -9,7 +9,8 @@
 //!
 //! * What is read is taken over with the word of what it was like *before* it was read: a
 //!   change in between is found the next time.
-//! * A folder counts as looked at only once all of its files were taken over.
+//! * A folder counts as looked at only once all of its files were taken over, and the folders
+//!   in it are known: what is stopped at any moment (a kill, a full disk) is gone on with.
 
 mod elsewhere;
 mod entries;
@@ -241,7 +242,17 @@ impl Refresher<'_> {
                 continue;
             }
             let entries = entries(&path);
-            waiting.extend(entries.folders.iter().map(|name| joined(&folder, name)));
+            for name in &entries.folders {
+                let name = joined(&folder, name);
+                if !seen.contains_key(&name) {
+                    // Whoever is stopped once this folder counts as looked at knows of it.
+                    self.push(Change::Folder {
+                        folder: name.clone(),
+                        state: String::new(),
+                    })?;
+                }
+                waiting.push(name);
+            }
             let seen = self.catalog.engine.seen_files(self.row.id, &folder)?;
             self.files(&folder, seen, entries.files)?;
             self.push(Change::Folder { folder, state })?;
