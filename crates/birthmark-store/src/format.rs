@@ -13,6 +13,7 @@
 
 pub mod codec;
 pub mod directory;
+mod error;
 pub mod gguf;
 pub mod json;
 pub mod jsonl;
@@ -21,19 +22,22 @@ mod kind;
 mod lines;
 pub mod parquet;
 mod pipeline;
+mod replaced;
 pub mod safetensors;
 pub mod sidecar;
 pub mod zip;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use birthmark_core::digest::Digest;
+use birthmark_core::json::Where;
 pub use birthmark_core::json::{OnExisting, Placed};
-use birthmark_core::json::{ScanError, StampError, Where};
+pub use error::FormatError;
 pub use kind::FileKind;
+pub use replaced::REPLACES;
 
 /// A stream to read, and what to call it in errors.
 pub struct Input<'a> {
@@ -206,6 +210,9 @@ pub struct Unstamped {
     pub removed: u64,
     /// Records with a foreign birthmark, which still stands.
     pub foreign: u64,
+    /// The first line whose birthmark took the place of an older one, by what it says: what is
+    /// written is not what was there before both.
+    pub replaced: Option<u64>,
     /// Bytes written.
     pub size: u64,
     /// Of the bytes written, before they were packed: the content digest of what was read.
@@ -272,137 +279,4 @@ pub type Each<'a> = dyn FnMut(Result<Mark<'_>, FormatError>) -> bool + 'a;
 /// the file, in a sidecar.
 pub fn format_of(path: &Path) -> Option<&'static dyn ArtifactFormat> {
     FileKind::of(path).map(FileKind::format)
-}
-
-/// Why a file could not be read, stamped or unstamped.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FormatError {
-    /// The stream could not be read.
-    #[error("cannot read `{name}`")]
-    Read {
-        /// The file.
-        name: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// The stream could not be written.
-    #[error("cannot write what was made of `{name}`")]
-    Write {
-        /// The file that was read.
-        name: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// A record is no JSON object.
-    #[error("`{name}`, line {line}, byte {offset} of the file: {}", source.kind)]
-    NotJson {
-        /// The file.
-        name: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// The byte of the file, from 0.
-        offset: u64,
-        /// The fault, seen from the start of the record.
-        source: ScanError,
-    },
-    /// A record could not take a birthmark or give it up.
-    #[error("`{name}`, line {line}: {source}")]
-    Record {
-        /// The file.
-        name: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// Where the record begins in the file, in bytes.
-        offset: u64,
-        /// Why not.
-        source: StampError,
-    },
-    /// A line, or a report, is longer than we hold in memory.
-    #[error("`{name}`, line {line}: it is longer than {limit} bytes")]
-    TooLong {
-        /// The file.
-        name: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// The limit.
-        limit: usize,
-    },
-    /// The file is not what its name says, or is damaged.
-    #[error("`{name}`: {what}")]
-    Damaged {
-        /// The file.
-        name: PathBuf,
-        /// What is wrong, and where.
-        what: String,
-    },
-    /// The file cannot take a birthmark, though it is sound.
-    #[error("`{name}` cannot take a birthmark: {what}")]
-    NoPlace {
-        /// The file.
-        name: PathBuf,
-        /// Why not.
-        what: String,
-    },
-    /// The file has a birthmark already, and room for one.
-    #[error("`{name}` has a birthmark already")]
-    AlreadyStamped {
-        /// The file.
-        name: PathBuf,
-    },
-    /// A thread of ours ended without an answer.
-    #[error("cannot go on with `{name}`: a thread died")]
-    ThreadDied {
-        /// The file.
-        name: PathBuf,
-    },
-}
-
-impl FormatError {
-    /// What the user can do now.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::NotJson { source, .. } if source.is_cut_short() => {
-                Some("the line is cut short, as by a crash; take it out and try again".to_owned())
-            }
-            Self::Record { source, .. } => source.hint().map(str::to_owned),
-            Self::TooLong { limit, .. } if *limit >= jsonl::LINE_LIMIT => {
-                Some("is it JSONL, one record a line?".to_owned())
-            }
-            Self::TooLong { .. } => Some(
-                "is it JSONL, one record a line? `stamp` and `unstamp` take longer ones with --longest-line"
-                    .to_owned(),
-            ),
-            Self::Damaged { .. } => {
-                Some("leave out --in-place and --out: a sidecar needs no sound file".to_owned())
-            }
-            Self::NoPlace { .. } => {
-                Some("leave out --in-place and --out: it then goes into a sidecar".to_owned())
-            }
-            Self::Write { source, .. } => crate::atomic::no_room(source.kind()).map(str::to_owned),
-            Self::AlreadyStamped { .. } => Some("say `--on-existing keep` or `replace`".to_owned()),
-            _ => None,
-        }
-    }
-
-    /// A fault of one record, whose first byte is `offset` of the file.
-    fn of_record(name: &Path, line: u64, offset: u64, source: StampError) -> Self {
-        let name = name.to_owned();
-        match source {
-            StampError::Scan(source) => Self::NotJson {
-                name,
-                line,
-                offset: offset + source.offset as u64,
-                source,
-            },
-            source => Self::Record {
-                name,
-                line,
-                offset,
-                source,
-            },
-        }
-    }
 }

@@ -12,6 +12,7 @@ use std::io::{Read, Write};
 
 use birthmark_core::json::{self, BOM, StampError, Where, without_bom};
 
+use super::replaced::replaces;
 use super::{
     ArtifactFormat, Birthmarks, Each, FormatError, Input, Mark, OnExisting, Placed, Places,
     Stamped, Unstamped,
@@ -131,6 +132,7 @@ impl ArtifactFormat for Report {
             records: 1,
             removed: u64::from(place.is_ours()),
             foreign: u64::from(matches!(place, Where::Foreign(_))),
+            replaced: replaces(record, &place).then_some(1),
             size: out.len() as u64,
             digest: digest_bytes(&out),
         })

@@ -17,16 +17,20 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use birthmark_core::digest::Digest;
-use birthmark_core::json::{self, Marks, ScanError, Span, StampError, Where};
+use birthmark_core::json::{self, Span, StampError, Where};
 
 use super::codec::{Codec, Packer, Piece};
 use super::lines::{Block, BlockError, Blocks, Line, lines};
 use super::pipeline::{self, PipelineError};
+use super::replaced::replaces;
 use super::{
-    ArtifactFormat, Aside, Bad, Birthmarks, Each, FormatError, Input, Mark, OnExisting, Places,
-    Stamped, Unstamped,
+    ArtifactFormat, Aside, Bad, Birthmarks, Each, FormatError, Input, OnExisting, Places, Stamped,
+    Unstamped,
 };
 use crate::running::RunningDigest;
+use look::{Looked, hand_over, look};
+
+mod look;
 
 /// The longest line that is read, in bytes: 1 GiB.
 pub const LINE_LIMIT: usize = 1 << 30;
@@ -263,70 +267,12 @@ impl BadLine {
     }
 }
 
-/// A record of a block, looked at.
-struct Looked {
-    line: u64,
-    offset: u64,
-    span: Span,
-    place: Result<Where, ScanError>,
-}
-
-fn look(block: &Block) -> impl Iterator<Item = Looked> {
-    let mut marks = Marks::default();
-    lines(block).filter(Line::has_record).map(move |line| {
-        let start = usize::try_from(line.offset - block.offset).unwrap_or_default();
-        Looked {
-            line: line.number,
-            offset: line.offset,
-            span: Span {
-                start,
-                end: start + line.record.len(),
-            },
-            place: marks.find(line.record),
-        }
-    })
-}
-
-/// Hands over the records of a block; false when no more are wanted.
-fn hand_over(
-    name: &Path,
-    block: &Block,
-    looked: &[Looked],
-    each: &mut Each<'_>,
-    count: &mut u64,
-) -> bool {
-    looked.iter().all(
-        |Looked {
-             line,
-             offset,
-             span,
-             place,
-         }| {
-            *count += 1;
-            let (line, offset, record) = (*line, *offset, span.of(&block.bytes));
-            each(match place {
-                Ok(place) => Ok(Mark {
-                    line,
-                    offset,
-                    record,
-                    place: *place,
-                }),
-                Err(error) => Err(FormatError::of_record(
-                    name,
-                    line,
-                    offset,
-                    StampError::Scan(error.clone()),
-                )),
-            })
-        },
-    )
-}
-
 #[derive(Default, Clone, Copy)]
 struct Cuts {
     records: u64,
     removed: u64,
     foreign: u64,
+    replaced: Option<u64>,
 }
 
 impl ArtifactFormat for Jsonl {
@@ -390,6 +336,9 @@ impl ArtifactFormat for Jsonl {
                 counts.records += 1;
                 counts.removed += u64::from(place.is_ours());
                 counts.foreign += u64::from(matches!(place, Where::Foreign(_)));
+                if counts.replaced.is_none() && replaces(line.record, &place) {
+                    counts.replaced = Some(line.number);
+                }
                 Ok(())
             },
             false,
@@ -397,6 +346,7 @@ impl ArtifactFormat for Jsonl {
                 sum.records += counts.records;
                 sum.removed += counts.removed;
                 sum.foreign += counts.foreign;
+                sum.replaced = sum.replaced.or(counts.replaced);
                 Ok(())
             },
         )?;
@@ -404,11 +354,13 @@ impl ArtifactFormat for Jsonl {
             records,
             removed,
             foreign,
+            replaced,
         } = sum;
         Ok(Unstamped {
             records,
             removed,
             foreign,
+            replaced,
             size,
             digest: text,
         })

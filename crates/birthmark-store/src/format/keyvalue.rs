@@ -5,6 +5,7 @@ use std::path::Path;
 
 use birthmark_core::json::{self, Where};
 
+use super::replaced::replaces;
 use super::{Birthmarks, Each, FormatError, Mark, OnExisting, Placed};
 
 /// The key.
@@ -80,6 +81,12 @@ impl Standing {
         let mut mark = Vec::new();
         birthmarks.write(1, &self.record(), &mut mark);
         Ok(Some((mark, placed)))
+    }
+
+    /// Whether our birthmark took the place of an older one.
+    pub(super) fn replaces(&self) -> bool {
+        let record = self.record();
+        json::find_birthmark(&record).is_ok_and(|place| replaces(&record, &place))
     }
 
     /// Whether a birthmark of ours stands there.

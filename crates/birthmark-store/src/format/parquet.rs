@@ -303,6 +303,7 @@ impl ArtifactFormat for Parquet {
             records: 1,
             removed: u64::from(table.standing.is_ours()),
             foreign: 0,
+            replaced: table.standing.replaces().then_some(1),
             size,
             digest,
         })

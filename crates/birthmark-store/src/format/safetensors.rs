@@ -335,6 +335,7 @@ impl ArtifactFormat for Safetensors {
             records: 1,
             removed: u64::from(header.standing.is_ours()),
             foreign: 0,
+            replaced: header.standing.replaces().then_some(1),
             size,
             digest,
         })

@@ -76,6 +76,16 @@ impl<'a> Births<'a> {
         asked().insert(path.to_owned(), found.clone());
         Ok(found)
     }
+
+    /// The birth of a file that has this digest without its birthmarks, which is not read.
+    pub(super) fn with_content(&self, path: &Path, content: Digest) -> Option<Birth> {
+        let index = self
+            .index
+            .get_or_init(|| Index::of(self.project))
+            .as_ref()?;
+        let stored = self.project.stored_path(path);
+        index.find(self.project, &[content, content], &stored)
+    }
 }
 
 /// Which sessions may have made what has a digest.

@@ -3,14 +3,10 @@
 use birthmark_core::Fields;
 use birthmark_core::json::{self, OnExisting};
 use birthmark_store::digest;
-use birthmark_store::format::Birthmarks;
+use birthmark_store::format::{Birthmarks, REPLACES};
 use serde_json::Value;
 
 use crate::error::Result;
-
-/// The field of a birthmark that took the place of an older one: the older one's digest.
-/// What it says cannot be brought back, so `unstamp` refuses such a record.
-pub(super) const REPLACES: &str = "replaces";
 
 /// The birthmarks of one file: the same for each record, but for what it replaces.
 pub(super) struct Marks {

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use birthmark_core::json;
 use birthmark_core::schema::SIDECAR_SUFFIX;
-use birthmark_store::format::{self, FileKind, Input, Watched};
+use birthmark_store::format::{self, FileKind, FormatError, Input, Watched};
 use birthmark_store::{Layout, digest, reading};
 use serde_json::{Value, json};
 
-use super::marks::REPLACES;
 use super::refuse::exists;
 use super::write::rewrite;
 use super::{Target, births};
@@ -92,14 +91,27 @@ pub fn unstamp(
     };
     let into = kind.out_of(FileKind::of(out), longest_line);
     let format = kind.format();
-    refuse_replaced(format, file)?;
-    let born = births::Births::of(project).find(file)?;
     if !has_one(format, file)? {
         return Err(no_birthmark(file));
     }
+    let mut replaced = None;
     let done = rewrite(&*into, file, out, None, |format, input, output| {
-        format.unstamp(input, output)
-    })?;
+        let done = format.unstamp(input, output)?;
+        replaced = done.replaced;
+        // An error here throws away what was written.
+        match replaced {
+            Some(_) => Err(FormatError::CannotUndo {
+                name: file.to_owned(),
+            }),
+            None => Ok(done),
+        }
+    });
+    if let Some(line) = replaced {
+        return Err(cannot_undo(file, line));
+    }
+    let done = done?;
+    // What lies there now has the content that the session recorded, without birthmarks.
+    let born = births::Births::of(project).with_content(file, done.digest);
     let stored = project.stored_path(out);
     let recorded_in = born.filter(|birth| birth.file == stored);
     Ok(Unstamped {
@@ -139,17 +151,8 @@ fn has_one(format: &dyn format::ArtifactFormat, file: &Path) -> Result<bool> {
 }
 
 /// A record whose birthmark took the place of an older one was another before.
-fn refuse_replaced(format: &dyn format::ArtifactFormat, file: &Path) -> Result<()> {
-    let mut refused = None;
-    read(format, file, |line, value| {
-        let replaces = json::is_birthmark(value) && json::get(value, &[REPLACES]).is_some();
-        if replaces {
-            refused = Some(line);
-        }
-        !replaces
-    })?;
-    let Some(line) = refused else { return Ok(()) };
-    Err(Error::new(
+fn cannot_undo(file: &Path, line: u64) -> Error {
+    Error::new(
         Kind::Refused,
         "replaced",
         format!(
@@ -161,7 +164,7 @@ fn refuse_replaced(format: &dyn format::ArtifactFormat, file: &Path) -> Result<(
         "nothing was changed; write the file anew to be without it"
     } else {
         "nothing was changed; to drop `metadata` all the same, use jq 'del(.metadata)'"
-    }))
+    })
 }
 
 /// Hands over every birthmark with its line, until `each` says stop. Faults are named.
