@@ -272,7 +272,7 @@ def test_an_empty_input_is_held_against_what_it_was(repo, reproduce, program):
     (repo / "empty.txt").write_text("no more\n")
     plan = json.loads(reproduce("artifacts/both.txt", "--dry-run", "--json").stdout)["plan"]
     states = {one["name"]: one["state"] for one in plan["inputs"]}
-    assert states == {"empty.txt": "changed since", "full.txt": "here", "same.txt": "here"}
+    assert states == {"empty.txt": "in the code", "full.txt": "here", "same.txt": "here"}
 
 
 def test_a_copy_and_inputs_that_are_alike_are_made_again(repo, reproduce, program, git):
@@ -319,3 +319,37 @@ def test_code_of_a_repository_within_is_told_once_and_missed_when_it_is_gone(
         commit.unlink()
     plan = reproduce("artifacts/out.txt", "--dry-run")
     assert "the code that ran cannot be had" in plan.stdout, plan.stdout
+
+
+ASKS_GIT = """
+import json, subprocess
+
+def git(*words):
+    return subprocess.run(["git", "-C", "sub", *words], capture_output=True, text=True).stdout
+
+rows = json.load(open("data.json"))
+said = [git("rev-parse", "HEAD"), git("status", "--short"), git("rev-parse", "--show-toplevel")[-4:]]
+json.dump({"rows": rows, "said": said}, open("artifacts/out.json", "w"))
+"""
+
+
+def test_an_input_of_the_code_is_said_and_git_answers_in_a_repository_within(repo, reproduce, program, git):
+    (repo / ".gitignore").write_text("artifacts/\n")
+    (repo / "script.py").write_text(ASKS_GIT)
+    (repo / "data.json").write_text("[1, 2]")
+    (repo / "artifacts").mkdir()
+    git("init", "--quiet", "sub")
+    (repo / "sub/lib.txt").write_text("from within\n")
+    git("-C", "sub", "add", ".")
+    git("-C", "sub", "commit", "--quiet", "--message", "Within")
+    (repo / "sub/lib.txt").write_text("edited\n")
+    git("add", ".gitignore", "script.py", "data.json")
+    git("commit", "--quiet", "--message", "A script")
+    words = [program, "run", "--", sys.executable, "script.py"]
+    subprocess.run(words, cwd=repo, check=True, capture_output=True)
+    made = json.loads((repo / "artifacts/out.json").read_text())
+    assert made["said"][1:] == [" M lib.txt\n", "sub\n"]
+    (repo / "data.json").write_text("[3]")
+    done = reproduce("artifacts/out.json", "--yes")
+    assert "data.json  changed since: the code's is taken\n" in done.stdout, done.stdout
+    assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr

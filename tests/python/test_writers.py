@@ -678,6 +678,19 @@ def test_exception_leaves_the_part_and_the_next_run_goes_on(s, capfd):
     assert [i["id"] for i in json.loads(open("artifacts/r.json").read())["results"]] == [0, 1, 2, 3, 4]
 
 
+def test_session_shows_its_report_as_left_until_it_is_put_together(s, birthmark):
+    s.report("artifacts/left.json").add({"id": 1})
+    s.end()
+    told = birthmark("show", s.id)
+    assert "left     1 item in artifacts/left.json.part.jsonl" in told, told
+    assert json.loads(birthmark("show", s.id, "--json"))["summary"]["reports_left"] == [
+        {"file": "artifacts/left.json", "part": "artifacts/left.json.part.jsonl", "items": 1}
+    ]
+    with bm.session() as later, later.report("artifacts/left.json") as report:
+        report.add({"id": 2})
+    assert "left  " not in birthmark("show", s.id)
+
+
 def test_finished_report_is_gone_on_with_in_mode_a_and_made_anew_in_mode_w(s):
     items = [{"id": n, "text": "line\nfeed, {", "x": [{"y": math.inf}]} for n in range(4)]
     with s.report("artifacts/r.json", mode="a") as r:

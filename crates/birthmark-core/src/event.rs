@@ -246,6 +246,17 @@ pub struct ArtifactRemoved {
     pub reason: String,
 }
 
+/// A report was left before it was put together: its items wait in its part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportLeft {
+    /// The report's path, as it would be sealed.
+    pub file: String,
+    /// Where its items are.
+    pub part: String,
+    /// How many.
+    pub items: u64,
+}
+
 /// The code is not what it was when the run began.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
@@ -468,6 +479,8 @@ events! {
     ArtifactUsed = "artifact_used",
     /// An artifact was removed on purpose.
     ArtifactRemoved = "artifact_removed",
+    /// A report waits to be gone on with.
+    ReportLeft = "report_left",
     /// The code changed under the run.
     Drift = "drift",
     /// What a command said.

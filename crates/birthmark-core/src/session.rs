@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::birthmark::Fields;
 use crate::event::{
-    CodeKept, Event, Line, OpenedBy, Outcome, ProcessIdentity, SnapshotTaken, WriterOpened,
+    CodeKept, Event, Line, OpenedBy, Outcome, ProcessIdentity, ReportLeft, SnapshotTaken,
+    WriterOpened,
 };
 use crate::id::{RunId, SessionId, WriterId};
 use crate::plan::{self, Made, Plan, PlanReport};
@@ -97,6 +98,8 @@ pub struct Session {
     pub last_heard: Option<Timestamp>,
     /// Kinds of events that this version does not know, with their counts.
     pub skipped: BTreeMap<String, u64>,
+    /// Reports that were left before they were put together.
+    pub left: Vec<ReportLeft>,
     /// The last line seen of each journal.
     pub heads: BTreeMap<WriterId, Head>,
 }
@@ -256,6 +259,7 @@ impl Session {
                 }
             }
             Event::ArtifactSealed(sealed) => {
+                self.left.retain(|known| known.file != sealed.file);
                 let is_same =
                     |known: &&mut Artifact| known.run.as_ref() == run && known.sealed().is_none();
                 let opened = self.artifact_mut(&sealed.file).filter(is_same);
@@ -284,6 +288,10 @@ impl Session {
                 if !self.used.contains(&used.input) {
                     self.used.push(used.input.clone());
                 }
+            }
+            Event::ReportLeft(left) => {
+                self.left.retain(|known| known.file != left.file);
+                self.left.push(left.clone());
             }
             Event::ArtifactRemoved(removed) => {
                 if let Some(artifact) = self.artifact_mut(&removed.file) {

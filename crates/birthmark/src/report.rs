@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use birthmark_core::birthmark::{self, Fields};
-use birthmark_core::event::ArtifactSealed;
+use birthmark_core::event::{ArtifactSealed, ReportLeft};
 use birthmark_core::json::{self, OnExisting};
 use birthmark_core::schema::PART_SUFFIX;
 use birthmark_store::atomic::{self, Durability, PathContext};
@@ -108,6 +108,8 @@ impl Session {
             count: AtomicU64::new(continued.records),
             state: Mutex::new(state),
         });
+        self.begun_reports()
+            .insert(shared.part.clone(), shared.path.clone());
         let weak: std::sync::Weak<Shared> = Arc::downgrade(&shared);
         self.close_at_end(weak);
         Ok(Report { shared })
@@ -226,6 +228,10 @@ impl Report {
             &body,
         )?;
         state.writer = None;
+        self.shared
+            .session
+            .begun_reports()
+            .remove(&self.shared.part);
         atomic::remove(&self.shared.part)?;
         Ok(())
     }
@@ -281,14 +287,46 @@ impl Shared {
         // Not said under the lock: who says something may wait for another thread.
         let writer = lock(&self.state).writer.take();
         if let Some(writer) = writer {
-            let kept = crate::talk::count(writer.records(), "item");
-            let name = self.session.project().stored_path(&self.part);
-            let name = neutral(&name);
-            self.session.say(&format!(
-                "birthmark: kept {kept} in {name}; run again to go on"
-            ));
+            tell_left(&self.session, &self.path, &self.part, writer.records());
         }
     }
+}
+
+/// Says that a report waits, and notes it.
+fn tell_left(session: &Session, path: &Path, part: &Path, items: u64) {
+    session.begun_reports().remove(part);
+    let kept = crate::talk::count(items, "item");
+    let name = session.project().stored_path(part);
+    // That it is said is what counts: the session may be over, and its journal closed.
+    let _ = session.record(ReportLeft {
+        file: session.project().stored_path(path),
+        part: name.clone(),
+        items,
+    });
+    let name = neutral(&name);
+    session.say(&format!(
+        "birthmark: kept {kept} in {name}; run again to go on"
+    ));
+}
+
+/// At the end of a session: reports whose writer the script let go of without finishing them.
+pub(crate) fn tell_of_dropped(session: &Session) {
+    let begun = std::mem::take(&mut *session.begun_reports());
+    for (part, path) in begun {
+        if let Ok(items) = count_items(&part) {
+            tell_left(session, &path, &part, items);
+        }
+    }
+}
+
+fn count_items(part: &Path) -> std::io::Result<u64> {
+    let mut reader = BufReader::new(atomic::open_regular(part)?);
+    let (mut items, mut line) = (0, Vec::new());
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        items += u64::from(!line.trim_ascii().is_empty());
+        line.clear();
+    }
+    Ok(items)
 }
 
 impl CloseWithSession for Shared {

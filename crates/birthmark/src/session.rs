@@ -17,6 +17,7 @@
 //! * Leaving a session that somebody else began ends the run only.
 //! * Every event is in the journal before the caller is told that it happened.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -83,6 +84,8 @@ struct Inner {
     looker: Mutex<Option<JoinHandle<()>>>,
     last_fold: Mutex<Option<Instant>>,
     open_files: Mutex<Vec<Weak<dyn CloseWithSession>>>,
+    /// Reports that were begun and not put together yet: their parts, and their own paths.
+    begun_reports: Mutex<BTreeMap<PathBuf, PathBuf>>,
     ended: AtomicBool,
 }
 
@@ -240,6 +243,11 @@ impl Session {
         let mut files = lock(&self.inner.open_files);
         files.retain(|file| file.strong_count() > 0);
         files.push(file);
+    }
+
+    /// The reports that were begun and neither put together nor told of as left, by their parts.
+    pub(crate) fn begun_reports(&self) -> MutexGuard<'_, BTreeMap<PathBuf, PathBuf>> {
+        lock(&self.inner.begun_reports)
     }
 
     /// Folds the journals into the manifest; not more than once a second unless `urgent`. A

@@ -124,6 +124,7 @@ impl Beside {
             remote: self.remote.as_deref(),
             pushed: false,
             unseen: &[],
+            within: None,
         };
         // Code that only is imported needs no git.
         let _ = make_repository(project, folder, commit, &head);

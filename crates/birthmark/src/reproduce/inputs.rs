@@ -4,13 +4,16 @@
 //! input of its own, since the command asks for each by its path.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use birthmark_core::Fields;
 use birthmark_core::lineage::{ArtifactNode, NodeId, Place, Relation};
 use birthmark_core::session::{Run, Session};
 
-use super::plan::{Input, InputState};
+use super::plan::{Input, InputState, Plan};
+use super::share::{Before, Share};
 use crate::sessions;
+use crate::snapshot::Held;
 use crate::trace::{OnDisk, Traced};
 
 /// The paths that runs of a session were seen or told to have read.
@@ -134,5 +137,35 @@ fn one(traced: &Traced, node: usize, role: Option<&String>) -> Input {
         name: artifact.name().to_owned(),
         digests,
         state,
+    }
+}
+
+/// Tells what is not here as it was, and is in the code as it was.
+pub(super) fn look_in_code(plan: &mut Plan) {
+    let is_lacking = |input: &Input| matches!(input.state, InputState::NotAsItWas(_));
+    let goes_on_lacking = |share: &Share| matches!(share.before, Before::Lacking(_));
+    let any =
+        plan.inputs.iter().any(is_lacking) || plan.share.as_ref().is_some_and(goes_on_lacking);
+    let Some(commit) = plan.code.restore.as_ref().filter(|_| any) else {
+        return;
+    };
+    let Some(held) = Held::open(&plan.project, commit) else {
+        return;
+    };
+    let root = plan.project.root();
+    let below = root.strip_prefix(&plan.top).unwrap_or(Path::new(""));
+    let digest = |name: &str| held.digest(&below.join(name).to_string_lossy());
+    for input in &mut plan.inputs {
+        if let InputState::NotAsItWas(why) = input.state
+            && digest(&input.name).is_some_and(|now| input.digests.contains(&now))
+        {
+            input.state = InputState::InCode(why);
+        }
+    }
+    if let Some(share) = plan.share.as_mut().filter(|share| goes_on_lacking(share))
+        && share.had.digest.is_some()
+        && digest(&plan.file) == share.had.digest
+    {
+        share.before = Before::InCode;
     }
 }

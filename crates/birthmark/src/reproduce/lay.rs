@@ -78,13 +78,13 @@ pub(super) fn lay(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> 
         python: None,
         repository: Err(String::new()),
     };
-    mark::mark(plan, &mut laid)?;
+    mark::mark(plan, &mut laid, &restored.nested, say)?;
     if let Err(why) = &laid.repository {
         let why = crate::text::neutral(why);
         say(&format!("birthmark: git is told nothing in it: {why}"));
     }
     for input in &plan.inputs {
-        bring(input, plan, options, &laid)?;
+        bring(input, plan, options, &laid, say)?;
     }
     share::lay(plan, options, &laid)?;
     if options.venv {
@@ -114,7 +114,13 @@ fn folder_for(plan: &Plan, options: &Options) -> Result<PathBuf> {
 }
 
 /// Brings an input to where the run will look for it, unless the code has brought it.
-fn bring(input: &Input, plan: &Plan, options: &Options, laid: &Laid) -> Result<()> {
+fn bring(
+    input: &Input,
+    plan: &Plan,
+    options: &Options,
+    laid: &Laid,
+    say: &mut dyn FnMut(&str),
+) -> Result<()> {
     let name = Path::new(&input.name);
     let is_inside = !name.is_absolute()
         && name
@@ -126,6 +132,10 @@ fn bring(input: &Input, plan: &Plan, options: &Options, laid: &Laid) -> Result<(
     }
     let target = laid.folder.join(name);
     if is_as_it_was(&target, input) {
+        if let InputState::NotAsItWas(why) = input.state {
+            let name = crate::text::short(&input.name, 60);
+            say(&format!("birthmark: {name} is {why}: the code's is taken"));
+        }
         return Ok(());
     }
     let InputState::Here(source) = &input.state else {

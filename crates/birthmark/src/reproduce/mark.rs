@@ -14,11 +14,16 @@ use super::plan::Plan;
 use super::venv;
 use crate::declare::{CODE_FIELDS, DECLARATION_NAME};
 use crate::error::Result;
-use crate::snapshot::{Head, make_repository};
+use crate::snapshot::{Head, Nested, make_repository};
 
 /// The folder is a project of its own, and says which code it holds: as a repository, or else
 /// by a declaration.
-pub(super) fn mark(plan: &Plan, laid: &mut Laid) -> Result<()> {
+pub(super) fn mark(
+    plan: &Plan,
+    laid: &mut Laid,
+    nested: &[Nested],
+    say: &mut dyn FnMut(&str),
+) -> Result<()> {
     let config = laid.folder.join(CONFIG_NAME);
     let mut unseen = vec![format!("/{}/", venv::FOLDER)];
     if !config.exists() {
@@ -29,6 +34,13 @@ pub(super) fn mark(plan: &Plan, laid: &mut Laid) -> Result<()> {
     }
     laid.repository = repository(plan, &laid.top, &unseen);
     if laid.repository.is_ok() {
+        for one in nested {
+            if let Err(why) = within(plan, &laid.top, one) {
+                let path = crate::text::short(&one.path, 60);
+                let why = crate::text::neutral(&why).into_owned();
+                say(&format!("birthmark: git is told nothing in {path}: {why}"));
+            }
+        }
         return Ok(());
     }
     let mut fields = Fields::new();
@@ -53,6 +65,35 @@ fn repository(plan: &Plan, top: &Path, unseen: &[String]) -> Result<(), String> 
         remote: text("git_remote"),
         pushed: plan.code_fields.get("git_pushed") == Some(&Value::Bool(true)),
         unseen,
+        within: None,
     };
     make_repository(&plan.project, top, restored, &head)
+}
+
+/// Makes a folder within, that was a repository, one again.
+fn within(plan: &Plan, top: &Path, nested: &Nested) -> Result<(), String> {
+    let outer = plan.code.restore.as_deref().unwrap_or_default();
+    let taken = plan
+        .snapshots
+        .iter()
+        .find(|one| one.commit == nested.commit);
+    // What is no snapshot is the commit that lay there.
+    let commit = match taken {
+        Some(taken) => taken.parent.as_deref().ok_or("it had no commit")?,
+        None => &nested.commit,
+    };
+    let head = Head {
+        commit,
+        branch: None,
+        remote: taken.and_then(|taken| taken.remote.as_deref()),
+        pushed: false,
+        unseen: &[],
+        within: Some((outer, &nested.path)),
+    };
+    make_repository(
+        &plan.project,
+        &top.join(&nested.path),
+        &nested.commit,
+        &head,
+    )
 }

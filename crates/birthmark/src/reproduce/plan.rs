@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use birthmark_capture::git::Repository;
 use birthmark_core::birthmark::Fields;
-use birthmark_core::event::ModulesObserved;
+use birthmark_core::event::{ModulesObserved, SnapshotTaken};
 use birthmark_core::session::{Artifact, Run, Session};
 use birthmark_core::{Finding, RunId, SessionId};
 use serde_json::{Value, json};
@@ -38,6 +38,8 @@ pub enum InputState {
     NotAsItWas(&'static str),
     /// It was never known by more than its name.
     NameAlone,
+    /// It does not lie here as it was, and the code holds it as it was.
+    InCode(&'static str),
     /// Its digest is known, and not where it lay: the run finds it by itself.
     NoPlace,
 }
@@ -78,6 +80,8 @@ pub struct Plan {
     pub of_line: Option<u64>,
     /// The code.
     pub code: Code,
+    /// The snapshots of its session.
+    pub(super) snapshots: Vec<SnapshotTaken>,
     /// The code of other repositories that ran.
     pub beside: Vec<Beside>,
     /// The modules that were loaded, by repository.
@@ -142,7 +146,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
         .iter()
         .filter(|run| found.runs.contains(&run.id));
     let own: Vec<&Run> = own.collect();
-    Ok(Plan {
+    let mut plan = Plan {
         beside: beside::of_runs(&project, &own, &environment_fields),
         all_modules: beside::told_all(&own),
         modules: own
@@ -176,6 +180,11 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             &environment_fields,
             original.as_deref(),
         ),
+        snapshots: loaded
+            .snapshots
+            .iter()
+            .map(|one| one.taken.clone())
+            .collect(),
         session: found.session.clone(),
         run: found
             .runs
@@ -193,7 +202,9 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
         environment,
         environment_fields,
         project,
-    })
+    };
+    inputs::look_in_code(&mut plan);
+    Ok(plan)
 }
 
 /// The artifact in the lineage of everything.
@@ -310,6 +321,7 @@ impl Plan {
                 let (state, path) = match &input.state {
                     InputState::Here(path) => ("here", Some(path.to_string_lossy())),
                     InputState::NotAsItWas(why) => (*why, None),
+                    InputState::InCode(_) => ("in the code", None),
                     InputState::NameAlone => ("known by name alone", None),
                     InputState::NoPlace => ("where it lay is not known", None),
                 };

@@ -41,6 +41,7 @@ pub fn render(plan: &Plan, options: &Options) -> String {
         let state = match &input.state {
             InputState::Here(_) => "as it was",
             InputState::NotAsItWas(why) => why,
+            InputState::InCode(why) => &format!("{why}: the code's is taken"),
             InputState::NameAlone => "known by name alone: cannot be checked",
             InputState::NoPlace => "the run finds it by itself: not checked here",
         };

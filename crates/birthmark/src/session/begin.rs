@@ -296,6 +296,7 @@ fn open(
             looker: Mutex::new(None),
             last_fold: Mutex::new(None),
             open_files: Mutex::new(Vec::new()),
+            begun_reports: Mutex::default(),
             ended: AtomicBool::new(false),
             project,
         }),

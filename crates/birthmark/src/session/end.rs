@@ -75,6 +75,7 @@ impl Session {
                 lock(&self.inner.open_files).push(file);
             }
         }
+        crate::report::tell_of_dropped(self);
     }
 
     fn record_drift(&self) -> Result<()> {

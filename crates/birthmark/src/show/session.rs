@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use birthmark_core::event::ReportLeft;
+use birthmark_core::session::Session;
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
@@ -72,6 +74,7 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
     summary["planned_artifacts"] = Value::from(plans);
     summary["unplanned"] = Value::from(unplanned);
     summary["artifacts_generated"] = artifacts.collect();
+    summary["reports_left"] = left(project, &loaded.session);
     summary["torn_bytes"] = Value::from(loaded.torn_bytes());
     summary["skipped_events"] = json!(loaded.session.skipped);
     shown.summary = Some(summary);
@@ -91,4 +94,12 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
     }
     shown.session = Some(facts);
     Ok(shown)
+}
+
+/// The reports whose items still wait where the session left them.
+fn left(project: &Project, session: &Session) -> Value {
+    let waits = |left: &&ReportLeft| sessions::locate(project, &left.part, None).is_file();
+    let left = session.left.iter().filter(waits);
+    left.map(|left| json!({"file": left.file, "part": left.part, "items": left.items}))
+        .collect()
 }

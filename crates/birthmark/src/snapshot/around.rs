@@ -9,7 +9,8 @@
 //!
 //! # Limits
 //!
-//! * What was staged is told as changed and not staged. Repositories within get none.
+//! * What was staged is told as changed and not staged. `HEAD` of a repository within is
+//!   detached: which branch it was on, nobody recorded.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -34,6 +35,8 @@ pub(crate) struct Head<'a> {
     pub(crate) pushed: bool,
     /// Patterns of files that are not to count as untracked.
     pub(crate) unseen: &'a [String],
+    /// Of a repository within: the commit of the outermost one, and where in it this one lies.
+    pub(crate) within: Option<(&'a str, &'a str)>,
 }
 
 /// Makes `folder`, into which `restored` was given back, a repository. `Err` says why it is none.
@@ -47,7 +50,12 @@ pub(crate) fn make_repository(
     if git_dir.symlink_metadata().is_ok() {
         return Err("it has a .git already".to_owned());
     }
-    let hints = wanted::find(project, restored).map_or_else(|_| Vec::new(), |found| found.hints);
+    let (known_by, path) = head.within.unwrap_or((restored, ""));
+    let mut hints =
+        wanted::find(project, known_by).map_or_else(|_| Vec::new(), |found| found.hints);
+    if head.within.is_some() {
+        hints = source::hints(project, &hints, path);
+    }
     let source = source::find(project, restored, &hints)?;
     let database = &source.database;
     if !database.has_commit(head.commit) {
@@ -163,6 +171,7 @@ mod tests {
             remote: Some("a\"\\b"),
             pushed: false,
             unseen: &[],
+            within: None,
         };
         assert!(config(&head, "sha1").contains("url = \"a\\\"\\\\b\"\n"));
         let two = Head {

@@ -60,6 +60,17 @@ pub struct Restored {
     pub inexact: Vec<String>,
     /// Repositories within that are not here.
     pub missing: Vec<Missing>,
+    /// Repositories within that were given back, the outer before the inner.
+    pub nested: Vec<Nested>,
+}
+
+/// A repository within that was given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nested {
+    /// Its folder, from the top.
+    pub path: String,
+    /// The commit that was given back.
+    pub commit: String,
 }
 
 impl Restored {
@@ -118,6 +129,7 @@ pub fn restore(project: &Project, what: &str, options: &RestoreOptions<'_>) -> R
         left_out,
         inexact,
         missing: Vec::new(),
+        nested: Vec::new(),
     };
     let filling = Filling {
         project,
@@ -239,6 +251,10 @@ impl Filling<'_> {
         let hints = source::hints(self.project, self.hints, &shown);
         match source::find(self.project, commit, &hints) {
             Ok(source) if depth <= DEEPEST => {
+                restored.nested.push(Nested {
+                    path: shown,
+                    commit: commit.to_owned(),
+                });
                 let prefix = [path, b"/"].concat();
                 self.fill(&source, commit, &prefix, depth, restored)
             }

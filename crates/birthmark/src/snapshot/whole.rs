@@ -1,13 +1,19 @@
-//! Whether all of what ran can be given back now, without giving it back.
+//! Whether all of what ran can be given back now, and what of it a file is, without giving it
+//! back.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use birthmark_capture::git::display_path;
+use birthmark_capture::git::{Database, display_path};
+use birthmark_store::running::RunningDigest;
 
 use super::restore::DEEPEST;
 use super::source::{self, GITLINK, Source};
 use super::wanted;
 use crate::project::Project;
+
+/// The modes of plain files, with and without the executable bit.
+const FILES: [u16; 2] = [0o100_644, 0o100_755];
 
 /// What of a commit is not here: the repositories within, as reasons. `Err` says why the commit
 /// itself, or a file of it, cannot be had.
@@ -51,4 +57,33 @@ fn within(
         }
     }
     Ok(())
+}
+
+/// The files of a commit, to be looked up by their paths.
+pub(crate) struct Held {
+    database: Database,
+    files: BTreeMap<Vec<u8>, String>,
+}
+
+impl Held {
+    /// Opens a commit; `None` where it cannot be read.
+    pub(crate) fn open(project: &Project, commit: &str) -> Option<Self> {
+        let hints = wanted::find(project, commit).map_or_else(|_| Vec::new(), |found| found.hints);
+        let database = source::find(project, commit, &hints).ok()?.database;
+        let places = database.places(commit).ok()?;
+        let files = places
+            .into_iter()
+            .filter(|place| FILES.contains(&place.mode))
+            .map(|place| (place.path, place.id))
+            .collect();
+        Some(Self { database, files })
+    }
+
+    /// The digest of the file at a path from the top; `None` where there is none.
+    pub(crate) fn digest(&self, path: &str) -> Option<String> {
+        let id = self.files.get(path.as_bytes())?;
+        let mut running = RunningDigest::default();
+        running.update(&self.database.blob(id).ok()?);
+        Some(running.digest().to_string())
+    }
 }

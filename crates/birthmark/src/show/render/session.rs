@@ -126,6 +126,12 @@ pub(super) fn session_lines(page: &mut Page, shown: &Shown) {
         }
         page.put("made", &parts);
     }
+    for left in list("reports_left") {
+        let items = text::count(left["items"].as_u64().unwrap_or(0), "item");
+        let part = short(&plain(&left["part"]), 100);
+        let way_on = "run the script again to go on with it".to_owned();
+        page.put("left", &[format!("{items} in {part}"), way_on]);
+    }
     page.put("from", &inputs(shown));
     if let Some(session) = &shown.session {
         used_lines(page, session);
