@@ -71,6 +71,12 @@ pub struct FileFacts {
     pub content_digest: Option<String>,
     /// The groups of its records; of a report or a sidecar one.
     pub groups: Vec<Group>,
+    /// Digest of the bytes as they lie, where it was looked at beside reading it.
+    pub lies: Option<String>,
+    /// Their size then; of a folder that of its files.
+    pub lies_size: Option<u64>,
+    /// Whether it was looked at beside reading it, as closely as was allowed.
+    pub looked: bool,
     /// What an evaluation came to.
     pub metrics: Vec<(String, Value)>,
     /// The last record with a birthmark, and how many lines were read, where the file ends
@@ -78,6 +84,17 @@ pub struct FileFacts {
     pub stopped: Option<Stopped>,
     /// Where it was read on: how it was before. Its groups are those from the last on.
     pub from: Option<Box<Growing>>,
+}
+
+/// What a file or folder was when it was last recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The digest of its bytes.
+    pub digest: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was recorded.
+    pub time: Timestamp,
 }
 
 /// Where the reading of a file stopped.
@@ -331,8 +348,11 @@ pub trait Engine {
     fn told_elsewhere(&self, project: i64, most: usize) -> Result<Vec<String>, CatalogError>;
     /// How a file was that a session is writing to, if it may be read on.
     fn growing(&self, project: i64, file: &str) -> Result<Option<Growing>, CatalogError>;
-    /// Files that were read on as they grew, and so have no digest.
-    fn read_on(&self, project: i64) -> Result<Vec<String>, CatalogError>;
+    /// What a file was when it was last recorded, if it was and nobody writes to it since.
+    fn sealed(&self, project: i64, file: &str) -> Result<Option<Sealed>, CatalogError>;
+    /// Files that were read on as they grew, and so have no digest, and those of which it was
+    /// not looked whether they are what was recorded.
+    fn unread(&self, project: i64) -> Result<Vec<String>, CatalogError>;
     /// Takes over changes: all of them or none.
     fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError>;
     /// Answers a question.

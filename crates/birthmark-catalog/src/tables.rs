@@ -18,7 +18,7 @@
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
 /// What `user_version` says; a catalog of another version is built anew.
-pub(crate) const VERSION: i32 = 5;
+pub(crate) const VERSION: i32 = 6;
 /// Where the numbers of groups begin that are not the first of their artifact.
 pub(crate) const MORE: i64 = 1 << 40;
 /// `BMCA`, which tells the file from other databases.
@@ -192,6 +192,7 @@ CREATE TABLE _artifacts (
 );
 CREATE INDEX _artifacts_same ON _artifacts (same) WHERE same <> id;
 CREATE INDEX _artifacts_time ON _artifacts (project, there, timestamp);
+CREATE INDEX _artifacts_unchecked ON _artifacts (project) WHERE state = 'unchecked';
 CREATE INDEX _artifacts_read_on ON _artifacts (project) WHERE read_on;
 CREATE INDEX _artifacts_digest ON _artifacts (digest);
 CREATE INDEX _artifacts_content ON _artifacts (content_digest) WHERE content_digest IS NOT NULL;

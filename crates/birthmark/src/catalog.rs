@@ -10,9 +10,11 @@
 //!   nothing in it is known from anywhere but the files.
 //! * Nothing is written but the catalog's own files.
 
+mod lies;
 mod refresh;
 mod scan;
 mod sessions;
+mod tree;
 
 use std::path::PathBuf;
 

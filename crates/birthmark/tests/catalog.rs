@@ -243,6 +243,84 @@ fn what_a_session_made_is_found_by_what_it_was_made_with() {
     assert_eq!(found(&mut catalog, &world, "table"), [""; 0]);
 }
 
+/// Edits a file so that it is as long as it was.
+fn edit(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let last = bytes.iter_mut().rev().find(|byte| **byte != b'\n').unwrap();
+    *last ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn what_was_edited_is_never_called_sealed_whatever_kind_it_is() {
+    let world = World::new();
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    let session = world.begin(&[]);
+    let plain = world.path("c.txt");
+    fs::create_dir_all(world.artifacts()).unwrap();
+    let outside = world.repo.path().join("outside.bin");
+    let large = world.path("large.bin");
+    for (path, bytes) in [(&plain, 10), (&outside, 11), (&large, 65 << 20)] {
+        fs::write(path, vec![7_u8; bytes]).unwrap();
+        // Known to the catalog before any session tells of it.
+        catalog.refresh(&world.project(), Depth::Question).unwrap();
+        session.add(path, "model", &Fields::new()).unwrap();
+    }
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    world.small();
+    let mut states = |filter: &str| found(&mut catalog, &world, filter);
+    assert_eq!(states("NOT state=sealed"), [""; 0]);
+    assert_eq!(states("state=sealed").len(), 7);
+
+    edit(&plain);
+    edit(&world.path("table.csv"));
+    assert_eq!(
+        states("state=edited"),
+        ["artifacts/c.txt", "artifacts/table.csv"]
+    );
+    edit(&outside);
+    edit(&world.path("model/sub/weights.bin"));
+    edit(&large);
+    fs::write(world.path("table.csv"), "a,b\n1,2\n").unwrap();
+    assert_eq!(
+        states("state=edited"),
+        ["artifacts/c.txt", "artifacts/model", "outside.bin"]
+    );
+    // As long as it was, and too large to be read for a question.
+    assert_eq!(states("state=unchecked"), ["artifacts/large.bin"]);
+    catalog.refresh(&world.project(), Depth::All).unwrap();
+    assert_eq!(found(&mut catalog, &world, "state=edited").len(), 4);
+    fs::remove_file(&large).unwrap();
+    fs::write(&large, [7_u8; 9]).unwrap();
+    assert_eq!(
+        found(&mut catalog, &world, "state=edited large"),
+        ["artifacts/large.bin"]
+    );
+}
+
+#[test]
+fn file_whose_sidecar_is_of_other_bytes_is_edited_also_where_no_journal_tells_of_it() {
+    let world = World::new();
+    world.small();
+    fs::remove_dir_all(world.project().layout.sessions()).unwrap();
+    for entry in fs::read_dir(world.artifacts()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().contains("session_") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    assert_eq!(found(&mut catalog, &world, "state=stamped").len(), 4);
+    edit(&world.path("table.csv"));
+    edit(&world.path("model/config.json"));
+    assert_eq!(
+        found(&mut catalog, &world, "state=edited"),
+        ["artifacts/model", "artifacts/table.csv"]
+    );
+}
+
 #[test]
 fn nothing_to_do_reads_nothing() {
     let world = World::new();

@@ -16,6 +16,7 @@ mod lists;
 mod names;
 mod owners;
 mod place;
+mod recorded;
 mod sets;
 pub mod sql;
 mod state;
@@ -27,8 +28,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Row, Transaction, TransactionBehavior, params};
 
 use super::{
-    Change, Counts, Disagreement, Engine, Found, Growing, Known, Look, ProjectRow, Query, SeenFile,
-    SeenSession, SessionRow, Stretch,
+    Change, Counts, Disagreement, Engine, Found, Growing, Known, Look, ProjectRow, Query, Sealed,
+    SeenFile, SeenSession, SessionRow, Stretch,
 };
 use crate::error::CatalogError;
 
@@ -284,9 +285,14 @@ impl Engine for Local {
         growing::growing(&self.opened.connection, project, file).map_err(self.failed())
     }
 
-    fn read_on(&self, project: i64) -> Result<Vec<String>, CatalogError> {
+    fn sealed(&self, project: i64, file: &str) -> Result<Option<Sealed>, CatalogError> {
+        recorded::sealed(&self.opened.connection, project, file).map_err(self.failed())
+    }
+
+    fn unread(&self, project: i64) -> Result<Vec<String>, CatalogError> {
         self.rows(
-            "SELECT file FROM _artifacts WHERE project = ? AND read_on",
+            "SELECT file FROM _artifacts WHERE project = ?1 AND read_on
+             UNION SELECT file FROM _artifacts WHERE project = ?1 AND state = 'unchecked'",
             [project],
             |row| row.get(0),
         )

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use birthmark_catalog::engine::{Change, Engine, FileFacts, ProjectRow, SeenFile};
 use birthmark_core::SessionId;
 
+use super::lies::{self, Room};
 use super::sessions::{extent, facts, is_same, is_settled, print};
 use super::{Catalog, scan};
 use crate::error::Result;
@@ -71,6 +72,9 @@ struct Refresher<'a> {
     unwritten: u64,
     /// Sessions that were read by now.
     read: HashSet<String>,
+    /// Files that are read whole although they are as they were.
+    whole: HashSet<String>,
+    room: Room,
     done: Refreshed,
 }
 
@@ -87,9 +91,15 @@ pub(super) fn refresh(catalog: &mut Catalog, project: &Project, depth: Depth) ->
         changes: Vec::new(),
         unwritten: 0,
         read: HashSet::new(),
+        whole: HashSet::new(),
+        room: match depth {
+            Depth::Question => Room::QUESTION,
+            Depth::All => Room::ALL,
+        },
         done: Refreshed::default(),
     };
     refresher.sessions()?;
+    refresher.whole()?;
     refresher.folders()?;
     refresher.flush()?;
     refresher.elsewhere()?;
@@ -204,6 +214,15 @@ impl Refresher<'_> {
         self.push(Change::SessionGone(id.to_string()))
     }
 
+    /// At `refresh` a file that was read on as it grew, or was not looked at, is read whole.
+    fn whole(&mut self) -> Result<()> {
+        if self.depth == Depth::All {
+            let unread = self.catalog.engine.unread(self.row.id)?;
+            self.whole = unread.into_iter().collect();
+        }
+        Ok(())
+    }
+
     // ---- folders ---------------------------------------------------------
 
     fn folders(&mut self) -> Result<()> {
@@ -313,16 +332,6 @@ impl Refresher<'_> {
             .filter(|name| !there.contains(name))
             .cloned()
             .collect();
-        // At `refresh` a file that was read on as it grew is read whole.
-        let whole: HashSet<String> = match self.depth {
-            Depth::All => self
-                .catalog
-                .engine
-                .read_on(self.row.id)?
-                .into_iter()
-                .collect(),
-            Depth::Question => HashSet::new(),
-        };
         let here = Folder::open(&path);
         for name in names {
             let Some(now) = here.print(&name, self.now, true) else {
@@ -330,11 +339,11 @@ impl Refresher<'_> {
                 continue;
             };
             let same = seen.get(&name).is_some_and(|before| is_same(before, &now));
-            if same && whole.is_empty() {
+            if same && self.whole.is_empty() {
                 continue;
             }
             let subject = path.join(&name);
-            if same && !whole.contains(&self.project.stored_path(&subject)) {
+            if same && !self.whole.contains(&self.project.stored_path(&subject)) {
                 continue;
             }
             let file = self.project.stored_path(&subject);
@@ -342,7 +351,10 @@ impl Refresher<'_> {
                 Some(before) if grew(before, &now) => self.read_on(&subject, &file)?,
                 _ => None,
             };
-            self.file(facts.unwrap_or_else(|| scan::scan(&subject, &file)))?;
+            match facts {
+                Some(facts) => self.file(facts)?,
+                None => self.scan(&subject, &file)?,
+            }
             self.push(Change::Seen {
                 folder: folder.to_owned(),
                 name,
@@ -372,6 +384,17 @@ impl Refresher<'_> {
         }
         let from = self.catalog.engine.growing(self.row.id, file)?;
         Ok(from.and_then(|from| scan::read_on(subject, file, from)))
+    }
+
+    /// Reads a file for its birthmarks, and looks whether it is what was recorded.
+    fn scan(&mut self, subject: &std::path::Path, file: &str) -> Result<()> {
+        let mut facts = scan::scan(subject, file);
+        let sealed = self.catalog.engine.sealed(self.row.id, file)?;
+        if lies::is_needed(&facts, sealed.as_ref()) {
+            let read = lies::look(subject, &mut facts, sealed.as_ref(), &mut self.room);
+            self.done.bytes += read;
+        }
+        self.file(facts)
     }
 
     fn file(&mut self, facts: FileFacts) -> Result<()> {

@@ -25,7 +25,7 @@ pub(super) fn print(path: &Path, now_nanos: i128) -> Option<String> {
 }
 
 /// A clock's tick, and then some.
-const TICK_NANOS: i128 = 50_000_000;
+pub(super) const TICK_NANOS: i128 = 50_000_000;
 
 /// What is told of a file or folder.
 pub(super) struct Look {

@@ -143,15 +143,15 @@ impl Writer<'_> {
 
 /// What a journal tells of an artifact.
 #[derive(Debug, Hash)]
-struct Told {
+pub(super) struct Told {
     run: Option<String>,
     artifact_type: String,
     format: String,
-    state: String,
+    pub(super) state: String,
     timestamp: String,
-    size: i64,
+    pub(super) size: i64,
     records: Option<i64>,
-    digest: Option<String>,
+    pub(super) digest: Option<String>,
     content_digest: Option<String>,
     mark: i64,
     inputs: String,

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 
 use birthmark_catalog::engine::{Change, ELSEWHERE, Engine};
 
-use super::super::scan;
 use super::super::sessions::is_same;
 use super::entries::subject_print;
 use super::{Depth, LOOKS, Refresher};
@@ -34,9 +33,10 @@ impl Refresher<'_> {
             let path = sessions::locate(self.project, &file, None);
             let before = seen.remove(&file);
             match (before, subject_print(&path, self.now, true)) {
-                (Some(before), Some(now)) if is_same(&before, &now) => {}
+                (Some(before), Some(now))
+                    if is_same(&before, &now) && !self.whole.contains(&file) => {}
                 (_, Some(now)) => {
-                    self.file(scan::scan(&path, &file))?;
+                    self.scan(&path, &file)?;
                     self.push(Change::Seen {
                         folder: ELSEWHERE.to_owned(),
                         name: file.clone(),

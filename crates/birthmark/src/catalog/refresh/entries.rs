@@ -9,7 +9,8 @@ use birthmark_core::schema::{PART_SUFFIX, SIDECAR_SUFFIX};
 use birthmark_store::Layout;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-use super::super::sessions::{Look, is_like, is_same, print_into};
+use super::super::sessions::{Look, TICK_NANOS, is_like, is_same, print_into};
+use super::super::tree::Tree;
 
 /// What a file or folder and its sidecar are like; none where neither is there.
 pub(super) fn subject_print(subject: &Path, now: i128, with_sidecar: bool) -> Option<String> {
@@ -17,17 +18,31 @@ pub(super) fn subject_print(subject: &Path, now: i128, with_sidecar: bool) -> Op
     // A sidecar of what is gone is no artifact.
     let own = look(subject)?;
     let sidecar = with_sidecar.then(|| look(&Layout::sidecar(subject)));
-    Some(print(&own, sidecar.flatten().as_ref(), now))
+    Some(print(subject, &own, sidecar.flatten().as_ref(), now))
 }
 
-fn print(own: &Look, sidecar: Option<&Look>, now: i128) -> String {
+fn print(subject: &Path, own: &Look, sidecar: Option<&Look>, now: i128) -> String {
     let mut out = String::new();
+    if own.is_folder {
+        folder_into(&mut out, subject, now);
+    }
     both_into(&mut out, own, sidecar, now);
     out
 }
 
+/// What the members of a folder are like, where they are few enough to tell.
+fn folder_into(out: &mut String, folder: &Path, now: i128) {
+    let Some(tree) = Tree::look(folder) else {
+        out.push_str("many");
+        return;
+    };
+    out.push_str(&tree.word());
+    if now - tree.changed < TICK_NANOS {
+        out.push('~');
+    }
+}
+
 fn both_into(out: &mut String, own: &Look, sidecar: Option<&Look>, now: i128) {
-    // What is in a folder is its sidecar's business: only its being there counts.
     if !own.is_folder {
         print_into(out, own, now);
     }
@@ -58,7 +73,8 @@ impl<'a> Folder<'a> {
         };
         let own = look(open, name)?;
         let sidecar = with_sidecar.then(|| look(open, &format!("{name}{SIDECAR_SUFFIX}")));
-        Some(print(&own, sidecar.flatten().as_ref(), now))
+        let subject = self.path.join(name);
+        Some(print(&subject, &own, sidecar.flatten().as_ref(), now))
     }
 }
 
@@ -69,9 +85,8 @@ impl Folder<'_> {
         let bare = before.strip_suffix(' ');
         if let (Some(open), Some(bare)) = (&self.open, bare) {
             return look(open, name).is_some_and(|own| {
-                // Of a folder its being there counts.
                 if own.is_folder {
-                    bare.is_empty()
+                    is_same(before, &print(&self.path.join(name), &own, None, now))
                 } else {
                     is_like(bare, &own, now)
                 }

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value as Json;
 
+use super::super::recorded::{Lying, lying};
 use super::posts::Drop;
 use super::{Told, Writer, signed};
 
@@ -167,22 +168,13 @@ impl Writer<'_> {
         let number = |name: &str| found[name].as_u64().map(signed);
         let newest = told.map(|(_, told)| told);
         let (session, run, time, mark) = self.last_group(artifact)?;
-        let digest = text("digest").or_else(|| newest.and_then(|told| told.digest.clone()));
-        let edited = newest.is_some_and(|told| {
-            told.state == "sealed"
-                && told.digest.is_some()
-                && text("digest").is_some_and(|found| Some(&found) != told.digest.as_ref())
-        });
+        let Lying { state, digest } = lying(&found, newest);
+        let edited = state == "edited";
         let content = text("content_digest").or_else(|| {
             newest
                 .filter(|_| !edited)
                 .and_then(|told| told.content_digest.clone())
         });
-        let state = match newest {
-            _ if edited => "edited",
-            Some(told) => &told.state,
-            None => "stamped",
-        };
         let inputs = match newest {
             Some(told) => Some(told.inputs.clone()),
             None => self.fact_of(mark, "inputs")?,
@@ -197,7 +189,11 @@ impl Writer<'_> {
                 text("format").or_else(|| newest.map(|told| told.format.clone())),
                 state,
                 time.or_else(|| newest.map(|told| told.timestamp.clone())),
-                number("size").or_else(|| newest.map(|told| told.size)),
+                number("size")
+                    .filter(|_| !edited)
+                    .or_else(|| number("lies_size"))
+                    .or_else(|| number("size"))
+                    .or_else(|| newest.map(|told| told.size)),
                 number("records").or_else(|| newest.and_then(|told| told.records)),
                 number("unstamped"),
                 number("bad_lines"),
@@ -211,18 +207,20 @@ impl Writer<'_> {
             ],
         )?;
         self.set_same(artifact, same)?;
+        let unseen = state == "unchecked" && found["looked"] != Json::Bool(true);
         if state != "open" {
-            self.read_whole(artifact)?;
+            self.read_whole(artifact, unseen)?;
         }
         Ok(())
     }
 
     /// A file that was read on while it grew, and is written by no session any longer, counts
-    /// as changed: once it is read whole, it has a digest.
-    fn read_whole(&self, artifact: i64) -> rusqlite::Result<()> {
+    /// as changed: once it is read whole, it has a digest. So does one that was looked at before
+    /// anybody told of it.
+    fn read_whole(&self, artifact: i64, unseen: bool) -> rusqlite::Result<()> {
         self.run(
-            "UPDATE _files SET state = '~' WHERE (project, file) IN (SELECT project, file FROM _artifacts WHERE id = ? AND read_on)",
-            [artifact],
+            "UPDATE _files SET state = '~' WHERE (project, file) IN (SELECT project, file FROM _artifacts WHERE id = ? AND (read_on OR ?))",
+            params![artifact, unseen],
         )
         .map(drop)
     }

@@ -45,6 +45,9 @@ impl Writer<'_> {
             "bad_lines": facts.bad_lines,
             "digest": facts.digest,
             "content_digest": facts.content_digest,
+            "lies": facts.lies,
+            "lies_size": facts.lies_size,
+            "looked": facts.looked,
             "stopped": growing::stopped(facts.stopped.as_ref()),
         });
         self.run(
