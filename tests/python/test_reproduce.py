@@ -353,3 +353,46 @@ def test_an_input_of_the_code_is_said_and_git_answers_in_a_repository_within(rep
     done = reproduce("artifacts/out.json", "--yes")
     assert "data.json  changed since: the code's is taken\n" in done.stdout, done.stdout
     assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr
+
+
+def test_an_edited_submodule_comes_back_from_copied_artifacts_and_clones(tmp_path_factory, git, program, monkeypatch):
+    for name, value in (("COUNT", "1"), ("KEY_0", "protocol.file.allow"), ("VALUE_0", "always")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    world = tmp_path_factory.mktemp("world")
+    for name in ("lib", "top"):
+        git("init", "--quiet", "--bare", world / f"{name}.git")
+        git("clone", "--quiet", (world / f"{name}.git").as_uri(), world / name)
+    (world / "lib/lib.py").write_text("x = 1\n")
+    top = world / "top"
+    (top / "main.py").write_text("from lib.lib import x\nopen('artifacts/out.txt', 'w').write(str(x))\n")
+    (top / ".gitignore").write_text("artifacts/\n__pycache__/\n")
+    for name in ("lib", "top"):
+        if name == "top":
+            git("-C", top, "submodule", "--quiet", "add", (world / "lib.git").as_uri(), "lib")
+        git("-C", world / name, "add", ".")
+        git("-C", world / name, "commit", "--quiet", "--message", name)
+        git("-C", world / name, "push", "--quiet", "origin", "HEAD")
+    (top / "lib/lib.py").write_text("x = 2\n")
+    (top / "artifacts").mkdir()
+    words = [program, "run", "--", sys.executable, "main.py"]
+    subprocess.run(words, cwd=top, check=True, capture_output=True)
+
+    def reproduced(clone, *how):
+        shutil.copytree(world / "artifacts", clone / "artifacts")
+        words = [program, "reproduce", "artifacts/out.txt", *how]
+        return subprocess.run(words, cwd=clone, capture_output=True, text=True, timeout=300)
+
+    shutil.move(top / "artifacts", world / "artifacts")
+    shutil.rmtree(top)
+    url = (world / "top.git").as_uri()
+    git("clone", "--quiet", "--recurse-submodules", url, world / "whole")
+    done = reproduced(world / "whole", "--yes")
+    assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr
+    # What the bundle of the submodule builds on is nowhere any more.
+    git("clone", "--quiet", url, world / "bare")
+    shutil.rmtree(world / "lib.git")
+    shutil.rmtree(world / "whole")
+    shutil.rmtree(world / "lib")
+    done = reproduced(world / "bare", "--dry-run")
+    assert done.returncode == 2
+    assert "NOT exact: repository lib is not here" in done.stdout, done.stdout
