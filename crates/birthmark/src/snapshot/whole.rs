@@ -53,7 +53,8 @@ fn within(
                     reasons,
                 )?;
             }
-            _ => reasons.push(format!("repository {path} is not here")),
+            Ok(_) => reasons.push(format!("repository {path} is not here")),
+            Err(why) => reasons.push(format!("repository {path} is not here: {why}")),
         }
     }
     Ok(())
