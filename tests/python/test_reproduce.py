@@ -396,3 +396,71 @@ def test_an_edited_submodule_comes_back_from_copied_artifacts_and_clones(tmp_pat
     done = reproduced(world / "bare", "--dry-run")
     assert done.returncode == 2
     assert "NOT exact: repository lib is not here" in done.stdout, done.stdout
+
+
+@pytest.fixture
+def plain(repo, git, program):
+    """Scripts without the package, run one after the other by `birthmark run`; `in.txt` is no code."""
+    (repo / ".gitignore").write_text("artifacts/\nin.txt\n")
+    (repo / "artifacts").mkdir(exist_ok=True)
+    (repo / "in.txt").write_text("kept out of git\n")
+
+    def run(**scripts):
+        for name, source in scripts.items():
+            (repo / f"{name}.py").write_text(source)
+        git("add", ".")
+        git("commit", "--quiet", "--message", "Scripts")
+        for name in scripts:
+            words = [program, "run", "--", sys.executable, f"{name}.py"]
+            subprocess.run(words, cwd=repo, check=True, capture_output=True)
+
+    return run
+
+
+def test_what_ran_later_and_made_equal_bytes_is_not_what_was_read(plain, repo, reproduce, birthmark):
+    plain(
+        two="open('artifacts/two.txt', 'w').write(open('in.txt').read() * 2)",
+        three="open('artifacts/later.txt', 'w').write(open('in.txt').read())",
+        four="open('artifacts/four.txt', 'w').write(open('artifacts/later.txt').read() * 4)",
+    )
+    came = " ".join(birthmark("trace", "--up", "artifacts/two.txt").split())
+    assert "in.txt" in came and "later.txt" not in came and "three.py" not in came, came
+    came = " ".join(birthmark("trace", "--up", "artifacts/later.txt").split())
+    assert "three.py" in came and "read in.txt" in came, came
+    came = " ".join(birthmark("trace", "--up", "artifacts/four.txt").split())
+    assert "read artifacts/later.txt" in came and "three.py" in came, came
+    for name in ("two", "later", "four"):
+        done = reproduce(f"artifacts/{name}.txt", "--yes")
+        assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr
+    # The bytes lie elsewhere: they are laid out where they were read.
+    (repo / "in.txt").unlink()
+    done = reproduce("artifacts/two.txt", "--yes")
+    assert "in.txt  as it was" in done.stdout, done.stdout + done.stderr
+    assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr
+
+
+def test_of_equal_artifacts_the_one_that_was_asked_for_is_made_again(plain, repo, reproduce, birthmark):
+    plain(**{name: f"open('artifacts/{name}.txt', 'w').write('equal')" for name in ("m1", "m2", "m3")})
+    for name in ("m1", "m2", "m3"):
+        done = reproduce(f"artifacts/{name}.txt", "--yes")
+        assert f"made by {name}.py" in done.stdout, done.stdout
+        assert done.stdout.endswith(f"artifacts/{name}.txt\n") and done.returncode == 0, done.stdout
+        assert " ".join(birthmark("trace", f"artifacts/{name}.txt").split()).count("made by") == 1
+    shutil.copy(repo / "artifacts/m1.txt", repo / "copy.txt")
+    told = " ".join(birthmark("trace", "copy.txt").split())
+    assert "! the same bytes were also made as artifacts/m1.txt, artifacts/m2.txt" in told, told
+
+
+def test_an_input_whose_sorted_copy_is_equal_is_laid_out_itself(repo, git, program, reproduce):
+    (repo / ".gitignore").write_text("artifacts/\nlog.jsonl\n")
+    (repo / "log.jsonl").write_text('{"n": 1}\n{"n": 2}\n')
+    (repo / "go.sh").write_text(
+        "head -n 1 log.jsonl > artifacts/first.jsonl\nsort log.jsonl > artifacts/sorted.jsonl\n"
+        "head -n 1 artifacts/sorted.jsonl > artifacts/least.jsonl\n"
+    )
+    git("add", ".")
+    git("commit", "--quiet", "--message", "A script")
+    subprocess.run([program, "run", "--", "sh", "go.sh"], cwd=repo, check=True, capture_output=True)
+    for name in ("first", "sorted", "least"):
+        done = reproduce(f"artifacts/{name}.jsonl", "--yes")
+        assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr

@@ -6,9 +6,10 @@
 //!     └───────────was_derived_from──────────────┘
 //! ```
 //!
-//! Edges point back in time, as those of PROV do. An artifact is known by its digests,
-//! not by its name: one that was renamed, copied to another machine or unstamped is the same
-//! node, under several names. Where no digest is known its name must do, and that is said.
+//! Edges point back in time, as those of PROV do. An artifact is what one run made, known by its
+//! digests, its path and its time together: one that was renamed, copied to another machine or
+//! unstamped is the same node, under several names; equal bytes that were made twice are two.
+//! Where no digest is known its name must do, and that is said.
 //!
 //! # Invariants
 //!
@@ -22,10 +23,12 @@
 //! * A run that made several artifacts and was told only *that* it read something
 //!   ([`Relation::Used`]) may have read it for one of them; all of them then come from it.
 
+mod again;
 mod build;
 mod groups;
 mod links;
 mod nameless;
+mod resolve;
 mod sights;
 #[cfg(test)]
 mod tests;
@@ -193,6 +196,8 @@ pub struct RunNode {
     pub process: Option<ProcessIdentity>,
     /// When it began.
     pub start: Timestamp,
+    /// When it was heard of for the last time.
+    pub last_heard: Timestamp,
     /// How it ended; `None` while no end was told.
     pub outcome: Option<Outcome>,
     /// Why no more is known: the session is not here.
@@ -208,7 +213,7 @@ pub struct Lineage {
     pub runs: Vec<RunNode>,
     /// Edges, each once.
     pub edges: Vec<Edge>,
-    by_digest: BTreeMap<String, usize>,
+    by_digest: BTreeMap<String, Vec<usize>>,
     back: BTreeMap<NodeId, Vec<usize>>,
     forth: BTreeMap<NodeId, Vec<usize>>,
     linked: BTreeMap<(NodeId, NodeId, Relation, Option<usize>), usize>,
@@ -224,17 +229,24 @@ pub enum Direction {
 }
 
 impl Lineage {
-    /// The artifact with this digest, of its bytes or of its content.
+    /// The artifact with this digest, of its bytes or of its content; of several the one that
+    /// was made last.
     pub fn artifact_of(&self, digest: &str) -> Option<usize> {
-        self.by_digest.get(digest).copied()
+        self.artifacts_of(digest).first().copied()
     }
 
-    /// The digests that begin with `prefix`, with their artifacts, each artifact once.
+    /// Every artifact with this digest: those that were made, the newest first, then what was
+    /// only read.
+    pub fn artifacts_of(&self, digest: &str) -> &[usize] {
+        self.by_digest.get(digest).map_or(&[], Vec::as_slice)
+    }
+
+    /// The digests that begin with `prefix`, with the artifact of each, each artifact once.
     pub fn artifacts_beginning(&self, prefix: &str) -> BTreeMap<usize, &str> {
         self.by_digest
             .range(prefix.to_owned()..)
             .take_while(|(digest, _)| digest.starts_with(prefix))
-            .map(|(digest, node)| (*node, digest.as_str()))
+            .filter_map(|(digest, nodes)| Some((*nodes.first()?, digest.as_str())))
             .collect()
     }
 
@@ -295,10 +307,26 @@ impl Lineage {
     pub fn add_artifact(&mut self, artifact: ArtifactNode) -> usize {
         let node = self.artifacts.len();
         for digest in &artifact.digests {
-            self.by_digest.entry(digest.clone()).or_insert(node);
+            self.by_digest.entry(digest.clone()).or_default().push(node);
         }
         self.artifacts.push(artifact);
         node
+    }
+
+    /// Notes which artifacts have which digest.
+    fn note_digests(&mut self) {
+        for (node, artifact) in self.artifacts.iter().enumerate() {
+            for digest in &artifact.digests {
+                self.by_digest.entry(digest.clone()).or_default().push(node);
+            }
+        }
+        let artifacts = &self.artifacts;
+        for nodes in self.by_digest.values_mut() {
+            nodes.sort_by_key(|node| {
+                let made = artifacts[*node].places.iter().find(|place| place.made);
+                std::cmp::Reverse(made.map(|place| place.time))
+            });
+        }
     }
 
     /// Puts in an edge. Where the same two already hang together so, in another role, that

@@ -34,7 +34,7 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use birthmark_core::lineage::{Builder, Direction, Lineage, NodeId, Source};
+use birthmark_core::lineage::{Builder, Direction, Lineage, NodeId, Place, Source};
 use birthmark_core::session::Session;
 use birthmark_core::{SessionId, Timestamp};
 
@@ -157,17 +157,18 @@ fn reproductions(target: &Target, lineage: &Lineage, projects: &[Project]) -> Ve
     let Some(artifact) = target.artifact else {
         return Vec::new();
     };
-    let digests = &lineage.artifacts[artifact].digests;
     let of_runs = target.line.is_some() && !target.runs.is_empty();
+    let artifact = &lineage.artifacts[artifact];
     let is_its = |kept: &Kept| {
         if of_runs {
             // Of a record it is its run that was done again, whatever came to the file later.
             let run = lineage.run_of(&kept.session_id, &kept.run_id);
             return run.is_some_and(|run| target.runs.contains(&run));
         }
-        kept.digest
-            .as_ref()
-            .is_some_and(|own| digests.contains(own))
+        let digest = kept.digest.as_ref();
+        let is_of_path = |place: &Place| place.made && place.file == kept.file;
+        digest.is_some_and(|own| artifact.digests.contains(own))
+            && artifact.places.iter().any(is_of_path)
     };
     let all = projects.iter().flat_map(|project| kept_in(&project.layout));
     all.filter(is_its).collect()

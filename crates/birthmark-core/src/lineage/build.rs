@@ -1,14 +1,16 @@
 //! Building the graph from folded sessions.
 //!
-//! First everything that is told of an artifact is collected as a *sight* of it. Sights that
-//! share a digest are then one node. Runs that are one execution (the ranks of a launch, a
-//! command and the one script in it) are one node from the start.
+//! First everything that is told of an artifact is collected as a *sight* of it. Which sights
+//! are one node is said at the end (see `resolve`). Runs that are one execution (the ranks of a
+//! launch, a command and the one script in it) are one node from the start.
 
 use std::collections::BTreeMap;
 
+use super::again::link_reproductions;
 use super::groups::groups;
 use super::links::{self, Mention, is_telling};
-use super::sights::{Sight, absorb, unite};
+use super::resolve::nodes;
+use super::sights::{Sight, absorb};
 use super::{ArtifactNode, BEFORE, Edge, Lineage, NodeId, Place, Relation, RunNode};
 use crate::id::{RunId, SessionId};
 use crate::session::{Artifact, Session};
@@ -52,6 +54,8 @@ pub struct Builder {
     run_ids: BTreeMap<(SessionId, RunId), usize>,
     /// Sights of what was made, by store and path.
     pub(super) made: BTreeMap<(usize, String), Vec<usize>>,
+    /// Sights of one thing, under its path and its name.
+    joined: Vec<(usize, usize)>,
     reproductions: Vec<(usize, String, String)>,
 }
 
@@ -88,7 +92,7 @@ impl Builder {
 
     fn use_by(&mut self, source: Source<'_>, run: usize, input: &Mention) {
         let time = self.runs[run].start;
-        let sight = self.mention(source, input, time);
+        let sight = self.mention(source, input, time, run);
         self.loose.push(Loose {
             from: End::Run(run),
             sight,
@@ -130,6 +134,7 @@ impl Builder {
             code: source.session.code.clone(),
             process: None,
             start: source.session.start.unwrap_or_default(),
+            last_heard: source.session.last_heard.unwrap_or_default(),
             outcome: source.session.end.map(|(_, outcome)| outcome),
             unknown: Some(
                 source
@@ -153,6 +158,7 @@ impl Builder {
                 .argv
                 .first()
                 .map(|word| word.rsplit('/').next().unwrap_or(word).to_owned());
+            let last_heard = group.iter().map(|run| run.last_heard);
             let node = self.runs.len();
             self.runs.push(RunNode {
                 store: source.store,
@@ -165,6 +171,7 @@ impl Builder {
                 code: code.map_or(&source.session.code, |run| &run.code).clone(),
                 process: Some(first.process.clone()),
                 start: first.start,
+                last_heard: last_heard.max().unwrap_or(first.start),
                 outcome: first.end.as_ref().map(|(_, ended)| ended.outcome),
                 unknown: source.unknown.map(str::to_owned),
             });
@@ -204,6 +211,8 @@ impl Builder {
                 digest: artifact.digest.clone(),
                 size: Some(artifact.size),
             },
+            run: Some(run),
+            is: None,
             revision: None,
             content_digest: content,
             artifact_type: Some(artifact.artifact_type().to_owned())
@@ -218,7 +227,7 @@ impl Builder {
         });
         self.generated.push((sight, run));
         for mention in links::mentions(birthmark) {
-            let to = self.mention(source, &mention, artifact.time);
+            let to = self.mention(source, &mention, artifact.time, run);
             self.derive(sight, to, mention.role, run);
         }
         self.go_on(source, artifact, sight, run);
@@ -260,7 +269,7 @@ impl Builder {
                 had.bytes
             )),
         };
-        let to = self.mention(source, &before, artifact.time);
+        let to = self.mention(source, &before, artifact.time, run);
         self.sights[to].place.size = Some(had.bytes);
         self.sights[to].records = Some(had.records);
         self.derive(sight, to, before.role, run);
@@ -271,8 +280,10 @@ impl Builder {
         source: Source<'_>,
         mention: &Mention,
         time: crate::timestamp::Timestamp,
+        run: usize,
     ) -> usize {
         let keys = telling(mention.digest.iter().chain(&mention.content_digest));
+        let mut named = None;
         if let Some(name) = mention.name.as_ref().filter(|_| !keys.is_empty()) {
             // The digest makes both one artifact, which then has both names.
             let by_name = Mention {
@@ -281,8 +292,10 @@ impl Builder {
                 name: None,
                 ..mention.clone()
             };
-            self.mention(source, &by_name, time);
+            named = Some(self.mention(source, &by_name, time, run));
         }
+        let sight = self.sights.len();
+        self.joined.extend(named.map(|named| (named, sight)));
         self.sights.push(Sight {
             keys,
             place: Place {
@@ -295,6 +308,8 @@ impl Builder {
                 digest: mention.digest.clone(),
                 size: None,
             },
+            run: Some(run),
+            is: None,
             revision: mention.revision.clone(),
             content_digest: mention.content_digest.clone(),
             artifact_type: None,
@@ -303,7 +318,7 @@ impl Builder {
             state: None,
             unknown: mention.unknown.clone(),
         });
-        self.sights.len() - 1
+        sight
     }
 
     /// A session that was begun to do another run again says so in what it was given.
@@ -323,7 +338,7 @@ impl Builder {
     pub fn finish(mut self) -> Lineage {
         self.name_the_nameless();
         self.link_the_edited();
-        let nodes = unite(&self.sights);
+        let nodes = nodes(&self.sights, &self.runs, &self.joined);
         let mut lineage = Lineage {
             runs: self.runs,
             ..Lineage::default()
@@ -340,11 +355,7 @@ impl Builder {
         for at in order {
             absorb(&mut lineage.artifacts[nodes[at]], &sights[at]);
         }
-        for (node, artifact) in lineage.artifacts.iter().enumerate() {
-            for digest in &artifact.digests {
-                lineage.by_digest.insert(digest.clone(), node);
-            }
-        }
+        lineage.note_digests();
         for (sight, run) in self.generated {
             lineage.link(Edge {
                 from: NodeId::Artifact(nodes[sight]),
@@ -379,37 +390,4 @@ fn telling<'a>(digests: impl Iterator<Item = &'a String>) -> Vec<String> {
         .filter(|digest| is_telling(digest))
         .cloned()
         .collect()
-}
-
-/// Links each run that did another's again to that one; where its session is in none of the
-/// stores, to a run of which only this is known.
-fn link_reproductions(lineage: &mut Lineage, reproductions: Vec<(usize, String, String)>) {
-    for (from, session, run) in reproductions {
-        let known = lineage.run_of(&session, &run);
-        let to = known.unwrap_or_else(|| {
-            let store = lineage.runs[from].store;
-            lineage.add_run(RunNode {
-                store,
-                session: SessionId::from_text(session),
-                runs: vec![RunId::from_text(run)],
-                script: None,
-                argv: Vec::new(),
-                world_size: 1,
-                facts: crate::Fields::new(),
-                code: crate::Fields::new(),
-                process: None,
-                start: crate::timestamp::Timestamp::default(),
-                outcome: None,
-                unknown: Some("its session is in another store: name it with --store".to_owned()),
-            })
-        });
-        lineage.link(Edge {
-            from: NodeId::Run(from),
-            to: NodeId::Run(to),
-            relation: Relation::ReproductionOf,
-            role: None,
-            by: None,
-            by_name: false,
-        });
-    }
 }

@@ -15,7 +15,8 @@ impl Builder {
                 continue;
             }
             let place = &sight.place;
-            let (keys, by_name) = match self.newest_made_before(loose) {
+            let newest = self.newest_made_before(loose);
+            let (keys, by_name) = match newest {
                 Some(newest) => {
                     let found = &self.sights[newest];
                     let is_before = loose.role.as_deref() == Some(BEFORE);
@@ -33,6 +34,7 @@ impl Builder {
             };
             let sight = &mut self.sights[mention];
             sight.keys = keys;
+            sight.is = newest;
             if let Some(by_name) = by_name {
                 self.loose[at].by_name = by_name;
                 sight.unknown = None;
@@ -65,6 +67,7 @@ impl Builder {
             if self.sights[newest].state == Some("open") {
                 let keys = self.sights[newest].keys.clone();
                 self.sights[mention].keys.extend(keys);
+                self.sights[mention].is = Some(newest);
                 continue;
             }
             more.push(Loose {

@@ -6,9 +6,13 @@ use super::{ArtifactNode, Place};
 
 /// One telling of an artifact.
 pub(super) struct Sight {
-    /// What makes it the same as another sight.
+    /// Digests of its bytes and its content; without any, a name that stands for them.
     pub(super) keys: Vec<String>,
     pub(super) place: Place,
+    /// The run that made it, or read it.
+    pub(super) run: Option<usize>,
+    /// The sight of the making that it is, where that is known from the start.
+    pub(super) is: Option<usize>,
     pub(super) revision: Option<String>,
     pub(super) content_digest: Option<String>,
     pub(super) artifact_type: Option<String>,
@@ -18,32 +22,38 @@ pub(super) struct Sight {
     pub(super) unknown: Option<String>,
 }
 
-/// The node of each sight: those that share a key, through any number of others, are one.
-pub(super) fn unite(sights: &[Sight]) -> Vec<usize> {
-    let mut parents: Vec<usize> = (0..sights.len()).collect();
-    fn root(parents: &mut [usize], mut at: usize) -> usize {
-        while parents[at] != at {
-            parents[at] = parents[parents[at]];
-            at = parents[at];
+/// Which sights are of one artifact.
+pub(super) struct Union(Vec<usize>);
+
+impl Union {
+    pub(super) fn new(count: usize) -> Self {
+        Self((0..count).collect())
+    }
+
+    fn root(&mut self, mut at: usize) -> usize {
+        while self.0[at] != at {
+            self.0[at] = self.0[self.0[at]];
+            at = self.0[at];
         }
         at
     }
-    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
-    for (at, sight) in sights.iter().enumerate() {
-        for key in &sight.keys {
-            let other = *first.entry(key).or_insert(at);
-            let (a, b) = (root(&mut parents, at), root(&mut parents, other));
-            parents[a.max(b)] = a.min(b);
-        }
+
+    pub(super) fn join(&mut self, one: usize, other: usize) {
+        let (a, b) = (self.root(one), self.root(other));
+        self.0[a.max(b)] = a.min(b);
     }
-    let mut numbers: BTreeMap<usize, usize> = BTreeMap::new();
-    (0..sights.len())
-        .map(|at| {
-            let top = root(&mut parents, at);
-            let next = numbers.len();
-            *numbers.entry(top).or_insert(next)
-        })
-        .collect()
+
+    /// The artifacts, numbered in the order of their first sights.
+    pub(super) fn numbers(mut self) -> Vec<usize> {
+        let mut numbers: BTreeMap<usize, usize> = BTreeMap::new();
+        (0..self.0.len())
+            .map(|at| {
+                let top = self.root(at);
+                let next = numbers.len();
+                *numbers.entry(top).or_insert(next)
+            })
+            .collect()
+    }
 }
 
 /// Takes a sight into its node. The first ones tell what it is.

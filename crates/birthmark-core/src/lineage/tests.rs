@@ -403,3 +403,71 @@ fn what_was_edited_before_a_run_went_on_with_it_comes_from_what_a_session_made()
             .contains(&node("b:2"))
     );
 }
+
+#[test]
+fn what_was_read_is_no_equal_thing_that_was_made_later_or_elsewhere() {
+    let read = |file: &str| json!({"inputs": [{"file": file, "digest": "b:in"}]});
+    let two = session(vec![run("two", 1).made("two", "b:2", "b:2", read("in"))]);
+    let copy = session(vec![run("copy", 3).made(
+        "later",
+        "b:in",
+        "b:in",
+        read("in"),
+    )]);
+    let after = session(vec![run("after", 5).made("five", "b:5", "b:5", read("in"))]);
+    let of_copy = session(vec![run("of", 6).made("six", "b:6", "b:6", read("later"))]);
+    let lineage = lineage(&[
+        ("s4", 0, of_copy),
+        ("s3", 0, after),
+        ("s1", 0, two),
+        ("s2", 0, copy),
+    ]);
+    let up = |digest: &str| {
+        let node = NodeId::Artifact(lineage.artifact_of(digest).unwrap());
+        names(&lineage, &lineage.reach(&[node], Direction::Up))
+    };
+    assert_eq!(up("b:2"), ["in", "two", "two.py"]);
+    assert_eq!(
+        up("b:in"),
+        ["copy.py", "in", "later"],
+        "a copy comes from what it copied"
+    );
+    assert_eq!(up("b:5"), ["after.py", "five", "in"]);
+    assert_eq!(up("b:6"), ["copy.py", "in", "later", "of.py", "six"]);
+    assert_eq!(lineage.artifacts_of("b:in").len(), 2);
+}
+
+#[test]
+fn equal_makings_are_told_apart_by_their_paths_and_their_times() {
+    let m = |name: &str, at| run(&format!("{name}{at}"), at).made(name, "b:m", "b:m", json!({}));
+    let read = |name: &str, at, file: &str| {
+        let inputs = json!({"inputs": [{"file": file, "digest": "b:m"}]});
+        run(name, at).made(name, &format!("b:{name}"), &format!("b:{name}"), inputs)
+    };
+    let all = session(vec![
+        m("m1", 1),
+        m("m2", 2),
+        read("r1", 3, "m1"),
+        m("m1", 4),
+        read("r2", 5, "m2"),
+        read("r3", 6, "m1"),
+        read("r4", 7, "brought.txt"),
+    ]);
+    let lineage = lineage(&[("s", 0, all)]);
+    assert_eq!(lineage.artifacts_of("b:m").len(), 3);
+    for (reader, maker) in [
+        ("r1", "m11.py"),
+        ("r2", "m22.py"),
+        ("r3", "m14.py"),
+        ("r4", "m14.py"),
+    ] {
+        let node = NodeId::Artifact(lineage.artifact_of(&format!("b:{reader}")).unwrap());
+        let up = names(&lineage, &lineage.reach(&[node], Direction::Up));
+        let makers = ["m11.py", "m14.py", "m22.py"];
+        let of_m: Vec<&String> = up
+            .iter()
+            .filter(|name| makers.contains(&name.as_str()))
+            .collect();
+        assert_eq!(of_m, [maker], "{reader}");
+    }
+}

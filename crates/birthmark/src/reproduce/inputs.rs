@@ -1,14 +1,15 @@
 //! What a run read, as it lies now.
 //!
-//! Files of the same bytes are one artifact of the lineage, wherever they lay; here each is an
-//! input of its own, since the command asks for each by its path.
+//! An artifact of the lineage may have been read at several paths; here each is an input of its
+//! own, since the command asks for each by its path. Where it no longer lies there, the same
+//! bytes from wherever they lie take its place.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use birthmark_core::Fields;
-use birthmark_core::lineage::{ArtifactNode, NodeId, Place, Relation};
-use birthmark_core::session::{Run, Session};
+use birthmark_core::lineage::{ArtifactNode, NodeId, Place, Relation, mentions};
+use birthmark_core::session::{Artifact, Run, Session};
 
 use super::plan::{Input, InputState, Plan};
 use super::share::{Before, Share};
@@ -16,20 +17,23 @@ use crate::sessions;
 use crate::snapshot::Held;
 use crate::trace::{OnDisk, Traced};
 
-/// The paths that runs of a session were seen or told to have read.
-pub(super) fn read_by(session: &Session, runs: &[&Run]) -> BTreeSet<String> {
+/// The paths that runs of a session were seen or told to have read, and those that the artifact
+/// says it was made from.
+pub(super) fn read_by(session: &Session, runs: &[&Run], recorded: &Artifact) -> BTreeSet<String> {
     let named = |inputs: &[Fields]| -> BTreeSet<String> {
         let files = inputs
             .iter()
             .filter_map(|input| input.get("file")?.as_str());
         files.map(str::to_owned).collect()
     };
-    let own: BTreeSet<String> = runs.iter().flat_map(|run| named(&run.used)).collect();
-    if own.is_empty() {
-        named(&session.used)
-    } else {
-        own
+    let mut all: BTreeSet<String> = runs.iter().flat_map(|run| named(&run.used)).collect();
+    if all.is_empty() {
+        all = named(&session.used);
     }
+    let told = mentions(recorded.birthmark()).into_iter();
+    let told = told.filter(|mention| mention.is_path);
+    all.extend(told.map(|mention| mention.file));
+    all
 }
 
 /// What the artifact `file` was made from, and what its run was told to have read.
@@ -62,7 +66,7 @@ pub(super) fn of(
         let artifact = &lineage.artifacts[place];
         let role = edge.role.as_ref();
         let paths = paths(artifact, file, read);
-        if place == node || paths.len() > 1 {
+        if place == node || !paths.is_empty() {
             let each = paths.iter().map(|path| at(traced, artifact, path, role));
             inputs.extend(each);
         } else {
@@ -107,8 +111,11 @@ fn at(traced: &Traced, artifact: &ArtifactNode, place: &Place, role: Option<&Str
     let state = match (now, lies) {
         _ if digests.is_empty() => InputState::NameAlone,
         (Some(digest), Some(path)) if digests.contains(&digest) => InputState::Here(path),
-        (Some(_), _) => InputState::NotAsItWas("changed since"),
-        (None, _) => InputState::NotAsItWas("not here"),
+        (now, _) => match lying(traced, &digests) {
+            Some(path) => InputState::Here(path),
+            None if now.is_some() => InputState::NotAsItWas("changed since"),
+            None => InputState::NotAsItWas("not here"),
+        },
     };
     Input {
         role: role.cloned(),
@@ -116,6 +123,25 @@ fn at(traced: &Traced, artifact: &ArtifactNode, place: &Place, role: Option<&Str
         digests,
         state,
     }
+}
+
+/// Where the same bytes lie by now, of all places that are told of.
+fn lying(traced: &Traced, digests: &[String]) -> Option<PathBuf> {
+    let nodes = digests
+        .iter()
+        .flat_map(|digest| traced.lineage.artifacts_of(digest));
+    let places = nodes.flat_map(|node| &traced.lineage.artifacts[*node].places);
+    let own = |place: &&Place| {
+        let digest = place.digest.as_ref();
+        place.is_path && digest.is_some_and(|digest| digests.contains(digest))
+    };
+    places.filter(own).find_map(|place| {
+        let project = traced.stores.get(place.store)?;
+        let path = sessions::locate(project, &place.file, place.file_bytes.as_deref());
+        let real = path.canonicalize().ok()?;
+        let now = crate::dataset::digest_of(&real).ok()?.to_string();
+        digests.contains(&now).then_some(path)
+    })
 }
 
 /// An artifact that was read at one path, or is known by a name.

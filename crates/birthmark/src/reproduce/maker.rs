@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use birthmark_core::lineage::{BEFORE, EARLIER, Lineage, NodeId, Relation};
+use birthmark_core::lineage::{ArtifactNode, BEFORE, EARLIER, Lineage, NodeId, Relation};
 use birthmark_core::session::{Artifact, Session};
 
 use super::own::{self, Whose};
@@ -43,7 +43,7 @@ pub(super) fn find(traced: &Traced, node: usize) -> Result<Made> {
         };
         let earlier = made.share.as_ref().and_then(|share| {
             let digest = share.had.digest.as_deref();
-            traced.lineage.artifact_of(digest?)
+            node_of(&traced.lineage, digest?, &made.recorded.file, None)
         });
         made = match (whose, earlier) {
             (Whose::Own, _) => return Ok(made),
@@ -67,7 +67,7 @@ fn made(traced: &Traced, node: usize) -> Result<Made> {
     let node = recorded
         .digest
         .as_deref()
-        .and_then(|digest| traced.lineage.artifact_of(digest))
+        .and_then(|digest| node_of(&traced.lineage, digest, &recorded.file, Some(place)))
         .unwrap_or(node);
     let original = original(traced, node, &recorded);
     Ok(Made {
@@ -78,6 +78,23 @@ fn made(traced: &Traced, node: usize) -> Result<Made> {
         node,
         original,
     })
+}
+
+/// The artifact with this digest that was made at this path, by this run where one is named.
+pub(super) fn node_of(
+    lineage: &Lineage,
+    digest: &str,
+    file: &str,
+    run: Option<usize>,
+) -> Option<usize> {
+    let nodes = lineage.artifacts_of(digest).iter().copied();
+    let fits = |node: &usize| {
+        let mut places = lineage.artifacts[*node].places.iter();
+        places.any(|place| place.made && place.file == file)
+            && run.is_none_or(|run| generators(lineage, *node).contains(&run))
+    };
+    let mut nodes = nodes.filter(fits);
+    nodes.next()
 }
 
 /// The run that made the artifact, its session, and what that recorded.
@@ -110,11 +127,15 @@ fn run_and_artifact(traced: &Traced, node: usize) -> Result<(usize, Session, Art
         };
         let of_digest = made().find(|artifact| {
             let is_its = |node: &usize| {
-                let digests = &lineage.artifacts[*node].digests;
-                artifact
-                    .digest
-                    .as_ref()
-                    .is_some_and(|digest| digests.contains(digest))
+                let ArtifactNode {
+                    digests, places, ..
+                } = &lineage.artifacts[*node];
+                let mut made = places.iter().filter(|place| place.made);
+                made.any(|place| place.file == artifact.file)
+                    && artifact
+                        .digest
+                        .as_ref()
+                        .is_some_and(|digest| digests.contains(digest))
             };
             nodes.iter().any(is_its)
         });

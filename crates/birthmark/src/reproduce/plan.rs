@@ -170,7 +170,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             node,
             place,
             &recorded.file,
-            &inputs::read_by(&loaded, &own),
+            &inputs::read_by(&loaded, &own, &recorded),
         ),
         seeds: seeds(
             &recorded,

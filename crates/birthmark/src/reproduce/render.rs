@@ -1,7 +1,9 @@
 //! The plan for people: what is promised, what is not, and what would run.
 
+use std::path::Path;
+
 use super::Options;
-use super::plan::{InputState, Plan};
+use super::plan::{Input, InputState, Plan};
 use super::share::{Before, Share};
 use crate::talk::count;
 use crate::text::{self, neutral, short};
@@ -39,11 +41,11 @@ pub fn render(plan: &Plan, options: &Options) -> String {
     }
     for input in plan.inputs.iter().take(MOST) {
         let state = match &input.state {
-            InputState::Here(_) => "as it was",
-            InputState::NotAsItWas(why) => why,
-            InputState::InCode(why) => &format!("{why}: the code's is taken"),
-            InputState::NameAlone => "known by name alone: cannot be checked",
-            InputState::NoPlace => "the run finds it by itself: not checked here",
+            InputState::Here(path) => as_it_was(plan, input, path),
+            InputState::NotAsItWas(why) => (*why).to_owned(),
+            InputState::InCode(why) => format!("{why}: the code's is taken"),
+            InputState::NameAlone => "known by name alone: cannot be checked".to_owned(),
+            InputState::NoPlace => "the run finds it by itself: not checked here".to_owned(),
         };
         put(
             "inputs",
@@ -141,6 +143,16 @@ fn shared(plan: &Plan, share: &Share) -> Vec<(&'static str, String)> {
     };
     lines.push(("compared", own));
     lines
+}
+
+/// Where it lies elsewhere by now, that is said.
+fn as_it_was(plan: &Plan, input: &Input, path: &Path) -> String {
+    let now = plan.project.stored_path(path);
+    if now == input.name {
+        "as it was".to_owned()
+    } else {
+        format!("as it was, its bytes lie at {}", short(&now, LONGEST))
+    }
 }
 
 /// The code of other repositories, a line each.

@@ -113,10 +113,10 @@ pub(super) fn of(
         return None;
     }
     let is_proved = lies(recorded.size, recorded.digest.as_ref());
-    let before_node = had
-        .digest
-        .as_deref()
-        .and_then(|digest| traced.lineage.artifact_of(digest));
+    let before_node = had.digest.as_deref().and_then(|digest| {
+        let at_path = maker::node_of(&traced.lineage, digest, &recorded.file, None);
+        at_path.or_else(|| traced.lineage.artifact_of(digest))
+    });
     let elsewhere = before_node.and_then(|node| match traced.on_disk.get(&node) {
         Some(OnDisk::Same(path)) => Some(path.clone()),
         _ => None,

@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::{sessions, show};
 
+/// At most so many other places of the same bytes are named.
+const MOST_NAMED: usize = 6;
+
 /// How the artifact was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FoundBy {
@@ -179,7 +182,15 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
     let path = wanted.path.clone().unwrap_or_default();
     let project = projects.first().unwrap_or(&wanted.named);
     let (digest, content) = &wanted.digests;
-    let by = |digest: &Option<String>| lineage.artifact_of(digest.as_deref()?);
+    let by = |digest: &Option<String>| {
+        let nodes = lineage.artifacts_of(digest.as_deref()?);
+        let made_there = |node: &usize| place_at(lineage, projects, *node, &path, true);
+        let seen_there = |node: &usize| place_at(lineage, projects, *node, &path, false);
+        let there = nodes.iter().find(|node| made_there(node));
+        let there = there.or_else(|| nodes.iter().find(|node| seen_there(node)));
+        Some((*there.or(nodes.first())?, there.is_some()))
+    };
+    let found = by(digest).or_else(|| by(content));
     let is_bytes = |node: usize| {
         let artifact = &lineage.artifacts[node];
         let digest = digest.as_deref();
@@ -193,15 +204,16 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
         path: Some(path.clone()),
         line: wanted.line,
         found_by: FoundBy::Digest,
-        artifact: by(digest).or_else(|| by(content)),
+        artifact: found.map(|(node, _)| node),
         runs: Vec::new(),
         digests: wanted.digests.clone(),
         mind: None,
     };
-    if let Some(node) = target.artifact {
+    if let Some((node, is_there)) = found {
         if !is_bytes(node) {
             target.found_by = FoundBy::Content;
         }
+        target.mind = (!is_there).then(|| also_made(lineage, node)).flatten();
     } else {
         find_changed(&mut target, wanted, lineage, projects)?;
     }
@@ -213,6 +225,41 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
     Ok(target)
 }
 
+fn is_at(projects: &[Project], place: &Place, path: &Path) -> bool {
+    place.is_path
+        && projects.get(place.store).is_some_and(|project| {
+            let there = sessions::locate(project, &place.file, place.file_bytes.as_deref());
+            there == path || birthmark_store::records::same_file(&there, path)
+        })
+}
+
+/// Whether an artifact was made at a path, or else seen there.
+fn place_at(lineage: &Lineage, projects: &[Project], node: usize, path: &Path, made: bool) -> bool {
+    let mut places = lineage.artifacts[node].places.iter();
+    places.any(|place| (place.made || !made) && is_at(projects, place, path))
+}
+
+/// Where else the bytes of an artifact were made that only its bytes name.
+fn also_made(lineage: &Lineage, node: usize) -> Option<String> {
+    let digest = lineage.artifacts[node].digest()?;
+    let own = crate::text::short(lineage.artifacts[node].name(), 100);
+    let mut names: Vec<String> = Vec::new();
+    for other in lineage.artifacts_of(digest) {
+        let places = &lineage.artifacts[*other].places;
+        let made = places.iter().find(|place| place.made);
+        let name = made.map(|place| crate::text::short(&place.file, 100));
+        names.extend(name.filter(|name| *other != node && own != *name && !names.contains(name)));
+    }
+    names.sort();
+    let more = names.len().saturating_sub(MOST_NAMED);
+    names.truncate(MOST_NAMED);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    let text = format!("the same bytes were also made as {}", names.join(", "));
+    (!names.is_empty()).then_some(text)
+}
+
 /// A file whose bytes nobody recorded: it is known by its path, or by what it carries.
 fn find_changed(
     target: &mut Target,
@@ -221,13 +268,7 @@ fn find_changed(
     projects: &[Project],
 ) -> Result<()> {
     let path = target.path.clone().unwrap_or_default();
-    let at = |place: &Place| {
-        place.is_path
-            && projects.get(place.store).is_some_and(|project| {
-                let there = sessions::locate(project, &place.file, place.file_bytes.as_deref());
-                there == path || birthmark_store::records::same_file(&there, &path)
-            })
-    };
+    let at = |place: &Place| is_at(projects, place, &path);
     let newest = (0..lineage.artifacts.len())
         .filter_map(|node| {
             let place = lineage.artifacts[node]
