@@ -88,7 +88,7 @@ def _plain(folder: Path, source: Path, rounds: int) -> Section:
     ours()
     zeros = [
         "dd", "if=/dev/zero", "of=out-dd", "bs=1M", f"count={(folder / f'out-{source.name}').stat().st_size >> 20}",
-        "oflag=direct", "conv=fsync",
+        "oflag=direct", "conv=fsync", "status=none",
     ]  # fmt: skip
     pairs.append(("zeros", lambda: run_with_memory(zeros, folder), ours))
     for name, library in RIVALS.items():
