@@ -691,6 +691,59 @@ def test_session_shows_its_report_as_left_until_it_is_put_together(s, birthmark)
     assert "left  " not in birthmark("show", s.id)
 
 
+def evaluate(path, temperature, model, ids, commit=None, mode="x"):
+    """One run over a report, in a process of its own, that dies after its items unless it may finish."""
+    code = f"""
+import os, birthmark as bm
+with bm.session(params={{"temperature": {temperature}, "top_p": 0.9}}, provenance={{"model_name": {model!r}}}) as s:
+    with s.report({path!r}, mode={mode!r}, eval_seed=1) as r:
+        for item in r.todo([{{"id": n}} for n in {list(ids)}], key="id"):
+            r.add({{**item, "ok": {temperature} < 0.5}})
+        {'os._exit(9)' if commit is None else 'r.summary["n"] = len(r.results)'}
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == (9 if commit is None else 0), done.stderr
+    return done.stderr
+
+
+def test_items_of_a_run_that_died_keep_how_they_were_made_when_another_goes_on(repo, git, birthmark):
+    path = "artifacts/e.json"
+    evaluate(path, 0.1, "model-A", range(3))
+    first = git("rev-parse", "HEAD")
+    (repo / "lib.py").write_text("x = 2\n")
+    git("add", "-A")
+    git("commit", "-qm", "v2")
+    said = evaluate(path, 0.9, "model-B", range(5), commit=True)
+    assert "going on with 3 items" in said and 'temperature 0.1 (now 0.9)' in said and "model-A" in said
+    report = json.loads((repo / path).read_text())
+    mark = report["metadata"]
+    assert mark["temperature"] is None and mark["model_name"] is None and mark["top_p"] == 0.9
+    assert mark["unknown"]["temperature"] == "the report holds 3 items with 0.1, 2 items with 0.9"
+    [other] = mark["items_from"]
+    assert (other["items"], other["git_commit"]) == (3, first) and mark["git_commit"] != first
+    assert other["differs"]["model_name"] == "model-A"
+    made = [(item["metadata"]["temperature"], item["metadata"]["git_commit"]) for item in report["results"]]
+    assert made == [(0.1, first)] * 3 + [(0.9, mark["git_commit"])] * 2
+    shown = birthmark("show", path)
+    assert "3 items of session" in shown and f"at commit {first[:7]}" in shown and "temperature 0.1" in shown
+    # Taken up again when it is finished, nothing of that is lost.
+    evaluate(path, 0.9, "model-B", range(6), commit=True, mode="a")
+    again = json.loads((repo / path).read_text())
+    assert [item["metadata"]["temperature"] for item in again["results"]] == [0.1] * 3 + [0.9] * 3
+    assert again["metadata"]["temperature"] is None and sum(one["items"] for one in again["metadata"]["items_from"]) == 5
+
+
+def test_a_report_that_is_gone_on_with_the_same_settings_names_the_run_before_and_nothing_else(repo):
+    path = "artifacts/e.json"
+    evaluate(path, 0.1, "model-A", range(3))
+    said = evaluate(path, 0.1, "model-A", range(5), commit=True)
+    assert "going on with 3 items" in said and "made with" not in said
+    report = json.loads((repo / path).read_text())
+    assert report["metadata"]["temperature"] == 0.1 and "metadata" not in report["results"][0]
+    [other] = report["metadata"]["items_from"]
+    assert other["items"] == 3 and other["session_id"] != report["metadata"]["session_id"] and "differs" not in other
+
+
 def test_finished_report_is_gone_on_with_in_mode_a_and_made_anew_in_mode_w(s):
     items = [{"id": n, "text": "line\nfeed, {", "x": [{"y": math.inf}]} for n in range(4)]
     with s.report("artifacts/r.json", mode="a") as r:

@@ -130,6 +130,7 @@ pub static FIELDS: &[Field] = &[
     ),
     field("dataset", Group::Evaluation, Kind::Object, false, false),
     field("inputs", Group::Inputs, Kind::List, false, false),
+    field("items_from", Group::Inputs, Kind::List, true, false),
     field("stamped_at", Group::Context, Kind::Text, true, true),
     field("unknown", Group::Context, Kind::Object, true, true),
     field("declared", Group::Context, Kind::List, true, true),

@@ -25,7 +25,7 @@ use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 
 pub use refresh::{Depth, Refreshed};
-pub(crate) use scan::{look, own_mark, records_of};
+pub(crate) use scan::{look, records_of};
 
 impl From<CatalogError> for Error {
     fn from(error: CatalogError) -> Self {

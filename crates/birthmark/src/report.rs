@@ -7,6 +7,8 @@
 //! with, in any mode. Where both are there, mode "w" goes on only with a part that is
 //! newer than the report: the items of a run that died writing it anew.
 
+mod origins;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,10 +18,13 @@ use birthmark_core::birthmark::{self, Fields};
 use birthmark_core::event::{ArtifactSealed, ReportLeft};
 use birthmark_core::json::{self, OnExisting};
 use birthmark_core::schema::PART_SUFFIX;
+use birthmark_core::timestamp::Timestamp;
 use birthmark_store::atomic::{self, Durability, PathContext};
 use birthmark_store::records::{Count, Mode, RecordWriter};
 use birthmark_store::running::RunningDigest;
 use serde_json::Value;
+
+use origins::Origins;
 
 use crate::error::{Error, Result};
 use crate::session::{CloseWithSession, Session, lock, now};
@@ -63,7 +68,9 @@ impl Session {
     /// Writes a finished report: `body` is a JSON object as the door spelled it.
     pub fn report(&self, path: &Path, body: &[u8], options: &ReportOptions) -> Result<()> {
         self.check_report(path, options)?;
-        seal(self, path, options, body)
+        let time = now();
+        let birthmark = self.whole_birthmark(&options.artifact_type, &options.given, time);
+        seal(self, path, options, body, (time, birthmark))
     }
 
     /// Refuses, before any work, what cannot become a report here.
@@ -88,16 +95,14 @@ impl Session {
         let part = PathBuf::from(part);
         let mode = part_mode(path, &part, options.mode)?;
         let (writer, continued) = RecordWriter::open(&part, mode, self.durability())?;
-        if continued.records > 0 {
-            let kept = crate::talk::count(continued.records, "item");
-            let name = self.project().stored_path(&part);
-            let name = neutral(&name);
-            self.say(&format!("birthmark: going on with {kept} in {name}"));
-        }
         let base = self.base_fields(&options.artifact_type, &options.given);
+        if continued.records > 0 {
+            let mine = birthmark::compose([&base], birthmark::Scope::Whole);
+            self.say_going_on(&part, continued.records, &mine)?;
+        }
         let state = State {
             writer: Some(writer),
-            templates: Templates::new(base, birthmark::Scope::Record),
+            templates: Templates::new(base, birthmark::Scope::Whole),
             birthmark: Vec::new(),
         };
         let shared = Arc::new(Shared {
@@ -113,6 +118,53 @@ impl Session {
         let weak: std::sync::Weak<Shared> = Arc::downgrade(&shared);
         self.close_at_end(weak);
         Ok(Report { shared })
+    }
+
+    /// Says which items are there, and what they were made with that is not so now.
+    fn say_going_on(&self, part: &Path, items: u64, mine: &Fields) -> Result<()> {
+        let mut origins = Origins::default();
+        each_item(part, |item| origins.take(item))?;
+        let kept = crate::talk::count(items, "item");
+        let name = self.project().stored_path(part);
+        let name = neutral(&name);
+        self.say(&format!("birthmark: going on with {kept} in {name}"));
+        let other = origins.other_than(mine);
+        if !other.is_empty() {
+            let told = other.join(", ");
+            self.say(&format!(
+                "birthmark: some were made with {told}: the report will say so, and be unknown in \
+                 what differs; remove {name} to begin anew"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Hands over each item of a part.
+fn each_item<E: std::error::Error + Send + Sync + 'static>(
+    part: &Path,
+    mut take: impl FnMut(&[u8]) -> std::result::Result<(), E>,
+) -> Result<()> {
+    let file = std::fs::File::open(part).at("read", part)?;
+    let mut line = Vec::new();
+    let mut reader = BufReader::new(file);
+    loop {
+        line.clear();
+        if reader.read_until(b'\n', &mut line).at("read", part)? == 0 {
+            return Ok(());
+        }
+        let item = line.trim_ascii_end();
+        if item.is_empty() {
+            continue;
+        }
+        take(item).map_err(|source| {
+            Error::usage(
+                "record",
+                format!("an item of `{}` is not what was written", part.display()),
+            )
+            .with_source(source)
+            .with_hint("mend the line or take it out, and run again")
+        })?;
     }
 }
 
@@ -142,18 +194,41 @@ fn part_mode(path: &Path, part: &Path, mode: Mode) -> Result<Mode> {
     }
 }
 
-/// Writes the results of a report as its part, all or nothing.
+/// Writes the results of a report as its part, all or nothing: each with the birthmark of the
+/// report, unless it has its own.
 fn take_up(path: &Path, part: &Path) -> Result<()> {
     const LIMIT: u64 = 4 << 30;
     let report = atomic::read_limited(path, LIMIT)?;
     let report = json::without_bom(&report);
     let results = json::get(report, &["results"]).unwrap_or(b"[]");
-    let mut lines = Vec::with_capacity(results.len());
-    for item in json::elements(results) {
-        push_on_one_line(&mut lines, item.of(results));
+    let mut lines = Vec::with_capacity(2 * results.len());
+    let (mark, mut item) = (mark_for_items(report), Vec::new());
+    for place in json::elements(results) {
+        item.clear();
+        push_on_one_line(&mut item, place.of(results));
+        let before = lines.len();
+        let stamped = mark.as_ref().is_some_and(|mark| {
+            json::stamp_record(&mut lines, &item, mark, OnExisting::Keep).is_ok()
+        });
+        if !stamped {
+            lines.truncate(before);
+            lines.extend_from_slice(&item);
+        }
         lines.push(b'\n');
     }
     Ok(atomic::replace(part, &lines, Durability::Process)?)
+}
+
+/// The birthmark of a report, as its items have it; none where it has none of ours.
+fn mark_for_items(report: &[u8]) -> Option<Vec<u8>> {
+    let place = json::find_birthmark(report).ok()?;
+    let mut memory = Vec::new();
+    let own = place.own(report, &mut memory);
+    let mut fields: Fields = serde_json::from_slice(own).ok()?;
+    for aside in [origins::ITEMS_FROM, "merged"] {
+        fields.remove(aside);
+    }
+    serde_json::to_vec(&fields).ok().filter(|_| place.is_ours())
 }
 
 /// A JSON text without its line ends and indents: raw ones stand only between its tokens.
@@ -220,13 +295,20 @@ impl Report {
         if state.writer.is_none() {
             return Ok(());
         }
-        let body = self.assemble(head)?;
-        seal(
-            &self.shared.session,
-            &self.shared.path,
-            &self.shared.options,
-            &body,
-        )?;
+        let Shared {
+            session,
+            path,
+            part,
+            options,
+            ..
+        } = &*self.shared;
+        let time = now();
+        let mut birthmark = session.whole_birthmark(&options.artifact_type, &options.given, time);
+        let mut origins = Origins::default();
+        each_item(part, |item| origins.take(item))?;
+        let is_mixed = origins.tell(&mut birthmark);
+        let body = self.assemble(head, is_mixed)?;
+        seal(session, path, options, &body, (time, birthmark))?;
         state.writer = None;
         self.shared
             .session
@@ -241,34 +323,20 @@ impl Report {
         self.shared.leave();
     }
 
-    /// `head` with `"results": [item, …]` as its last member, an item a line.
-    fn assemble(&self, head: &[u8]) -> Result<Vec<u8>> {
-        let part = &self.shared.part;
+    /// `head` with `"results": [item, …]` as its last member; each with its own birthmark
+    /// where they are `mixed`.
+    fn assemble(&self, head: &[u8], mixed: bool) -> Result<Vec<u8>> {
         let mut results = b"[".to_vec();
-        let file = std::fs::File::open(part).at("read", part)?;
-        let mut line = Vec::new();
-        let mut reader = BufReader::new(file);
-        loop {
-            line.clear();
-            if reader.read_until(b'\n', &mut line).at("read", part)? == 0 {
-                break;
-            }
-            let item = line.trim_ascii_end();
-            if item.is_empty() {
-                continue;
-            }
+        each_item(&self.shared.part, |item| {
             if results.len() > 1 {
                 results.push(b',');
             }
-            json::unstamp_record(&mut results, item).map_err(|source| {
-                Error::usage(
-                    "record",
-                    format!("an item of `{}` is not what was written", part.display()),
-                )
-                .with_source(source)
-                .with_hint("mend the line or take it out, and run again")
-            })?;
-        }
+            if mixed {
+                results.extend_from_slice(item);
+                return Ok(());
+            }
+            json::unstamp_record(&mut results, item).map(drop)
+        })?;
         results.push(b']');
         let object = json::scan_object(head).map_err(|source| {
             Error::usage("report", "a report must be a JSON object").with_source(source)
@@ -338,9 +406,13 @@ impl CloseWithSession for Shared {
 }
 
 /// Indents the body, puts the birthmark in, and gives the file its name in one rename.
-fn seal(session: &Session, path: &Path, options: &ReportOptions, body: &[u8]) -> Result<()> {
-    let time = now();
-    let birthmark = session.whole_birthmark(&options.artifact_type, &options.given, time);
+fn seal(
+    session: &Session,
+    path: &Path,
+    options: &ReportOptions,
+    body: &[u8],
+    (time, birthmark): (Timestamp, Fields),
+) -> Result<()> {
     let mark = serde_json::to_vec(&birthmark).map_err(|source| {
         Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
     })?;

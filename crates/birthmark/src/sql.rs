@@ -79,7 +79,7 @@ impl Reader for Files {
                 line: mark.line,
                 record: mark.record,
                 metadata: mark.value().unwrap_or_default(),
-                own: catalog::own_mark(mark, &mut memory),
+                own: mark.place.own(mark.record, &mut memory),
             })
         });
         read.map_err(|error| {

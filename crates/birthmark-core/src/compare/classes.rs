@@ -199,6 +199,7 @@ pub static TABLE: &[Rule] = &[
     context("git_pushed"),
     context("timestamp"),
     context("stamped_at"),
+    context("items_from"),
     context("session_id"),
     context("run_id"),
     context("birthmark"),

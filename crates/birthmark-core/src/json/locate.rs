@@ -59,6 +59,21 @@ impl Where {
         self.member().map(|member| member.value.of(record))
     }
 
+    /// The birthmark without the user's own keys, put together in `memory` where they stand
+    /// among each other; empty when there is none.
+    pub fn own<'a>(&self, record: &'a [u8], memory: &'a mut Vec<u8>) -> &'a [u8] {
+        let Self::Merged { ours, .. } = self else {
+            return self.value(record).unwrap_or_default();
+        };
+        let text = ours.of(record).trim_ascii_start();
+        let text = text.strip_prefix(b",").unwrap_or(text);
+        memory.clear();
+        memory.push(b'{');
+        memory.extend_from_slice(text.trim_ascii());
+        memory.push(b'}');
+        memory
+    }
+
     /// Whether it is a birthmark that names our format.
     pub fn is_ours(&self) -> bool {
         !matches!(self, Self::Absent | Self::Foreign(_))

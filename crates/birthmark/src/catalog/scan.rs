@@ -12,7 +12,7 @@ use birthmark_catalog::filter::Filter;
 use birthmark_catalog::groups::{self, Group, Grouper, Place, fields_of};
 use birthmark_catalog::value::Value;
 use birthmark_core::evaluation::Tool;
-use birthmark_core::json::{self, MarkKind, Marks, Step, Where};
+use birthmark_core::json::{self, MarkKind, Marks, Step};
 use birthmark_store::format::codec::Codec;
 use birthmark_store::format::json::REPORT_LIMIT;
 use birthmark_store::format::sidecar::Sidecar;
@@ -416,20 +416,6 @@ impl birthmark_catalog::filter::Record for One<'_> {
     }
 }
 
-/// The birthmark of a record without the user's own keys.
-pub(crate) fn own_mark<'a>(mark: &Mark<'a>, memory: &'a mut Vec<u8>) -> &'a [u8] {
-    let Where::Merged { ours, .. } = mark.place else {
-        return mark.value().unwrap_or_default();
-    };
-    let text = ours.of(mark.record).trim_ascii_start();
-    let text = text.strip_prefix(b",").unwrap_or(text);
-    memory.clear();
-    memory.push(b'{');
-    memory.extend_from_slice(text.trim_ascii());
-    memory.push(b'}');
-    memory
-}
-
 /// Hands over the records of a stretch for which the filter holds, or is unknown, with
 /// the bytes of each. False ends the reading.
 pub(crate) fn records_of(
@@ -457,7 +443,7 @@ pub(crate) fn records_of(
         let holds = if stretch.all {
             Some(true)
         } else {
-            let own = own_mark(&mark, &mut memory);
+            let own = mark.place.own(mark.record, &mut memory);
             marks.step_alone(own);
             let marks = &marks;
             filter.ask(&One { own, marks, known })

@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use digest::digests;
-use inputs::inputs;
+use inputs::{inputs, other_items};
 use page::Page;
 use session::{session, session_lines};
 
@@ -49,6 +49,7 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         page.put("models", &models(shown));
         page.put("dataset", &dataset(shown));
         page.put("from", &inputs(shown));
+        page.put("items", &other_items(shown));
         page.put("digest", &digests(shown));
         page.put("session", &session(shown, now));
     }

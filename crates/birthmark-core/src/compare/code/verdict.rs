@@ -47,6 +47,7 @@ pub(in super::super) fn judge(a: &Side, b: &Side, between: &CodeBetween) -> Vec<
     reasons.extend(case.unkept());
     reasons.extend(case.drift());
     reasons.extend(case.untold());
+    reasons.extend(case.other_items());
     reasons.extend(case.read());
     reasons
 }
@@ -314,6 +315,39 @@ impl Case<'_> {
             "git_dirty",
             text,
         ))
+    }
+
+    /// Some items of a report were made by another run, at another commit or one that they do
+    /// not tell.
+    fn other_items(&self) -> Vec<Reason> {
+        let of = |side: &&Side| {
+            let entries = side.value("items_from")?.as_array()?;
+            let commit = side.value("git_commit");
+            let others = entries
+                .iter()
+                .filter(|entry| entry.get("git_commit") != commit);
+            let told: Vec<String> = others
+                .map(|entry| {
+                    let items = entry
+                        .get("items")
+                        .and_then(Value::as_u64)
+                        .unwrap_or_default();
+                    let at = entry.get("git_commit").and_then(Value::as_str);
+                    let at = at.map_or("no known commit".to_owned(), |id| {
+                        format!("commit {}", short(id))
+                    });
+                    format!("{items} at {at}")
+                })
+                .collect();
+            let text = format!(
+                "items of {} were made by other code: {}",
+                side.name,
+                told.join(", ")
+            );
+            (!told.is_empty())
+                .then(|| Reason::new(Weight::CannotTell, "items-from", "git_commit", text))
+        };
+        self.sides.iter().filter_map(of).collect()
     }
 
     fn whom(&self, which: [bool; 2]) -> Option<&str> {

@@ -25,6 +25,37 @@ pub(super) fn inputs(shown: &Shown) -> Vec<String> {
     listed_inputs(&fallback)
 }
 
+/// Items of a report that other runs made.
+pub(super) fn other_items(shown: &Shown) -> Vec<String> {
+    let entries = shown.get("items_from").and_then(Value::as_array);
+    let line = |entry: &Value| {
+        let text = |name: &str| entry.get(name).and_then(Value::as_str);
+        let items = entry.get("items").and_then(Value::as_u64).unwrap_or(0);
+        let items = text::count(items, "item");
+        let Some(session) = text("session_id") else {
+            return format!("{items} without a birthmark");
+        };
+        let mut line = format!("{items} of session {}", short(session, LONGEST));
+        if entry.get("git_commit") != shown.get("git_commit") {
+            let at = text("git_commit").map_or("unknown code".to_owned(), |id| {
+                format!(
+                    "commit {}",
+                    short(&id.chars().take(7).collect::<String>(), 7)
+                )
+            });
+            line.push_str(&format!(", at {at}"));
+        }
+        let differs = entry.get("differs").and_then(Value::as_object);
+        let fields = differs.into_iter().flatten();
+        for (name, value) in fields.filter(|(name, _)| !name.starts_with("git_")) {
+            let value = short(&text::plain(value), LONGEST);
+            line.push_str(&format!(", {} {value}", short(name, LONGEST)));
+        }
+        line
+    };
+    entries.into_iter().flatten().map(line).collect()
+}
+
 /// Files that were seen to be read stand together by their folder where they are many.
 fn listed_inputs(inputs: &[Value]) -> Vec<String> {
     let told = |input: &Value, name: &str| input.get(name)?.as_str().map(str::to_owned);
