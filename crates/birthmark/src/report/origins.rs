@@ -113,7 +113,7 @@ impl Origins {
                 .fields
                 .iter()
                 .flat_map(|own| differing(own, mine))
-                .map(|name| name.as_str())
+                .map(String::as_str)
                 .collect();
             is_mixed |= !differs.is_empty() || origin.fields.is_none();
             if differs.is_empty() && theirs.get("session_id") == id.as_ref() {

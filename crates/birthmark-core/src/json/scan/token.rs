@@ -6,6 +6,11 @@ use crate::json::error::{ScanError, ScanErrorKind};
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
+/// Bytes of a string that are looked at in words, before whole registers are taken.
+const SHORT: usize = 16;
+/// Bytes that are looked at in one step of registers.
+const WIDE: usize = 32;
+
 /// A word whose high bits mark bytes that end the plain run of a string: a
 /// quote, a backslash or a control character. The lowest mark is always true;
 /// those above it may not be.
@@ -30,20 +35,34 @@ const SHORT_ESCAPES: [bool; 256] = {
     table
 };
 
+/// Whether a byte ends the plain run of a string.
+#[inline]
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
 /// Bytes at the start of `text` that stand for themselves in a string.
 #[inline]
 fn plain_run(text: &[u8]) -> usize {
     let mut rest = text;
+    // Most strings are short; in a long one whole registers are looked at.
     while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
         let marks = specials(u64::from_le_bytes(*chunk));
         if marks != 0 {
             return text.len() - rest.len() + (marks.trailing_zeros() / 8) as usize;
         }
         rest = tail;
+        if text.len() - rest.len() == SHORT {
+            while let Some((chunk, tail)) = rest.split_first_chunk::<WIDE>()
+                && !chunk
+                    .iter()
+                    .fold(false, |any, byte| any | is_special(*byte))
+            {
+                rest = tail;
+            }
+        }
     }
-    let tail = rest
-        .iter()
-        .position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+    let tail = rest.iter().position(|&byte| is_special(byte));
     text.len() - rest.len() + tail.unwrap_or(rest.len())
 }
 
