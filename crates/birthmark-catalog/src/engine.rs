@@ -379,12 +379,18 @@ pub trait Engine {
     fn host(&self, session: &str) -> Result<Option<String>, CatalogError>;
     /// Removes what nothing names any longer.
     fn tidy(&mut self) -> Result<(), CatalogError>;
-    /// The names of all fields.
-    fn fields(&self) -> Result<Vec<String>, CatalogError>;
-    /// The names of all metrics.
-    fn metrics(&self) -> Result<Vec<String>, CatalogError>;
-    /// The values of a field that begin so.
-    fn values(&self, field: &str, prefix: &str, most: usize) -> Result<Vec<String>, CatalogError>;
+    /// The names of all fields, or of those that a project has.
+    fn fields(&self, project: Option<i64>) -> Result<Vec<String>, CatalogError>;
+    /// The names of all metrics, or of those that a project has.
+    fn metrics(&self, project: Option<i64>) -> Result<Vec<String>, CatalogError>;
+    /// The values of a field that begin so, of all projects or of one.
+    fn values(
+        &self,
+        project: Option<i64>,
+        field: &str,
+        prefix: &str,
+        most: usize,
+    ) -> Result<Vec<String>, CatalogError>;
     /// All that is known, in a form that is the same for the same files.
     fn dump(&self) -> Result<String, CatalogError>;
 }

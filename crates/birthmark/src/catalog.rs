@@ -107,6 +107,14 @@ impl Catalog {
         Ok(self.engine.projects()?)
     }
 
+    /// Takes in the projects of this machine in which sessions began.
+    pub fn learn(&mut self) -> Result<()> {
+        for (root, artifacts) in crate::projects::there() {
+            self.engine.project(&root, &artifacts)?;
+        }
+        Ok(())
+    }
+
     /// The row of a project, added if it is new.
     pub fn row_of(&mut self, project: &Project) -> Result<ProjectRow> {
         let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
@@ -138,6 +146,7 @@ impl Catalog {
 
     /// Forgets a project. Its files are not touched.
     pub fn forget(&mut self, project: &ProjectRow) -> Result<()> {
+        crate::projects::forget(&project.artifacts);
         Ok(self.engine.forget(project.id)?)
     }
 

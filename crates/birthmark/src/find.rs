@@ -137,7 +137,12 @@ fn answered(
     names.push(&query.sort.0);
     names.extend(group);
     let mut said = std::mem::take(&mut catalog.said);
-    said.extend(misspelt(catalog, Some(&found), &names, parsed)?);
+    said.extend(misspelt(
+        catalog,
+        (query.project, Some(&found)),
+        &names,
+        parsed,
+    )?);
     said.extend(odd_values(catalog, query, &found)?);
     let also = roles::elsewhere(catalog, ask, (parsed, query), &found)?;
     roles::lacking_as_typed(&mut found, ask, parsed);
@@ -203,7 +208,7 @@ pub(crate) fn prepare(
         },
     };
     Ok(Query {
-        filter: roles::widened(catalog, ask, filter)?,
+        filter: roles::widened(catalog, row, ask, filter)?,
         project: row,
         what: ask.what,
         gone: ask.gone,
@@ -219,6 +224,7 @@ pub(crate) fn update_all(catalog: &mut Catalog, project: &Project) -> Result<()>
     if project.layout.artifacts().is_dir() {
         catalog.refresh(project, Depth::Question)?;
     }
+    catalog.learn()?;
     for row in catalog.projects()? {
         if std::path::Path::new(&row.artifacts).is_dir() {
             let other = catalog::project_of(&row)?;
@@ -255,7 +261,7 @@ pub fn records(
     let mut catalog = Catalog::open()?;
     let query = prepare(&mut catalog, project, ask, filter.clone())?;
     let mut said = std::mem::take(&mut catalog.said);
-    said.extend(misspelt(&catalog, None, &[], &filter)?);
+    said.extend(misspelt(&catalog, (query.project, None), &[], &filter)?);
     let limit = query.limit.map_or(u64::MAX, |limit| limit as u64);
     let mut written = Written::default();
     let mut last_file = std::path::PathBuf::new();

@@ -48,6 +48,7 @@ pub mod machine;
 pub mod meant;
 pub mod policy;
 pub mod project;
+mod projects;
 pub mod read;
 pub mod records;
 pub mod report;

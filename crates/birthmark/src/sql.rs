@@ -38,7 +38,12 @@ pub fn sql_in(
     let filter = find::parse(ask)?;
     let query = find::prepare(catalog, project, ask, filter.clone())?;
     let mut said = std::mem::take(&mut catalog.said);
-    said.extend(find::misspelt(catalog, None, &[], &filter)?);
+    said.extend(find::misspelt(
+        catalog,
+        (query.project, None),
+        &[],
+        &filter,
+    )?);
     let picked = if query.filter == Filter::All {
         None
     } else {

@@ -11,6 +11,7 @@ mod dump;
 mod find;
 mod functions;
 mod growing;
+mod known;
 mod lately;
 mod lists;
 mod names;
@@ -369,16 +370,22 @@ impl Engine for Local {
         Ok(found.into_iter().next())
     }
 
-    fn fields(&self) -> Result<Vec<String>, CatalogError> {
-        sql::names(&self.opened.connection).map_err(self.failed())
+    fn fields(&self, project: Option<i64>) -> Result<Vec<String>, CatalogError> {
+        known::fields(&self.opened.connection, project).map_err(self.failed())
     }
 
-    fn metrics(&self) -> Result<Vec<String>, CatalogError> {
-        sql::names_in(&self.opened.connection, "_metrics").map_err(self.failed())
+    fn metrics(&self, project: Option<i64>) -> Result<Vec<String>, CatalogError> {
+        known::metrics(&self.opened.connection, project).map_err(self.failed())
     }
 
-    fn values(&self, field: &str, prefix: &str, most: usize) -> Result<Vec<String>, CatalogError> {
-        values::values(&self.opened.connection, field, prefix, most).map_err(self.failed())
+    fn values(
+        &self,
+        project: Option<i64>,
+        field: &str,
+        prefix: &str,
+        most: usize,
+    ) -> Result<Vec<String>, CatalogError> {
+        values::values(&self.opened.connection, project, field, prefix, most).map_err(self.failed())
     }
 
     fn tidy(&mut self) -> Result<(), CatalogError> {

@@ -98,7 +98,9 @@ pub fn run(ui: &mut Ui, args: &CatalogArgs) -> Answer {
 fn all_projects() -> Result<Vec<Project>, Failure> {
     let here = super::project()?;
     let mut projects = vec![here];
-    for row in Catalog::open()?.projects()? {
+    let mut catalog = Catalog::open()?;
+    catalog.learn()?;
+    for row in catalog.projects()? {
         let project = project_of(&row)?;
         let known = |known: &Project| known.layout.artifacts() == project.layout.artifacts();
         if Path::new(&row.artifacts).is_dir() && !projects.iter().any(known) {
@@ -143,7 +145,8 @@ fn update(
 }
 
 fn status(ui: &mut Ui, args: &Plain) -> Answer {
-    let catalog = Catalog::open()?;
+    let mut catalog = Catalog::open()?;
+    catalog.learn()?;
     let size = catalog.path().metadata().map_or(0, |found| found.len());
     let projects = catalog.projects()?;
     if args.json {
@@ -178,6 +181,7 @@ fn status(ui: &mut Ui, args: &Plain) -> Answer {
 fn remove(ui: &mut Ui, args: &Remove) -> Answer {
     let path = std::path::absolute(&args.path).unwrap_or_else(|_| args.path.clone());
     let mut catalog = Catalog::open()?;
+    catalog.learn()?;
     let known = catalog.projects()?;
     let is_it =
         |root: &str, artifacts: &str| Path::new(root) == path || Path::new(artifacts) == path;

@@ -199,14 +199,40 @@ fn left_out(found: &find::Answered) -> String {
                 if *count == 1 { "has" } else { "have" },
             );
             let field = text::short(field, 40);
-            if *count == unknown {
+            if count == unknown {
                 format!("{count} more {have} no {field}: 'NOT has:{field}'.")
             } else {
-                format!(
-                    "{unknown} more {verb} unknown, {count} {have} no {field}: 'NOT has:{field}'."
-                )
+                format!("{unknown} more {verb} unknown: {}.", reasons(found))
             }
         }
         None => format!("{unknown} more {verb} unknown: the values do not compare."),
     }
+}
+
+/// What those lack of which it is unknown; a lack of several fields counts for each.
+fn reasons(found: &find::Answered) -> String {
+    let lack = |(field, count): &(String, u64)| {
+        let have = if *count == 1 { "has" } else { "have" };
+        format!(
+            "{} {have} no {}",
+            text::grouped(*count),
+            text::short(field, 40)
+        )
+    };
+    let mut all: Vec<String> = found.lacking.iter().map(lack).collect();
+    let told: u64 = found.lacking.iter().map(|(_, count)| count).sum();
+    let rest = found.unknown.saturating_sub(told);
+    if rest > 0 {
+        let (verb, one) = if rest == 1 {
+            ("has", "a value")
+        } else {
+            ("have", "values")
+        };
+        let compare = if rest == 1 { "does" } else { "do" };
+        all.push(format!(
+            "{} {verb} {one} that {compare} not compare",
+            text::grouped(rest)
+        ));
+    }
+    all.join(", ")
 }

@@ -1,5 +1,7 @@
 //! `birthmark find`, `list` and `catalog`, as a person uses them.
 
+use std::ffi::OsString;
+
 use crate::world::{World, picture};
 
 /// Files made by hand, so that their bytes and times are always the same.
@@ -317,6 +319,77 @@ fn other_projects_are_asked_with_all() {
     assert_eq!(all["rows"][0]["also_at"].as_array().unwrap().len(), 1);
     other.repo.write("artifacts/more.json", r#"{"metadata": {"git_commit": "5f", "artifact_type": "evaluation", "birthmark": "birthmark/v1"}}"#);
     assert_eq!(found(&["--all"])["found"], 2);
+}
+
+#[test]
+fn answer_of_one_project_knows_nothing_of_another() {
+    let (here, other) = (World::new(), World::new());
+    let write = |world: &World, name: &str, more: &str| {
+        let text = format!(
+            r#"{{"metadata": {{"git_commit": "5f", "artifact_type": "evaluation", {more} "birthmark": "birthmark/v1"}}}}"#
+        );
+        world.repo.write(&format!("artifacts/{name}.json"), text);
+    };
+    write(&here, "a", r#""temperature": 0.2,"#);
+    write(
+        &other,
+        "b",
+        r#""temperature": 0.7, "lang": "en", "models": {"base": {"name": "m"}},"#,
+    );
+    let add = [
+        "catalog".into(),
+        "add".into(),
+        other.at(".").into_os_string(),
+    ];
+    assert!(here.output(add).status.success());
+    let unknown = here.output(["find", "lang=en"]);
+    assert_eq!(unknown.status.code(), Some(2), "{}", picture(&unknown));
+    assert!(here.output(["find", "lang=en", "--all"]).status.success());
+    let said = here.birthmark(["find", "type=eval"]);
+    assert!(said.contains("there is: evaluation"), "{said}");
+    let said = here.birthmark(["find", "temperature=hot"]);
+    assert!(
+        said.contains("there is: 0.2") && !said.contains("0.7"),
+        "{said}"
+    );
+    let said = here.birthmark(["find", "temperature=hot", "--all"]);
+    assert!(said.contains("there is: 0.2, 0.7"), "{said}");
+}
+
+#[test]
+fn all_asks_every_project_in_which_a_session_began() {
+    let (here, other) = (World::new(), World::new());
+    let home = here.repo.home();
+    let run = |world: &World| {
+        let name = world.at("artifacts/u.txt");
+        std::fs::create_dir_all(world.at("artifacts")).unwrap();
+        let output = world
+            .command(["run", "--", "sh", "-c"])
+            .arg(format!("echo $$ > '{}'", name.display()))
+            .env("HOME", &home)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", picture(&output));
+    };
+    run(&other);
+    run(&here);
+    run(&other);
+    let list = std::fs::read_to_string(home.join(".cache/birthmark/projects")).unwrap();
+    assert_eq!(list.lines().count(), 2, "{list}");
+    let found = || here.birthmark_json(["find", "file~u.txt", "--all", "--json"])["found"].clone();
+    assert_eq!(found(), 2);
+    let removed = here.output([
+        OsString::from("catalog"),
+        "remove".into(),
+        other.at(".").canonicalize().unwrap().into(),
+    ]);
+    assert!(removed.status.success(), "{}", picture(&removed));
+    assert_eq!(found(), 1);
+    // A list that cannot be written is no error.
+    std::fs::remove_file(home.join(".cache/birthmark/projects")).unwrap();
+    std::fs::create_dir(home.join(".cache/birthmark/projects")).unwrap();
+    run(&other);
+    assert_eq!(found(), 1);
 }
 
 #[test]

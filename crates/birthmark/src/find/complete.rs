@@ -35,7 +35,7 @@ pub fn complete_in(catalog: &Catalog, text: &str, ask: &Ask) -> Result<Vec<Strin
     let (before, word) = text.split_at(last_word(text));
     let words = match operator(word) {
         Some((field, operator, value)) => {
-            let values = catalog.engine.values(&field_of(field), value, MOST)?;
+            let values = catalog.engine.values(None, &field_of(field), value, MOST)?;
             let written = values.iter().map(|value| written(value, ask));
             written
                 .map(|value| format!("{field}{operator}{value}"))
@@ -92,8 +92,8 @@ fn names(catalog: &Catalog, start: &str) -> Result<Vec<String>> {
 }
 
 fn fields(catalog: &Catalog, start: &str) -> Result<Vec<String>> {
-    let known = catalog.engine.fields()?;
-    let metrics = catalog.engine.metrics()?;
+    let known = catalog.engine.fields(None)?;
+    let metrics = catalog.engine.metrics(None)?;
     let ours = birthmark_core::birthmark::FIELDS.iter();
     // What is known of the machine is also meant by its name alone.
     let machine: Vec<String> = known

@@ -24,7 +24,12 @@ const NAME: &str = "model_name";
 const MOST: usize = 3;
 
 /// The filter, with `model` looked for under every role that the catalog knows.
-pub(super) fn widened(catalog: &Catalog, ask: &Ask, filter: Filter) -> Result<Filter> {
+pub(super) fn widened(
+    catalog: &Catalog,
+    project: Option<i64>,
+    ask: &Ask,
+    filter: Filter,
+) -> Result<Filter> {
     if !filter
         .terms()
         .iter()
@@ -32,7 +37,7 @@ pub(super) fn widened(catalog: &Catalog, ask: &Ask, filter: Filter) -> Result<Fi
     {
         return Ok(filter);
     }
-    let mut roles = catalog.engine.fields()?;
+    let mut roles = catalog.engine.fields(project)?;
     roles.retain(|name| is_role(name));
     if roles.is_empty() {
         return Ok(filter);
@@ -132,7 +137,7 @@ pub(super) fn elsewhere(
             continue;
         }
         if names.is_none() {
-            names = Some(catalog.engine.fields()?);
+            names = Some(catalog.engine.fields(query.project)?);
         }
         let ending = format!("_{}", term.field);
         let near = names

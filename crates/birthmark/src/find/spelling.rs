@@ -62,10 +62,10 @@ const VALUES: usize = 200;
 const LISTED: usize = 6;
 
 /// An error for a name that nothing has, and lines for those that only `has:` asks for.
-/// In a catalog without artifacts every name is as good as another.
+/// Known are those of the projects that were asked; where they have none every name is as good as another.
 pub(crate) fn misspelt(
     catalog: &Catalog,
-    found: Option<&Found>,
+    (project, found): (Option<i64>, Option<&Found>),
     names: &[&str],
     filter: &Filter,
 ) -> Result<Vec<String>> {
@@ -83,8 +83,8 @@ pub(crate) fn misspelt(
     if asked.is_empty() && warned.is_empty() {
         return Ok(Vec::new());
     }
-    let mut known = catalog.engine.fields()?;
-    known.extend(catalog.engine.metrics()?);
+    let mut known = catalog.engine.fields(project)?;
+    known.extend(catalog.engine.metrics(project)?);
     if known.is_empty() {
         return Ok(Vec::new());
     }
@@ -159,7 +159,7 @@ fn near<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
 
 /// The field, or the column of a table, that is spelt nearly so.
 pub(crate) fn near_field(catalog: &Catalog, name: &str) -> Option<String> {
-    let mut known = catalog.engine.fields().ok()?;
+    let mut known = catalog.engine.fields(None).ok()?;
     known.extend(TABLE_COLUMNS.map(str::to_owned));
     near(name, &known).map(super::field_of)
 }
@@ -175,7 +175,9 @@ pub(super) fn odd_values(catalog: &Catalog, query: &Query, found: &Found) -> Res
         if matches!(term.field.as_str(), "file" | "project") || term.field.starts_with("models.") {
             continue;
         }
-        let values = catalog.engine.values(&term.field, "", VALUES)?;
+        let values = catalog
+            .engine
+            .values(query.project, &term.field, "", VALUES)?;
         if values.is_empty() || values.iter().any(|value| value == typed) {
             continue;
         }

@@ -239,6 +239,9 @@ fn open(
     let parent_run = process::variable("BIRTHMARK_PARENT_RUN").map(RunId::from_text);
     let is_child = parent_run.is_some();
     crate::generated::begin_store(layout)?;
+    if rank == 0 && !is_child {
+        crate::projects::note(layout);
+    }
     let identity = machine::process_identity();
     let run = RunId::new(random()?);
     let writer = WriterId::new(&identity.host, identity.pid, random()?);

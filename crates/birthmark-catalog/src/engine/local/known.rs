@@ -1,0 +1,118 @@
+//! The names that a project knows: of fields and of metrics.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+
+use super::lists::{HAS, HERE, Reader, Whose, here, label, number_of};
+use super::sets::Set;
+use super::sql::{names, names_in};
+
+/// What belongs to a project: its groups, whether there or not, and its sessions.
+pub(super) struct Ours {
+    groups: Set,
+    sessions: Set,
+}
+
+impl Ours {
+    pub(super) fn of(db: &Connection, project: i64) -> rusqlite::Result<Self> {
+        let mut groups = label(db, HERE, &here(project, 0))?;
+        groups |= &label(db, HERE, &here(project, 1))?;
+        let sessions = db
+            .prepare_cached("SELECT id FROM _sessions WHERE project = ?")?
+            .query_map([project], |row| row.get(0))?
+            .collect::<rusqlite::Result<Set>>()?;
+        Ok(Self { groups, sessions })
+    }
+
+    /// Whether a fact or label is in any of its lists.
+    pub(super) fn have(
+        &self,
+        reader: &mut Reader<'_>,
+        id: i64,
+        is_label: bool,
+    ) -> rusqlite::Result<bool> {
+        let lists: &[Whose] = if is_label {
+            &[Whose::Label]
+        } else {
+            &[Whose::Group, Whose::Machine, Whose::Session]
+        };
+        for whose in lists {
+            let set = match whose {
+                Whose::Session => &self.sessions,
+                _ => &self.groups,
+            };
+            if reader.meets(number_of(id, *whose), set)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The names of all fields, or of those that a project has.
+pub(super) fn fields(db: &Connection, project: Option<i64>) -> rusqlite::Result<Vec<String>> {
+    let Some(project) = project else {
+        return names(db);
+    };
+    let ours = Ours::of(db, project)?;
+    let mut found: BTreeSet<String> = had(db, &ours)?
+        .into_iter()
+        .filter(|(whose, _)| *whose != Whose::Label)
+        .map(|(_, name)| name)
+        .collect();
+    for name in names_in(db, "_zones")? {
+        let mut statement = db.prepare_cached("SELECT grp FROM _zones WHERE name = ?")?;
+        let mut rows = statement.query([&name])?;
+        while let Some(row) = rows.next()? {
+            if ours.groups.contains(row.get(0)?) {
+                found.insert(name);
+                break;
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// The names of all metrics, or of those that a project has.
+pub(super) fn metrics(db: &Connection, project: Option<i64>) -> rusqlite::Result<Vec<String>> {
+    let Some(project) = project else {
+        return names_in(db, "_metrics");
+    };
+    let had = had(db, &Ours::of(db, project)?)?;
+    let metric = |(whose, name): (Whose, String)| {
+        let name = name.strip_prefix("metric.")?;
+        (whose == Whose::Label).then(|| name.to_owned())
+    };
+    let found: BTreeSet<String> = had.into_iter().filter_map(metric).collect();
+    Ok(found.into_iter().collect())
+}
+
+/// The names of which a project has a value, of whichever class.
+fn had(db: &Connection, ours: &Ours) -> rusqlite::Result<Vec<(Whose, String)>> {
+    let mut reader = Reader::new(db)?;
+    let mut statement = db.prepare_cached("SELECT id, value FROM _labels WHERE name = ?")?;
+    let mut rows = statement.query([HAS])?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next()? {
+        // A digit says whose, a letter the class: see `Source::class`.
+        let value: String = row.get(1)?;
+        let whose = match value.as_bytes().first() {
+            Some(b'0') => Whose::Group,
+            Some(b'1') => Whose::Machine,
+            Some(b'2') => Whose::Session,
+            Some(b'3') => Whose::Label,
+            _ => continue,
+        };
+        let set = match whose {
+            Whose::Session => &ours.sessions,
+            _ => &ours.groups,
+        };
+        if let Some(name) = value.get(2..)
+            && reader.meets(number_of(row.get(0)?, Whose::Label), set)?
+        {
+            out.push((whose, name.to_owned()));
+        }
+    }
+    Ok(out)
+}
