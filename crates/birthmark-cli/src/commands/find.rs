@@ -10,7 +10,7 @@ use birthmark::find::{self, Ask, Sought};
 use birthmark::text;
 
 use crate::exit::ExitStatus;
-use crate::failure::Answer;
+use crate::failure::{Answer, Failure};
 use crate::ui::Ui;
 
 /// Find artifacts by what they were made with
@@ -71,7 +71,7 @@ pub struct FindArgs {
     count: bool,
 
     /// Count them by the values of this field
-    #[arg(long, value_name = "FIELD", conflicts_with = "count")]
+    #[arg(long, value_name = "FIELD", conflicts_with_all = ["count", "columns"])]
     group_by: Option<String>,
 
     /// Fields to show, with commas between them
@@ -98,6 +98,7 @@ pub fn run(ui: &mut Ui, args: &FindArgs) -> Answer {
         return records::records(ui, args, &project, &ask);
     }
     if let Some(field) = &args.group_by {
+        one_field(field)?;
         let (answer, counts) = find::group_by(&project, &ask, field)?;
         say(ui, &answer);
         groups::groups(ui, args, field, &counts)?;
@@ -120,6 +121,23 @@ pub fn run(ui: &mut Ui, args: &FindArgs) -> Answer {
         ui.talk(&line);
     }
     Ok(ExitStatus::Yes)
+}
+
+/// No field has a comma in its name that a person typed: two fields were meant.
+fn one_field(field: &str) -> Result<(), Failure> {
+    let Some((first, rest)) = field.split_once(',') else {
+        return Ok(());
+    };
+    let message = format!(
+        "--group-by counts by one field, and `{}` are several",
+        text::short(field, 60)
+    );
+    Err(Failure::new(message).with_hint(format!(
+        "--group-by {} and a condition on {} in the filter; or --columns {} --csv",
+        text::short(first, 40),
+        text::short(rest, 40),
+        text::short(field, 60)
+    )))
 }
 
 fn say(ui: &mut Ui, answer: &find::Answer) {

@@ -393,6 +393,30 @@ fn all_asks_every_project_in_which_a_session_began() {
 }
 
 #[test]
+fn edited_files_are_marked_and_two_fields_are_not_taken_for_one() {
+    let world = World::new();
+    let out = world.at("artifacts/c.txt");
+    std::fs::create_dir_all(world.at("artifacts")).unwrap();
+    let script = format!("echo 1 > '{}'", out.display());
+    let run = world.output(["run", "--", "sh", "-c", &script]);
+    assert!(run.status.success(), "{}", picture(&run));
+    let said = world.birthmark(["find"]);
+    assert!(said.contains("c.txt") && !said.contains("edited"), "{said}");
+    std::fs::write(&out, "2\n").unwrap();
+    let said = world.birthmark(["find", "state=edited"]);
+    assert!(said.contains("artifacts/c.txt (edited)"), "{said}");
+    let said = world.output(["find", "--group-by", "type,seed"]);
+    assert_eq!(said.status.code(), Some(2));
+    assert!(
+        picture(&said).contains("--group-by type and a condition on seed"),
+        "{}",
+        picture(&said)
+    );
+    let said = world.output(["find", "--group-by", "type", "--columns", "seed"]);
+    assert_eq!(said.status.code(), Some(2), "{}", picture(&said));
+}
+
+#[test]
 fn nothing_that_is_found_acts_on_the_terminal() {
     let world = World::new();
     world.repo.write(

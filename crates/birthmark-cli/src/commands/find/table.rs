@@ -113,11 +113,17 @@ fn with_place(file: String, args: &FindArgs, row: &find::Row) -> String {
     } else {
         file
     };
-    let is_gone = row.fields.iter().any(|(name, cell)| {
-        name == "there" && matches!(cell, FoundCell::Value(value) if value.as_str() == "false")
-    });
-    if is_gone {
+    let is = |field: &str, wanted: &str| {
+        let mut fields = row.fields.iter();
+        fields.any(|(name, cell)| {
+            name == field && matches!(cell, FoundCell::Value(value) if value.as_str() == wanted)
+        })
+    };
+    if is("there", "false") {
         shown.push_str(" (gone)");
+    } else if is("state", "edited") {
+        // Its values are not those that were recorded.
+        shown.push_str(" (edited)");
     }
     if !row.places.is_empty() {
         shown.push_str(&format!(
