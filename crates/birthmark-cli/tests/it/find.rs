@@ -328,7 +328,7 @@ fn answer_of_one_project_knows_nothing_of_another() {
         let text = format!(
             r#"{{"metadata": {{"git_commit": "5f", "artifact_type": "evaluation", {more} "birthmark": "birthmark/v1"}}}}"#
         );
-        world.repo.write(&format!("artifacts/{name}.json"), text);
+        world.repo.write(format!("artifacts/{name}.json"), text);
     };
     write(&here, "a", r#""temperature": 0.2,"#);
     write(
