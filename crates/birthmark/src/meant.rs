@@ -10,7 +10,7 @@
 //!
 //! # Limitations
 //!
-//! * Of very many names the first [`MOST`] are looked at, and no hidden ones.
+//! * Of very many names the first `MOST` are looked at, and no hidden ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
