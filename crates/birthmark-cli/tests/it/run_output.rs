@@ -41,21 +41,39 @@ fn secrets_are_shown_and_not_kept() {
     assert_eq!(stdout["redacted"], 1);
 }
 
-#[test]
-fn streams_that_go_the_same_way_keep_their_order() {
-    let world = World::new();
-    let script = "for i in 1 2 3 4 5 6 7 8 9; do echo out $i; echo err $i >&2; done";
-    let line = format!("exec \"{PROGRAM}\" run -- sh -c '{script}' 2>&1");
+/// What a shell answers to a line, in the environment of the program's tests.
+fn shell(world: &World, line: &str) -> std::process::Output {
     let command = world.command([] as [&str; 0]);
     let mut shell = std::process::Command::new("/bin/sh");
     shell
-        .args(["-c", &line])
+        .args(["-c", line])
         .current_dir(world.path())
         .env_clear();
     for (name, value) in command.get_envs() {
         shell.env(name, value.unwrap_or_default());
     }
-    let output = shell.env("BIRTHMARK_QUIET", "1").output().unwrap();
+    shell.env("BIRTHMARK_QUIET", "1").output().unwrap()
+}
+
+#[test]
+fn a_file_in_artifacts_that_the_shell_opened_for_the_output_is_an_artifact() {
+    let world = World::new();
+    std::fs::create_dir_all(world.path().join("artifacts")).unwrap();
+    let line = format!("\"{PROGRAM}\" run -- sh -c 'echo 1; echo 2' > artifacts/out.txt");
+    assert!(shell(&world, &line).status.success());
+    let page = world.birthmark(["show", "artifacts/out.txt"]);
+    assert!(
+        page.contains("observed") && page.contains("as recorded"),
+        "{page}"
+    );
+}
+
+#[test]
+fn streams_that_go_the_same_way_keep_their_order() {
+    let world = World::new();
+    let script = "for i in 1 2 3 4 5 6 7 8 9; do echo out $i; echo err $i >&2; done";
+    let line = format!("exec \"{PROGRAM}\" run -- sh -c '{script}' 2>&1");
+    let output = shell(&world, &line);
     let lines: Vec<String> = (1..10).map(|i| format!("out {i}\nerr {i}\n")).collect();
     let wanted = lines.concat();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), wanted);

@@ -88,7 +88,8 @@ impl Watch {
             self.forget();
             return Ok(left_out);
         };
-        let seen = Seen::read(notes);
+        let mut seen = Seen::read(notes);
+        seen.writes.extend(self.handed());
         // What is in the journal is not needed twice.
         self.forget();
         let gaps = preload::gaps(&seen, &self.command);
@@ -103,6 +104,15 @@ impl Watch {
         };
         session.record_watched(&watched, self.start)?;
         Ok(left_out)
+    }
+
+    /// Files among those that are looked at that the caller opened for the command's output.
+    fn handed(&self) -> impl Iterator<Item = PathBuf> {
+        let streams = ["/proc/self/fd/1", "/proc/self/fd/2"];
+        let files = streams
+            .into_iter()
+            .filter_map(|place| std::fs::read_link(place).ok());
+        files.filter(|file| self.folders.iter().any(|folder| file.starts_with(folder)))
     }
 
     fn forget(&self) {
