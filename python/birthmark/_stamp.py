@@ -65,6 +65,8 @@ def stamp(
         ArtifactExistsError: If ``out`` is there.
         StoreError: If it cannot be read or written.
     """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError(_no_path(path))
     given, reasons = _given(
         provenance, params, own, inputs=inputs, dataset=dataset, models=models
     )
@@ -82,6 +84,16 @@ def stamp(
     )
     _say_unmet(path, stamped)
     return stamped
+
+
+def _no_path(value: object) -> str:
+    """Say what is done with an object that is no path."""
+    kind = type(value).__name__
+    return (
+        f"bm.stamp takes the path of a file that is there, not {kind}: bm.to_parquet(frame, path) "
+        "and bm.to_jsonl(frame, path) write a table and stamp it, bm.stamp_dataset a dataset, "
+        "bm.stamp_batch records in memory"
+    )
 
 
 def _say_unmet(path: str | os.PathLike[str], stamped: dict[str, Any]) -> None:

@@ -4,13 +4,15 @@ use std::path::Path;
 
 use birthmark_core::birthmark::Fields;
 use birthmark_store::format::sidecar::Sidecar;
-use birthmark_store::format::{FormatError, Input, format_of};
+use birthmark_store::format::{FileKind, FormatError, Input, format_of};
 use birthmark_store::{Layout, PathError, atomic::PathContext};
 
 use crate::error::{Error, Kind, Result};
+use crate::text;
 
 /// Reads the birthmark of `path`: of record `line` (from 1) of a JSONL file, of its first
-/// record, of a report, or of the sidecar. `None` when there is none.
+/// record, of a report, or of the sidecar. `None` when there is none; an error where the file
+/// has no such line.
 pub fn read(path: &Path, line: Option<u64>) -> Result<Option<Fields>> {
     std::fs::symlink_metadata(path).at("read", path)?;
     let place = Layout::sidecar(path);
@@ -42,6 +44,7 @@ fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
     let mut file = birthmark_store::atomic::open_regular(path).at("read", path)?;
     let mut found = Ok(None);
     let wanted = line.unwrap_or(1);
+    let (mut met, mut last) = (false, 0);
     let result = format.read(
         Input {
             name: path,
@@ -49,11 +52,16 @@ fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
         },
         &mut |mark| match mark {
             Ok(mark) if mark.line == wanted => {
+                met = true;
                 found = Ok(mark.value().map(<[u8]>::to_vec));
                 false
             }
-            Ok(_) => true,
+            Ok(mark) => {
+                last = mark.line;
+                true
+            }
             Err(error) => {
+                met = true;
                 found = Err(error);
                 false
             }
@@ -63,7 +71,19 @@ fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
         Error::new(Kind::Damaged, "format", error.to_string()).with_source(error)
     };
     result.map_err(damaged)?;
+    let has_records = FileKind::of(path).is_some_and(FileKind::has_records);
+    if let Some(line) = line.filter(|_| has_records && !met)
+        && (line > last || line == 0)
+    {
+        return Err(no_line(path, line, last));
+    }
     found.map_err(damaged)
+}
+
+fn no_line(path: &Path, line: u64, last: u64) -> Error {
+    let has = text::count(last, "line");
+    let message = format!("`{}` has no line {line}", path.display());
+    Error::usage("line", message).with_hint(format!("it has {has}; the first is 1"))
 }
 
 fn parse(path: &Path, text: &[u8]) -> Result<Fields> {

@@ -402,6 +402,16 @@ fn edited_files_are_marked_and_two_fields_are_not_taken_for_one() {
     assert!(run.status.success(), "{}", picture(&run));
     let said = world.birthmark(["find"]);
     assert!(said.contains("c.txt") && !said.contains("edited"), "{said}");
+    // A report that a program wrote by itself is found by what it came to.
+    let report = world.at("artifacts/e.json");
+    let script = format!(
+        r#"echo '{{"summary": {{"accuracy": 0.8}}}}' > '{}'"#,
+        report.display()
+    );
+    let run = world.output(["run", "--", "sh", "-c", &script]);
+    assert!(run.status.success(), "{}", picture(&run));
+    let said = world.birthmark(["find", "accuracy>0.5"]);
+    assert!(said.contains("artifacts/e.json"), "{said}");
     std::fs::write(&out, "2\n").unwrap();
     let said = world.birthmark(["find", "state=edited"]);
     assert!(said.contains("artifacts/c.txt (edited)"), "{said}");

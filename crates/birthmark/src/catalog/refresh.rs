@@ -394,6 +394,10 @@ impl Refresher<'_> {
             let read = lies::look(subject, &mut facts, sealed.as_ref(), &mut self.room);
             self.done.bytes += read;
         }
+        if sealed.is_some() && facts.format.is_none() {
+            // A report that a program wrote by itself, and a session saw.
+            facts.metrics = scan::reported(subject);
+        }
         self.file(facts)
     }
 

@@ -266,7 +266,7 @@ fn beside(path: &Path, facts: &mut FileFacts) {
 
 /// What the log of another tool came to, or a report that has its birthmark beside it.
 /// Nothing where it is no report, or cannot be read.
-fn reported(path: &Path) -> Vec<(String, Value)> {
+pub(super) fn reported(path: &Path) -> Vec<(String, Value)> {
     if !evaluation::is_report(path).unwrap_or(false) {
         return Vec::new();
     }

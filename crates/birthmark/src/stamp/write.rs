@@ -31,11 +31,17 @@ pub(super) fn sidecar(file: &Path, options: &StampOptions, stamped: &mut Stamped
             }
             OnExisting::Replace => {}
             OnExisting::Error | OnExisting::Merge => {
+                let hint = if options.on_existing == OnExisting::Merge {
+                    "a sidecar is of Birthmark alone, and has nothing to merge with: say \
+                     --on-existing replace, or keep"
+                } else {
+                    "say --on-existing replace, or keep"
+                };
                 return Err(Error::usage(
                     "already-stamped",
                     format!("`{}` is there already", place.display()),
                 )
-                .with_hint("say --on-existing replace, or keep"));
+                .with_hint(hint));
             }
         }
     }

@@ -122,7 +122,12 @@ impl Writer<'_> {
         if kept == 0 {
             return self.remove_artifact(artifact);
         }
-        self.drop_groups(artifact, Drop::All)?;
+        // Whoever tells of it again lets it be read again.
+        self.forget_content(artifact)?;
+        self.run(
+            "UPDATE _files SET state = '~' WHERE (project, file) IN (SELECT project, file FROM _artifacts WHERE id = ?)",
+            [artifact],
+        )?;
         self.rename_same(artifact)
     }
 
