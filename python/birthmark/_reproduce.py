@@ -19,7 +19,8 @@ class Reproduction:
     Attributes:
         plan: Code, inputs, environment, seeds and command, as ``birthmark reproduce --json`` has them;
             ``plan["blockers"]`` says why it cannot be tried.
-        verdict: ``"identical"``, ``"equal records"``, ``"differs"``, ``"not made"``; None for a plan alone.
+        verdict: ``"identical"``, ``"equal records"``, ``"differs"``, ``"not made"``,
+            ``"could not be made"``; None for a plan alone.
         place: Where it differs first, or what the verdict rests on.
         folder: The folder it was made in.
         made: The file or folder that was made there.

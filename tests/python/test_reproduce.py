@@ -129,8 +129,8 @@ def test_a_secret_in_the_command_cannot_be_replayed_but_can_be_said_anew(project
 def test_a_script_that_fails_the_second_time_has_not_made_it(project, reproduce):
     project(CHANCE)
     done = reproduce("artifacts/out.jsonl", "--yes", "--", sys.executable, "-c", "raise SystemExit(3)")
-    assert done.returncode == 1
-    assert "not made" in done.stdout and "exit status 3" in done.stdout
+    assert done.returncode == 2
+    assert "\ncould not be made: the command failed (exit 3)\n" in done.stdout
 
 
 def test_what_a_killed_run_left_is_not_judged(project, repo, reproduce):
@@ -464,3 +464,36 @@ def test_an_input_whose_sorted_copy_is_equal_is_laid_out_itself(repo, git, progr
     for name in ("first", "sorted", "least"):
         done = reproduce(f"artifacts/{name}.jsonl", "--yes")
         assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr
+
+
+def test_a_command_that_fails_where_it_did_not_is_no_difference(plain, repo, reproduce, birthmark, monkeypatch):
+    monkeypatch.setenv("NEED", "it")
+    plain(s="import os; open('artifacts/s.txt', 'w').write(os.environ['NEED'])")
+    monkeypatch.delenv("NEED")
+    done = reproduce("artifacts/s.txt", "--yes")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "\ncould not be made: the command failed (exit 1)\n" in done.stdout
+    assert "could not be made  the command failed (exit 1)" in birthmark("trace", "artifacts/s.txt")
+
+
+def test_an_original_that_is_named_by_its_absolute_path_is_not_written(plain, repo, reproduce):
+    target = repo / "artifacts/y.txt"
+    plain(
+        y=f"import time, tempfile; tempfile.TemporaryFile(); open({str(target)!r}, 'w').write(str(time.time_ns()))"
+    )
+    before = target.read_bytes()
+    done = reproduce("artifacts/y.txt", "--yes")
+    if "original     kept" not in done.stdout:
+        pytest.skip("SKIPPED: this kernel cannot refuse writing")
+    assert target.read_bytes() == before
+    assert done.returncode == 2, done.stdout + done.stderr
+    told = f"it writes to {target}, which lies in the original: not allowed"
+    assert told in done.stdout, done.stdout + done.stderr
+
+
+def test_an_input_that_changed_is_laid_out_as_it_is_where_that_was_asked(plain, repo, reproduce):
+    plain(t="open('artifacts/t.txt', 'w').write(open('in.txt').read() * 3)")
+    (repo / "in.txt").write_text("another\n")
+    assert reproduce("artifacts/t.txt", "--yes").returncode == 2
+    done = reproduce("artifacts/t.txt", "--yes", "--inexact")
+    assert (done.returncode, done.stdout.splitlines()[-2][:8]) == (1, "differs:"), done.stdout + done.stderr

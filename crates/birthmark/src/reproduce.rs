@@ -18,8 +18,9 @@
 //!
 //! # Limitations
 //!
-//! * A script that writes to an absolute path of its own writes there again; only its
-//!   arguments and its recorded artifacts can be seen.
+//! * A script that writes to an absolute path of its own is refused it within the original
+//!   where the system can (see `guard`); else it is looked at what changed. Outside of the
+//!   original it writes there again.
 //! * What a run read without anybody having recorded it is not brought along.
 //! * Where the commit below a snapshot is not to be had, the folder is no repository: a script
 //!   that asks git itself is told nothing, and that is said.
@@ -28,6 +29,7 @@ mod beside;
 mod blockers;
 mod compare;
 mod environment;
+mod guard;
 mod inputs;
 mod kept;
 mod lay;
@@ -100,6 +102,8 @@ pub struct Outcome {
     /// What differs in the environment that was built, where one was; the error is why that
     /// cannot be told.
     pub built: Option<Result<Vec<String>, String>>,
+    /// What the command changed of the original, where the system cannot refuse it.
+    pub changed: Vec<String>,
     /// What could not be written down.
     pub unrecorded: Option<String>,
 }
@@ -115,6 +119,7 @@ impl Outcome {
             "verdict": self.compared.verdict.word(),
             "place": self.compared.place,
             "other_code": self.other_code,
+            "original_changed": self.changed,
             "built_differs": self.built.as_ref().and_then(|built| built.as_ref().ok()),
             "built_unknown": self.built.as_ref().and_then(|built| built.as_ref().err()),
         })
@@ -143,7 +148,11 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
         "birthmark: running it in {}",
         laid.folder.display()
     ));
-    let exit_code = lay::run(plan, options, &laid)?;
+    let ran = lay::run(plan, options, &laid)?;
+    let exit_code = ran.exit_code;
+    for line in &ran.changed {
+        say(&format!("birthmark: {}", text::neutral(line)));
+    }
     let made = laid.folder.join(&plan.file);
     let session = lay::session_in(&laid);
     let wanted = compare::Wanted {
@@ -152,6 +161,8 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
         share: plan.share.as_ref(),
     };
     let compared = compare::compare(&wanted, &made, session.as_deref(), &options.allowance)?;
+    let refused = guard::refused_in(plan, &laid, session.as_deref());
+    let compared = compared.settled(plan.had_ended, exit_code, refused.as_deref());
     let other_code = beside::differences(plan, &laid, session.as_deref());
     for line in other_code.iter().flatten() {
         say(&format!(
@@ -169,6 +180,7 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
         other_code,
         built,
         unrecorded: unrecorded.map(|error| error.whole()),
+        changed: ran.changed,
     })
 }
 

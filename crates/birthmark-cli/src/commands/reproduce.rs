@@ -21,7 +21,8 @@ use crate::ui::Ui;
 /// makes is compared: bytes, then content without birthmarks, then record by record.
 ///
 /// Exit status: 0 identical or equal records, 1 it differs or was not made, 2 it could not
-/// be tried. Nothing of yours is overwritten.
+/// be tried, or the command failed. Nothing in your project is overwritten: the system
+/// refuses it (Linux 6.2 and later; elsewhere a copy is kept, and what changed is told).
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct ReproduceArgs {
@@ -141,12 +142,13 @@ fn go(ui: &mut Ui, plan: &Plan, options: &Options, as_json: bool) -> Answer {
         let place = place.map_or(String::new(), |place| format!(": {place}"));
         let status = match outcome.exit_code {
             Some(0) => String::new(),
+            _ if outcome.compared.verdict == Verdict::Failed => String::new(),
             Some(code) => format!("\nthe command ended with exit status {code}"),
             None => "\nthe command was stopped".to_owned(),
         };
         let verdict = outcome.compared.verdict;
         let (where_to, path) = match verdict {
-            Verdict::NotMade => ("tried in", &outcome.folder),
+            Verdict::NotMade | Verdict::Failed => ("tried in", &outcome.folder),
             _ => ("made again in", &outcome.made),
         };
         ui.people(&format!(
@@ -158,5 +160,6 @@ fn go(ui: &mut Ui, plan: &Plan, options: &Options, as_json: bool) -> Answer {
     Ok(match outcome.compared.verdict {
         Verdict::Identical | Verdict::EqualRecords => ExitStatus::Yes,
         Verdict::Differs | Verdict::NotMade => ExitStatus::No,
+        Verdict::Failed => ExitStatus::CannotTell,
     })
 }

@@ -34,6 +34,8 @@ pub enum Verdict {
     Differs,
     /// The command did not make it.
     NotMade,
+    /// The command failed, and had not failed before: what it left is not held against anything.
+    Failed,
 }
 
 impl Verdict {
@@ -44,6 +46,7 @@ impl Verdict {
             Self::EqualRecords => "equal records",
             Self::Differs => "differs",
             Self::NotMade => "not made",
+            Self::Failed => "could not be made",
         }
     }
 }
@@ -55,6 +58,36 @@ pub struct Compared {
     pub verdict: Verdict,
     /// Where it differs first, or what the verdict rests on.
     pub place: Option<String>,
+}
+
+impl Compared {
+    /// With how the command ended, where that says more: it failed and `had_ended` well before,
+    /// or it was `refused` to write to the original.
+    pub(super) fn settled(
+        self,
+        had_ended: bool,
+        exit_code: Option<i32>,
+        refused: Option<&str>,
+    ) -> Self {
+        let is_made = matches!(self.verdict, Verdict::Identical | Verdict::EqualRecords);
+        let has_failed = exit_code != Some(0);
+        let refused = refused
+            .map(|path| format!("it writes to {path}, which lies in the original: not allowed"));
+        let failed = match exit_code {
+            Some(code) => format!("the command failed (exit {code})"),
+            None => "the command was stopped".to_owned(),
+        };
+        let is_failure = has_failed && (had_ended || self.verdict == Verdict::NotMade);
+        match (self.verdict, refused) {
+            _ if is_made => self,
+            (_, Some(refused)) if has_failed => {
+                compared(Verdict::Failed, format!("{failed}: {refused}"))
+            }
+            (Verdict::NotMade, Some(refused)) => compared(Verdict::Failed, refused),
+            _ if is_failure => compared(Verdict::Failed, failed),
+            _ => self,
+        }
+    }
 }
 
 pub(super) fn compared(verdict: Verdict, place: impl Into<Option<String>>) -> Compared {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::plan::{Input, InputState, Plan};
 use super::venv::{self, is_python};
-use super::{Options, beside, io, mark, share};
+use super::{Options, beside, guard, io, mark, share};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::snapshot::{RestoreOptions, restore};
@@ -140,7 +140,7 @@ fn bring(
     }
     let InputState::Here(source) = &input.state else {
         if options.inexact {
-            return Ok(());
+            return bring_as_it_is(name, plan, &target);
         }
         let message = format!(
             "`{}`, which it read, is neither here as it was nor in the code",
@@ -167,6 +167,16 @@ fn bring(
         plan.project.stored_path(source)
     );
     Err(Error::usage("input-missing", message).with_hint("wait until nothing writes to it"))
+}
+
+/// What lies there now instead, where nothing is in its place yet.
+fn bring_as_it_is(name: &Path, plan: &Plan, target: &Path) -> Result<()> {
+    let source = plan.project.root().join(name);
+    if target.symlink_metadata().is_ok() || source.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    atomic::create_folder(atomic::folder_of(target))?;
+    copy_or_link(&source, target)
 }
 
 fn is_as_it_was(path: &Path, input: &Input) -> bool {
@@ -211,7 +221,7 @@ fn size_below(path: &Path, limit: u64) -> bool {
     true
 }
 
-fn copy(source: &Path, target: &Path) -> std::io::Result<()> {
+pub(super) fn copy(source: &Path, target: &Path) -> std::io::Result<()> {
     let found = source.symlink_metadata()?;
     if found.is_symlink() {
         return std::os::unix::fs::symlink(fs::read_link(source)?, target);
@@ -228,7 +238,7 @@ fn copy(source: &Path, target: &Path) -> std::io::Result<()> {
 }
 
 /// Runs the command in a session of its own; its exit status.
-pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<Option<i32>> {
+pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<guard::Ran> {
     let words = command(plan, options, laid);
     let on_dirty = if laid.repository.is_ok() {
         "snapshot"
@@ -274,10 +284,7 @@ pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<Option<
     if options.quiet {
         command.stdout(std::process::Stdio::null());
     }
-    let status = command
-        .status()
-        .map_err(|error| io(&options.program, "run", error))?;
-    Ok(status.code())
+    guard::run(plan, laid, &mut command)?.map_err(|error| io(&options.program, "run", error))
 }
 
 /// The command, with every word that names a file of the user's tree turned to the folder.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use birthmark_capture::git::Repository;
 use birthmark_core::birthmark::Fields;
-use birthmark_core::event::{ModulesObserved, SnapshotTaken};
+use birthmark_core::event::{ModulesObserved, Outcome, SnapshotTaken};
 use birthmark_core::session::{Artifact, Run, Session};
 use birthmark_core::{Finding, RunId, SessionId};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use super::beside::{self, Beside};
 use super::maker::Made;
 use super::seeds::seeds;
 use super::share::Share;
-use super::{Options, environment, inputs, maker};
+use super::{Options, environment, guard, inputs, maker};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::trace::{self, Traced};
@@ -104,6 +104,8 @@ pub struct Plan {
     pub environment: Result<Vec<String>, String>,
     /// The recorded environment.
     pub environment_fields: Fields,
+    /// Whether its run ended without a failure.
+    pub had_ended: bool,
     /// Seeds by name; empty where none was recorded.
     pub seeds: Vec<String>,
 }
@@ -185,6 +187,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             .iter()
             .map(|one| one.taken.clone())
             .collect(),
+        had_ended: found.outcome == Some(Outcome::Completed),
         session: found.session.clone(),
         run: found
             .runs
@@ -352,6 +355,7 @@ impl Plan {
             "environment_differs": self.environment.as_ref().ok(),
             "environment_unknown": self.environment.as_ref().err(),
             "seeds": self.seeds,
+            "original_kept": if guard::is_here() { "no writing" } else { "looked at after" },
             "blockers": self.blockers(options).iter().map(|blocker| &blocker.text).collect::<Vec<_>>(),
         })
     }

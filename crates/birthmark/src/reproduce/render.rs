@@ -100,6 +100,14 @@ pub fn render(plan: &Plan, options: &Options) -> String {
     if let Some(cwd) = &plan.cwd {
         put("ran in", &neutral(&cwd.to_string_lossy()));
     }
+    put(
+        "original",
+        if super::guard::is_here() {
+            "kept: while it runs, nothing in it can be written"
+        } else {
+            "NOT kept by this system: a copy is, and what changed is told"
+        },
+    );
     for blocker in plan.blockers(options) {
         put("CANNOT", &text::neutral(&blocker.text));
         put("", &format!("try: {}", blocker.hint));
