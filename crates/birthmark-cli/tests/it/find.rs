@@ -157,6 +157,14 @@ fn what_only_has_asks_for_may_be_there_nowhere_and_odd_values_are_said() {
         ("type=evaluations", "0\n", "did you mean `evaluation`?"),
         ("state=foo", "0\n", "there is: stamped"),
         ("quant=nf5", "0\n", "did you mean `nf4`?"),
+        ("type=eval", "0\n", "did you mean `evaluation`?"),
+        ("model~qwne", "0\n", "did you mean `Qwen`?"),
+        (
+            "file=sft_a.jsonl",
+            "0\n",
+            "did you mean `artifacts/sft_a.jsonl`?",
+        ),
+        ("by>0.5", "0\n", "`by` holds others: by.topic"),
         (
             "temperature=hot",
             "0\n",
@@ -346,7 +354,7 @@ fn answer_of_one_project_knows_nothing_of_another() {
     assert_eq!(unknown.status.code(), Some(2), "{}", picture(&unknown));
     assert!(here.output(["find", "lang=en", "--all"]).status.success());
     let said = here.birthmark(["find", "type=eval"]);
-    assert!(said.contains("there is: evaluation"), "{said}");
+    assert!(said.contains("did you mean `evaluation`?"), "{said}");
     let said = here.birthmark(["find", "temperature=hot"]);
     assert!(
         said.contains("there is: 0.2") && !said.contains("0.7"),

@@ -58,6 +58,8 @@ const TABLE_COLUMNS: [&str; 24] = [
 ];
 /// Values that are looked at for one that is spelt nearly so.
 const VALUES: usize = 200;
+/// Files that are looked at for one that is named nearly so.
+const FILES: usize = 2_000;
 /// Values that are listed.
 const LISTED: usize = 6;
 
@@ -171,22 +173,69 @@ pub(super) fn odd_values(catalog: &Catalog, query: &Query, found: &Found) -> Res
         return Ok(lines);
     }
     for term in query.filter.terms() {
-        let Some(typed) = text_of(term) else { continue };
-        if matches!(term.field.as_str(), "file" | "project") || term.field.starts_with("models.") {
-            continue;
-        }
-        let values = catalog
-            .engine
-            .values(query.project, &term.field, "", VALUES)?;
-        if values.is_empty() || values.iter().any(|value| value == typed) {
-            continue;
-        }
-        let line = odd(term, typed, &values);
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
+        let line = match holds_others(catalog, query, term)? {
+            Some(line) => Some(line),
+            None => odd_value(catalog, query, term)?,
+        };
+        lines.extend(line.filter(|line| !lines.contains(line)));
     }
     Ok(lines)
+}
+
+fn odd_value(catalog: &Catalog, query: &Query, term: &Term) -> Result<Option<String>> {
+    let Some(typed) = text_of(term) else {
+        return Ok(None);
+    };
+    if term.field == "project" || term.field.starts_with("models.") {
+        return Ok(None);
+    }
+    let most = if term.field == "file" { FILES } else { VALUES };
+    let engine = &catalog.engine;
+    let values = engine.values(query.project, &term.field, "", most)?;
+    if values.is_empty() {
+        return Ok(None);
+    }
+    let holds = |value: &String| match &term.test {
+        Test::Contains(part) => filter::fold(value).contains(part),
+        _ => value == typed,
+    };
+    if values.iter().any(holds) {
+        return Ok(None);
+    }
+    Ok(match &term.test {
+        Test::Contains(_) => near_word(typed, &values)
+            .map(|word| format!("{}; did you mean `{word}`?", head(term, typed))),
+        _ => Some(odd(term, typed, &values)),
+    })
+}
+
+/// Where a field is an object in every artifact: the names that it holds.
+fn holds_others(catalog: &Catalog, query: &Query, term: &Term) -> Result<Option<String>> {
+    let is_test = !matches!(term.test, Test::Has | Test::IsNull);
+    if !is_test || is_ours(&term.field, None) {
+        return Ok(None);
+    }
+    let mut known = catalog.engine.fields(query.project)?;
+    known.extend(catalog.engine.metrics(query.project)?);
+    if known.contains(&term.field) {
+        return Ok(None);
+    }
+    let within = format!("{}.", term.field);
+    known.retain(|name| name.starts_with(&within));
+    known.truncate(LISTED);
+    let shown: Vec<String> = known.iter().map(|name| text::short(name, 40)).collect();
+    let field = text::short(&term.field, 40);
+    Ok((!shown.is_empty()).then(|| format!("`{field}` holds others: {}", shown.join(", "))))
+}
+
+/// A word of the values that is spelt nearly as a part that none of them contains.
+fn near_word<'a>(typed: &str, values: &'a [String]) -> Option<&'a str> {
+    let is_end = |each: char| !each.is_alphabetic();
+    let words = values.iter().flat_map(|value| value.split(is_end));
+    let words: Vec<(String, &str)> = words.map(|word| (filter::fold(word), word)).collect();
+    let near = nearest(typed, words.iter().map(|(folded, _)| folded.as_str()))?;
+    let found = words.iter().find(|(folded, _)| folded == near);
+    found.map(|(_, word)| *word)
 }
 
 /// What was typed, where it is a text.
@@ -194,6 +243,7 @@ fn text_of(term: &Term) -> Option<&str> {
     let value = match &term.test {
         Test::Equal(values) => values.last()?,
         Test::Order(_, value) => value,
+        Test::Contains(part) if term.field != filter::WORDS => return Some(part),
         _ => return None,
     };
     let is_text = !matches!(&term.test, Test::Equal(values) if values.len() > 1);
@@ -201,12 +251,28 @@ fn text_of(term: &Term) -> Option<&str> {
     (is_text && !is_time && value.kind() == Kind::Text).then(|| value.as_str())
 }
 
-fn odd(term: &Term, typed: &str, values: &[String]) -> String {
-    let head = format!(
+fn head(term: &Term, typed: &str) -> String {
+    format!(
         "no artifact has `{}` as {}",
         text::short(typed, 40),
         text::short(&term.field, 40)
-    );
+    )
+}
+
+fn odd(term: &Term, typed: &str, values: &[String]) -> String {
+    let head = head(term, typed);
+    // The name of a file alone, or the beginning of a word.
+    let named = format!("/{typed}");
+    let fits = |value: &&String| {
+        if term.field == "file" {
+            value.ends_with(&named)
+        } else {
+            typed.len() >= 3 && value.starts_with(typed)
+        }
+    };
+    if let Some(near) = values.iter().find(fits) {
+        return format!("{head}; did you mean `{}`?", text::short(near, 60));
+    }
     if let Some(near) = nearest(typed, values.iter().map(String::as_str)) {
         return format!("{head}; did you mean `{}`?", text::short(near, 60));
     }
