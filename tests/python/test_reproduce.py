@@ -497,3 +497,17 @@ def test_an_input_that_changed_is_laid_out_as_it_is_where_that_was_asked(plain, 
     assert reproduce("artifacts/t.txt", "--yes").returncode == 2
     done = reproduce("artifacts/t.txt", "--yes", "--inexact")
     assert (done.returncode, done.stdout.splitlines()[-2][:8]) == (1, "differs:"), done.stdout + done.stderr
+
+
+def test_a_command_that_ran_in_a_folder_of_no_commit_runs_in_it_again(repo, git, program, reproduce):
+    (repo / ".gitignore").write_text("artifacts/\n")
+    (repo / "x.py").write_text("import os; open('../artifacts/x.txt', 'w').write(os.path.basename(os.getcwd()))\n")
+    for name in ("artifacts", "sub"):
+        (repo / name).mkdir()
+    git("add", ".")
+    git("commit", "--quiet", "--message", "A script")
+    words = [program, "run", "--", sys.executable, "../x.py"]
+    subprocess.run(words, cwd=repo / "sub", check=True, capture_output=True)
+    done = reproduce("artifacts/x.txt", "--yes")
+    assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr
+    assert "environment variables, what stdin gave" in done.stdout

@@ -362,7 +362,8 @@ fn working_folder(plan: &Plan, laid: &Laid) -> PathBuf {
         known.is_none().then(|| by_ending(cwd, &laid.top)).flatten(),
         Some(laid.folder.clone()),
     ];
-    let is_folder = |path: &PathBuf| path.is_dir();
+    // An empty folder, or one that git was told to leave out, is in no commit.
+    let is_folder = |path: &PathBuf| path.is_dir() || atomic::create_folder(path).is_ok();
     let found = candidates.into_iter().flatten().find(is_folder);
     found.unwrap_or_else(|| laid.folder.clone())
 }

@@ -13,6 +13,19 @@ const LONGEST: usize = 100;
 /// At most this many inputs are listed.
 const MOST: usize = 12;
 
+/// What no plan says.
+const NOT_PROMISED: &str = "\nnot promised: environment variables, what stdin gave, modules of neither a\n\
+    package nor a repository, and what else it read without anybody recording it\n";
+
+/// What keeps the original as it is.
+fn original() -> &'static str {
+    if super::guard::is_here() {
+        "kept: while it runs, nothing in it can be written"
+    } else {
+        "NOT kept by this system: a copy is, and what changed is told"
+    }
+}
+
 /// The lines, without colour.
 pub fn render(plan: &Plan, options: &Options) -> String {
     let mut out = format!(
@@ -100,19 +113,12 @@ pub fn render(plan: &Plan, options: &Options) -> String {
     if let Some(cwd) = &plan.cwd {
         put("ran in", &neutral(&cwd.to_string_lossy()));
     }
-    put(
-        "original",
-        if super::guard::is_here() {
-            "kept: while it runs, nothing in it can be written"
-        } else {
-            "NOT kept by this system: a copy is, and what changed is told"
-        },
-    );
+    put("original", original());
     for blocker in plan.blockers(options) {
         put("CANNOT", &text::neutral(&blocker.text));
         put("", &format!("try: {}", blocker.hint));
     }
-    out.push_str("\nnot promised: that what it read without anybody recording it is the same\n");
+    out.push_str(NOT_PROMISED);
     out
 }
 
