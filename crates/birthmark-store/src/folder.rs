@@ -8,10 +8,12 @@
 //! * A file comes to be, and takes its name, through the open folder. Where the folder is moved or
 //!   replaced meanwhile, the file lands in the one that was opened.
 //! * Above `.birthmark`, links are the user's own and are followed, once.
+//! * Where the system can, a file has no name until it is whole: who kills us while we write leaves
+//!   nothing behind.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
@@ -114,22 +116,50 @@ impl Folder {
         Ok(File::from(rustix::io::retry_on_intr(open)?))
     }
 
-    /// A new file under a name that nobody has.
+    /// A new file that has no name yet or, where that cannot be, one that nobody has.
     pub(crate) fn temporary(self) -> io::Result<Temp> {
+        let name = temporary_name()?;
+        if let Some(file) = self.nameless() {
+            return Ok(Temp {
+                path: self.path.join(&name),
+                file,
+                folder: self,
+                name: Name::Later(name),
+            });
+        }
+        let (file, name) = self.named(name)?;
+        Ok(Temp {
+            path: self.path.join(&name),
+            file,
+            folder: self,
+            name: Name::Taken(name),
+        })
+    }
+
+    /// A file without a name, where the system knows such and can give it one later.
+    #[cfg(target_os = "linux")]
+    fn nameless(&self) -> Option<File> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let open = || openat(&self.held, ".", flags, mode(modes::modes().0));
+        let file = File::from(rustix::io::retry_on_intr(open).ok()?);
+        let place = statat(CWD, descriptor(&file), AtFlags::empty()).ok()?;
+        let own = rustix::fs::fstat(&file).ok()?;
+        (place.st_ino == own.st_ino && place.st_dev == own.st_dev).then_some(file)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn nameless(&self) -> Option<File> {
+        None
+    }
+
+    /// A new file under a name that nobody has, `name` first of all.
+    fn named(&self, mut name: OsString) -> io::Result<(File, OsString)> {
         for _ in 0..MOST_NAMES {
-            let mut random = [0; 8];
-            getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
-            let name = OsString::from(format!(".birthmark-{:016x}", u64::from_le_bytes(random)));
             match self.create(&name, OFlags::EXCL) {
-                Ok(file) => {
-                    return Ok(Temp {
-                        path: self.path.join(&name),
-                        file,
-                        folder: self,
-                        name: Some(name),
-                    });
+                Ok(file) => return Ok((file, name)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    name = temporary_name()?;
                 }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
         }
@@ -194,13 +224,36 @@ fn is_link(path: &Path) -> io::Error {
     io::Error::other(text)
 }
 
+fn temporary_name() -> io::Result<OsString> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(format!(".birthmark-{:016x}", u64::from_le_bytes(random)).into())
+}
+
+/// Where the system shows an open file.
+#[cfg(target_os = "linux")]
+fn descriptor(file: &File) -> String {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// The name of a temporary file.
+#[derive(Debug)]
+enum Name {
+    /// It has none; this one is for the moment in which it takes another's place.
+    Later(OsString),
+    /// It has this one.
+    Taken(OsString),
+    /// It has its own.
+    Own,
+}
+
 /// A temporary file, in the folder where it will get its name. It is gone when dropped.
 #[derive(Debug)]
 pub struct Temp {
     file: File,
     folder: Folder,
-    /// None once it has its own name.
-    name: Option<OsString>,
+    name: Name,
     path: PathBuf,
 }
 
@@ -236,21 +289,56 @@ impl Temp {
 
     /// Gives it its name, whatever had it.
     pub(crate) fn persist(&mut self, name: &OsStr) -> io::Result<()> {
-        if let Some(temporary) = &self.name {
+        self.take_name()?;
+        if let Name::Taken(temporary) = &self.name {
             let held = &self.folder.held;
             rustix::fs::renameat(held, temporary, held, name)?;
-            self.name = None;
+            self.name = Name::Own;
         }
         Ok(())
     }
 
     /// The same, where nothing has the name yet.
     pub(crate) fn persist_new(&mut self, name: &OsStr) -> io::Result<()> {
-        if let Some(temporary) = &self.name {
+        self.take_name()?;
+        if let Name::Taken(temporary) = &self.name {
             self.folder.rename_new(temporary, name)?;
-            self.name = None;
+            self.name = Name::Own;
         }
         Ok(())
+    }
+
+    /// Takes the temporary name, if it has none.
+    fn take_name(&mut self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if let Name::Later(name) = &self.name {
+            let (held, follow) = (&self.folder.held, AtFlags::SYMLINK_FOLLOW);
+            let mut taken = name.clone();
+            if linkat(CWD, descriptor(&self.file), held, name, follow).is_err() {
+                let copied = self.copy(taken)?;
+                (self.file, taken) = copied;
+            }
+            self.name = Name::Taken(taken);
+        }
+        Ok(())
+    }
+
+    /// The same bytes under a name, where a file without one cannot be given any after all.
+    #[cfg(target_os = "linux")]
+    fn copy(&self, name: OsString) -> io::Result<(File, OsString)> {
+        let (mut copy, name) = self.folder.named(name)?;
+        let mut from = &self.file;
+        from.rewind()?;
+        let copied = io::copy(&mut from, &mut copy)
+            .and_then(|_| copy.set_permissions(self.file.metadata()?.permissions()))
+            .and_then(|()| copy.sync_all());
+        match copied {
+            Ok(()) => Ok((copy, name)),
+            Err(error) => {
+                let _ = self.folder.remove(&name);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -266,7 +354,7 @@ impl Write for Temp {
 
 impl Drop for Temp {
     fn drop(&mut self) {
-        if let Some(name) = &self.name {
+        if let Name::Taken(name) = &self.name {
             let _ = self.folder.remove(name);
         }
     }

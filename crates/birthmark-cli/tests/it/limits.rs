@@ -99,16 +99,22 @@ fn few_open_files_are_enough() {
     }
 }
 
-/// Starts the stamping of a large file and waits until its temporary file is there.
-fn begun(world: &World, there: &[String]) -> Child {
+/// Starts the stamping of a large file and waits until a part of it is written: to a file that
+/// has no name yet, so that only the system can tell.
+fn begun(world: &World) -> Child {
     let child = world
         .ignoring_nothing(&["stamp", "data.jsonl", "--type", "t", "--in-place"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let written = || {
+        let told = std::fs::read_to_string(format!("/proc/{}/io", child.id())).unwrap_or_default();
+        let line = told.lines().find_map(|line| line.strip_prefix("wchar: "));
+        line.and_then(|bytes| bytes.parse().ok()).unwrap_or(0_u64)
+    };
     let begin = Instant::now();
-    while names(world) == there {
+    while written() < 4 << 20 {
         assert!(begin.elapsed() < Duration::from_mins(1), "it never began");
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -116,11 +122,22 @@ fn begun(world: &World, there: &[String]) -> Child {
 }
 
 #[test]
+fn kill_leaves_the_file_as_it_was_and_nothing_beside_it() {
+    let world = World::new();
+    let (before, there) = with_records(&world, 60_000);
+    let mut child = begun(&world);
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success());
+    assert!(world.read("data.jsonl") == before, "the file changed");
+    assert_eq!(names(&world), there);
+}
+
+#[test]
 fn interrupt_leaves_the_file_as_it_was_and_nothing_beside_it() {
     let world = World::new();
     let (before, there) = with_records(&world, 60_000);
     for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
-        let child = begun(&world, &there);
+        let child = begun(&world);
         let process = child.id().to_string();
         let sent = Command::new("kill")
             .args([&format!("-{name}"), &process])
