@@ -76,7 +76,8 @@ def test_ranks_are_one_session_20_times_of_20(launch, repo):
     for done in range(1, 21):
         said = launch(0, 0)
         assert said.count("birthmark: session ") == 1, said
-        assert len(said.splitlines()) <= 4, said
+        # Begun, its code, the model that is there already, made, planned: each once.
+        assert len(said.splitlines()) <= 5, said
         store = Store(repo)
         manifests = store.manifests()
         assert len(manifests) == done

@@ -78,6 +78,12 @@ fn matrix() -> Vec<(&'static str, Value, Verdicts, &'static str)> {
             "===",
             "",
         ),
+        (
+            "items_from",
+            json!([{"items": 2, "session_id": "t", "git_commit": "a".repeat(40)}]),
+            "===",
+            "",
+        ),
         ("stamped_at", json!(later), "===", ""),
         ("unknown", json!({"git_pushed": "no network"}), "===", ""),
         ("declared", json!(["temperature"]), "~==", "temperature"),
@@ -103,6 +109,7 @@ fn whole() -> Fields {
         "chat_template_digest": digest, "seed": 1, "eval_seed": 42, "temperature": 0.7, "top_p": 0.95,
         "max_new_tokens": 150, "do_sample": true, "models": {"base": "m"}, "model_digests": {"base": "d"},
         "dataset": {"name": "test", "size": 12, "digest": digest}, "inputs": [{"role": "base", "name": "m"}],
+        "items_from": [{"items": 1, "session_id": "s", "git_commit": commit}],
         "stamped_at": "2026-11-22T12:00:00.000000+00:00", "unknown": {}, "declared": [],
         "session_id": "20261122_120000_abcdefghjkmnp", "run_id": "r", "birthmark": "birthmark/v1",
     });
@@ -238,6 +245,21 @@ fn every_other_field_of_the_table_has_the_verdicts_of_its_class() {
         check(rule.field, &value, &other, verdicts, rule.field);
     }
     assert!(moved > 60, "only {moved}");
+}
+
+#[test]
+fn items_of_other_code_keep_it_from_being_known() {
+    for at in [json!("9".repeat(40)), Value::Null] {
+        let mut other = whole();
+        other["items_from"] = json!([{"items": 3, "session_id": "s", "git_commit": at}]);
+        let judgement = judged(whole(), other);
+        assert_eq!(judgement.verdict, Verdict::CannotTell);
+        let told = &judgement.reasons[0].text;
+        assert!(
+            told.starts_with("items of B were made by other code: 3 at"),
+            "{told}"
+        );
+    }
 }
 
 #[test]
