@@ -12,7 +12,8 @@ use crate::ui::Ui;
 /// Write the code of a session, with its history, into one file
 ///
 /// The file is a git bundle that needs nothing else: `git clone FILE` gives the code that
-/// ran, uncommitted changes included. For a colleague, or an archive.
+/// ran, uncommitted changes included. For a colleague, or an archive. Repositories within are in
+/// it too, each under a reference of its own: how to bring them out is said.
 #[derive(Debug, clap::Args)]
 pub struct BundleArgs {
     /// A session (an id, any unique part of its beginning or end, or `last`), an artifact, or
@@ -59,6 +60,15 @@ pub fn run(ui: &mut Ui, args: &BundleArgs) -> Answer {
         ui.people(&lines.join("\n"))?;
     }
     ui.hint(&format!("git clone {file} FOLDER"));
+    // A clone knows nothing of repositories within: each is brought out by its reference.
+    let from = std::path::absolute(&written.path).unwrap_or_else(|_| written.path.clone());
+    let from = talk::shell_word(&from.to_string_lossy());
+    for (path, reference) in &written.within {
+        let place = talk::shell_word(&format!("FOLDER/{path}"));
+        ui.hint(&format!(
+            "git init -q {place} && git -C {place} fetch -q {from} {reference} && git -C {place} checkout -q FETCH_HEAD"
+        ));
+    }
     Ok(if written.missing.is_empty() {
         ExitStatus::Yes
     } else {

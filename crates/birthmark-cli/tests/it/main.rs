@@ -15,6 +15,7 @@
 mod world;
 
 mod bad_input;
+mod bundle;
 mod ci;
 mod compare;
 mod compare_guide;

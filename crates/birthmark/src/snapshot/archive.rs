@@ -30,6 +30,8 @@ pub struct Archive {
     pub is_snapshot: bool,
     /// Bytes of the file.
     pub size: u64,
+    /// Repositories within: where each lies, and the reference under which it is in the file.
+    pub within: Vec<(String, String)>,
     /// Repositories within that are not here, and so not in it.
     pub missing: Vec<String>,
 }
@@ -42,6 +44,7 @@ impl Archive {
             "commit": self.commit,
             "snapshot": self.is_snapshot,
             "size": self.size,
+            "within": self.within.iter().map(|(path, reference)| json!({"path": path, "reference": reference})).collect::<Vec<_>>(),
             "missing": self.missing,
         })
     }
@@ -73,7 +76,7 @@ pub fn archive(project: &Project, what: &str, out: Option<&Path>, force: bool) -
         named.push((format!("{REFERENCES}{run}"), wanted.commit.clone()));
     }
     let mut within: Vec<(Source, Vec<(String, String)>)> = Vec::new();
-    let mut missing = Vec::new();
+    let (mut places, mut missing) = (Vec::new(), Vec::new());
     let nested = wanted.taken.iter().flat_map(|taken| &taken.nested);
     for (number, nested) in nested.enumerate() {
         let roots = wanted.hints.iter().map(|root| root.join(&nested.path));
@@ -81,6 +84,7 @@ pub fn archive(project: &Project, what: &str, out: Option<&Path>, force: bool) -
         match find(&nested.commit, &hints) {
             Ok(source) => {
                 let name = format!("refs/birthmark/nested/{number}");
+                places.push((nested.path.clone(), name.clone()));
                 within.push((source, vec![(name, nested.commit.clone())]));
             }
             Err(_) => missing.push(nested.path.clone()),
@@ -108,6 +112,7 @@ pub fn archive(project: &Project, what: &str, out: Option<&Path>, force: bool) -
         commit: wanted.commit,
         is_snapshot: wanted.taken.is_some(),
         size: bundle.bytes.len() as u64,
+        within: places,
         missing,
     })
 }
