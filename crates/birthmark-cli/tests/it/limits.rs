@@ -25,20 +25,8 @@ fn names(world: &World) -> Vec<String> {
 
 /// The program under limits that a shell sets.
 fn limited(world: &World, limit: &str, args: &str) -> (Option<i32>, String) {
-    let mut command = world.command([""; 0]);
-    let shell = Command::new("/bin/sh")
-        .current_dir(world.path())
-        .env_clear()
-        .envs(
-            command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .args(["-c", &format!("{limit}; exec {PROGRAM} {args}")])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    command.stdin(Stdio::null());
+    let line = format!("{limit}; exec {PROGRAM} {args}");
+    let shell = world.shell(&line).output().unwrap();
     let said = String::from_utf8_lossy(&shell.stderr).into_owned();
     (shell.status.code(), said)
 }

@@ -217,20 +217,11 @@ fn signals_sent_to_the_supervisor_reach_the_command_once() {
 fn hang_up_that_was_ignored_stays_ignored() {
     let world = World::new();
     let script = "echo $$; sleep 0.5; exit 3";
-    let words = [
-        "-c",
-        "trap '' HUP; exec \"$0\" run -- sh -c \"$1\"",
-        crate::world::PROGRAM,
-        script,
-    ];
-    let mut command = world.command([] as [&str; 0]);
-    command.env("BIRTHMARK_QUIET", "1");
-    // The same environment, but started by a shell that ignores the signal, as nohup does.
-    let mut shell = std::process::Command::new("/bin/sh");
-    shell.args(words).current_dir(world.path()).env_clear();
-    for (name, value) in command.get_envs() {
-        shell.env(name, value.unwrap_or_default());
-    }
+    // Started by a shell that ignores the signal, as nohup does.
+    let mut shell = world.shell("trap '' HUP; exec \"$0\" run -- sh -c \"$1\"");
+    shell
+        .args([crate::world::PROGRAM, script])
+        .env("BIRTHMARK_QUIET", "1");
     let mut child = shell
         .stdout(Stdio::piped())
         .process_group(0)
@@ -276,14 +267,6 @@ fn killed_supervisor_leaves_the_command_and_a_right_record() {
 fn interrupt_of_the_terminal_reaches_the_command_once() {
     // What a terminal does: the signal goes to the whole group, from the kernel. Without a
     // terminal of our own the nearest is a pty made by `script`.
-    let script = "/usr/bin/script";
-    if !std::path::Path::new(script).exists() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: this test needs `script`, to make a terminal"
-        );
-        return;
-    }
     let world = World::new();
     world.repo.write(
         "count.sh",
@@ -291,14 +274,9 @@ fn interrupt_of_the_terminal_reaches_the_command_once() {
          n=0; while [ ! -e got ] && [ $n -lt 1200 ]; do sleep 0.05; n=$((n+1)); done\nsleep 0.4\nexit 5\n",
     );
     let line = format!("exec {} run -- sh count.sh", crate::world::PROGRAM);
-    let command = world.command([] as [&str; 0]);
-    let mut pty = std::process::Command::new(script);
-    pty.args(["-qec", &line, "/dev/null"])
-        .current_dir(world.path())
-        .env_clear();
-    for (name, value) in command.get_envs() {
-        pty.env(name, value.unwrap_or_default());
-    }
+    let Some(mut pty) = world.on_a_terminal(&line) else {
+        return;
+    };
     let mut child = pty
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

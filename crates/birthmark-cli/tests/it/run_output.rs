@@ -41,26 +41,14 @@ fn secrets_are_shown_and_not_kept() {
     assert_eq!(stdout["redacted"], 1);
 }
 
-/// What a shell answers to a line, in the environment of the program's tests.
-fn shell(world: &World, line: &str) -> std::process::Output {
-    let command = world.command([] as [&str; 0]);
-    let mut shell = std::process::Command::new("/bin/sh");
-    shell
-        .args(["-c", line])
-        .current_dir(world.path())
-        .env_clear();
-    for (name, value) in command.get_envs() {
-        shell.env(name, value.unwrap_or_default());
-    }
-    shell.env("BIRTHMARK_QUIET", "1").output().unwrap()
-}
-
 #[test]
 fn a_file_in_artifacts_that_the_shell_opened_for_the_output_is_an_artifact() {
     let world = World::new();
     std::fs::create_dir_all(world.path().join("artifacts")).unwrap();
     let line = format!("\"{PROGRAM}\" run -- sh -c 'echo 1; echo 2' > artifacts/out.txt");
-    assert!(shell(&world, &line).status.success());
+    let mut shell = world.shell(&line);
+    let status = shell.env("BIRTHMARK_QUIET", "1").status();
+    assert!(status.unwrap().success());
     let page = world.birthmark(["show", "artifacts/out.txt"]);
     assert!(
         page.contains("observed") && page.contains("as recorded"),
@@ -73,7 +61,8 @@ fn streams_that_go_the_same_way_keep_their_order() {
     let world = World::new();
     let script = "for i in 1 2 3 4 5 6 7 8 9; do echo out $i; echo err $i >&2; done";
     let line = format!("exec \"{PROGRAM}\" run -- sh -c '{script}' 2>&1");
-    let output = shell(&world, &line);
+    let mut shell = world.shell(&line);
+    let output = shell.env("BIRTHMARK_QUIET", "1").output().unwrap();
     let lines: Vec<String> = (1..10).map(|i| format!("out {i}\nerr {i}\n")).collect();
     let wanted = lines.concat();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), wanted);
@@ -149,26 +138,13 @@ fn output_goes_on_and_is_kept_when_the_supervisor_is_killed() {
 
 #[test]
 fn terminal_stays_a_terminal_and_what_is_said_is_kept() {
-    let script = "/usr/bin/script";
-    if !std::path::Path::new(script).exists() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: this test needs `script`, to make a terminal"
-        );
-        return;
-    }
     let world = World::new();
     let test = "test -t 0 && test -t 1 && test -t 2 && echo terminal; /bin/stty size <&1";
     world.repo.write("tty.sh", format!("{test}\n"));
     let line = format!("/bin/stty rows 31 cols 99; exec {PROGRAM} run -- sh tty.sh");
-    let command = world.command([] as [&str; 0]);
-    let mut pty = std::process::Command::new(script);
-    pty.args(["-qec", &line, "/dev/null"])
-        .current_dir(world.path())
-        .env_clear();
-    for (name, value) in command.get_envs() {
-        pty.env(name, value.unwrap_or_default());
-    }
+    let Some(mut pty) = world.on_a_terminal(&line) else {
+        return;
+    };
     let output = pty
         .env("BIRTHMARK_QUIET", "1")
         .stdin(Stdio::piped())

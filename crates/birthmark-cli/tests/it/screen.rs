@@ -1,27 +1,12 @@
 //! What a terminal of 80 columns shows: no line runs over it.
 
-use std::io::Write as _;
-
 use crate::world::{PROGRAM, World};
 
 /// What a command shows on a terminal of 80 columns; none where there is no `script`.
 fn on_screen(world: &World, line: &str) -> Option<String> {
-    let script = "/usr/bin/script";
-    if !std::path::Path::new(script).exists() {
-        let _ = writeln!(std::io::stderr(), "SKIPPED: this test needs `script`");
-        return None;
-    }
     let line = format!("stty cols 80 rows 24; exec {PROGRAM} --color never {line}");
-    let command = world.command([] as [&str; 0]);
-    let mut pty = std::process::Command::new(script);
-    pty.args(["-qec", &line, "/dev/null"])
-        .current_dir(world.path())
-        .env_clear();
-    for (name, value) in command.get_envs() {
-        pty.env(name, value.unwrap_or_default());
-    }
-    pty.env("PATH", "/usr/bin:/bin");
-    let output = pty.stdin(std::process::Stdio::null()).output().unwrap();
+    let mut pty = world.on_a_terminal(&line)?;
+    let output = pty.env("PATH", "/usr/bin:/bin").output().unwrap();
     Some(String::from_utf8_lossy(&output.stdout).replace('\r', ""))
 }
 

@@ -1,6 +1,7 @@
 //! A repository, and the program called in it.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -67,9 +68,15 @@ impl World {
 
     /// A call of the program, not yet made, in an environment of its own.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = self.other(PROGRAM);
+        command.args(args);
         command
-            .args(args)
+    }
+
+    /// The same of another program, which may call ours.
+    pub(crate) fn other(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .current_dir(self.path())
             .env_clear()
             .env("HOME", self.repo.home())
@@ -81,22 +88,33 @@ impl World {
         command
     }
 
+    /// The same of a line of the shell.
+    pub(crate) fn shell(&self, line: &str) -> Command {
+        let mut command = self.other("/bin/sh");
+        command.args(["-c", line]);
+        command
+    }
+
+    /// The same on a terminal that `script` makes; none where there is no such program.
+    pub(crate) fn on_a_terminal(&self, line: &str) -> Option<Command> {
+        let script = "/usr/bin/script";
+        if !Path::new(script).exists() {
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED: this test needs `script`, to make a terminal"
+            );
+            return None;
+        }
+        let mut command = self.other(script);
+        command.args(["-qec", line, "/dev/null"]);
+        Some(command)
+    }
+
     /// The same for a call that shall be interrupted: whoever runs the tests in the background
     /// ignores SIGINT, and so would the program.
     pub(crate) fn ignoring_nothing(&self, args: &[&str]) -> Command {
-        let surroundings = self.command(args);
-        let mut command = Command::new("/usr/bin/env");
-        command
-            .args(["--default-signal=INT", PROGRAM])
-            .args(args)
-            .current_dir(self.path())
-            .env_clear()
-            .envs(
-                surroundings
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            )
-            .stdin(Stdio::null());
+        let mut command = self.other("/usr/bin/env");
+        command.args(["--default-signal=INT", PROGRAM]).args(args);
         command
     }
 
