@@ -291,8 +291,10 @@ pub const TARGETS: &[Target] = &[
         "notes",
         looking::notes,
         &[
-            "BMSEEN1\n",
+            "BMSEEN2\n",
             "\u{4}\0\0\u{1}",
+            "\u{4}\0\0\u{11}",
+            "\u{4}\0\0\u{3}",
             "\u{7f}ELF\u{2}\u{1}",
             "/../",
             "\u{1}\0\u{1}\0",

@@ -8,7 +8,8 @@ use core::mem;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::notes::{Kind, folder_changed, note, note_name, thread_named};
+use crate::notes::{Kind, note, note_name, thread_named};
+use crate::working::changed as folder_changed;
 
 type Mode = libc::mode_t;
 

@@ -9,8 +9,13 @@ use birthmark_store::atomic;
 
 /// A file of notes is not larger.
 const FILE_LIMIT: u64 = 1 << 20;
-const MAGIC: &[u8] = b"BMSEEN1\n";
+const MAGIC: &[u8] = b"BMSEEN2\n";
 const FIRST: usize = 64;
+/// Where a file says which of its notes is the folder of its short notes.
+const FOLDER_AT: usize = 20;
+/// The kind of that note, and what a short note's kind has more than another's.
+const FOLDER: u32 = 3;
+const SHORT: u32 = 0x10;
 
 /// Paths that were opened, once each.
 #[derive(Debug, Clone, Default)]
@@ -53,14 +58,16 @@ impl Seen {
         }
         self.any = true;
         self.lost += u64::from(number(bytes, 16).unwrap_or(0));
+        let folder = number(bytes, FOLDER_AT).and_then(|at| note_at(bytes, at as usize));
+        let folder = folder.filter(|(kind, _)| *kind == FOLDER);
         let mut at = FIRST;
-        while let Some(head) = number(bytes, at).filter(|head| *head != 0) {
-            let length = (head & 0x00ff_ffff) as usize;
-            let Some(path) = bytes.get(at + 4..at + 4 + length) else {
-                return;
-            };
-            self.note(head >> 24, PathBuf::from(OsStr::from_bytes(path)));
-            at += 4 + length.div_ceil(4) * 4;
+        while let Some((kind, path)) = note_at(bytes, at) {
+            match (kind & SHORT, folder) {
+                (0, _) => self.note(kind, path.to_owned()),
+                (_, Some((_, folder))) => self.note(kind & !SHORT, folder.join(path)),
+                (_, None) => self.lost += 1,
+            }
+            at += 4 + path.as_os_str().len().div_ceil(4) * 4;
         }
     }
 
@@ -76,8 +83,16 @@ impl Seen {
     }
 }
 
+/// The note that begins there: its kind and its path.
+fn note_at(bytes: &[u8], at: usize) -> Option<(u32, &Path)> {
+    let head = number(bytes, at).filter(|head| *head != 0)?;
+    let begin = at.checked_add(4)?;
+    let path = bytes.get(begin..begin.checked_add((head & 0x00ff_ffff) as usize)?)?;
+    Some((head >> 24, Path::new(OsStr::from_bytes(path))))
+}
+
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
-    let four = bytes.get(at..at + 4)?.try_into().ok()?;
+    let four = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
     Some(u32::from_le_bytes(four))
 }
 
@@ -89,7 +104,16 @@ mod tests {
     fn notes_are_read_up_to_what_was_not_finished() {
         let mut bytes = MAGIC.to_vec();
         bytes.resize(FIRST, 0);
-        for (kind, path) in [(1_u32, "/a/../b"), (2, "/out"), (5, "cat")] {
+        let folder = 64 + 12 + 8 + 8;
+        bytes[20..24].copy_from_slice(&u32::to_le_bytes(folder));
+        for (kind, path) in [
+            (1_u32, "/a/../b"),
+            (2, "/out"),
+            (5, "cat"),
+            (3, "/w/x/"),
+            (0x11, "in"),
+            (0x12, "../out"),
+        ] {
             let length = u32::try_from(path.len()).unwrap();
             bytes.extend((kind << 24 | length).to_le_bytes());
             bytes.extend(path.as_bytes());
@@ -98,9 +122,16 @@ mod tests {
         bytes.extend([0; 64]);
         let mut seen = Seen::default();
         seen.take(&bytes);
-        assert!(seen.reads.contains(Path::new("/b")) && seen.reads.len() == 1);
-        assert!(seen.writes.contains(Path::new("/out")));
+        let paths = |of: &[&str]| of.iter().map(PathBuf::from).collect::<BTreeSet<_>>();
+        assert_eq!(seen.reads, paths(&["/b", "/w/x/in"]));
+        assert_eq!(seen.writes, paths(&["/out", "/w/out"]));
+        assert_eq!(seen.lost, 0);
         assert!(seen.unwatched.contains(Path::new("cat")));
+        // Without its folder a short note tells nothing, which is said.
+        bytes[20..24].fill(0);
+        let mut without = Seen::default();
+        without.take(&bytes);
+        assert_eq!((without.reads.len(), without.lost), (1, 2));
         for cut in 0..bytes.len() {
             Seen::default().take(&bytes[..cut]);
         }
