@@ -511,8 +511,12 @@ def stamp(
     force: bool,
     sha256: bool,
     argv: list[str],
-) -> dict[str, Any]:
-    """Stamp a file or folder that is there already; what was done, as JSON has it."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Stamp a file or folder that is there already.
+
+    Returns:
+        What was done, as JSON has it, and a line for each rule of the project that is not met.
+    """
 
 def batch(
     bytes_: bytes, offsets: bytes, birthmark: bytes | None, on_existing: str, /

@@ -70,7 +70,7 @@ def stamp(
     given, reasons = _given(
         provenance, params, own, inputs=inputs, dataset=dataset, models=models
     )
-    stamped = _native.stamp(
+    stamped, unmet = _native.stamp(
         os.fspath(path),
         artifact_type=artifact_type,
         given=given,
@@ -82,7 +82,10 @@ def stamp(
         sha256=sha256,
         argv=_talk.argv(),
     )
-    _say_unmet(path, stamped)
+    talk = _talk.talker()
+    if talk is not None:
+        for line in unmet:
+            talk(f"birthmark: {line}")
     return stamped
 
 
@@ -94,17 +97,6 @@ def _no_path(value: object) -> str:
         "and bm.to_jsonl(frame, path) write a table and stamp it, bm.stamp_dataset a dataset, "
         "bm.stamp_batch records in memory"
     )
-
-
-def _say_unmet(path: str | os.PathLike[str], stamped: dict[str, Any]) -> None:
-    """Say which rules of the project's policy a birthmark does not meet."""
-    talk = _talk.talker()
-    name = "".join(c if c.isprintable() else "?" for c in os.fsdecode(path))
-    if talk:
-        for rule in stamped["breaks"]:
-            talk(f"birthmark: {name} breaks {rule}")
-        for rule in stamped["cannot_tell"]:
-            talk(f"birthmark: {name}: cannot tell {rule}")
 
 
 def to_parquet(

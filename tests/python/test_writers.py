@@ -105,8 +105,10 @@ def test_second_opener_is_refused_in_any_process(s, python):
         with pytest.raises(bm.UsageError, match="another writer") as error:
             s.jsonl("artifacts/a.jsonl", mode=mode)
         assert error.value.code == "file-in-use"
+        assert f"process {os.getpid()} on " in str(error.value)
     source = "import birthmark as bm\nwith bm.session() as s: s.jsonl('artifacts/a.jsonl', mode='a')"
-    assert "another writer" in python(source, check=False).stderr
+    told = " ".join(python(source, check=False).stderr.split())
+    assert f"another writer: session {s.id[-4:]}" in told or f"process {os.getpid()}" in told
     out.write({})
     out.close()
     assert len(records("artifacts/a.jsonl")) == 1

@@ -142,8 +142,14 @@ pub(crate) fn trace(
 pub(crate) fn read(
     py: Python<'_>,
     path: PathBuf,
-    line: Option<u64>,
+    line: Option<i64>,
 ) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let before_the_first = |_| {
+        let message = format!("`{}` has no line {}", path.display(), line.unwrap_or(0));
+        birthmark::Error::usage("line", message).with_hint("the first is 1")
+    };
+    let line = line.map(u64::try_from).transpose();
+    let line = line.map_err(before_the_first).into_py_result(py)?;
     let found = interruptible(py, || birthmark::read::read(&path, line))?.into_py_result(py)?;
     found
         .map(|fields| convert::to_python(py, fields))

@@ -14,7 +14,8 @@ use crate::convert;
 use crate::error::IntoPyResult;
 use crate::interrupt::interruptible;
 
-/// Stamps a file or folder: gives what `birthmark stamp --json` prints of it.
+/// Stamps a file or folder: gives what `birthmark stamp --json` prints of it, and a line for each
+/// rule of the project that its birthmark does not meet.
 #[pyfunction]
 #[pyo3(signature = (path, *, artifact_type, given, reasons, out, in_place, on_existing, force, sha256, argv))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
@@ -30,7 +31,7 @@ pub(crate) fn stamp<'py>(
     force: bool,
     sha256: bool,
     argv: Vec<String>,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> PyResult<(Bound<'py, PyAny>, Vec<String>)> {
     process::remember_environment();
     let project = Project::here().into_py_result(py)?;
     let options = StampOptions {
@@ -50,7 +51,9 @@ pub(crate) fn stamp<'py>(
     };
     let stamped =
         interruptible(py, || stamp_file(&project, &path, &options))?.into_py_result(py)?;
-    convert::value_to_python(py, &stamped.to_json())
+    let name = path.to_string_lossy();
+    let unmet = stamped.unmet.said_of(&birthmark::text::neutral(&name));
+    Ok((convert::value_to_python(py, &stamped.to_json())?, unmet))
 }
 
 /// Whether files of this name carry their birthmark within.

@@ -49,8 +49,7 @@ impl PathError {
             io::ErrorKind::PermissionDenied => {
                 // A new file needs its folder; an old one is replaced there, too.
                 let folder = folder_of(&self.path).display();
-                let of_store = self.path.iter().any(|part| part == STORE_NAME);
-                let or = if of_store {
+                let or = if self.is_of_store() {
                     ", or set BIRTHMARK_DIR to another one"
                 } else {
                     ""
@@ -58,11 +57,21 @@ impl PathError {
                 Some(format!("make the folder `{folder}` writable{or}"))
             }
             kind if let Some(hint) = no_room(kind) => Some(hint.to_owned()),
-            io::ErrorKind::ReadOnlyFilesystem => {
+            io::ErrorKind::ReadOnlyFilesystem if self.is_of_store() => {
                 Some("set BIRTHMARK_DIR to a folder that can be written".to_owned())
+            }
+            io::ErrorKind::ReadOnlyFilesystem => {
+                let folder = folder_of(&self.path).display();
+                Some(format!(
+                    "nothing can be written in `{folder}`: write somewhere else"
+                ))
             }
             _ => None,
         }
+    }
+
+    fn is_of_store(&self) -> bool {
+        self.path.iter().any(|part| part == STORE_NAME)
     }
 }
 
@@ -320,6 +329,17 @@ mod tests {
         assert!(result.unwrap_err().hint().is_some());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn hint_of_a_read_only_disk_is_about_what_lies_on_it() {
+        let hint = |path: &str| {
+            let source = io::ErrorKind::ReadOnlyFilesystem.into();
+            let error = Err::<(), io::Error>(source).at("write", Path::new(path));
+            error.unwrap_err().hint().unwrap()
+        };
+        assert!(hint("artifacts/.birthmark/x").contains("BIRTHMARK_DIR"));
+        assert!(hint("disk/a.jsonl").contains("`disk`"));
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub mod evaluation;
 #[cfg(feature = "catalog")]
 pub mod find;
 mod generated;
+mod held;
 pub mod import;
 pub mod init;
 pub mod lineage;

@@ -14,7 +14,11 @@ use crate::text;
 /// record, of a report, or of the sidecar. `None` when there is none; an error where the file
 /// has no such line.
 pub fn read(path: &Path, line: Option<u64>) -> Result<Option<Fields>> {
-    std::fs::symlink_metadata(path).at("read", path)?;
+    let found = std::fs::metadata(path).at("read", path)?;
+    if !found.is_file() && !found.is_dir() {
+        let special = std::io::Error::other("it is no regular file");
+        return Err(special).at("read", path).map_err(Error::from);
+    }
     let place = Layout::sidecar(path);
     let beside = line.is_none() && place.exists();
     match within(path, line) {
@@ -68,7 +72,12 @@ fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
         },
     );
     let damaged = |error: FormatError| {
-        Error::new(Kind::Damaged, "format", error.to_string()).with_source(error)
+        let told = Error::from(error);
+        let whole = Error::new(Kind::Damaged, "format", told.to_string());
+        match told.hint() {
+            Some(hint) => whole.with_hint(hint),
+            None => whole,
+        }
     };
     result.map_err(damaged)?;
     let has_records = FileKind::of(path).is_some_and(FileKind::has_records);

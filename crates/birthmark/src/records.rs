@@ -108,7 +108,8 @@ impl Session {
         crate::template::check_given(&options.given)?;
         let (file, file_bytes) = self.project().stored_name(path);
         self.obey_policy(&file, &options.artifact_type, &options.given, true)?;
-        let (writer, continued) = RecordWriter::open(path, options.mode, self.durability())?;
+        let (writer, continued) = RecordWriter::open(path, options.mode, self.durability())
+            .map_err(|error| crate::held::explain(self.project(), path, error))?;
         let scope = if options.all_fields {
             Scope::Whole
         } else {

@@ -94,7 +94,8 @@ impl Session {
         part.push(PART_SUFFIX);
         let part = PathBuf::from(part);
         let mode = part_mode(path, &part, options.mode)?;
-        let (writer, continued) = RecordWriter::open(&part, mode, self.durability())?;
+        let (writer, continued) = RecordWriter::open(&part, mode, self.durability())
+            .map_err(|error| crate::held::explain(self.project(), &part, error))?;
         let base = self.base_fields(&options.artifact_type, &options.given);
         if continued.records > 0 {
             let mine = birthmark::compose([&base], birthmark::Scope::Whole);

@@ -3,17 +3,18 @@
 use std::path::PathBuf;
 
 use birthmark::Project;
-use birthmark::stamp::{StampOptions, Stamped, Target, given, many, stream};
-use birthmark::weights::{GGUF, MISSING};
+use birthmark::stamp::{StampOptions, Target, given, many, stream};
 use birthmark_core::Fields;
 use birthmark_core::json::OnExisting;
-use serde_json::Value;
 
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
 use crate::progress::Progress;
 use crate::signals;
 use crate::ui::Ui;
+use said::{Said, beside};
+
+mod said;
 
 /// Give a birthmark to a file or folder that is there already
 ///
@@ -71,7 +72,8 @@ pub struct StampArgs {
     #[arg(long)]
     force: bool,
 
-    /// Where there is one already: error, merge, replace, keep
+    /// Where there is one already: error, replace, keep, or merge: the old one stays beneath,
+    /// and the new one counts
     #[arg(
         long,
         value_name = "WHAT",
@@ -136,94 +138,14 @@ pub fn run(ui: &mut Ui, args: &StampArgs) -> Answer {
     refuse_several(args, &files)?;
     let progress = Progress::of(many::bytes_to_read(&files, &options));
     options.progress = Some(progress.counter());
-    let mut said = Said {
-        ui,
-        json: args.json.then(Vec::new),
-        failure: None,
-    };
+    let mut said = Said::new(ui, files.len(), args.json);
     signals::stoppable(|| {
-        many::stamp_all(&project, &files, &options, &mut |_, result| {
-            progress.beside(|| said.tell(result));
+        many::stamp_all(&project, &files, &options, &mut |file, result| {
+            progress.beside(|| said.tell(file, result));
         })
     })?;
     drop(progress);
     said.end()
-}
-
-/// What was done, said as it is done.
-struct Said<'a> {
-    ui: &'a mut Ui,
-    json: Option<Vec<Value>>,
-    failure: Option<Failure>,
-}
-
-impl Said<'_> {
-    fn tell(&mut self, result: birthmark::error::Result<Stamped>) {
-        let told = match (result, &mut self.json) {
-            (Err(error), _) => Err(Failure::from(error)),
-            (Ok(stamped), Some(all)) => {
-                all.push(stamped.to_json());
-                Ok(())
-            }
-            // What was done stands before what failed.
-            (Ok(stamped), None) => self
-                .ui
-                .people(&line(&stamped))
-                .and_then(|()| self.ui.flush())
-                .map_err(Failure::from)
-                .map(|()| set_aside(self.ui, &stamped)),
-        };
-        if let Err(failure) = told
-            && self.failure.is_none()
-        {
-            self.failure = Some(failure);
-        }
-    }
-
-    fn end(self) -> Answer {
-        match (self.failure, self.json) {
-            (Some(failure), _) => Err(failure),
-            (None, Some(all)) => {
-                self.ui.json(&Value::from(all))?;
-                Ok(ExitStatus::Yes)
-            }
-            (None, None) => Ok(ExitStatus::Yes),
-        }
-    }
-}
-
-fn set_aside(ui: &mut Ui, stamped: &Stamped) {
-    for line in stamped.unmet.said_of(&stamped.file.to_string_lossy()) {
-        ui.talk(&format!("warning: {line}"));
-    }
-    if let Some(Value::Array(missing)) = stamped.birthmark.get(MISSING) {
-        let shards = birthmark::text::count(missing.len() as u64, "shard");
-        let file = stamped.file.display();
-        ui.talk(&format!(
-            "warning: {file} lacks {shards} that its index names"
-        ));
-    }
-    let unknown = stamped.birthmark.get("unknown");
-    if let Some(why) = unknown
-        .and_then(|reasons| reasons.get(GGUF))
-        .and_then(Value::as_str)
-    {
-        let file = stamped.file.display();
-        ui.talk(&format!(
-            "warning: {file}: what the model says of itself is unknown: {why}"
-        ));
-    }
-    let Some(aside) = stamped.aside.as_ref().filter(|aside| aside.lines > 0) else {
-        return;
-    };
-    let lines = birthmark::text::count(aside.lines, "line");
-    let file = aside.file.display();
-    ui.talk(&format!(
-        "warning: {lines} set aside into {file}, being no records"
-    ));
-    for (_, _, why) in &aside.first {
-        ui.talk(&format!("  {why}"));
-    }
 }
 
 fn refuse_several(args: &StampArgs, files: &[PathBuf]) -> Result<(), Failure> {
@@ -259,7 +181,7 @@ fn pipe(ui: &mut Ui, args: &StampArgs, project: &Project, options: &StampOptions
     }
     let stamped = stream::stream(project, &mut std::io::stdin().lock(), &mut Out(ui), options)?;
     ui.flush()?;
-    set_aside(ui, &stamped);
+    beside(ui, &stamped);
     if !super::quiet() {
         let records = birthmark::text::count(stamped.places.records(), "record");
         ui.talk(&format!(
@@ -301,35 +223,4 @@ fn all_fields(args: &StampArgs) -> Result<Fields, Failure> {
     }
     fields.extend(super::fields(&args.set, &args.set_text)?);
     Ok(fields)
-}
-
-fn line(stamped: &Stamped) -> String {
-    let wrote = birthmark::text::neutral(&stamped.wrote.to_string_lossy()).into_owned();
-    if stamped.kept {
-        return format!("kept     {wrote}");
-    }
-    let records = stamped.places.records();
-    if records > 0 && stamped.places.kept == records {
-        let kept = birthmark::text::count(records, "record");
-        return format!("kept     {wrote}  {kept} as they were");
-    }
-    let mut line = format!("stamped  {wrote}");
-    if records > 1 {
-        line = format!("{line}  {}", birthmark::text::count(records, "record"));
-    }
-    let places = stamped.places;
-    for (count, word) in [
-        (places.merged, "merged into a metadata of your own"),
-        (places.beside, "under `birthmark`, since metadata was taken"),
-        (places.replaced, "in place of an older one"),
-        (places.kept, "kept as they were"),
-    ] {
-        if count > 0 {
-            line = format!("{line}, {count} {word}");
-        }
-    }
-    match &stamped.made_in {
-        Some(session) => format!("{line}  (made in session {})", session.short()),
-        None => format!("{line}  (declared, not observed)"),
-    }
 }

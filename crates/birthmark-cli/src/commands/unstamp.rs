@@ -57,6 +57,9 @@ pub fn run(ui: &mut Ui, args: &UnstampArgs) -> Answer {
         let foreign = birthmark::text::count(done.foreign, "birthmark");
         ui.talk(&format!("{foreign} that another helper made still stand"));
     }
+    if done.beneath {
+        ui.talk("an older birthmark lay beneath, and stands: unstamp once more to take it out");
+    }
     if let Some(session) = &done.recorded_in {
         ui.talk(&format!("warning: session {session} recorded the stamped bytes of this file: verify will call it changed"));
     }

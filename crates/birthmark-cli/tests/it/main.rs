@@ -42,6 +42,7 @@ mod session;
 mod show;
 mod sql;
 mod stamp;
+mod stamp_many;
 mod states;
 mod trace;
 mod unstamp;

@@ -114,9 +114,6 @@ impl FormatError {
                 "is it JSONL, one record a line? `stamp` and `unstamp` take longer ones with --longest-line"
                     .to_owned(),
             ),
-            Self::Damaged { .. } => {
-                Some("leave out --in-place and --out: a sidecar needs no sound file".to_owned())
-            }
             Self::NoPlace { .. } => {
                 Some("leave out --in-place and --out: it then goes into a sidecar".to_owned())
             }

@@ -158,10 +158,12 @@ impl Place<'_> {
         let length = length.try_into().map_or(0, u32::from_le_bytes);
         let length = u64::from(length);
         if length > FOOTER_LIMIT || length + TAIL + 4 > end {
-            let what = format!(
-                "it says that its footer has {length} bytes; at most {} are read",
-                FOOTER_LIMIT.min(end)
-            );
+            let but = if length > end {
+                format!("and it has {end} in all")
+            } else {
+                format!("at most {FOOTER_LIMIT} are read")
+            };
+            let what = format!("it says that its footer has {length} bytes; {but}");
             return Err(self.damaged(&what));
         }
         let start = end - TAIL - length;

@@ -12,6 +12,7 @@ impl From<FormatError> for Error {
             FormatError::NotJson { .. } => (Kind::Usage, "not-json"),
             FormatError::Record { .. } => (Kind::Usage, "record"),
             FormatError::TooLong { .. } => (Kind::Usage, "too-long"),
+            FormatError::Damaged { .. } => (Kind::Io, "damaged"),
             _ => (Kind::Io, "io"),
         };
         let cause = std::error::Error::source(&error).map(ToString::to_string);

@@ -4,9 +4,10 @@
 //!
 //! # Invariants
 //!
-//! * All files are looked at before the first is written: one that is unfit stops
-//!   everything.
-//! * After a failure no other file is begun; those under way are finished and told.
+//! * All files are looked at before the first is written: one that is unfit, as by a wrong
+//!   name, stops everything.
+//! * A file that fails, as by a bad line, stays as it was, is told, and stops no other.
+//! * When the work is interrupted no other file is begun.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -142,8 +143,8 @@ pub fn bytes_to_read(files: &[PathBuf], options: &StampOptions) -> u64 {
     files.iter().map(of).sum()
 }
 
-/// Stamps all files. `told` gets each result, in the order of the files, up to and with
-/// the first failure; what stops everything before the first is the error.
+/// Stamps all files. `told` gets the result of each, in the order of the files; what stops
+/// everything before the first is the error.
 pub fn stamp_all(
     project: &Project,
     files: &[PathBuf],
@@ -270,7 +271,7 @@ impl Work<'_> {
     }
 
     fn labour(&self, give: &std::sync::mpsc::Sender<(usize, Result<Stamped>)>) {
-        while !self.failed.load(Ordering::Relaxed) {
+        while stop::check().is_ok() {
             let place = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(file) = self.files.get(place) else {
                 return;

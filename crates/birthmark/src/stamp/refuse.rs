@@ -24,6 +24,10 @@ pub(super) fn unfit(project: &Project, file: &Path, options: &StampOptions) -> R
         );
     }
     if !file.exists() {
+        if file.is_symlink() {
+            let text = format!("cannot stamp `{name}`: it is a symbolic link to nothing");
+            return Err(Error::usage("no-file", text));
+        }
         let text = format!("cannot stamp `{name}`: it is not there");
         return meant::or_hint(project, file, Err(Error::usage("no-file", text)));
     }

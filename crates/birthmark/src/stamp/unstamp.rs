@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use birthmark_core::json;
 use birthmark_core::schema::SIDECAR_SUFFIX;
-use birthmark_store::format::{self, FileKind, FormatError, Input, Watched};
+use birthmark_store::format::{self, FileKind, FormatError, Input, Mark, Watched};
 use birthmark_store::{Layout, digest, reading};
 use serde_json::{Value, json};
 
@@ -30,6 +30,8 @@ pub struct Unstamped {
     pub foreign: u64,
     /// Digest of what was written.
     pub digest: String,
+    /// An older birthmark of ours lay beneath that of the first record, and stands there now.
+    pub beneath: bool,
     /// The session that recorded the stamped bytes of this very file, in short.
     pub recorded_in: Option<String>,
 }
@@ -44,6 +46,7 @@ impl Unstamped {
             "removed": self.removed,
             "foreign": self.foreign,
             "digest": self.digest,
+            "beneath": self.beneath,
             "recorded_in": self.recorded_in,
         })
     }
@@ -90,10 +93,9 @@ pub fn unstamp(
         return Err(no_birthmark(file));
     };
     let into = kind.out_of(FileKind::of(out), longest_line);
-    let format = kind.format();
-    if !has_one(format, file)? {
+    let Some(beneath) = first(&*into, file)? else {
         return Err(no_birthmark(file));
-    }
+    };
     let mut replaced = None;
     let done = rewrite(&*into, file, out, None, |format, input, output| {
         let done = format.unstamp(input, output)?;
@@ -121,6 +123,7 @@ pub fn unstamp(
         removed: done.removed,
         foreign: done.foreign,
         digest: done.digest.to_string(),
+        beneath,
         recorded_in: recorded_in.map(|birth| birth.session.short().to_owned()),
     })
 }
@@ -140,12 +143,18 @@ fn no_birthmark(file: &Path) -> Error {
     error
 }
 
-/// Whether any record has a birthmark of ours.
-fn has_one(format: &dyn format::ArtifactFormat, file: &Path) -> Result<bool> {
-    let mut found = false;
-    read(format, file, |_, value| {
-        found |= json::is_birthmark(value);
-        !found
+/// Of the first record with a birthmark of ours whether another of ours lies beneath it; none
+/// where no record has one.
+fn first(format: &dyn format::ArtifactFormat, file: &Path) -> Result<Option<bool>> {
+    let mut found = None;
+    read(format, file, |mark| {
+        if mark.value().is_some_and(json::is_birthmark) {
+            let mut less = Vec::new();
+            let cut = json::unstamp_record(&mut less, mark.record);
+            let next = cut.ok().and_then(|_| json::find_birthmark(&less).ok());
+            found = Some(next.is_some_and(|place| place.is_ours()));
+        }
+        found.is_none()
     })?;
     Ok(found)
 }
@@ -167,11 +176,11 @@ fn cannot_undo(file: &Path, line: u64) -> Error {
     })
 }
 
-/// Hands over every birthmark with its line, until `each` says stop. Faults are named.
+/// Hands over every record with its birthmark, until `each` says stop. Faults are named.
 fn read(
     format: &dyn format::ArtifactFormat,
     file: &Path,
-    mut each: impl FnMut(u64, &[u8]) -> bool,
+    mut each: impl FnMut(&Mark<'_>) -> bool,
 ) -> Result<()> {
     let (source, state) = digest::open_still(file)?;
     let counter = reading::expect(state.size);
@@ -183,7 +192,7 @@ fn read(
             bytes: &mut source,
         },
         &mut |mark| match mark {
-            Ok(mark) => mark.value().is_none_or(|value| each(mark.line, value)),
+            Ok(mark) => each(&mark),
             Err(error) => {
                 fault = Some(error);
                 false

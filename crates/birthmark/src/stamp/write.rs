@@ -109,7 +109,15 @@ pub(super) fn within(
     let progress = options.progress.as_deref();
     let written = rewrite(&*format, file, out, progress, |format, input, output| {
         let Some(aside) = &mut aside else {
-            return format.stamp(input, output, &marks, options.on_existing);
+            let stamped = format.stamp(input, output, &marks, options.on_existing)?;
+            return match stamped.places.records() {
+                // An error here throws away what was written.
+                0 if kind.has_records() => Err(FormatError::NoPlace {
+                    name: file.to_owned(),
+                    what: "it holds no record".to_owned(),
+                }),
+                _ => Ok(stamped),
+            };
         };
         let mut take = |bad: format::Bad<'_>| aside.take(&bad);
         let stamped = format.stamp_sound(input, output, &marks, options.on_existing, &mut take)?;
@@ -139,7 +147,13 @@ fn is_empty_file(file: &Path) -> bool {
 
 /// What can be done with a file of which a line, or the whole, is no record.
 fn with_way_out(error: Error, kind: FileKind) -> Error {
-    if error.code() != "not-json" || error.hint().is_some() {
+    if error.hint().is_some() {
+        return error;
+    }
+    if error.code() == "damaged" {
+        return error.with_hint("leave out --in-place and --out: a sidecar needs no sound file");
+    }
+    if error.code() != "not-json" {
         return error;
     }
     error.with_hint(if matches!(kind, FileKind::Records(_)) {
