@@ -23,6 +23,7 @@ class Rows(_List):
         among: Among how many.
         unknown: How many were left out since it is unknown whether they match.
         lacking: For the fields of the filter, how many of those left out lack them.
+        edited: How many artifacts match that were edited since they were recorded.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class Rows(_List):
         among: int | None = None,
         unknown: int = 0,
         lacking: dict[str, int] | None = None,
+        edited: int = 0,
     ) -> None:
         super().__init__(rows)
         self.total = total
         self.among = among
         self.unknown = unknown
         self.lacking = lacking or {}
+        self.edited = edited
 
     def columns(self) -> list[str]:
         """The names of all columns, in the order in which they first stand in a row."""
@@ -80,6 +83,8 @@ class Rows(_List):
         foot = f"{self.total} found" if self.among is None else f"{self.total} found in {self.among}"
         if self.unknown:
             foot += f", {self.unknown} more are unknown"
+        if self.edited:
+            foot += f", {self.edited} edited since recorded"
         if len(self) > len(shown):
             foot += f"; {len(shown)} shown"
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{foot}.</p>"
@@ -120,7 +125,13 @@ def _dtype(column: list[Any]) -> str | None:
     if kinds == {int}:
         small = all(value is None or -(2**63) <= value < 2**63 for value in column)
         return ("Int64" if None in column else "int64") if small else "object"
-    return "float64" if kinds == {float} else "object"
+    return "float64" if kinds == {float} or _are_floats(kinds, column) else "object"
+
+
+def _are_floats(kinds: set[type], column: list[Any]) -> bool:
+    """Whether a column of whole and other numbers loses no digit as one of floats."""
+    whole = (value for value in column if type(value) is int)
+    return kinds == {int, float} and all(abs(value) <= 2**53 for value in whole)
 
 
 def _one_kind(column: list[Any]) -> list[Any]:
@@ -132,6 +143,8 @@ def _one_kind(column: list[Any]) -> list[Any]:
         kinds = {int, str}
     if len(kinds) <= 1:
         return column
+    if _are_floats(kinds, column):
+        return [value if value is None else float(value) for value in column]
     return [value if value is None or isinstance(value, str) else json.dumps(value) for value in column]
 
 
@@ -194,6 +207,7 @@ def find(
         among=answer["among"],
         unknown=answer["unknown"],
         lacking=answer["lacking"],
+        edited=answer["edited"],
     )
 
 

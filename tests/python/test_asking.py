@@ -142,6 +142,21 @@ def test_rows_are_dicts_and_become_tables_where_asked(project: Path) -> None:
         assert getattr(rows, method)().shape[0] == 1
 
 
+def test_column_of_whole_and_other_numbers_is_one_of_numbers(project: Path) -> None:
+    write(project, "a.jsonl", [{"temperature": 1}])
+    write(project, "b.jsonl", [{"temperature": 0.5}])
+    rows = bm.find("", columns=["temperature"], sort="temperature")
+    for module, method in (("pandas", "to_pandas"), ("polars", "to_polars"), ("pyarrow", "to_arrow")):
+        try:
+            __import__(module)
+        except ImportError:
+            warnings.warn(f"SKIPPED: {module} is not installed", stacklevel=1)
+            continue
+        column = getattr(rows, method)()["temperature"]
+        values = column.to_pylist() if module == "pyarrow" else column.to_list()
+        assert values == [0.5, 1.0] and {type(value) for value in values} == {float}
+
+
 def test_name_that_no_artifact_has_is_an_error_and_has_may_ask_for_any(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -240,6 +240,8 @@ pub struct Stretch {
     pub end: u64,
     /// Whether every record of it matches.
     pub all: bool,
+    /// Whether the file was edited since it was recorded.
+    pub edited: bool,
 }
 
 /// What looking into a stretch of a file told.
@@ -298,6 +300,8 @@ pub struct Found {
     pub lacking: Vec<(String, u64)>,
     /// How many match that are no longer there.
     pub gone: u64,
+    /// How many artifacts match that were edited since they were recorded.
+    pub edited: u64,
 }
 
 /// Two clocks that disagree: a file was read, by one, before it was made, by the other.
@@ -313,8 +317,26 @@ pub struct Disagreement {
     pub file: String,
 }
 
-/// For each value how many have it; none is those without.
-pub type Counts = Vec<(Option<String>, u64)>;
+/// A field to count by. An artifact counts for the value of each of the chains; of a chain
+/// the first name counts that the artifact has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    /// The names.
+    pub chains: Vec<Vec<String>>,
+}
+
+impl By {
+    /// One name alone.
+    pub fn name(name: impl Into<String>) -> Self {
+        Self {
+            chains: vec![vec![name.into()]],
+        }
+    }
+}
+
+/// For the values of the fields that were counted by, how many have them; none is those
+/// without.
+pub type Counts = Vec<(Vec<Option<String>>, u64)>;
 
 /// A catalog.
 pub trait Engine {
@@ -357,12 +379,14 @@ pub trait Engine {
     fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError>;
     /// Answers a question.
     fn find(&self, query: &Query, look: &mut Look<'_>) -> Result<Found, CatalogError>;
-    /// Counts the artifacts of an answer by the values of a field, the most frequent first;
+    /// How many a question finds, and nothing else of it.
+    fn total(&self, query: &Query, look: &mut Look<'_>) -> Result<u64, CatalogError>;
+    /// Counts the artifacts of an answer by the values of fields, the most frequent first;
     /// the answer itself is without rows.
     fn group_by(
         &self,
         query: &Query,
-        field: &str,
+        fields: &[By],
         look: &mut Look<'_>,
     ) -> Result<(Found, Counts), CatalogError>;
     /// The stretches of files that may hold matching records, in the order of the files.

@@ -9,12 +9,13 @@
 //! * What is left out because it is unknown is counted, never silently dropped.
 
 mod complete;
+mod group_by;
 mod roles;
 mod spelling;
 
 use std::io;
 
-use birthmark_catalog::engine::{Cell, Counts, Engine, Found, FoundRow, Query, What};
+use birthmark_catalog::engine::{Cell, Engine, Found, FoundRow, Query, What};
 use birthmark_catalog::filter::{self, Context, Filter, FilterError};
 use birthmark_core::Timestamp;
 use jiff::tz::TimeZone;
@@ -24,12 +25,14 @@ use crate::catalog::{self, Catalog, Depth};
 use crate::clocks::{Clocks, Told};
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::text;
 
 pub use birthmark_catalog::engine::{
     Cell as FoundCell, Found as Answered, FoundRow as Row, What as Sought,
 };
 
-pub use complete::{complete, complete_in};
+pub use complete::complete;
+pub use group_by::group_by;
 use spelling::odd_values;
 pub(crate) use spelling::{misspelt, near_field};
 
@@ -122,7 +125,7 @@ pub fn find_in(
     let found = catalog.engine.find(&query, &mut |stretch, known| {
         catalog::look(stretch, known, &query.filter)
     })?;
-    answered(catalog, found, (&query, filter, None), ask)
+    answered(catalog, found, (&query, filter, &[]), ask)
 }
 
 /// An answer, with the values that were typed and that nothing has; an error where nothing
@@ -130,12 +133,12 @@ pub fn find_in(
 fn answered(
     catalog: &mut Catalog,
     mut found: Found,
-    (query, parsed, group): (&Query, &Filter, Option<&str>),
+    (query, parsed, group): (&Query, &Filter, &[String]),
     ask: &Ask,
 ) -> Result<Answer> {
     let mut names: Vec<&str> = query.columns.iter().map(String::as_str).collect();
     names.push(&query.sort.0);
-    names.extend(group);
+    names.extend(group.iter().map(String::as_str));
     let mut said = std::mem::take(&mut catalog.said);
     said.extend(misspelt(
         catalog,
@@ -144,7 +147,8 @@ fn answered(
         parsed,
     )?);
     said.extend(odd_values(catalog, query, &found)?);
-    let also = roles::elsewhere(catalog, ask, (parsed, query), &found)?;
+    let mut also = roles::elsewhere(catalog, ask, (parsed, query), &found)?;
+    also.extend(edited(&found, ask));
     roles::lacking_as_typed(&mut found, ask, parsed);
     let clocks = Clocks::of(catalog, &sessions_of(&found), ask.now)?;
     Ok(Answer {
@@ -152,6 +156,22 @@ fn answered(
         said,
         also,
         clocks,
+    })
+}
+
+/// What is not what was recorded is never told as if it were.
+fn edited(found: &Found, ask: &Ask) -> Option<String> {
+    let of = match ask.what {
+        What::Artifacts => "",
+        _ if found.edited == 1 => " artifact of theirs that matches",
+        _ => " artifacts of theirs that match",
+    };
+    let verb = if found.edited == 1 { "was" } else { "were" };
+    (found.edited > 0).then(|| {
+        format!(
+            "{}{of} {verb} edited after being recorded: state=edited.",
+            text::grouped(found.edited)
+        )
     })
 }
 
@@ -237,7 +257,7 @@ pub(crate) fn update_all(catalog: &mut Catalog, project: &Project) -> Result<()>
 }
 
 /// What came of writing records out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {
     /// Records that match.
     pub records: u64,
@@ -245,6 +265,8 @@ pub struct Written {
     pub unknown: u64,
     /// Files that they lie in.
     pub files: u64,
+    /// Of these files, those that were edited since they were recorded.
+    pub edited: Vec<String>,
 }
 
 /// Takes a record: its file, its line, its bytes.
@@ -280,6 +302,9 @@ pub fn records(
             if last_file != path {
                 last_file.clone_from(&path);
                 written.files += 1;
+                if stretch.edited {
+                    written.edited.push(stretch.file.clone());
+                }
             }
             failed = take(&stretch.file, mark.line, mark.record);
             failed.is_ok()
@@ -302,50 +327,6 @@ fn cannot(action: &str, path: &std::path::Path, source: io::Error) -> Error {
 /// The stored name of a field that may have been typed by a short one.
 pub fn field_of(name: &str) -> String {
     filter::alias(name).unwrap_or(name).to_owned()
-}
-
-/// An answer without rows, and how many of what was found have which value of a field, the
-/// most frequent first; none is those without.
-pub fn group_by(project: &Project, ask: &Ask, field: &str) -> Result<(Answer, Counts)> {
-    let filter = parse(ask)?;
-    let mut catalog = Catalog::open()?;
-    let field = field_of(field);
-    if ask.what == What::Artifacts {
-        let query = prepare(&mut catalog, project, ask, filter.clone())?;
-        let (found, counts) = catalog
-            .engine
-            .group_by(&query, &field, &mut |stretch, known| {
-                catalog::look(stretch, known, &query.filter)
-            })?;
-        return Ok((
-            answered(&mut catalog, found, (&query, &filter, Some(&field)), ask)?,
-            counts,
-        ));
-    }
-    let mut ask = ask.clone();
-    ask.limit = None;
-    ask.columns.push(field.clone());
-    let mut answer = find_in(&mut catalog, project, &ask, &filter)?;
-    let counts = counted(&answer.found, &field);
-    answer.found.rows.clear();
-    Ok((answer, counts))
-}
-
-/// Rows counted by a field.
-fn counted(found: &Found, field: &str) -> Counts {
-    let mut counts: std::collections::BTreeMap<Option<String>, u64> =
-        std::collections::BTreeMap::new();
-    for row in &found.rows {
-        let cell = row.fields.iter().find(|(name, _)| name == field);
-        let value = match cell.map(|(_, cell)| cell) {
-            Some(Cell::Value(value)) if !value.is_null() => Some(value.as_str().to_owned()),
-            _ => None,
-        };
-        *counts.entry(value).or_default() += 1;
-    }
-    let mut counts: Counts = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    counts
 }
 
 /// A row as JSON, with the stored field names; of a field that varies both ends.
@@ -384,6 +365,7 @@ pub fn to_json(answer: &Answer) -> Value {
         "unknown": found.unknown,
         "lacking": lacking,
         "gone": found.gone,
+        "edited": found.edited,
         "said": answer.said,
         "also": answer.also,
         "clocks": answer.clocks.to_json(),

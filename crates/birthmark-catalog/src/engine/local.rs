@@ -29,13 +29,15 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Row, Transaction, TransactionBehavior, params};
 
 use super::{
-    Change, Counts, Disagreement, Engine, Found, Growing, Known, Look, ProjectRow, Query, Sealed,
-    SeenFile, SeenSession, SessionRow, Stretch,
+    By, Change, Counts, Disagreement, Engine, Found, Growing, Known, Look, ProjectRow, Query,
+    Sealed, SeenFile, SeenSession, SessionRow, Stretch,
 };
 use crate::error::CatalogError;
 
-/// A stretch from six columns: artifact, root, file, line, start and end.
+/// A stretch from seven columns: artifact, root, file, line, start, end, and the state of the
+/// artifact, which is the last.
 fn stretch_of(row: &Row<'_>, group: i64, all: bool) -> rusqlite::Result<Stretch> {
+    let last = row.as_ref().column_count().saturating_sub(1);
     Ok(Stretch {
         artifact: row.get(0)?,
         group,
@@ -45,6 +47,7 @@ fn stretch_of(row: &Row<'_>, group: i64, all: bool) -> rusqlite::Result<Stretch>
         start: number(row, 4)?,
         end: number(row, 5)?,
         all,
+        edited: row.get_ref(last)?.as_str_or_null()? == Some("edited"),
     })
 }
 
@@ -313,14 +316,20 @@ impl Engine for Local {
             .map_err(self.failed())
     }
 
+    fn total(&self, query: &Query, look: &mut Look<'_>) -> Result<u64, CatalogError> {
+        find::Asking::new(&self.opened.connection, query)
+            .total(look)
+            .map_err(self.failed())
+    }
+
     fn group_by(
         &self,
         query: &Query,
-        field: &str,
+        fields: &[By],
         look: &mut Look<'_>,
     ) -> Result<(Found, Counts), CatalogError> {
         find::Asking::new(&self.opened.connection, query)
-            .group_by(field, look)
+            .group_by(fields, look)
             .map_err(self.failed())
     }
 

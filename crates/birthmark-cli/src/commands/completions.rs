@@ -60,13 +60,23 @@ pub struct FilterArgs {
     /// The names of fields alone
     #[arg(long)]
     fields: bool,
+
+    /// Of all projects
+    #[arg(long)]
+    all: bool,
 }
 
 /// Prints how a filter may go on, one way a line; nothing where that cannot be told.
 pub fn filter(ui: &mut Ui, args: &FilterArgs) -> Answer {
-    let ask = Ask::new("", super::now());
+    let ask = Ask {
+        everywhere: args.all,
+        ..Ask::new("", super::now())
+    };
     let has = if args.fields { "has:" } else { "" };
-    let found = find::complete(&format!("{has}{}", args.text), &ask).unwrap_or_default();
+    let text = format!("{has}{}", args.text);
+    let found = birthmark::Project::here_leniently()
+        .and_then(|(project, _)| find::complete(&project, &text, &ask))
+        .unwrap_or_default();
     let mut lines = String::new();
     // A line break would be two answers.
     for line in found.iter().filter(|line| !line.contains(char::is_control)) {

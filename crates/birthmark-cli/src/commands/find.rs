@@ -70,9 +70,9 @@ pub struct FindArgs {
     #[arg(long)]
     count: bool,
 
-    /// Count them by the values of this field
-    #[arg(long, value_name = "FIELD", conflicts_with_all = ["count", "columns"])]
-    group_by: Option<String>,
+    /// Count them by the values of these fields, with commas between them
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',', conflicts_with_all = ["count", "columns"])]
+    group_by: Vec<String>,
 
     /// Fields to show, with commas between them
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
@@ -97,11 +97,11 @@ pub fn run(ui: &mut Ui, args: &FindArgs) -> Answer {
     if args.records {
         return records::records(ui, args, &project, &ask);
     }
-    if let Some(field) = &args.group_by {
-        one_field(field)?;
-        let (answer, counts) = find::group_by(&project, &ask, field)?;
+    if !args.group_by.is_empty() {
+        named(&args.group_by)?;
+        let (answer, counts) = find::group_by(&project, &ask, &args.group_by)?;
         say(ui, &answer);
-        groups::groups(ui, args, field, &counts)?;
+        groups::groups(ui, args, &counts)?;
         footer(ui, args, &answer);
         return Ok(ExitStatus::Yes);
     }
@@ -123,21 +123,20 @@ pub fn run(ui: &mut Ui, args: &FindArgs) -> Answer {
     Ok(ExitStatus::Yes)
 }
 
-/// No field has a comma in its name that a person typed: two fields were meant.
-fn one_field(field: &str) -> Result<(), Failure> {
-    let Some((first, rest)) = field.split_once(',') else {
-        return Ok(());
+/// Every field that is counted by has a name, and stands there once.
+fn named(fields: &[String]) -> Result<(), Failure> {
+    let wrong = |(at, field): (usize, &String)| {
+        let before = fields.get(..at).unwrap_or_default();
+        field.is_empty() || before.contains(field)
     };
-    let message = format!(
-        "--group-by counts by one field, and `{}` are several",
-        text::short(field, 60)
-    );
-    Err(Failure::new(message).with_hint(format!(
-        "--group-by {} and a condition on {} in the filter; or --columns {} --csv",
-        text::short(first, 40),
-        text::short(rest, 40),
-        text::short(field, 60)
-    )))
+    if fields.iter().enumerate().any(wrong) {
+        let message = format!(
+            "--group-by `{}` names a field twice, or none between two commas",
+            text::short(&fields.join(","), 60)
+        );
+        return Err(Failure::new(message).with_hint("like this: --group-by type,model"));
+    }
+    Ok(())
 }
 
 fn say(ui: &mut Ui, answer: &find::Answer) {
@@ -182,7 +181,7 @@ fn footer(ui: &mut Ui, args: &FindArgs, answer: &find::Answer) {
         text::count(found.among, noun)
     );
     let shown = found.rows.len() as u64;
-    if shown < found.total && !args.count && args.group_by.is_none() {
+    if shown < found.total && !args.count && args.group_by.is_empty() {
         line = format!(
             "{line} {} shown: -n {} shows all.",
             text::grouped(shown),

@@ -85,7 +85,10 @@ fn other_shells_ask_for_the_filter_too() {
     let world = World::new();
     for (shell, asked) in [
         ("zsh", "'*:filter:_birthmark_filter'"),
-        ("fish", "birthmark __filter --"),
+        (
+            "fish",
+            "birthmark __filter (string match -- --all (commandline -opc)) --",
+        ),
     ] {
         let script = String::from_utf8(world.output(["completions", shell]).stdout).expect("text");
         assert!(script.contains(asked), "{shell}");

@@ -401,7 +401,7 @@ fn all_asks_every_project_in_which_a_session_began() {
 }
 
 #[test]
-fn edited_files_are_marked_and_two_fields_are_not_taken_for_one() {
+fn edited_files_are_marked_in_every_form() {
     let world = World::new();
     let out = world.at("artifacts/c.txt");
     std::fs::create_dir_all(world.at("artifacts")).unwrap();
@@ -423,13 +423,34 @@ fn edited_files_are_marked_and_two_fields_are_not_taken_for_one() {
     std::fs::write(&out, "2\n").unwrap();
     let said = world.birthmark(["find", "state=edited"]);
     assert!(said.contains("artifacts/c.txt (edited)"), "{said}");
-    let said = world.output(["find", "--group-by", "type,seed"]);
-    assert_eq!(said.status.code(), Some(2));
-    assert!(
-        picture(&said).contains("--group-by type and a condition on seed"),
-        "{}",
-        picture(&said)
+    // A report whose number was edited, and records: in no form as if nothing had been.
+    std::fs::write(&report, "{\"summary\": {\"accuracy\": 0.9}}\n").unwrap();
+    let said = world.output(["find", "accuracy=0.9", "--columns", "accuracy"]);
+    let picture_of = picture(&said);
+    assert!(picture_of.contains("0.9       edited"), "{picture_of}");
+    let told = "1 was edited after being recorded: state=edited.";
+    assert!(picture_of.contains(told), "{picture_of}");
+    let json = world.birthmark_json(["find", "accuracy=0.9", "--json"]);
+    assert_eq!(
+        (&json["edited"], &json["rows"][0]["state"]),
+        (&1.into(), &"edited".into())
     );
+    let csv = world.birthmark(["find", "accuracy=0.9", "--csv"]);
+    assert!(
+        csv.contains("session_id,state") && csv.contains(",edited"),
+        "{csv}"
+    );
+    for args in [
+        &["find", "accuracy=0.9", "--count"][..],
+        &["find", "accuracy=0.9", "--csv", "--columns", "accuracy"],
+        &["find", "accuracy=0.9", "--group-by", "accuracy"],
+    ] {
+        let said = picture(&world.output(args));
+        assert!(said.contains(told), "{said}");
+    }
+    let said = picture(&world.output(["find", "accuracy=0.9", "--runs"]));
+    let told = "1 artifact of theirs that matches was edited after being recorded";
+    assert!(said.contains(told), "{said}");
     let said = world.output(["find", "--group-by", "type", "--columns", "seed"]);
     assert_eq!(said.status.code(), Some(2), "{}", picture(&said));
 }

@@ -25,6 +25,7 @@ mod corpus_later;
 mod declare;
 mod doctor;
 mod find;
+mod find_groups;
 mod front;
 mod hostile;
 mod interrupts;

@@ -9,6 +9,10 @@ use birthmark_catalog::filter;
 use super::{Ask, field_of, parse};
 use crate::catalog::Catalog;
 use crate::error::Result;
+use crate::project::Project;
+
+/// The catalog, and the one project that is asked.
+type Asked<'a> = (&'a Catalog, Option<i64>);
 
 /// Names, or values, that are offered at most.
 const MOST: usize = 200;
@@ -24,24 +28,43 @@ const WORDS: [&str; 8] = [
     "since:7d",
 ];
 
-/// Whole filters that begin as `text` does, with its last word gone on with.
-pub fn complete(text: &str, ask: &Ask) -> Result<Vec<String>> {
+/// Whole filters that begin as `text` does, with its last word gone on with: by what the
+/// project has, or all of them where everywhere is asked.
+pub fn complete(project: &Project, text: &str, ask: &Ask) -> Result<Vec<String>> {
     let catalog = Catalog::open()?;
-    complete_in(&catalog, text, ask)
+    let asked = asked(&catalog, project, ask)?;
+    complete_in((&catalog, asked), text, ask)
 }
 
-/// The same, of a catalog that is open.
-pub fn complete_in(catalog: &Catalog, text: &str, ask: &Ask) -> Result<Vec<String>> {
+/// The projects that are asked. One that the catalog does not know yet has nothing to offer;
+/// it is not written down for that.
+fn asked(catalog: &Catalog, project: &Project, ask: &Ask) -> Result<Option<i64>> {
+    if ask.everywhere {
+        return Ok(None);
+    }
+    let artifacts = project.layout.artifacts().to_string_lossy().into_owned();
+    let known = catalog.projects()?.into_iter();
+    let mut known = known.filter(|row| row.artifacts == artifacts);
+    Ok(Some(known.next().map_or(UNKNOWN, |row| row.id)))
+}
+
+/// The number of no project.
+const UNKNOWN: i64 = -1;
+
+fn complete_in(asked: Asked<'_>, text: &str, ask: &Ask) -> Result<Vec<String>> {
+    let (catalog, project) = asked;
     let (before, word) = text.split_at(last_word(text));
     let words = match operator(word) {
         Some((field, operator, value)) => {
-            let values = catalog.engine.values(None, &field_of(field), value, MOST)?;
+            let values = catalog
+                .engine
+                .values(project, &field_of(field), value, MOST)?;
             let written = values.iter().map(|value| written(value, ask));
             written
                 .map(|value| format!("{field}{operator}{value}"))
                 .collect()
         }
-        None => names(catalog, word)?,
+        None => names(asked, word)?,
     };
     Ok(words
         .into_iter()
@@ -73,9 +96,9 @@ fn operator(word: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// Names with that beginning, each with two operators: so a shell sees that more is to come.
-fn names(catalog: &Catalog, start: &str) -> Result<Vec<String>> {
+fn names(asked: Asked<'_>, start: &str) -> Result<Vec<String>> {
     if let Some(field) = start.strip_prefix("has:") {
-        let mut all = fields(catalog, field)?;
+        let mut all = fields(asked, field)?;
         all.truncate(MOST);
         return Ok(all.into_iter().map(|name| format!("has:{name}")).collect());
     }
@@ -84,16 +107,16 @@ fn names(catalog: &Catalog, start: &str) -> Result<Vec<String>> {
         .filter(|word| !start.is_empty() && word.starts_with(start))
         .map(|word| (*word).to_owned())
         .collect();
-    for name in fields(catalog, start)?.into_iter().take(MOST / 2) {
+    for name in fields(asked, start)?.into_iter().take(MOST / 2) {
         out.push(format!("{name}="));
         out.push(format!("{name}~"));
     }
     Ok(out)
 }
 
-fn fields(catalog: &Catalog, start: &str) -> Result<Vec<String>> {
-    let known = catalog.engine.fields(None)?;
-    let metrics = catalog.engine.metrics(None)?;
+fn fields((catalog, project): Asked<'_>, start: &str) -> Result<Vec<String>> {
+    let known = catalog.engine.fields(project)?;
+    let metrics = catalog.engine.metrics(project)?;
     let ours = birthmark_core::birthmark::FIELDS.iter();
     // What is known of the machine is also meant by its name alone.
     let machine: Vec<String> = known

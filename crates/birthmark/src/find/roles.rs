@@ -8,10 +8,12 @@
 //!
 //! * It is unknown only of what names no model at all.
 
-use birthmark_catalog::engine::{Engine, Found, Query};
+use std::collections::BTreeMap;
+
+use birthmark_catalog::engine::{By, Engine, Found, Query};
 use birthmark_catalog::filter::{Filter, Term, Test, WORDS};
 
-use super::Ask;
+use super::{Ask, field_of};
 use crate::catalog::{self, Catalog};
 use crate::error::Result;
 use crate::text;
@@ -49,6 +51,30 @@ pub(super) fn widened(
             Filter::Term(term)
         }
     }))
+}
+
+/// What a name means that is counted by: `model` the models of all roles, any other itself.
+pub(super) fn by(catalog: &Catalog, project: Option<i64>, typed: &str) -> Result<By> {
+    if typed != SHORT {
+        return Ok(By::name(field_of(typed)));
+    }
+    let mut roles = catalog.engine.fields(project)?;
+    roles.retain(|name| is_role(name));
+    let role = |name: &str| name.split('.').take(2).collect::<Vec<_>>().join(".");
+    // Of a role what it is itself, its name, its path: the first that is there counts.
+    let mut chains: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for name in roles {
+        let role = role(&name);
+        // An object is no name.
+        let first = || vec![role.clone(), format!("{role}.name")];
+        let chain = chains.entry(role.clone()).or_insert_with(first);
+        if !chain.contains(&name) {
+            chain.push(name);
+        }
+    }
+    let mut chains: Vec<Vec<String>> = chains.into_values().collect();
+    chains.insert(0, vec![NAME.to_owned()]);
+    Ok(By { chains })
 }
 
 /// Whether a field names a model by its role.
@@ -140,27 +166,32 @@ pub(super) fn elsewhere(
             names = Some(catalog.engine.fields(query.project)?);
         }
         let ending = format!("_{}", term.field);
-        let near = names
-            .iter()
-            .flatten()
-            .filter(|name| name.ends_with(&ending));
-        for name in near.take(MOST) {
-            let mut other = query.clone();
-            other.filter = renamed(parsed.clone(), term, name);
-            other.limit = Some(0);
-            other.columns.clear();
-            let count = catalog
-                .engine
-                .find(&other, &mut |stretch, known| {
-                    catalog::look(stretch, known, &other.filter)
-                })?
-                .total;
+        let near = names.iter().flatten();
+        let near = near.filter(|name| name.ends_with(&ending));
+        let near: Vec<&str> = near.take(MOST).map(String::as_str).collect();
+        // Mostly none of them has it: that is one question.
+        if near.len() > 1 && counted(catalog, query, any_named(parsed, term, &near))? == 0 {
+            continue;
+        }
+        for name in near {
+            let count = counted(catalog, query, any_named(parsed, term, &[name]))?;
             if count > 0 {
                 lines.push(line(ask, term, name, count));
             }
         }
     }
     Ok(lines)
+}
+
+fn counted(catalog: &Catalog, query: &Query, filter: Filter) -> Result<u64> {
+    let query = Query {
+        filter,
+        limit: Some(0),
+        columns: Vec::new(),
+        ..query.clone()
+    };
+    let look = &mut |stretch: &_, known: &_| catalog::look(stretch, known, &query.filter);
+    Ok(catalog.engine.total(&query, look)?)
 }
 
 fn line(ask: &Ask, term: &Term, name: &str, count: u64) -> String {
@@ -175,12 +206,18 @@ fn line(ask: &Ask, term: &Term, name: &str, count: u64) -> String {
     )
 }
 
-/// The filter with another name in the place of a term's.
-fn renamed(filter: Filter, term: &Term, name: &str) -> Filter {
-    filter.map_terms(&mut |mut found| {
-        if found == *term {
-            name.clone_into(&mut found.field);
+/// The filter with any of these names in the place of a term's.
+fn any_named(filter: &Filter, term: &Term, names: &[&str]) -> Filter {
+    filter.clone().map_terms(&mut |found| {
+        if found != *term {
+            return Filter::Term(found);
         }
-        Filter::Term(found)
+        let named = |name: &&str| {
+            Filter::Term(Term {
+                field: (*name).to_owned(),
+                ..found.clone()
+            })
+        };
+        Filter::Or(names.iter().map(named).collect())
     })
 }

@@ -26,6 +26,7 @@ use super::sets::Set;
 use crate::engine::{Found, Look, Query, What};
 use crate::filter::{WORDS, searched_by_words};
 use ground::{Ground, Of, Sets};
+use home::Homes;
 use whole::Whole;
 
 pub(super) use ground::beginning;
@@ -39,6 +40,7 @@ pub(super) struct Asking<'a> {
     db: &'a Connection,
     query: &'a Query,
     fields: Vec<String>,
+    homes: Homes<'a>,
     whole: OnceCell<Whole>,
 }
 
@@ -58,6 +60,7 @@ impl<'a> Asking<'a> {
             db,
             query,
             fields,
+            homes: Homes::new(db, query.project),
             whole: OnceCell::new(),
         }
     }
@@ -107,6 +110,7 @@ impl<'a> Asking<'a> {
     fn ask(&self, scope: &Set) -> rusqlite::Result<Sets> {
         let ground = Ground {
             db: self.db,
+            homes: &self.homes,
             of: Of::Groups,
             all: scope.clone(),
         };

@@ -1,33 +1,77 @@
 //! The names that a project knows: of fields and of metrics.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::lists::{HAS, HERE, Reader, Whose, here, label, number_of};
+use super::lists::{Class, HAS, HERE, Reader, Source, Whose, here, label, label_id, number_of};
 use super::sets::Set;
 use super::sql::{names, names_in};
 
 /// What belongs to a project: its groups, whether there or not, and its sessions.
 pub(super) struct Ours {
+    project: i64,
     groups: Set,
-    sessions: Set,
+    sessions: OnceCell<Set>,
 }
 
 impl Ours {
     pub(super) fn of(db: &Connection, project: i64) -> rusqlite::Result<Self> {
         let mut groups = label(db, HERE, &here(project, 0))?;
         groups |= &label(db, HERE, &here(project, 1))?;
+        Ok(Self {
+            project,
+            groups,
+            sessions: OnceCell::new(),
+        })
+    }
+
+    /// The groups, or the sessions, of which those lists tell.
+    fn told_by(&self, db: &Connection, whose: Whose) -> rusqlite::Result<&Set> {
+        if whose != Whose::Session {
+            return Ok(&self.groups);
+        }
+        if let Some(known) = self.sessions.get() {
+            return Ok(known);
+        }
         let sessions = db
             .prepare_cached("SELECT id FROM _sessions WHERE project = ?")?
-            .query_map([project], |row| row.get(0))?
+            .query_map([self.project], |row| row.get(0))?
             .collect::<rusqlite::Result<Set>>()?;
-        Ok(Self { groups, sessions })
+        Ok(self.sessions.get_or_init(|| sessions))
+    }
+
+    /// Whether one of them has a value of a source, of whichever class.
+    pub(super) fn use_it(&self, db: &Connection, source: &Source) -> rusqlite::Result<bool> {
+        let mut reader = Reader::new(db)?;
+        for class in [Class::Null].iter().chain(&Class::VALUES) {
+            if let Some(id) = label_id(db, HAS, &source.class(*class))? {
+                let set = self.told_by(db, source.whose)?;
+                if reader.meets(number_of(id, Whose::Label), set)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a field varies in one of the groups.
+    pub(super) fn vary_in(&self, db: &Connection, name: &str) -> rusqlite::Result<bool> {
+        let mut statement = db.prepare_cached("SELECT grp FROM _zones WHERE name = ?")?;
+        let mut rows = statement.query([name])?;
+        while let Some(row) = rows.next()? {
+            if self.groups.contains(row.get(0)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether a fact or label is in any of its lists.
     pub(super) fn have(
         &self,
+        db: &Connection,
         reader: &mut Reader<'_>,
         id: i64,
         is_label: bool,
@@ -38,10 +82,7 @@ impl Ours {
             &[Whose::Group, Whose::Machine, Whose::Session]
         };
         for whose in lists {
-            let set = match whose {
-                Whose::Session => &self.sessions,
-                _ => &self.groups,
-            };
+            let set = self.told_by(db, *whose)?;
             if reader.meets(number_of(id, *whose), set)? {
                 return Ok(true);
             }
@@ -62,13 +103,8 @@ pub(super) fn fields(db: &Connection, project: Option<i64>) -> rusqlite::Result<
         .map(|(_, name)| name)
         .collect();
     for name in names_in(db, "_zones")? {
-        let mut statement = db.prepare_cached("SELECT grp FROM _zones WHERE name = ?")?;
-        let mut rows = statement.query([&name])?;
-        while let Some(row) = rows.next()? {
-            if ours.groups.contains(row.get(0)?) {
-                found.insert(name);
-                break;
-            }
+        if ours.vary_in(db, &name)? {
+            found.insert(name);
         }
     }
     Ok(found.into_iter().collect())
@@ -104,12 +140,11 @@ fn had(db: &Connection, ours: &Ours) -> rusqlite::Result<Vec<(Whose, String)>> {
             Some(b'3') => Whose::Label,
             _ => continue,
         };
-        let set = match whose {
-            Whose::Session => &ours.sessions,
-            _ => &ours.groups,
-        };
         if let Some(name) = value.get(2..)
-            && reader.meets(number_of(row.get(0)?, Whose::Label), set)?
+            && reader.meets(
+                number_of(row.get(0)?, Whose::Label),
+                ours.told_by(db, whose)?,
+            )?
         {
             out.push((whose, name.to_owned()));
         }

@@ -59,7 +59,7 @@ fn listed(
                 break;
             }
             let is_ours = match ours {
-                Some(ours) => ours.have(&mut reader, row.get(0)?, table == "_labels")?,
+                Some(ours) => ours.have(db, &mut reader, row.get(0)?, table == "_labels")?,
                 None => true,
             };
             if is_ours {

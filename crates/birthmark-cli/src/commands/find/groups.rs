@@ -1,7 +1,7 @@
-//! What was found, counted by the values of a field.
+//! What was found, counted by the values of fields.
 
 use birthmark::text;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::FindArgs;
 use crate::failure::Failure;
@@ -12,34 +12,48 @@ use crate::{csv, table};
 pub(super) fn groups(
     ui: &mut Ui,
     args: &FindArgs,
-    field: &str,
-    groups: &[(Option<String>, u64)],
+    groups: &[(Vec<Option<String>>, u64)],
 ) -> Result<(), Failure> {
+    let fields = &args.group_by;
     if args.json {
-        let all = groups
+        let all: Vec<Value> = groups
             .iter()
-            .map(|(value, count)| json!({ "value": value, "count": count }))
+            .map(|(values, count)| match values.as_slice() {
+                [value] => json!({ "value": value, "count": count }),
+                _ => json!({ "values": by_name(fields, values), "count": count }),
+            })
             .collect();
-        ui.json(&all)?;
+        ui.json(&Value::Array(all))?;
         return Ok(());
     }
-    let word = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
     if args.csv {
-        let mut out = csv::line([field.to_owned(), "count".to_owned()]);
-        for (value, count) in groups {
-            out.push_str(&csv::line([
-                value.clone().unwrap_or_default(),
-                count.to_string(),
-            ]));
+        let count = std::iter::once("count".to_owned());
+        let mut out = csv::line(fields.iter().cloned().chain(count));
+        for (values, count) in groups {
+            let values = values.iter().map(|value| value.clone().unwrap_or_default());
+            out.push_str(&csv::line(values.chain([count.to_string()])));
         }
         ui.raw(out.as_bytes())?;
         return Ok(());
     }
+    let word = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
     let lines: Vec<Vec<String>> = groups
         .iter()
-        .map(|(value, count)| vec![text::grouped(*count), word(value)])
+        .map(|(values, count)| {
+            let mut line = vec![text::grouped(*count)];
+            line.extend(values.iter().map(word));
+            line
+        })
         .collect();
-    let head = ["COUNT".to_owned(), field.to_uppercase()];
+    let mut head = vec!["COUNT".to_owned()];
+    head.extend(fields.iter().map(|field| field.to_uppercase()));
     ui.as_it_stands(&table::fitted(&head, &lines, ui.table_width(), Some(1)))?;
     Ok(())
+}
+
+fn by_name(fields: &[String], values: &[Option<String>]) -> Map<String, Value> {
+    let pairs = fields.iter().zip(values);
+    pairs
+        .map(|(field, value)| (field.clone(), json!(value)))
+        .collect()
 }

@@ -46,6 +46,18 @@ pub(super) fn records(
             text::grouped(written.unknown)
         );
     }
+    if let Some(first) = written.edited.first() {
+        let verb = if written.edited.len() == 1 {
+            "was"
+        } else {
+            "were"
+        };
+        line = format!(
+            "{line} {} {verb} edited after being recorded: birthmark verify {}",
+            text::count(written.edited.len() as u64, "file"),
+            text::short(first, 60)
+        );
+    }
     ui.talk(&line);
     Ok(ExitStatus::Yes)
 }

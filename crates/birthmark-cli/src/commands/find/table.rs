@@ -77,6 +77,11 @@ pub(super) fn rows(
         // What nothing has is no column, unless somebody asked for it.
         columns.retain(|(_, field)| found.rows.iter().any(|row| has(row, field)));
     }
+    let names_it = |(_, field): &(String, String)| field == "file" || field == "state";
+    if !columns.iter().any(names_it) && found.rows.iter().any(is_edited) {
+        // A value that is not what was recorded does not stand there unmarked.
+        columns.push(("STATE".to_owned(), "state".to_owned()));
+    }
     let head: Vec<String> = columns.iter().map(|(head, _)| head.clone()).collect();
     let lines: Vec<Vec<String>> = found
         .rows
@@ -105,6 +110,17 @@ fn has(row: &find::Row, field: &str) -> bool {
     cell.is_some_and(|(_, cell)| *cell != FoundCell::Missing)
 }
 
+fn is(row: &find::Row, field: &str, wanted: &str) -> bool {
+    let mut fields = row.fields.iter();
+    fields.any(|(name, cell)| {
+        name == field && matches!(cell, FoundCell::Value(value) if value.as_str() == wanted)
+    })
+}
+
+fn is_edited(row: &find::Row) -> bool {
+    is(row, "state", "edited")
+}
+
 /// A file with its project, and with how many other places hold the same bytes.
 fn with_place(file: String, args: &FindArgs, row: &find::Row) -> String {
     let mut shown = if args.all {
@@ -113,15 +129,9 @@ fn with_place(file: String, args: &FindArgs, row: &find::Row) -> String {
     } else {
         file
     };
-    let is = |field: &str, wanted: &str| {
-        let mut fields = row.fields.iter();
-        fields.any(|(name, cell)| {
-            name == field && matches!(cell, FoundCell::Value(value) if value.as_str() == wanted)
-        })
-    };
-    if is("there", "false") {
+    if is(row, "there", "false") {
         shown.push_str(" (gone)");
-    } else if is("state", "edited") {
+    } else if is_edited(row) {
         // Its values are not those that were recorded.
         shown.push_str(" (edited)");
     }
@@ -179,7 +189,10 @@ fn without_year(long: &str, zone: &TimeZone) -> String {
 }
 
 fn csv_rows(ui: &mut Ui, args: &FindArgs, found: &find::Answered) -> Result<(), Failure> {
-    let columns = columns(args, usize::MAX);
+    let mut columns = columns(args, usize::MAX);
+    if args.columns.is_empty() && !args.sessions && !args.runs {
+        columns.push(("STATE".to_owned(), "state".to_owned()));
+    }
     let mut out = csv::line(columns.iter().map(|(_, field)| field.clone()));
     for row in &found.rows {
         let cell = |(_, field): &(String, String)| {

@@ -1,8 +1,9 @@
 //! Artifacts: counted, sorted and cut to the limit.
 
+use super::super::lists::label;
 use super::super::sets::Set;
 use super::{Asking, Sets};
-use crate::engine::{Found, Look};
+use crate::engine::{Found, Look, What};
 
 /// What came of a question about artifacts.
 pub(super) struct Judged {
@@ -33,7 +34,38 @@ impl Asking<'_> {
         let sets = self.ask(&scope)?;
         let involved = self.involved()?;
         let whole = self.whole()?;
-        let doubtful = (sets.could.clone() & &involved) - &sets.surely;
+        let (holding, mut unknown) = self.holding(&sets, &involved, look)?;
+        if self.is_three_valued() {
+            unknown |= &self.unknown(&scope, &sets, &involved, &holding, look)?;
+        }
+        let unknown = whole.without(unknown, &holding);
+        Ok(Judged {
+            scope,
+            holding,
+            unknown,
+        })
+    }
+
+    /// How many match, and no more.
+    pub(in crate::engine::local) fn total(&self, look: &mut Look<'_>) -> rusqlite::Result<u64> {
+        if self.query.what != What::Artifacts {
+            return Ok(self.answer(look)?.total);
+        }
+        let sets = self.ask(&self.here()?)?;
+        let (holding, _) = self.holding(&sets, &self.involved()?, look)?;
+        Ok(self.whole()?.count(&holding))
+    }
+
+    /// Artifacts of which a record matches, and those of which it is unknown of one of those
+    /// that could.
+    fn holding(
+        &self,
+        sets: &Sets,
+        involved: &Set,
+        look: &mut Look<'_>,
+    ) -> rusqlite::Result<(Set, Set)> {
+        let whole = self.whole()?;
+        let doubtful = (sets.could.clone() & involved) - &sets.surely;
         let mut holding = whole.artifacts_of(sets.could.clone() - &doubtful);
         let mut unknown = Set::default();
         for group in doubtful.iter() {
@@ -48,15 +80,7 @@ impl Asking<'_> {
                 unknown.insert(artifact);
             }
         }
-        if self.is_three_valued() {
-            unknown |= &self.unknown(&scope, &sets, &involved, &holding, look)?;
-        }
-        let unknown = whole.without(unknown, &holding);
-        Ok(Judged {
-            scope,
-            holding,
-            unknown,
-        })
+        Ok((holding, unknown))
     }
 
     /// Artifacts with a group of which it is unknown, where no record could match.
@@ -99,6 +123,17 @@ impl Asking<'_> {
         if !self.query.gone {
             found.gone = self.gone()?;
         }
+        found.edited = self.edited(&judged.holding)?;
         Ok(found)
+    }
+
+    /// How many of these artifacts were edited since they were recorded.
+    pub(super) fn edited(&self, artifacts: &Set) -> rusqlite::Result<u64> {
+        let edited = label(self.db, "state", "edited")?;
+        if edited.is_empty() {
+            return Ok(0);
+        }
+        let whole = self.whole()?;
+        Ok(whole.count(&(whole.artifacts_of(edited) & artifacts)))
     }
 }

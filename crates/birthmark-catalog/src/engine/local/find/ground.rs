@@ -23,7 +23,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::super::lists::{Class, Source, Whose, metric};
 use super::super::sets::Set;
-use super::home::{Home, has_zone, home};
+use super::home::{Home, Homes, has_zone};
 use crate::filter::{Filter, Span, Term, Test, WORDS, searched_by_words};
 use crate::value::Kind;
 
@@ -50,6 +50,7 @@ pub(super) enum Of {
 /// What is asked: the tables, and all numbers that there are.
 pub(super) struct Ground<'a> {
     pub(super) db: &'a Connection,
+    pub(super) homes: &'a Homes<'a>,
     pub(super) of: Of,
     pub(super) all: Set,
 }
@@ -104,7 +105,7 @@ impl Ground<'_> {
         if term.field == WORDS {
             return self.words(&term.test);
         }
-        let home = home(self.db, &term.field)?;
+        let home = self.homes.of(&term.field)?;
         let zoned = match &home {
             Home::Fact(name) => Some(name.as_str()),
             Home::Group(name) => Some(*name),

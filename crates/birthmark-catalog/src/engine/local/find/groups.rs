@@ -5,7 +5,7 @@ use super::super::sets::Set;
 use super::super::state::GroupView;
 use super::super::stretch_of;
 use super::Asking;
-use super::home::{Home, home};
+use super::home::Home;
 use super::rows::{value_at, zone_of};
 use crate::engine::{Known, Look, Stretch};
 use crate::zone::{State, Zone};
@@ -18,7 +18,7 @@ impl Asking<'_> {
             .db
             .prepare_cached("SELECT grp FROM _zones WHERE name = ?")?;
         for field in &self.fields {
-            let name = match home(self.db, field)? {
+            let name = match self.homes.of(field)? {
                 Home::Fact(name) => name,
                 Home::Group(name) => name.to_owned(),
                 Home::Time => {
@@ -57,7 +57,7 @@ impl Asking<'_> {
     pub(super) fn view(&self, group: i64) -> rusqlite::Result<GroupView> {
         let mut view = GroupView::default();
         for field in &self.fields {
-            let place = home(self.db, field)?;
+            let place = self.homes.of(field)?;
             let name = match &place {
                 Home::Fact(name) => name.clone(),
                 _ => field.clone(),
@@ -98,7 +98,7 @@ impl Asking<'_> {
     pub(super) fn stretch(&self, group: i64, all: bool) -> rusqlite::Result<Stretch> {
         self.db
             .prepare_cached(
-                "SELECT a.id, p.root, a.file, g.line, g.start, g.end FROM _groups g
+                "SELECT a.id, p.root, a.file, g.line, g.start, g.end, a.state FROM _groups g
                  JOIN _artifacts a ON a.id = g.artifact JOIN _projects p ON p.id = a.project WHERE g.id = ?",
             )?
             .query_row([group], |row| stretch_of(row, group, all))

@@ -1,7 +1,12 @@
-//! Where the values of a field stand.
+//! Where the values of a field stand, in the projects that are asked: what another project
+//! calls so is no matter.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 
 use rusqlite::Connection;
 
+use super::super::known::Ours;
 use super::super::lists::{Source, Whose, metric};
 use crate::filter::{WORDS, column};
 
@@ -26,52 +31,119 @@ pub(super) enum Home {
     Session(String),
 }
 
-/// Where the values of `field` stand. A name that no birthmark has is looked for among
-/// the metrics, then among what is known of the machine.
-pub(super) fn home(db: &Connection, field: &str) -> rusqlite::Result<Home> {
-    if field == WORDS {
-        return Ok(Home::Words);
+/// The homes of fields, each looked for once.
+pub(super) struct Homes<'a> {
+    db: &'a Connection,
+    project: Option<i64>,
+    ours: OnceCell<Option<Ours>>,
+    known: RefCell<HashMap<String, Home>>,
+}
+
+impl<'a> Homes<'a> {
+    /// Those of one project, or of all.
+    pub(super) fn new(db: &'a Connection, project: Option<i64>) -> Self {
+        Self {
+            db,
+            project,
+            ours: OnceCell::new(),
+            known: RefCell::default(),
+        }
     }
+
+    /// Where the values of `field` stand. A name that no birthmark has is looked for among
+    /// the metrics, then among what is known of the machine.
+    pub(super) fn of(&self, field: &str) -> rusqlite::Result<Home> {
+        if let Some(home) = self.known.borrow().get(field) {
+            return Ok(home.clone());
+        }
+        let home = match always(field) {
+            Some(home) => home,
+            None => self.found(field)?,
+        };
+        let mut known = self.known.borrow_mut();
+        known.insert(field.to_owned(), home.clone());
+        Ok(home)
+    }
+
+    fn found(&self, field: &str) -> rusqlite::Result<Home> {
+        if self.is_used(&Source::new(field, Whose::Group))? || self.has_zone(field)? {
+            return Ok(Home::Fact(field.to_owned()));
+        }
+        if self.is_used(&Source::new(metric(field), Whose::Label))? {
+            return Ok(Home::Metric(field.to_owned()));
+        }
+        let machine = match field {
+            "host" => "environment.hostname".to_owned(),
+            other => format!("environment.{other}"),
+        };
+        if self.is_used(&Source::new(machine.as_str(), Whose::Machine))?
+            || self.is_used(&Source::new(machine.as_str(), Whose::Session))?
+        {
+            return Ok(Home::Session(machine));
+        }
+        Ok(Home::Fact(field.to_owned()))
+    }
+
+    fn is_used(&self, source: &Source) -> rusqlite::Result<bool> {
+        match self.ours()? {
+            Some(ours) => ours.use_it(self.db, source),
+            None => source.is_used(self.db),
+        }
+    }
+
+    fn has_zone(&self, name: &str) -> rusqlite::Result<bool> {
+        match self.ours()? {
+            Some(ours) => ours.vary_in(self.db, name),
+            None => has_zone(self.db, name),
+        }
+    }
+
+    /// What belongs to the project; none where that is all there is.
+    fn ours(&self) -> rusqlite::Result<Option<&Ours>> {
+        if let Some(known) = self.ours.get() {
+            return Ok(known.as_ref());
+        }
+        let others = "SELECT EXISTS (SELECT 1 FROM _projects WHERE id <> ?)";
+        let ours = match self.project {
+            Some(project)
+                if self
+                    .db
+                    .prepare_cached(others)?
+                    .query_row([project], |row| row.get(0))? =>
+            {
+                Some(Ours::of(self.db, project)?)
+            }
+            _ => None,
+        };
+        Ok(self.ours.get_or_init(|| ours).as_ref())
+    }
+}
+
+/// Where the values stand of a field that is the same in every project.
+fn always(field: &str) -> Option<Home> {
     match field {
-        "timestamp" => return Ok(Home::Time),
-        "session_id" => return Ok(Home::Group("session_id")),
-        "run_id" => return Ok(Home::Group("run_id")),
-        "project" => return Ok(Home::Project),
+        WORDS => return Some(Home::Words),
+        "timestamp" => return Some(Home::Time),
+        "session_id" => return Some(Home::Group("session_id")),
+        "run_id" => return Some(Home::Group("run_id")),
+        "project" => return Some(Home::Project),
         _ => {}
     }
     if let Some(column) = column(field) {
-        return Ok(Home::Artifact(column.name));
+        return Some(Home::Artifact(column.name));
     }
     for prefix in ["metric.", "metrics.", "summary."] {
         if let Some(name) = field.strip_prefix(prefix) {
-            return Ok(Home::Metric(name.to_owned()));
+            return Some(Home::Metric(name.to_owned()));
         }
     }
     if let Some(name) = field.strip_prefix("field.") {
-        return Ok(Home::Fact(name.to_owned()));
+        return Some(Home::Fact(name.to_owned()));
     }
     if field.starts_with("environment.") {
-        return Ok(Home::Session(field.to_owned()));
+        return Some(Home::Session(field.to_owned()));
     }
-    if birthmark_core::birthmark::rule(field).is_some()
-        || Source::new(field, Whose::Group).is_used(db)?
-        || has_zone(db, field)?
-    {
-        return Ok(Home::Fact(field.to_owned()));
-    }
-    if Source::new(metric(field), Whose::Label).is_used(db)? {
-        return Ok(Home::Metric(field.to_owned()));
-    }
-    let machine = match field {
-        "host" => "environment.hostname".to_owned(),
-        other => format!("environment.{other}"),
-    };
-    if Source::new(machine.as_str(), Whose::Machine).is_used(db)?
-        || Source::new(machine.as_str(), Whose::Session).is_used(db)?
-    {
-        return Ok(Home::Session(machine));
-    }
-    Ok(Home::Fact(field.to_owned()))
+    birthmark_core::birthmark::rule(field).map(|_| Home::Fact(field.to_owned()))
 }
 
 /// Whether the field varies in some group.

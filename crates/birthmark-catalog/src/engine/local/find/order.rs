@@ -7,7 +7,7 @@ use rusqlite::types::Value as Sql;
 use super::super::lists::{Class, Reader, Source, Whose, metric, number_of};
 use super::super::sets::Set;
 use super::Asking;
-use super::home::{Home, home};
+use super::home::Home;
 
 /// So many are sorted by their keys rather than looked for in an index.
 const FEW: u64 = if cfg!(test) { 3 } else { 4_000 };
@@ -16,7 +16,7 @@ impl Asking<'_> {
     /// The artifacts in the order that was asked for, up to the limit. Those without the
     /// field come last, either way.
     pub(super) fn sorted(&self, found: &Set) -> rusqlite::Result<Vec<i64>> {
-        let home = home(self.db, &self.query.sort.0)?;
+        let home = self.homes.of(&self.query.sort.0)?;
         if let Some(limit) = self.query.limit
             && found.count() > FEW
         {
@@ -313,7 +313,7 @@ mod tests {
                 };
                 let asking = Asking::new(&catalog.opened.connection, &query);
                 let found = asking.here().unwrap();
-                let place = home(asking.db, field).unwrap();
+                let place = asking.homes.of(field).unwrap();
                 let truth = asking.by_keys(&place, &found).unwrap();
                 prop_assert_eq!(asking.sorted(&found).unwrap(), truth, "{} {}", field, found.count());
             }

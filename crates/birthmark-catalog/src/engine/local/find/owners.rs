@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::super::owners::{self, Owner};
 use super::super::sets::Set;
-use super::home::{Home, home};
+use super::home::Home;
 use super::rows::{columns_from, fact_of};
 use super::{Asking, Ground, Of};
 use crate::engine::{Cell, Found, FoundRow, Look, What};
@@ -22,19 +22,24 @@ impl Asking<'_> {
         let among = all.count();
         let mut ids = Ground {
             db: self.db,
+            homes: &self.homes,
             of: Of::Sessions,
             all: all.clone(),
         }
         .ask(&self.query.filter)?
         .could;
+        let mut edited = 0;
         if self.query.filter != Filter::All {
-            let numbers = owners::of(self.db, Owner::Session, &self.holding_groups(look)?)?;
+            let holding = self.holding_groups(look)?;
+            edited = self.edited(&self.whole()?.artifacts_of(holding.clone()))?;
+            let numbers = owners::of(self.db, Owner::Session, &holding)?;
             ids |= &self.session_rows(&numbers)?;
         }
         ids &= &all;
         let mut found = Found {
             total: ids.count(),
             among,
+            edited,
             ..Found::default()
         };
         if self.query.sort.0 == "timestamp" {
@@ -161,7 +166,7 @@ impl Asking<'_> {
             if fields.iter().any(|(known, _)| known == name) {
                 continue;
             }
-            let value = match home(self.db, name)? {
+            let value = match self.homes.of(name)? {
                 Home::Session(machine) => fact_of(self.db, mark, &machine)?,
                 _ => fact_of(self.db, mark, name)?,
             };
@@ -171,17 +176,16 @@ impl Asking<'_> {
     }
 
     pub(super) fn runs(&self, look: &mut Look<'_>) -> rusqlite::Result<Found> {
-        let wanted = match self.query.filter {
-            Filter::All => None,
-            _ => Some(owners::of(
-                self.db,
-                Owner::Run,
-                &self.holding_groups(look)?,
-            )?),
-        };
+        let mut found = Found::default();
+        let mut wanted = None;
+        if self.query.filter != Filter::All {
+            let holding = self.holding_groups(look)?;
+            found.edited = self.edited(&self.whole()?.artifacts_of(holding.clone()))?;
+            wanted = Some(owners::of(self.db, Owner::Run, &holding)?);
+        }
         let is_by_time = self.query.sort.0 == "timestamp";
         let limit = self.query.limit.filter(|_| is_by_time);
-        let (mut found, mut first) = (Found::default(), Vec::new());
+        let mut first = Vec::new();
         for project in self.projects()? {
             self.walk_runs(project, wanted.as_ref(), limit, &mut found, &mut first)?;
         }

@@ -3,7 +3,7 @@
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params};
 
-use super::home::{Home, home};
+use super::home::Home;
 use super::{Asking, MOST_GROUPS};
 use crate::engine::{Cell, FoundRow};
 use crate::value::{Kind, Value};
@@ -63,7 +63,7 @@ impl Asking<'_> {
 
     /// The value of a field over all groups of an artifact.
     pub(super) fn cell(&self, artifact: i64, name: &str) -> rusqlite::Result<Cell> {
-        let place = home(self.db, name)?;
+        let place = self.homes.of(name)?;
         let mut statement = self
             .db
             .prepare_cached("SELECT id FROM _groups WHERE artifact = ? ORDER BY number LIMIT ?")?;

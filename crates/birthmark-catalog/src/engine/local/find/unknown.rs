@@ -19,6 +19,7 @@ impl Asking<'_> {
     pub(super) fn lacking(&self, judged: &Judged) -> rusqlite::Result<Vec<(String, u64)>> {
         let ground = Ground {
             db: self.db,
+            homes: &self.homes,
             of: Of::Groups,
             all: judged.scope.clone(),
         };

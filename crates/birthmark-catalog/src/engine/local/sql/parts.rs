@@ -199,7 +199,7 @@ impl Teller {
     ) -> rusqlite::Result<Part> {
         let mut statement = db.prepare_cached(
             "SELECT a.id, p.root, a.file, g.line, g.start, g.end, g.records, g.mark, g.zoned, g.session_id, g.run_id,
-               g.time_min, g.time_max
+               g.time_min, g.time_max, a.state
              FROM _groups g JOIN _artifacts a ON a.id = g.artifact JOIN _projects p ON p.id = a.project WHERE g.id = ?",
         )?;
         let mut rows = statement.query([group])?;

@@ -1,0 +1,105 @@
+//! `birthmark find --group-by`, and what a name means where several projects are known.
+
+use crate::world::{World, picture};
+
+/// A report with these members of its birthmark.
+fn report(world: &World, name: &str, members: &str) {
+    world.repo.write(
+        &format!("artifacts/{name}.json"),
+        format!(r#"{{"summary": {{"loss": 0.5}}, "metadata": {{"git_commit": "c", {members}, "birthmark": "birthmark/v1"}}}}"#),
+    );
+}
+
+fn models() -> World {
+    let world = World::new();
+    report(
+        &world,
+        "one",
+        r#""artifact_type": "evaluation", "model_name": "A", "temperature": 1"#,
+    );
+    report(
+        &world,
+        "two",
+        r#""artifact_type": "evaluation", "temperature": 1.0, "models": {"base": {"name": "A", "path": "/m/a"}, "tuned": {"name": "B"}}"#,
+    );
+    report(
+        &world,
+        "same",
+        r#""artifact_type": "evaluation", "temperature": 0.5, "models": {"base": "A", "tuned": {"path": "A"}, "other": {"sha": "s"}}"#,
+    );
+    report(&world, "none", r#""artifact_type": "training_data""#);
+    world
+}
+
+#[test]
+fn counted_by_model_each_is_counted_as_often_as_it_is_found() {
+    let world = models();
+    let groups = world.birthmark_json(["find", "--group-by", "model", "--json"]);
+    assert_eq!(
+        groups,
+        serde_json::json!([
+            {"value": "A", "count": 3}, {"value": null, "count": 1}, {"value": "B", "count": 1}
+        ])
+    );
+    for (model, count) in [("A", "3\n"), ("B", "1\n")] {
+        let found = world.output(["find", &format!("model={model}"), "--count"]);
+        assert_eq!(String::from_utf8_lossy(&found.stdout), count);
+    }
+    let said = picture(&world.output(["find", "--group-by", "model"]));
+    assert!(
+        said.contains("What names several models counts for each."),
+        "{said}"
+    );
+    // The stored name means itself alone.
+    let groups = world.birthmark_json(["find", "--group-by", "model_name", "--json"]);
+    assert_eq!(groups[0], serde_json::json!({"value": null, "count": 3}));
+}
+
+#[test]
+fn counted_by_several_fields_each_combination_stands_once() {
+    let world = models();
+    let args = ["find", "--group-by", "type,model,temperature"];
+    let table = world.birthmark(args);
+    let csv = world.birthmark([&args[..], &["--csv"]].concat());
+    world.check("find_groups", &format!("{table}\n\n{csv}"));
+    let json = world.birthmark_json([&args[..], &["--json"]].concat());
+    let values = serde_json::json!({"type": "evaluation", "model": "A", "temperature": "1"});
+    assert_eq!(
+        json[0],
+        serde_json::json!({"values": values, "count": 2}),
+        "1 and 1.0 are one number"
+    );
+    for wrong in ["type,type", "type,,model", ""] {
+        let said = world.output(["find", "--group-by", wrong]);
+        assert_eq!(said.status.code(), Some(2), "{}", picture(&said));
+    }
+    let said = world.output(["find", "--group-by", "type,tempratur"]);
+    assert!(
+        picture(&said).contains("did you mean `temperature`?"),
+        "{}",
+        picture(&said)
+    );
+}
+
+#[test]
+fn what_another_project_calls_so_is_no_matter() {
+    let here = models();
+    let there = World::new();
+    report(&there, "r", r#""loss": 3, "lossless": 1, "host": "h""#);
+    let found = |filter: &str| here.output(["find", filter, "--count"]).stdout;
+    assert_eq!(found("loss<1"), b"4\n");
+    let path = there.at(".").canonicalize().unwrap();
+    let added = here.output(["catalog", "add", path.to_str().unwrap()]);
+    assert!(added.status.success(), "{}", picture(&added));
+    assert_eq!(found("loss<1"), b"4\n", "a metric is still a metric here");
+    let sorted = here.birthmark(["find", "loss<1", "--sort", "loss", "--columns", "loss"]);
+    assert!(sorted.contains("0.5"), "{sorted}");
+    let offered = |all: &[&str]| {
+        let args = [&["__filter"][..], all, &["--", "loss"]].concat();
+        let output = String::from_utf8(here.output(args).stdout).expect("text");
+        output.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(offered(&[])[..2], ["loss=", "loss~"]);
+    assert!(!offered(&[]).contains(&"lossless=".to_owned()));
+    assert!(offered(&["--all"]).contains(&"lossless=".to_owned()));
+}
