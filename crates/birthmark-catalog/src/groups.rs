@@ -11,17 +11,16 @@
 //! * Groups do not overlap, are in the order of the file, and hold every record once.
 //! * Their number is bounded, whatever the file holds: see `shortest`.
 
-use std::collections::HashMap;
+mod flat;
 
-use birthmark_core::json::{self, Marks};
+use std::collections::HashMap;
 
 use crate::value::Value;
 use crate::zone::Zone;
+use flat::{MOST_FIELDS, flat_of, last_of};
 
-/// Fields of one group; beyond this number they are not looked at.
-const MOST_FIELDS: usize = 512;
-/// Nested objects are looked into so deep.
-const MOST_DEPTH: usize = 8;
+pub use flat::{field, fields_of};
+
 /// Groups that a change of session may begin in one file.
 const MOST_SESSIONS: usize = 4_096;
 
@@ -278,82 +277,9 @@ impl Grouper {
     }
 }
 
-/// The members with those of nested objects, and for each member its place there, but for
-/// nested ones.
-#[expect(clippy::type_complexity, reason = "two lists that belong together")]
-fn flat_of<'a>(
-    members: impl Iterator<Item = (&'a str, &'a [u8])>,
-) -> (Vec<(String, &'a [u8])>, Vec<Option<usize>>) {
-    let (mut flat, mut own) = (Vec::new(), Vec::new());
-    for (name, raw) in members {
-        let nested = matches!(raw.first(), Some(b'{' | b'['));
-        own.push((!nested).then_some(flat.len()));
-        flat.push((name.to_owned(), raw));
-        if nested {
-            flatten(name, raw, MOST_DEPTH, &mut flat);
-        }
-    }
-    (flat, own)
-}
-
-/// Of equal names the last counts, as in every reader of ours.
-fn last_of<'a>(flat: &'a [(String, &[u8])]) -> HashMap<&'a str, usize> {
-    let named = flat.iter().enumerate();
-    named.map(|(at, (name, _))| (name.as_str(), at)).collect()
-}
-
-/// The members of nested objects under dotted names.
-fn flatten<'a>(name: &str, raw: &'a [u8], depth: usize, out: &mut Vec<(String, &'a [u8])>) {
-    if depth == 0 || raw.first() != Some(&b'{') {
-        return;
-    }
-    for (key, value) in json::members(raw) {
-        if out.len() >= MOST_FIELDS {
-            return;
-        }
-        let key = json::as_text_lossy(key).unwrap_or_default();
-        let dotted = format!("{name}.{key}");
-        out.push((dotted.clone(), value));
-        flatten(&dotted, value, depth - 1, out);
-    }
-}
-
-/// One field of a birthmark that `marks` looked at last; a nested one by its dotted name.
-pub fn field(marks: &Marks, birthmark: &[u8], name: &str) -> Option<Value> {
-    if let Some(raw) = marks.get(name) {
-        return Some(Value::of_json(raw));
-    }
-    if !name.contains('.') {
-        return None;
-    }
-    let mut all = fields_of(birthmark).into_iter();
-    all.find_map(|(known, value)| (known == name).then_some(value))
-}
-
-/// The fields of one birthmark: nested ones under dotted names too, each name once.
-pub fn fields_of(birthmark: &[u8]) -> Vec<(String, Value)> {
-    let mut flat = Vec::new();
-    for (key, value) in json::members(birthmark) {
-        let key = json::as_text_lossy(key).unwrap_or_default().into_owned();
-        flat.push((key.clone(), value));
-        flatten(&key, value, MOST_DEPTH, &mut flat);
-    }
-    let mut out: Vec<(String, Value)> = Vec::with_capacity(flat.len());
-    let mut known: HashMap<String, usize> = HashMap::new();
-    for (name, raw) in flat {
-        let value = Value::of_json(raw);
-        if let Some(at) = known.get(&name) {
-            out[*at].1 = value;
-            continue;
-        }
-        known.insert(name.clone(), out.len());
-        out.push((name, value));
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
+    use birthmark_core::json;
     use proptest::prelude::*;
 
     use super::*;

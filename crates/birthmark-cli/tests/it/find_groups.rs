@@ -5,7 +5,7 @@ use crate::world::{World, picture};
 /// A report with these members of its birthmark.
 fn report(world: &World, name: &str, members: &str) {
     world.repo.write(
-        &format!("artifacts/{name}.json"),
+        format!("artifacts/{name}.json"),
         format!(r#"{{"summary": {{"loss": 0.5}}, "metadata": {{"git_commit": "c", {members}, "birthmark": "birthmark/v1"}}}}"#),
     );
 }

@@ -56,7 +56,7 @@ fn counted(found: &Found, by: &[By]) -> Counts {
             let cell = row.fields.iter().find(|(known, _)| known == name);
             match cell.map(|(_, cell)| cell) {
                 Some(Cell::Value(value))
-                    if !value.is_null() && !(is_plain && value.kind() == Kind::Json) =>
+                    if !(value.is_null() || is_plain && value.kind() == Kind::Json) =>
                 {
                     Some(value.as_str().to_owned())
                 }
@@ -68,8 +68,8 @@ fn counted(found: &Found, by: &[By]) -> Counts {
             let mut values: Vec<Option<String>> = field
                 .chains
                 .iter()
-                .map(|chain| chain.iter().find_map(|name| value(name, chain.len() > 1)))
-                .filter(Option::is_some)
+                .filter_map(|chain| chain.iter().find_map(|name| value(name, chain.len() > 1)))
+                .map(Some)
                 .collect();
             values.sort();
             values.dedup();
@@ -78,7 +78,8 @@ fn counted(found: &Found, by: &[By]) -> Counts {
             }
             let with = |before: &Vec<Option<String>>| -> Vec<Vec<Option<String>>> {
                 let values = values.iter();
-                let longer = values.map(|value| [before.as_slice(), &[value.clone()]].concat());
+                let longer =
+                    values.map(|value| [before.as_slice(), std::slice::from_ref(value)].concat());
                 longer.collect()
             };
             all = all.iter().flat_map(with).collect();

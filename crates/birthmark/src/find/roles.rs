@@ -212,12 +212,12 @@ fn any_named(filter: &Filter, term: &Term, names: &[&str]) -> Filter {
         if found != *term {
             return Filter::Term(found);
         }
-        let named = |name: &&str| {
+        let under = |name: &&str| {
             Filter::Term(Term {
                 field: (*name).to_owned(),
                 ..found.clone()
             })
         };
-        Filter::Or(names.iter().map(named).collect())
+        Filter::Or(names.iter().map(under).collect())
     })
 }
