@@ -15,10 +15,11 @@
 //! * `lists` of a group or session names the lists that it stands in, and no other does.
 //! * A session and a run is numbered by the label of its id, `number`, which `_owners` tells of
 //!   each group.
+//! * `same` of an artifact is the first of those that are one with it, among all of its `kin`.
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
 /// What `user_version` says; a catalog of another version is built anew.
-pub(crate) const VERSION: i32 = 6;
+pub(crate) const VERSION: i32 = 7;
 /// Where the numbers of groups begin that are not the first of their artifact.
 pub(crate) const MORE: i64 = 1 << 40;
 /// `BMCA`, which tells the file from other databases.
@@ -187,10 +188,13 @@ CREATE TABLE _artifacts (
   mark INTEGER NOT NULL,
   inputs TEXT,
   found TEXT,
+  told INTEGER NOT NULL DEFAULT 0,
+  kin BLOB,
   same INTEGER NOT NULL,
   UNIQUE (project, file)
 );
 CREATE INDEX _artifacts_same ON _artifacts (same) WHERE same <> id;
+CREATE INDEX _artifacts_kin ON _artifacts (kin) WHERE kin IS NOT NULL;
 CREATE INDEX _artifacts_time ON _artifacts (project, there, timestamp);
 CREATE INDEX _artifacts_unchecked ON _artifacts (project) WHERE state = 'unchecked';
 CREATE INDEX _artifacts_read_on ON _artifacts (project) WHERE read_on;

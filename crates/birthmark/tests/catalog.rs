@@ -94,8 +94,13 @@ fn step(world: &World, dice: &mut Dice, number: usize) -> String {
             let outside = world.repo.path().join(format!("{name}.bin"));
             fs::write(&outside, "weights").unwrap();
             session.add(&outside, "model", &Fields::new()).unwrap();
+            for twin in ["a", "b"] {
+                let twin = artifacts.join(format!("{name}-{twin}.bin"));
+                fs::write(&twin, "weights").unwrap();
+                session.add(&twin, "model", &Fields::new()).unwrap();
+            }
             session.end(RunEnd::plain(Outcome::Failed)).unwrap();
-            "a session made a report, and a file elsewhere".to_owned()
+            "a session made a report, a file elsewhere, and twins".to_owned()
         }
         (2 | 3, _) => {
             let folder = artifacts.join(format!("d{}", dice.roll(3)));

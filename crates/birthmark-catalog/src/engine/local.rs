@@ -176,6 +176,14 @@ impl Engine for Local {
     fn clear(&mut self, project: i64) -> Result<(), CatalogError> {
         self.in_turn(|transaction| {
             write::unlist(transaction, project)?;
+            // Others may have been one with what goes.
+            let kins: Vec<[u8; 16]> = transaction
+                .prepare(
+                    "SELECT DISTINCT kin FROM _artifacts a WHERE project = ?1 AND kin IS NOT NULL AND EXISTS (
+                       SELECT 1 FROM _artifacts b WHERE b.kin = a.kin AND b.project <> ?1)",
+                )?
+                .query_map([project], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
             let groups = "SELECT g.id FROM _groups g JOIN _artifacts a ON a.id = g.artifact WHERE a.project = ?";
             for sql in [
                 &format!("DELETE FROM _zones WHERE grp IN ({groups})"),
@@ -192,11 +200,9 @@ impl Engine for Local {
             ] {
                 transaction.execute(sql, [project])?;
             }
-            // Others that were the same as one that is gone are now their own.
-            transaction.execute(
-                "UPDATE _artifacts SET same = id WHERE same <> id AND same NOT IN (SELECT id FROM _artifacts)",
-                [],
-            )?;
+            for kin in kins {
+                write::group_kin(transaction, kin)?;
+            }
             tidy(transaction)
         })
     }

@@ -103,7 +103,7 @@ fn unstamped(project: &Project, path: &Path, now: Timestamp) -> Shown {
         .ok()
         .filter(std::fs::Metadata::is_file)
         .map(|found| found.len());
-    if observed(project, &mut shown, now) {
+    if observed(project, &mut shown, path, now) {
         return shown;
     }
     note(
@@ -114,9 +114,9 @@ fn unstamped(project: &Project, path: &Path, now: Timestamp) -> Shown {
     shown
 }
 
-/// Fills in what the newest session that saw this file being made tells of it, if one did.
-fn observed(project: &Project, shown: &mut Shown, now: Timestamp) -> bool {
-    let Some(id) = facts::who_saw(project, &shown.name) else {
+/// Fills in what the session that saw this file being made tells of it, if one did.
+fn observed(project: &Project, shown: &mut Shown, path: &Path, now: Timestamp) -> bool {
+    let Some(id) = facts::who_saw(project, &shown.name, path) else {
         return false;
     };
     shown.what = What::Observed;
@@ -144,7 +144,7 @@ fn show_records(project: &Project, path: &Path, now: Timestamp) -> Result<Shown>
     shown.foreign = found.foreign > 0;
     shown.birthmark = found.same;
     shown.varies = found.varies;
-    if !stamped && observed(project, &mut shown, now) {
+    if !stamped && observed(project, &mut shown, path, now) {
         return Ok(shown);
     }
     if !stamped {

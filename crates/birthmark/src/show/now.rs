@@ -46,6 +46,16 @@ impl Now {
     }
 }
 
+/// The digest of a file or folder as it lies; none where it is too large to be read by the way.
+pub(super) fn digest_of(path: &Path) -> Option<String> {
+    let real = path.canonicalize().ok()?;
+    if digests::size_of(&real) > READ_LIMIT {
+        return None;
+    }
+    let found = digests::digester().whole_as(&real, Algorithm::Blake3);
+    found.ok().map(|digest| digest.to_string())
+}
+
 /// What a digest was recorded of.
 struct Then<'a> {
     digest: &'a str,
@@ -72,8 +82,7 @@ pub(super) fn look(shown: &Shown, path: &Path) -> Option<Now> {
     let digest = if grown {
         beginning(&real, then.size)
     } else {
-        let found = digests::digester().whole_as(&real, Algorithm::Blake3);
-        found.ok().map(|digest| digest.to_string())
+        digest_of(&real)
     };
     Some(match digest {
         None => Now::NotChecked,

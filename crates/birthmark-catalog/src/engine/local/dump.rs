@@ -36,7 +36,7 @@ const PARTS: [(&str, &str); 11] = [
         "artifacts",
         "SELECT p.root, a.file, a.there, a.scanned, a.format, a.state, a.timestamp, a.size, a.records, a.unstamped, a.bad_lines,
            a.digest, a.content_digest, a.session_id, a.run_id, a.inputs,
-           (SELECT count(*) FROM _artifacts b WHERE b.same = a.same) FROM _artifacts a JOIN _projects p ON p.id = a.project WHERE a.there < 2",
+           (SELECT group_concat(file) FROM (SELECT b.file FROM _artifacts b WHERE b.same = a.same ORDER BY 1)) FROM _artifacts a JOIN _projects p ON p.id = a.project WHERE a.there < 2",
     ),
     (
         "groups",

@@ -8,9 +8,10 @@ mod derive;
 mod files;
 mod marks;
 mod posts;
+mod same;
 mod sessions;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, params};
 
@@ -18,6 +19,7 @@ use crate::engine::{Change, ELSEWHERE};
 use crate::value::Value;
 
 pub(super) use posts::unlist;
+pub(super) use same::group_kin;
 pub(super) use sessions::liveness_of;
 
 /// Facts that stand in columns of their own, since nearly every record has another.
@@ -35,6 +37,8 @@ pub(super) struct Writer<'a> {
     marks: HashMap<[u8; 16], i64>,
     overlaid: HashMap<(i64, i64, u64), i64>,
     posts: posts::Posts,
+    /// Kins of which one changed.
+    parted: HashSet<[u8; 16]>,
     /// A file that another process read on meanwhile.
     overtaken: Option<String>,
 }
@@ -48,6 +52,7 @@ impl<'a> Writer<'a> {
             marks: HashMap::new(),
             overlaid: HashMap::new(),
             posts: posts::Posts::default(),
+            parted: HashSet::new(),
             overtaken: None,
         }
     }
@@ -58,6 +63,7 @@ impl<'a> Writer<'a> {
 
     /// Writes what is only written once, at the end.
     pub(super) fn finish(&mut self) -> rusqlite::Result<()> {
+        self.write_same()?;
         self.write_posts()
     }
 

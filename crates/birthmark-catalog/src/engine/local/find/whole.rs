@@ -17,7 +17,7 @@ pub(super) struct Whole {
     more: Vec<(i64, i64)>,
     /// Artifacts that are the same as another, with the other.
     same: HashMap<i64, i64>,
-    /// For each of the others, all places.
+    /// For each of the others, all places: those that journals tell of first.
     families: HashMap<i64, Vec<i64>>,
 }
 
@@ -54,8 +54,14 @@ impl Whole {
             let family = out.families.entry(same).or_insert_with(|| vec![same]);
             family.push(id);
         }
+        let mut told = db.prepare_cached("SELECT NOT told FROM _artifacts WHERE id = ?")?;
         for family in out.families.values_mut() {
-            family.sort_unstable();
+            let mut sorted: Vec<(bool, i64)> = Vec::with_capacity(family.len());
+            for id in family.iter() {
+                sorted.push((told.query_row([id], |row| row.get(0))?, *id));
+            }
+            sorted.sort_unstable();
+            *family = sorted.into_iter().map(|(_, id)| id).collect();
         }
         Ok(out)
     }

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::super::recorded::{Lying, lying};
 use super::posts::Drop;
+use super::same::kin_of;
 use super::{Told, Writer, signed};
 
 impl Writer<'_> {
@@ -116,7 +117,7 @@ impl Writer<'_> {
         let kept = self.run(
             "UPDATE _artifacts SET there = 2, format = NULL, state = NULL, timestamp = NULL, size = NULL, records = NULL,
                unstamped = NULL, bad_lines = NULL, digest = NULL, content_digest = NULL, session_id = NULL, run_id = NULL,
-               inputs = NULL, same = id WHERE id = ? AND found IS NOT NULL",
+               inputs = NULL WHERE id = ? AND found IS NOT NULL",
             [artifact],
         )?;
         if kept == 0 {
@@ -128,33 +129,15 @@ impl Writer<'_> {
             "UPDATE _files SET state = '~' WHERE (project, file) IN (SELECT project, file FROM _artifacts WHERE id = ?)",
             [artifact],
         )?;
-        self.rename_same(artifact)
+        self.leave_kin(artifact)
     }
 
     pub(super) fn remove_artifact(&mut self, artifact: i64) -> rusqlite::Result<()> {
         self.forget_content(artifact)?;
         self.posts.name(artifact, "");
-        self.run("DELETE FROM _artifacts WHERE id = ?", [artifact])?;
-        self.rename_same(artifact)
-    }
-
-    /// Artifacts that were the same as one that is now another, or gone.
-    pub(super) fn rename_same(&self, artifact: i64) -> rusqlite::Result<()> {
-        let next: Option<i64> = self
-            .db
-            .prepare_cached(
-                "SELECT min(id) FROM _artifacts WHERE same = ?1 AND same <> id AND id <> ?1",
-            )?
-            .query_row([artifact], |row| row.get(0))?;
-        match next {
-            Some(next) => self
-                .run(
-                    "UPDATE _artifacts SET same = ?2 WHERE same = ?1 AND same <> id AND id <> ?1",
-                    [artifact, next],
-                )
-                .map(drop),
-            None => Ok(()),
-        }
+        self.leave_kin(artifact)?;
+        self.run("DELETE FROM _artifacts WHERE id = ?", [artifact])
+            .map(drop)
     }
 
     pub(super) fn update_artifact(
@@ -185,7 +168,7 @@ impl Writer<'_> {
             None => self.fact_of(mark, "inputs")?,
         };
         let session = session.or_else(|| told.map(|(session, _)| session.to_owned()));
-        let same = self.same_as(artifact, digest.as_deref(), session.as_deref())?;
+        let kin = kin_of(self.db, artifact, digest.as_deref())?;
         self.run(
             "UPDATE _artifacts SET format = ?, state = ?, timestamp = ?, size = ?, records = ?, unstamped = ?, bad_lines = ?,
                digest = ?, content_digest = ?, session_id = ?, run_id = ?, mark = ?, inputs = ?,
@@ -211,7 +194,7 @@ impl Writer<'_> {
                 artifact
             ],
         )?;
-        self.set_same(artifact, same)?;
+        self.kin(artifact, kin, newest.is_some())?;
         let unseen = state == "unchecked" && found["looked"] != Json::Bool(true);
         if state != "open" {
             self.read_whole(artifact, unseen)?;
@@ -228,41 +211,6 @@ impl Writer<'_> {
             params![artifact, unseen],
         )
         .map(drop)
-    }
-
-    /// The first artifact, here or in another project, with these bytes and session.
-    pub(super) fn same_as(
-        &self,
-        artifact: i64,
-        digest: Option<&str>,
-        session: Option<&str>,
-    ) -> rusqlite::Result<i64> {
-        let Some(digest) = digest else {
-            return Ok(artifact);
-        };
-        self.db
-            .prepare_cached(
-                "SELECT coalesce(min(same), ?1) FROM _artifacts WHERE digest = ?2 AND session_id IS ?3 AND id <> ?1",
-            )?
-            .query_row(params![artifact, digest, session], |row| row.get(0))
-    }
-
-    pub(super) fn set_same(&self, artifact: i64, same: i64) -> rusqlite::Result<()> {
-        let before: i64 = self
-            .db
-            .prepare_cached("SELECT same FROM _artifacts WHERE id = ?")?
-            .query_row([artifact], |row| row.get(0))?;
-        if before == same {
-            return Ok(());
-        }
-        self.run(
-            "UPDATE _artifacts SET same = ? WHERE id = ?",
-            [same, artifact],
-        )?;
-        if before == artifact {
-            self.rename_same(artifact)?;
-        }
-        Ok(())
     }
 
     #[expect(clippy::type_complexity, reason = "the columns of one row")]

@@ -43,7 +43,7 @@ impl Writer<'_> {
         }
         ids.sort_unstable();
         ids.dedup();
-        let hash = hash_of(&ids);
+        let hash = hash_of(&ids.as_slice());
         if let Some(mark) = self.marks.get(&hash) {
             return Ok(*mark);
         }
@@ -113,11 +113,11 @@ impl Writer<'_> {
     }
 }
 
-pub(super) fn hash_of(ids: &[i64]) -> [u8; 16] {
+pub(super) fn hash_of(what: &impl Hash) -> [u8; 16] {
     let half = |seed: u8| {
         let mut hasher = DefaultHasher::new();
         seed.hash(&mut hasher);
-        ids.hash(&mut hasher);
+        what.hash(&mut hasher);
         hasher.finish().to_be_bytes()
     };
     let mut hash = [0; 16];
