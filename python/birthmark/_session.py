@@ -417,7 +417,9 @@ class Session:
             ensure_ascii=ensure_ascii,
             nan=nan,
         )
-        return JsonlWriter(opened)
+        writer = JsonlWriter(opened)
+        writer._nan = nan
+        return writer
 
     def report(
         self,

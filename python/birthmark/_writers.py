@@ -21,13 +21,16 @@ if TYPE_CHECKING:
         def done(self, key: str) -> list[str]: ...
 
 
-def say_nan(path: str | os.PathLike[str], count: int, places: list[str]) -> None:
-    """Say once of a file that it has values that JSON has no number for."""
+def say_nan(
+    path: str | os.PathLike[str], count: int, places: list[str], nan: str = "keep"
+) -> None:
+    """Say once of a file that it has values that JSON has no number for, and what was written."""
     talk = talker()
     if count and talk is not None:
         values = "1 value is" if count == 1 else f"{count} values are"
+        written = "written as null" if nan == "null" else "written as Python does"
         talk(
-            f"birthmark: {os.path.basename(path)}: {values} NaN or infinite "
+            f"birthmark: {os.path.basename(path)}: {values} NaN or infinite, {written} "
             f"(first: {', '.join(places[:3])})"
         )
 
@@ -91,6 +94,7 @@ class JsonlWriter(_native.Records):
 
     def __init__(self, opened: _native.Records) -> None:
         self._said_nan = False
+        self._nan = "keep"
 
     def todo(self, items: Iterable[Any], key: str | Callable[[Any], Any] = "id") -> Iterator[Any]:
         """Yield the items that are not yet in the file, in order.
@@ -122,7 +126,7 @@ class JsonlWriter(_native.Records):
         super().close(error)
         if not self._said_nan:
             self._said_nan = True
-            say_nan(self.path, self.nan_count, self.nan_paths)
+            say_nan(self.path, self.nan_count, self.nan_paths, self._nan)
 
     def __enter__(self) -> JsonlWriter:
         return self

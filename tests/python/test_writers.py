@@ -399,11 +399,14 @@ def test_nan_is_written_as_python_does_counted_and_said_once(s, store, capfd):
         assert out.nan_count == 6
     assert records("artifacts/a.jsonl")[0]["logprob"] == -math.inf
     said = [line for line in capfd.readouterr().err.splitlines() if "NaN" in line]
-    assert said == ['birthmark: a.jsonl: 6 values are NaN or infinite (first: record["logprob"], record["x"][0])']
+    assert said == [
+        "birthmark: a.jsonl: 6 values are NaN or infinite, written as Python does "
+        '(first: record["logprob"], record["x"][0])'
+    ]
     assert store.events("artifact_sealed")[0]["notes"]["nan_count"] == 6
 
 
-def test_nan_is_an_error_or_null_on_request(s):
+def test_nan_is_an_error_or_null_on_request(s, capfd):
     with s.jsonl("artifacts/e.jsonl", nan="error") as out:
         with pytest.raises(ValueError, match=r'record\["x"\]'):
             out.write({"x": math.nan})
@@ -412,6 +415,7 @@ def test_nan_is_an_error_or_null_on_request(s):
         out.write({"x": math.nan})
     assert [r["x"] for r in records("artifacts/e.jsonl")] == [1]
     assert [r["x"] for r in records("artifacts/n.jsonl")] == [None]
+    assert "n.jsonl: 1 value is NaN or infinite, written as null" in capfd.readouterr().err
 
 
 # -- threads

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::exit::ExitStatus;
 use crate::failure::{Answer, Failure};
+use crate::progress::Progress;
 use crate::ui::Ui;
 
 /// Show who made a file, when, from which code, with which model
@@ -37,7 +38,7 @@ pub fn run(ui: &mut Ui, args: &ShowArgs) -> Answer {
         None => (PathBuf::from(&args.file), None),
     };
     let project = sessions::project_of(&path)?;
-    let shown = show::show(&project, &path, line, super::now())?;
+    let shown = Progress::around(|| show::show(&project, &path, line, super::now()))?;
     if args.environment {
         let Some(text) = show::render_environment(&shown, &project) else {
             return Err(Failure::new("no environment is known of it")

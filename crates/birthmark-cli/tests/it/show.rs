@@ -102,3 +102,15 @@ fn file_under_another_name_is_led_to_its_origin() {
     let traced = world.birthmark(["trace", "b.bin"]);
     assert!(traced.contains("recorded as  a.bin"), "{traced}");
 }
+
+#[test]
+fn file_of_which_a_line_is_no_record_is_not_told_as_merely_unstamped() {
+    let world = World::new();
+    world
+        .repo
+        .write("a.jsonl", "{\"a\": 1}\n{\"a\": 2}\n{\"a\": no}\n");
+    let picture = world.birthmark(["show", "a.jsonl"]);
+    let flat = picture.split_whitespace().collect::<Vec<_>>().join(" ");
+    let wanted = "no record carries one; 1 line cannot be read as such, line 3 first";
+    assert!(flat.contains(wanted), "{picture}");
+}

@@ -1,6 +1,10 @@
 //! A file or folder: what it carries, or what stands beside it.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use birthmark_core::Timestamp;
 use birthmark_core::birthmark::Fields;
@@ -12,13 +16,14 @@ use birthmark_store::format::json::REPORT_LIMIT;
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::format::{FileKind, Input};
 use birthmark_store::layout::Layout;
+use birthmark_store::reading;
 use serde_json::Value;
 
 use super::{Shown, What, columns, facts, finish, gather, note, records};
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 
-fn open(path: &Path) -> Result<(std::fs::File, u64)> {
+fn open(path: &Path) -> Result<(File, u64)> {
     // A link is followed here: showing what it leads to does no harm.
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let (file, state) = open_still(&real).map_err(cannot_read)?;
@@ -35,10 +40,30 @@ fn cannot_read(error: FileError) -> Error {
 }
 
 /// The text of a file of records, unpacked, and the size of the file as it lies.
-fn open_text(path: &Path) -> Result<(Box<dyn std::io::Read>, u64)> {
+fn open_text(path: &Path) -> Result<(Box<dyn Read>, u64)> {
     let (file, size) = open(path)?;
-    let text = Codec::of(path).unpack(Box::new(file));
+    let counted = Counted {
+        file,
+        done: reading::expect(size),
+    };
+    let text = Codec::of(path).unpack(Box::new(counted));
     Ok((text.map_err(|source| unread(path, &source))?, size))
+}
+
+/// A file of which whoever watches this thread's reading is told how far it is read.
+struct Counted {
+    file: File,
+    done: Option<Arc<AtomicU64>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let got = self.file.read(buffer)?;
+        if let Some(done) = &self.done {
+            done.fetch_add(got as u64, Ordering::Relaxed);
+        }
+        Ok(got)
+    }
 }
 
 fn unread(path: &Path, source: &std::io::Error) -> Error {
@@ -148,7 +173,14 @@ fn show_records(project: &Project, path: &Path, now: Timestamp) -> Result<Shown>
         return Ok(shown);
     }
     if !stamped {
-        note(&mut shown, "birthmark", "no record carries one");
+        let why = match &shown.bad_lines {
+            (bad @ 1.., Some((line, _))) => {
+                let bad = crate::text::count(*bad, "line");
+                format!("no record carries one; {bad} cannot be read as such, line {line} first")
+            }
+            _ => "no record carries one".to_owned(),
+        };
+        note(&mut shown, "birthmark", &why);
     }
     if found.truncated {
         note(
