@@ -54,8 +54,14 @@ pub use read::{
     key_is, members, quote, walk,
 };
 pub use scan::{BOM, Found, MAX_DEPTH, Member, Object, Span, scan_object, scan_value, without_bom};
-pub use splice::{push_indented, remove_member, splice_member, splice_member_tidily, unsplice};
-pub use stamp::{OnExisting, Placed, StampError, stamp_record, stamp_report, unstamp_record};
+pub use splice::{
+    Gap, push_indented, remove_member, spelled_member, splice_member, splice_member_tidily,
+    unsplice,
+};
+pub use stamp::{
+    OnExisting, Placed, StampError, Stamping, find_to_cut, stamp_or_point, stamp_record,
+    stamp_report, unstamp_record,
+};
 
 /// How deep a birthmark may be nested: the depth that every JSON reader takes.
 pub const MAX_ENVELOPE_DEPTH: usize = 128;

@@ -3,7 +3,8 @@
 //! What is synced before it gets its name need not lie in the page cache first. Copying a
 //! gigabyte there costs as much as checking it, and the kernel then holds the writer back until
 //! it has cleaned the cache up. So a large file is written with `O_DIRECT`, in large aligned
-//! pieces, while the next are being made.
+//! pieces, while the next are being made. Who fills the pieces hands them over as they are:
+//! nothing is copied on the way.
 //!
 //! # Invariants
 //!
@@ -14,41 +15,63 @@
 //! # Limits
 //!
 //! * Nothing is synced here.
-//! * Six pieces of a megabyte are held in memory: one is written, one filled, and four wait, since
-//!   disks are not always equally quick.
+//! * Four pieces of two megabytes are held in memory: one is written, one filled, and two wait,
+//!   since disks are not always equally quick.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use memmap2::{Advice, MmapMut};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
 /// Files smaller than this are written as ever, in bytes.
 const LARGE: u64 = 16 << 20;
-/// What is written at once, in bytes.
-const PIECE: usize = 1 << 20;
+/// What is written at once, in bytes: a huge page, of which the kernel takes hold at once.
+const PIECE: usize = 2 << 20;
+/// A piece of what is not written directly: it stays in the processor's own cache.
+const SMALL_PIECE: usize = 256 << 10;
 /// To what disks want memory, offset and length aligned, at most.
 const ALIGNED: usize = 4096;
 /// Pieces that wait for the disk.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
+
+/// A stream that can be written to in whole pieces.
+pub trait Output: Write {
+    /// An empty piece, to be filled and handed over.
+    fn piece(&mut self) -> io::Result<Piece> {
+        Piece::new(SMALL_PIECE)
+    }
+
+    /// Takes a full piece, and leaves an empty one.
+    fn exchange(&mut self, piece: &mut Piece) -> io::Result<()> {
+        self.write_all(piece.bytes())?;
+        piece.filled = 0;
+        Ok(())
+    }
+}
+
+impl Output for Vec<u8> {}
+impl Output for io::Sink {}
+impl Output for &mut (dyn Write + '_) {}
 
 /// Writes to a new, empty file.
 #[derive(Debug)]
 pub struct Bulk<'a> {
     file: &'a File,
-    piece: Piece,
+    /// What came in bytes and not in pieces.
+    piece: Option<Piece>,
     /// None while nothing was handed over, or where there is no thread to be had.
     worker: Option<Worker>,
     direct: bool,
 }
 
-/// Memory that begins at an aligned address.
+/// Memory that disks take as it lies.
 #[derive(Debug)]
-struct Piece {
-    memory: Vec<u8>,
-    start: usize,
+pub struct Piece {
+    memory: MmapMut,
     filled: usize,
 }
 
@@ -66,7 +89,7 @@ impl<'a> Bulk<'a> {
         let direct = expected >= LARGE && set_direct(file, true).is_ok();
         Self {
             file,
-            piece: Piece::new(PIECE),
+            piece: None,
             worker: None,
             direct,
         }
@@ -77,7 +100,7 @@ impl<'a> Bulk<'a> {
         if let Some(worker) = self.worker.take() {
             self.direct = worker.end()?;
         }
-        let last = self.piece.bytes();
+        let last = self.piece.as_ref().map_or(&[][..], Piece::bytes);
         let whole = last.len() - last.len() % ALIGNED;
         let mut rest = last;
         if self.direct {
@@ -88,18 +111,17 @@ impl<'a> Bulk<'a> {
         put(self.file, rest, false).map(|_| ())
     }
 
-    fn hand_over(&mut self) -> io::Result<()> {
+    fn hand_over(&mut self, piece: &mut Piece) -> io::Result<()> {
         if self.direct && self.worker.is_none() {
             self.worker = Worker::start(self.file)?;
         }
         let Some(worker) = &self.worker else {
-            self.direct = put(self.file, self.piece.bytes(), self.direct)?;
-            self.piece.filled = 0;
+            self.direct = put(self.file, piece.bytes(), self.direct)?;
+            piece.filled = 0;
             return Ok(());
         };
-        let next = worker.spare.try_recv();
-        let next = next.unwrap_or_else(|_| Piece::new(PIECE));
-        let full = std::mem::replace(&mut self.piece, next);
+        let empty = worker.spare.try_recv().or_else(|_| Piece::new(PIECE))?;
+        let full = std::mem::replace(piece, empty);
         if worker.pieces.send(full).is_err() {
             // It ended early: with the reason why.
             let ended = self.worker.take().map(Worker::end);
@@ -110,12 +132,31 @@ impl<'a> Bulk<'a> {
     }
 }
 
+impl Output for Bulk<'_> {
+    fn piece(&mut self) -> io::Result<Piece> {
+        Piece::new(if self.direct { PIECE } else { SMALL_PIECE })
+    }
+
+    fn exchange(&mut self, piece: &mut Piece) -> io::Result<()> {
+        if self.piece.is_none() && piece.room() == 0 {
+            return self.hand_over(piece);
+        }
+        self.write_all(piece.bytes())?;
+        piece.filled = 0;
+        Ok(())
+    }
+}
+
 impl Write for Bulk<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.piece.room() == 0 {
-            self.hand_over()?;
+        let mut piece = match self.piece.take() {
+            Some(piece) => piece,
+            None => self.piece()?,
+        };
+        if piece.room() == 0 {
+            self.hand_over(&mut piece)?;
         }
-        Ok(self.piece.fill(bytes))
+        Ok(self.piece.insert(piece).fill(bytes))
     }
 
     /// What was written goes to the file at the end.
@@ -125,24 +166,30 @@ impl Write for Bulk<'_> {
 }
 
 impl Piece {
-    fn new(size: usize) -> Self {
-        let memory = vec![0; size + ALIGNED];
-        let start = memory.as_ptr().align_offset(ALIGNED);
-        Self {
-            start: if start < ALIGNED { start } else { 0 },
-            memory,
-            filled: 0,
+    fn new(size: usize) -> io::Result<Self> {
+        let memory = MmapMut::map_anon(size)?;
+        if size.is_multiple_of(PIECE) {
+            // Where the kernel has no huge pages, small ones do.
+            let _ = memory.advise(Advice::HugePage);
         }
+        Ok(Self { memory, filled: 0 })
     }
 
-    fn room(&self) -> usize {
-        self.memory.len() - ALIGNED - self.filled
+    /// How many bytes it has.
+    pub fn filled(&self) -> usize {
+        self.filled
     }
 
-    fn fill(&mut self, bytes: &[u8]) -> usize {
+    /// How many more it takes.
+    pub fn room(&self) -> usize {
+        self.memory.len() - self.filled
+    }
+
+    /// Takes as many bytes as there is room for: says how many.
+    #[inline]
+    pub fn fill(&mut self, bytes: &[u8]) -> usize {
         let count = bytes.len().min(self.room());
-        let from = self.start + self.filled;
-        let place = self.memory.get_mut(from..from + count);
+        let place = self.memory.get_mut(self.filled..self.filled + count);
         let Some((place, bytes)) = place.zip(bytes.get(..count)) else {
             return 0;
         };
@@ -151,9 +198,9 @@ impl Piece {
         count
     }
 
-    fn bytes(&self) -> &[u8] {
-        let end = self.start + self.filled;
-        self.memory.get(self.start..end).unwrap_or_default()
+    /// What it was filled with.
+    pub fn bytes(&self) -> &[u8] {
+        self.memory.get(..self.filled).unwrap_or_default()
     }
 }
 

@@ -20,6 +20,7 @@
 mod cache;
 mod digester;
 mod hash;
+mod subtrees;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -35,6 +36,7 @@ pub use cache::{DigestCache, What};
 pub use digester::{Content, Digester};
 pub use hash::Pace;
 use hash::{Input, SUBTREE};
+pub(crate) use subtrees::{Part, Subtrees};
 
 use crate::atomic::{PathContext, PathError};
 

@@ -28,10 +28,11 @@ pub mod sidecar;
 pub mod zip;
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::bulk::Output;
 use birthmark_core::digest::Digest;
 use birthmark_core::json::Where;
 pub use birthmark_core::json::{OnExisting, Placed};
@@ -128,6 +129,11 @@ pub trait Birthmarks: Sync {
     /// Writes the birthmark of the record at `line` (from 1) to `out`: an object
     /// that passes [`birthmark_core::json::check_birthmark`].
     fn write(&self, line: u64, record: &[u8], out: &mut Vec<u8>);
+
+    /// The birthmark of all records, where it is the same for all.
+    fn same(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// One birthmark for all.
@@ -137,6 +143,10 @@ pub struct Same<'a>(pub &'a [u8]);
 impl Birthmarks for Same<'_> {
     fn write(&self, _line: u64, _record: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(self.0);
+    }
+
+    fn same(&self) -> Option<&[u8]> {
+        Some(self.0)
     }
 }
 
@@ -230,7 +240,7 @@ pub trait ArtifactFormat {
     fn stamp(
         &self,
         input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
         birthmarks: &dyn Birthmarks,
         existing: OnExisting,
     ) -> Result<Stamped, FormatError>;
@@ -240,7 +250,7 @@ pub trait ArtifactFormat {
     fn stamp_sound(
         &self,
         input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
         birthmarks: &dyn Birthmarks,
         existing: OnExisting,
         _aside: &mut Aside<'_>,
@@ -249,7 +259,7 @@ pub trait ArtifactFormat {
     }
 
     /// Copies `input` to `output` without its birthmarks.
-    fn unstamp(&self, input: Input<'_>, output: &mut dyn Write) -> Result<Unstamped, FormatError>;
+    fn unstamp(&self, input: Input<'_>, output: &mut dyn Output) -> Result<Unstamped, FormatError>;
 
     /// The digest of the bytes without birthmarks.
     fn content_digest(&self, input: Input<'_>) -> Result<Unstamped, FormatError> {

@@ -2,7 +2,38 @@
 //! of the rest.
 
 use super::error::ScanError;
-use super::scan::{Member, Object, scan_object};
+use super::scan::{Member, Object, Span, scan_object};
+
+/// Where a record takes one member more, as its last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// Between the byte before and this one.
+    pub at: usize,
+    /// Whether it will be the only member.
+    pub alone: bool,
+}
+
+impl Gap {
+    pub(super) fn of(object: &Object) -> Self {
+        Self {
+            at: object.close,
+            alone: object.is_empty(),
+        }
+    }
+
+    /// What goes there of a [`spelled_member`]: one that stands alone has no comma before it.
+    pub fn fill(self, member: &[u8]) -> &[u8] {
+        let skipped = if self.alone { COMMA.len() } else { 0 };
+        member.get(skipped..).unwrap_or_default()
+    }
+}
+
+const COMMA: &[u8] = b", ";
+
+/// A member as [`splice_member`] puts it behind another: `, "metadata": {…}`.
+pub fn spelled_member(key: &str, value: &[u8]) -> Vec<u8> {
+    [COMMA, b"\"", key.as_bytes(), b"\": ", value].concat()
+}
 
 /// Writes `record` to `out` with one member more, as its last, just before the
 /// closing brace: `, "metadata": {…}`, or without the comma in an empty object.
@@ -116,17 +147,22 @@ fn push_member(out: &mut Vec<u8>, key: &str, value: &[u8]) {
 /// Of a member that [`splice_member`] put in, exactly what was put in goes. One
 /// that has since been moved to the front takes the comma after it along.
 pub fn remove_member(out: &mut Vec<u8>, record: &[u8], member: &Member) {
+    cut(out, record, with_comma(member));
+}
+
+/// A member and the comma that goes with it.
+pub(super) fn with_comma(member: &Member) -> Span {
     let (start, end) = match (member.comma_before, member.comma_after) {
         (Some(comma), _) => (comma, member.value.end),
         (None, Some(comma)) => (member.key.start, comma + 1),
         (None, None) => (member.key.start, member.value.end),
     };
-    cut(out, record, start, end);
+    Span { start, end }
 }
 
-pub(super) fn cut(out: &mut Vec<u8>, record: &[u8], start: usize, end: usize) {
-    out.extend_from_slice(record.get(..start).unwrap_or(record));
-    out.extend_from_slice(record.get(end..).unwrap_or_default());
+pub(super) fn cut(out: &mut Vec<u8>, record: &[u8], gone: Span) {
+    out.extend_from_slice(record.get(..gone.start).unwrap_or(record));
+    out.extend_from_slice(record.get(gone.end..).unwrap_or_default());
 }
 
 /// Writes `record` to `out` without its last member, if that has the name `key`:

@@ -11,8 +11,8 @@ use std::collections::HashSet;
 use super::error::ScanError;
 use super::locate::{Where, locate_birthmark};
 use super::read::{as_text_lossy, members};
-use super::scan::{Member, Object, scan_object};
-use super::splice::{cut, remove_member, splice_member, splice_member_tidily};
+use super::scan::{Member, Object, Span, scan_object};
+use super::splice::{Gap, cut, remove_member, splice_member, splice_member_tidily, with_comma};
 
 /// What to do with a record that has a birthmark, ours or foreign, already. A
 /// `metadata` of the user's own that is no birthmark is an error under `Error`
@@ -112,6 +112,35 @@ pub fn stamp_record(
         splice: splice_member,
     }
     .put(out, record, &object)
+}
+
+/// What stamping makes of a record that is copied by whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamping {
+    /// All of it stays, and the birthmark goes into the gap, as `metadata`.
+    Fill(Gap),
+    /// The record was written anew.
+    Written(Placed),
+}
+
+/// As [`stamp_record`], but where the birthmark is only put in, nothing is written, and it is
+/// said where it goes: who copies many records copies each once.
+pub fn stamp_or_point(
+    out: &mut Vec<u8>,
+    record: &[u8],
+    birthmark: &[u8],
+    existing: OnExisting,
+) -> Result<Stamping, StampError> {
+    let object = scan_object(record)?;
+    if object.metadata.is_none() && object.birthmark.is_none() {
+        return Ok(Stamping::Fill(Gap::of(&object)));
+    }
+    let stamp = Stamp {
+        birthmark,
+        existing,
+        splice: splice_member,
+    };
+    stamp.put(out, record, &object).map(Stamping::Written)
 }
 
 /// As [`stamp_record`], for a report that people read: see [`splice_member_tidily`].
@@ -223,7 +252,7 @@ fn take_all_out(record: &[u8]) -> Result<Vec<u8>, StampError> {
             return Ok(bare);
         }
         let mut less = Vec::with_capacity(bare.len());
-        take_out(&mut less, &bare, place, true)?;
+        cut(&mut less, &bare, to_cut(&bare, place, true)?);
         bare = less;
     }
     Err(StampError::NoPlace)
@@ -267,24 +296,72 @@ fn inner(object: &[u8]) -> &[u8] {
 /// Writes `record` to `out` without its birthmark, and says where it stood. A
 /// record without one, or with a foreign one, is written as it is.
 pub fn unstamp_record(out: &mut Vec<u8>, record: &[u8]) -> Result<Where, StampError> {
-    let object = scan_object(record)?;
-    let place = locate_birthmark(record, &object);
-    take_out(out, record, place, false)?;
+    let (place, gone) = find_to_cut(record)?;
+    cut(out, record, gone);
     Ok(place)
 }
 
-fn take_out(
-    out: &mut Vec<u8>,
-    record: &[u8],
-    place: Where,
-    foreign: bool,
-) -> Result<(), StampError> {
+/// Where a record has its birthmark, and what goes when it is cut out: nothing of one that has
+/// none, or a foreign one.
+pub fn find_to_cut(record: &[u8]) -> Result<(Where, Span), StampError> {
+    let object = scan_object(record)?;
+    let place = locate_birthmark(record, &object);
+    Ok((place, to_cut(record, place, false)?))
+}
+
+fn to_cut(record: &[u8], place: Where, foreign: bool) -> Result<Span, StampError> {
     match place {
-        Where::Metadata(member) | Where::Beside(member) => remove_member(out, record, &member),
-        Where::Foreign(member) if foreign => remove_member(out, record, &member),
-        Where::Merged { ours, .. } => cut(out, record, ours.start, ours.end),
-        Where::Absent | Where::Foreign(_) => out.extend_from_slice(record),
-        Where::Unclear(_) => return Err(StampError::Unclear),
+        Where::Metadata(member) | Where::Beside(member) => Ok(with_comma(&member)),
+        Where::Foreign(member) if foreign => Ok(with_comma(&member)),
+        Where::Merged { ours, .. } => Ok(ours),
+        Where::Absent | Where::Foreign(_) => Ok(Span {
+            start: record.len(),
+            end: record.len(),
+        }),
+        Where::Unclear(_) => Err(StampError::Unclear),
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::spelled_member;
+    use super::*;
+
+    const MARK: &[u8] = br#"{"git_commit":"c0ffee","birthmark":"birthmark/v1"}"#;
+
+    #[test]
+    fn gap_that_is_filled_gives_the_bytes_of_stamping() {
+        let member = spelled_member("metadata", MARK);
+        for record in [
+            "{}",
+            " { } ",
+            r#"{"a": [1, {"metadata": 2}]}"#,
+            "{\"a\":1 }\t",
+            r#"{"metadata": {"topic": 1}}"#,
+            r#"{"a": 1, "metadata": {"git_commit": "d00d"}}"#,
+            r#"{"birthmark": 7}"#,
+        ] {
+            let record = record.as_bytes();
+            for existing in [
+                OnExisting::Error,
+                OnExisting::Merge,
+                OnExisting::Replace,
+                OnExisting::Keep,
+            ] {
+                let (mut whole, mut pointed) = (Vec::new(), Vec::new());
+                let placed = stamp_record(&mut whole, record, MARK, existing);
+                let stamping = stamp_or_point(&mut pointed, record, MARK, existing);
+                let placed_by_us = stamping.map(|stamping| match stamping {
+                    Stamping::Fill(gap) => {
+                        assert!(pointed.is_empty());
+                        pointed =
+                            [&record[..gap.at], gap.fill(&member), &record[gap.at..]].concat();
+                        Placed::Metadata
+                    }
+                    Stamping::Written(placed) => placed,
+                });
+                assert_eq!((placed_by_us, pointed), (placed, whole));
+            }
+        }
+    }
 }

@@ -8,10 +8,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use blake3::hazmat::{self, ChainingValue, HasherExt, Mode};
+use blake3::hazmat::{ChainingValue, HasherExt};
 use sha2::Digest as _;
 
 use super::PIECE;
+use super::subtrees::{Part, Subtrees};
 
 /// What one thread takes at a time: a whole subtree of BLAKE3's tree.
 pub(super) const SUBTREE: u64 = 4 << 20;
@@ -143,7 +144,11 @@ impl Input<'_> {
         let subtrees = subtrees
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        Ok(root(&subtrees, self.size))
+        let mut joined = Subtrees::default();
+        for value in subtrees {
+            joined.push(Part::one_of_many(value));
+        }
+        Ok(joined.digest().bytes)
     }
 
     fn subtree(self, start: u64) -> io::Result<ChainingValue> {
@@ -154,27 +159,4 @@ impl Input<'_> {
         })?;
         Ok(hasher.finalize_non_root())
     }
-}
-
-/// Joins two subtrees or more, which cover `size` bytes, to the root's hash.
-fn root(subtrees: &[ChainingValue], size: u64) -> [u8; 32] {
-    let (left, right, left_size) = halves(subtrees, size);
-    let (left, right) = (joined(left, left_size), joined(right, size - left_size));
-    *hazmat::merge_subtrees_root(&left, &right, Mode::Hash).as_bytes()
-}
-
-fn joined(subtrees: &[ChainingValue], size: u64) -> ChainingValue {
-    if let [only] = subtrees {
-        return *only;
-    }
-    let (left, right, left_size) = halves(subtrees, size);
-    let (left, right) = (joined(left, left_size), joined(right, size - left_size));
-    hazmat::merge_subtrees_non_root(&left, &right, Mode::Hash)
-}
-
-fn halves(subtrees: &[ChainingValue], size: u64) -> (&[ChainingValue], &[ChainingValue], u64) {
-    let left_size = hazmat::left_subtree_len(size);
-    let place = usize::try_from(left_size / SUBTREE).unwrap_or(subtrees.len());
-    let (left, right) = subtrees.split_at(place.min(subtrees.len()));
-    (left, right, left_size)
 }

@@ -21,13 +21,13 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::rc::Rc;
 
-use birthmark_core::digest::Digest;
+use birthmark_core::digest::{Algorithm, Digest};
 use flate2::read::MultiGzDecoder;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use zstd::stream::raw::CParameter;
 use zstd::stream::{read, write};
 
-use crate::running::RunningDigest;
+use crate::bulk::{self, Output};
 
 /// Text that is smaller than this may have any ratio, in bytes.
 const SMALL: u64 = 64 << 20;
@@ -38,8 +38,9 @@ const GZIP_LAST: [u8; 2] = [3, 0];
 /// What one thread of Zstandard packs at a time, in bytes: small, as each job is held in
 /// memory several times.
 const ZSTD_JOB: u32 = 1 << 20;
-/// What is written before it is hashed, in bytes.
-const AT_ONCE: usize = 256 << 10;
+/// What is written before it is hashed, in bytes: a subtree of BLAKE3's tree, since those are
+/// hashed quickest. Each piece is a whole number of such parts.
+const AT_ONCE: usize = 128 << 10;
 /// More threads than this wait for the thread that feeds them.
 const MOST_THREADS: usize = 8;
 
@@ -185,11 +186,8 @@ pub(super) enum Packer<'a> {
 }
 
 impl<'a> Packer<'a> {
-    pub(super) fn new(codec: Codec, output: &'a mut dyn Write) -> io::Result<Self> {
-        let mut tee = Tee {
-            output,
-            running: RunningDigest::default(),
-        };
+    pub(super) fn new(codec: Codec, output: &'a mut dyn Output) -> io::Result<Self> {
+        let mut tee = Tee::new(output)?;
         Ok(match codec {
             Codec::Plain => Self::Plain(tee),
             Codec::Gzip => {
@@ -214,6 +212,14 @@ impl<'a> Packer<'a> {
         })
     }
 
+    /// Where text that is not packed goes, bit by bit.
+    pub(super) fn plain(&mut self) -> Option<&mut Tee<'a>> {
+        match self {
+            Self::Plain(tee) => Some(tee),
+            Self::Gzip { .. } | Self::Zstd(_) => None,
+        }
+    }
+
     /// Writes `text`, of which [`Codec::pack`] made `piece`.
     pub(super) fn put(&mut self, text: &[u8], piece: &Piece) -> io::Result<()> {
         match self {
@@ -229,7 +235,7 @@ impl<'a> Packer<'a> {
 
     /// Ends the stream: how many bytes were written, and their digest.
     pub(super) fn finish(self) -> io::Result<(u64, Digest)> {
-        let mut tee = match self {
+        let tee = match self {
             Self::Plain(tee) => tee,
             Self::Gzip {
                 mut tee,
@@ -245,45 +251,86 @@ impl<'a> Packer<'a> {
             }
             Self::Zstd(encoder) => encoder.finish()?,
         };
-        Ok((tee.running.length(), tee.running.digest()))
+        tee.finish()
     }
 }
 
 /// Writes, and digests what it writes.
 pub(super) struct Tee<'a> {
-    output: &'a mut dyn Write,
-    running: RunningDigest,
+    output: &'a mut dyn Output,
+    piece: bulk::Piece,
+    /// How far the piece was hashed.
+    hashed: usize,
+    hasher: blake3::Hasher,
+    length: u64,
 }
 
 impl<'a> Tee<'a> {
-    pub(super) fn new(output: &'a mut dyn Write) -> Self {
-        Self {
+    pub(super) fn new(output: &'a mut dyn Output) -> io::Result<Self> {
+        let piece = output.piece()?;
+        Ok(Self {
             output,
-            running: RunningDigest::default(),
+            piece,
+            hashed: 0,
+            hasher: blake3::Hasher::new(),
+            length: 0,
+        })
+    }
+
+    /// Takes all bytes.
+    #[inline]
+    pub(super) fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        self.length += bytes.len() as u64;
+        loop {
+            let left = self.hashed + AT_ONCE - self.piece.filled();
+            if bytes.len() < left {
+                self.piece.fill(bytes);
+                return Ok(());
+            }
+            let (now, later) = bytes.split_at(left);
+            self.piece.fill(now);
+            bytes = later;
+            self.part_is_full()?;
         }
     }
 
-    /// Of all that was written so far.
-    pub(super) fn digest(&mut self) -> Digest {
-        self.running.digest()
+    /// What was just copied lies in the processor's own cache still when it is hashed.
+    fn part_is_full(&mut self) -> io::Result<()> {
+        let new = self.piece.bytes().get(self.hashed..);
+        self.hasher.update(new.unwrap_or_default());
+        self.hashed = self.piece.filled();
+        if self.piece.room() > 0 {
+            return Ok(());
+        }
+        self.hashed = 0;
+        self.output.exchange(&mut self.piece)
     }
 
-    pub(super) fn finish(mut self) -> (u64, Digest) {
-        (self.running.length(), self.running.digest())
+    /// Of all that was written so far.
+    pub(super) fn digest(&self) -> Digest {
+        let mut hasher = self.hasher.clone();
+        hasher.update(self.piece.bytes().get(self.hashed..).unwrap_or_default());
+        Digest {
+            algorithm: Algorithm::Blake3,
+            bytes: *hasher.finalize().as_bytes(),
+        }
+    }
+
+    /// Ends the stream: how many bytes were written, and their digest.
+    pub(super) fn finish(self) -> io::Result<(u64, Digest)> {
+        self.output.write_all(self.piece.bytes())?;
+        Ok((self.length, self.digest()))
     }
 }
 
 impl Write for Tee<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A little at a time: what was just copied lies in the processor's own cache when it is hashed.
-        let bytes = bytes.get(..AT_ONCE).unwrap_or(bytes);
-        let written = self.output.write(bytes)?;
-        self.running
-            .update(bytes.get(..written).unwrap_or_default());
-        Ok(written)
+        self.put(bytes)?;
+        Ok(bytes.len())
     }
 
+    /// What was written goes out with its piece, or at the end.
     fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
+        Ok(())
     }
 }

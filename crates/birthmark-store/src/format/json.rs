@@ -8,7 +8,7 @@
 //!
 //! * A report is held in memory, and may be [`REPORT_LIMIT`] bytes long.
 
-use std::io::{Read, Write};
+use std::io::Read;
 
 use birthmark_core::json::{self, BOM, StampError, Where, without_bom};
 
@@ -17,6 +17,7 @@ use super::{
     ArtifactFormat, Birthmarks, Each, FormatError, Input, Mark, OnExisting, Placed, Places,
     Stamped, Unstamped,
 };
+use crate::bulk::Output;
 use crate::digest::digest_bytes;
 
 /// The longest report that is read, in bytes: 1 GiB.
@@ -90,7 +91,7 @@ impl ArtifactFormat for Report {
     fn stamp(
         &self,
         mut input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
         birthmarks: &dyn Birthmarks,
         existing: OnExisting,
     ) -> Result<Stamped, FormatError> {
@@ -119,7 +120,7 @@ impl ArtifactFormat for Report {
     fn unstamp(
         &self,
         mut input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
     ) -> Result<Unstamped, FormatError> {
         let bytes = self.bytes(&mut input)?;
         let record = without_bom(&bytes);
@@ -139,7 +140,7 @@ impl ArtifactFormat for Report {
     }
 }
 
-fn write(input: &Input<'_>, output: &mut dyn Write, bytes: &[u8]) -> Result<(), FormatError> {
+fn write(input: &Input<'_>, output: &mut dyn Output, bytes: &[u8]) -> Result<(), FormatError> {
     let name = || input.name.to_owned();
     output
         .write_all(bytes)

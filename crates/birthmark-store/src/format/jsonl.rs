@@ -13,7 +13,7 @@
 //!   [`PACKED_LINE_LIMIT`]. To be stamped or unstamped, which takes twice its size, it may have
 //!   [`REWRITE_LIMIT`] unless another limit is asked for.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
 use birthmark_core::digest::Digest;
@@ -27,9 +27,13 @@ use super::{
     ArtifactFormat, Aside, Bad, Birthmarks, Each, FormatError, Input, OnExisting, Places, Stamped,
     Unstamped,
 };
+use crate::bulk::Output;
+use crate::digest::{Part, Subtrees};
 use crate::running::RunningDigest;
+use edits::Edits;
 use look::{Looked, hand_over, look};
 
+mod edits;
 mod look;
 
 /// The longest line that is read, in bytes: 1 GiB.
@@ -63,12 +67,25 @@ impl Default for Jsonl {
 /// What came of one block.
 #[derive(Default)]
 struct Made<T> {
-    bytes: Vec<u8>,
+    edits: Edits,
+    /// The changed block, where it is to be packed.
+    text: Vec<u8>,
     piece: Piece,
     counts: T,
     bad: Vec<BadLine>,
-    /// Memory for a birthmark.
-    mark: Vec<u8>,
+    /// Of the block as it was.
+    parts: Vec<Part>,
+}
+
+/// How blocks are copied.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    /// What goes into the gaps of records.
+    member: &'a [u8],
+    /// Whether lines that are no records are left out.
+    sound_only: bool,
+    /// Whether what is read is hashed.
+    hashed: bool,
 }
 
 /// A line of a block that is no record.
@@ -114,105 +131,112 @@ impl Jsonl {
         })
     }
 
-    /// Copies line by line: `change` writes what becomes of a record, and `see`
-    /// gets each block as it was, with what was counted in it, in order.
+    /// Copies block by block: `change` says what becomes of a record, and `see`
+    /// gets each block as it was, with what came of it, in order.
     fn copy<T: Default + Copy + Send>(
         self,
         input: &mut Input<'_>,
-        output: &mut dyn Write,
-        change: impl Fn(&Line<'_>, &mut Vec<u8>, &mut T, &mut Vec<u8>) -> Result<(), StampError> + Sync,
-        sound_only: bool,
-        mut see: impl FnMut(&Block, T, Vec<BadLine>) -> Result<(), FormatError>,
+        output: &mut dyn Output,
+        pass: Pass<'_>,
+        change: impl Fn(&Line<'_>, &mut Edits, &mut T) -> Result<(), StampError> + Sync,
+        mut see: impl FnMut(&Block, &mut Made<T>) -> Result<(), FormatError>,
     ) -> Result<Written, FormatError> {
         let name = input.name;
         let failed = |source| unwritten(name, source);
         let work = |block: &Block, mut made: Made<T>| {
-            made.bytes.clear();
-            made.counts = T::default();
-            made.bad = Vec::new();
-            for line in lines(block) {
-                let before = made.bytes.len();
-                made.bytes.extend_from_slice(line.before);
-                if line.has_record() {
-                    match change(&line, &mut made.bytes, &mut made.counts, &mut made.mark) {
-                        Ok(()) => {}
-                        Err(error @ StampError::Scan(_)) if sound_only => {
-                            made.bytes.truncate(before);
-                            made.bad.push(BadLine::of(block, &line, error));
-                            continue;
-                        }
-                        Err(error) => {
-                            let (number, offset) = (line.number, line.offset);
-                            return Err(FormatError::of_record(name, number, offset, error));
-                        }
-                    }
-                } else {
-                    made.bytes.extend_from_slice(line.record);
-                }
-                made.bytes.extend_from_slice(line.end);
+            made.edit(name, block, pass.sound_only, &change)?;
+            made.parts.clear();
+            if pass.hashed {
+                made.parts.extend(block.parts());
             }
-            let packed = self.writes.pack(&made.bytes, &mut made.piece);
-            packed.map(|()| made).map_err(failed)
+            self.pack(block, pass, &mut made).map_err(failed)?;
+            Ok(made)
         };
         let mut packer = Packer::new(self.writes, output).map_err(failed)?;
         let mut text = (self.writes != Codec::Plain).then(RunningDigest::default);
         let take = |block: &Block, made: &mut Made<T>| {
-            see(block, made.counts, std::mem::take(&mut made.bad))?;
-            if let Some(text) = &mut text {
-                text.update(&made.bytes);
+            see(block, made)?;
+            if let Some(tee) = packer.plain() {
+                let edited = |bytes: &[u8]| tee.put(bytes);
+                let edits = &made.edits;
+                return edits
+                    .apply(block.text(), pass.member, edited)
+                    .map_err(failed);
             }
-            packer.put(&made.bytes, &made.piece).map_err(failed)
+            if let Some(text) = &mut text {
+                text.update(&made.text);
+            }
+            packer.put(&made.text, &made.piece).map_err(failed)
         };
         let mut bytes = self.text(input)?;
-        let mut blocks = Blocks::new(&mut *bytes, self.limit);
-        if self.writes != Codec::Plain {
-            blocks = blocks.halved();
-        }
-        pipeline::run(&mut blocks, work, take).map_err(|error| self.explain(name, error))?;
+        let blocks = &mut Blocks::new(&mut *bytes, self.limit);
+        pipeline::run(blocks, work, take).map_err(|error| self.explain(name, error))?;
         let (size, digest) = packer.finish().map_err(failed)?;
         let text = text.map_or(digest, |mut text| text.digest());
         Ok(Written { size, digest, text })
     }
 
+    /// What a worker does with a changed block before it is written.
+    fn pack<T>(self, block: &Block, pass: Pass<'_>, made: &mut Made<T>) -> io::Result<()> {
+        let Made { text, piece, .. } = made;
+        if self.writes == Codec::Plain {
+            return Ok(());
+        }
+        text.clear();
+        made.edits.apply(block.text(), pass.member, |bytes| {
+            text.extend_from_slice(bytes);
+            Ok(())
+        })?;
+        self.writes.pack(text, piece)
+    }
+
     fn stamp_lines(
         self,
         mut input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
         birthmarks: &dyn Birthmarks,
         existing: OnExisting,
         mut aside: Option<&mut Aside<'_>>,
     ) -> Result<Stamped, FormatError> {
         let name = input.name;
         let mut places = Places::default();
-        let mut before = RunningDigest::default();
-        let Written { size, digest, .. } = self.copy(
-            &mut input,
-            output,
-            |line, out, counts: &mut Places, mark| {
-                mark.clear();
-                birthmarks.write(line.number, line.record, mark);
-                counts.count(json::stamp_record(out, line.record, mark, existing)?);
-                Ok(())
-            },
-            aside.is_some(),
-            |block, counts, bad| {
-                places.add(counts);
-                let mut from = 0;
-                for line in bad {
-                    let span = line.span;
-                    before.update(block.bytes.get(from..span.start).unwrap_or_default());
-                    from = span.end;
-                    if let Some(aside) = &mut aside {
-                        line.set_aside(name, block, &mut **aside)
-                            .map_err(|source| unwritten(name, source))?;
-                    }
-                }
-                before.update(block.bytes.get(from..).unwrap_or_default());
-                Ok(())
-            },
-        )?;
+        let (mut before, mut sound) = (Subtrees::default(), RunningDigest::default());
+        let same = birthmarks.same();
+        let pass = Pass {
+            member: &same.map_or(Vec::new(), |mark| json::spelled_member("metadata", mark)),
+            sound_only: aside.is_some(),
+            hashed: aside.is_none(),
+        };
+        let change = |line: &Line<'_>, edits: &mut Edits, counts: &mut Places| {
+            counts.count(edits.stamp(line, same, birthmarks, existing)?);
+            Ok(())
+        };
+        let see = |block: &Block, made: &mut Made<Places>| {
+            places.add(made.counts);
+            made.parts.drain(..).for_each(|part| before.push(part));
+            let Some(aside) = &mut aside else {
+                return Ok(());
+            };
+            let mut from = 0;
+            for line in made.bad.drain(..) {
+                let span = line.span;
+                sound.update(block.text().get(from..span.start).unwrap_or_default());
+                from = span.end;
+                line.set_aside(name, block, &mut **aside)
+                    .map_err(|source| unwritten(name, source))?;
+            }
+            sound.update(block.text().get(from..).unwrap_or_default());
+            Ok(())
+        };
+        let Written { size, digest, .. } = self.copy(&mut input, output, pass, change, see)?;
         let undoable = places.replaced + places.kept == 0;
-        let content_digest = undoable.then(|| before.digest());
+        let content_digest = undoable.then(|| {
+            if pass.hashed {
+                before.digest()
+            } else {
+                sound.digest()
+            }
+        });
         Ok(Stamped {
             places,
             size,
@@ -243,25 +267,47 @@ fn unwritten(name: &Path, source: io::Error) -> FormatError {
     }
 }
 
-impl BadLine {
-    fn of(block: &Block, line: &Line<'_>, error: StampError) -> Self {
-        let record = usize::try_from(line.offset - block.offset).unwrap_or_default();
-        Self {
-            number: line.number,
-            offset: line.offset,
-            span: Span {
-                start: record - line.before.len(),
-                end: record + line.record.len() + line.end.len(),
-            },
-            error,
+impl<T: Default> Made<T> {
+    /// Says what changes in a block.
+    fn edit(
+        &mut self,
+        name: &Path,
+        block: &Block,
+        sound_only: bool,
+        change: &impl Fn(&Line<'_>, &mut Edits, &mut T) -> Result<(), StampError>,
+    ) -> Result<(), FormatError> {
+        self.edits.clear();
+        self.counts = T::default();
+        self.bad.clear();
+        for line in lines(block).filter(Line::has_record) {
+            match change(&line, &mut self.edits, &mut self.counts) {
+                Ok(()) => {}
+                Err(error @ StampError::Scan(_)) if sound_only => {
+                    let span = line.whole_span();
+                    self.edits.put_text(span);
+                    self.bad.push(BadLine {
+                        number: line.number,
+                        offset: line.offset,
+                        span,
+                        error,
+                    });
+                }
+                Err(error) => {
+                    let (number, offset) = (line.number, line.offset);
+                    return Err(FormatError::of_record(name, number, offset, error));
+                }
+            }
         }
+        Ok(())
     }
+}
 
+impl BadLine {
     fn set_aside(self, name: &Path, block: &Block, aside: &mut Aside<'_>) -> io::Result<()> {
         aside(Bad {
             line: self.number,
             offset: block.offset + self.span.start as u64,
-            bytes: self.span.of(&block.bytes),
+            bytes: self.span.of(block.text()),
             error: FormatError::of_record(name, self.number, self.offset, self.error),
         })
     }
@@ -304,7 +350,7 @@ impl ArtifactFormat for Jsonl {
     fn stamp(
         &self,
         input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
         birthmarks: &dyn Birthmarks,
         existing: OnExisting,
     ) -> Result<Stamped, FormatError> {
@@ -314,7 +360,7 @@ impl ArtifactFormat for Jsonl {
     fn stamp_sound(
         &self,
         input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
         birthmarks: &dyn Birthmarks,
         existing: OnExisting,
         aside: &mut Aside<'_>,
@@ -325,31 +371,33 @@ impl ArtifactFormat for Jsonl {
     fn unstamp(
         &self,
         mut input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
     ) -> Result<Unstamped, FormatError> {
         let mut sum = Cuts::default();
-        let Written { size, text, .. } = self.copy(
-            &mut input,
-            output,
-            |line, out, counts: &mut Cuts, _| {
-                let place = json::unstamp_record(out, line.record)?;
-                counts.records += 1;
-                counts.removed += u64::from(place.is_ours());
-                counts.foreign += u64::from(matches!(place, Where::Foreign(_)));
-                if counts.replaced.is_none() && replaces(line.record, &place) {
-                    counts.replaced = Some(line.number);
-                }
-                Ok(())
-            },
-            false,
-            |_, counts, _| {
-                sum.records += counts.records;
-                sum.removed += counts.removed;
-                sum.foreign += counts.foreign;
-                sum.replaced = sum.replaced.or(counts.replaced);
-                Ok(())
-            },
-        )?;
+        let pass = Pass {
+            member: &[],
+            sound_only: false,
+            hashed: false,
+        };
+        let change = |line: &Line<'_>, edits: &mut Edits, counts: &mut Cuts| {
+            let (place, gone) = json::find_to_cut(line.record)?;
+            edits.cut(line, gone);
+            counts.records += 1;
+            counts.removed += u64::from(place.is_ours());
+            counts.foreign += u64::from(matches!(place, Where::Foreign(_)));
+            if counts.replaced.is_none() && replaces(line.record, &place) {
+                counts.replaced = Some(line.number);
+            }
+            Ok(())
+        };
+        let see = |_: &Block, made: &mut Made<Cuts>| {
+            sum.records += made.counts.records;
+            sum.removed += made.counts.removed;
+            sum.foreign += made.counts.foreign;
+            sum.replaced = sum.replaced.or(made.counts.replaced);
+            Ok(())
+        };
+        let Written { size, text, .. } = self.copy(&mut input, output, pass, change, see)?;
         let Cuts {
             records,
             removed,

@@ -1,28 +1,63 @@
 //! Blocks of whole lines, read from a stream of any size.
 //!
-//! A block ends where a line ends, or where the stream does; it is about a quarter of a
-//! megabyte, so that it and what becomes of it stay in a processor's own cache, and longer
+//! A block ends where a line ends, or where the stream does; it is about an eighth of a
+//! megabyte, so that those under way stay in a processor's own cache, and longer
 //! only where a single line is. Only `\n` ends a line, and a
 //! `\r` before it belongs to the line end, so that every byte can be put back.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
-use birthmark_core::json::BOM;
+use birthmark_core::json::{BOM, Span};
+
+use crate::digest::Part;
 
 /// Bytes in a block, if not asked for otherwise.
-const BLOCK: usize = 256 << 10;
+const BLOCK: usize = 128 << 10;
 /// What is read at once of a line that is longer than a block, in bytes.
 const MOST_AT_ONCE: usize = 16 << 20;
 
 /// Some whole lines and where they stand in the file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Block {
-    /// The lines with their ends.
-    pub(super) bytes: Vec<u8>,
+    /// The lines with their ends, and behind them what was read of the next.
+    bytes: Vec<u8>,
+    /// Where the lines end.
+    end: usize,
+    /// What was read for this block: all in front of it belongs to the one before.
+    fresh: Range<usize>,
+    /// Where in the file it was read.
+    fresh_offset: u64,
+    /// Bytes of each part of it that is hashed.
+    part: usize,
     /// The number of the first, from 1.
     pub(super) line: u64,
     /// Where the first begins in the file, in bytes.
     pub(super) offset: u64,
+}
+
+impl Block {
+    /// The lines with their ends.
+    pub(super) fn text(&self) -> &[u8] {
+        self.bytes.get(..self.end).unwrap_or_default()
+    }
+
+    /// Hashes what was read for this block: with those of all other blocks, the parts of the
+    /// whole file.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Part> {
+        let fresh = self.bytes.get(self.fresh.clone()).unwrap_or_default();
+        let mut offset = self.fresh_offset;
+        fresh.chunks(self.part).map(move |bytes| {
+            let part = Part::of(bytes, offset);
+            offset += bytes.len() as u64;
+            part
+        })
+    }
+
+    /// Its memory, for another.
+    pub(super) fn into_memory(self) -> Vec<u8> {
+        self.bytes
+    }
 }
 
 /// Why there is no next block.
@@ -42,6 +77,8 @@ pub(super) struct Blocks<'a> {
     rest: Vec<u8>,
     line: u64,
     offset: u64,
+    /// Bytes that were read of the stream: a whole number of blocks, up to the end.
+    read: u64,
     ended: bool,
 }
 
@@ -54,19 +91,15 @@ impl<'a> Blocks<'a> {
             rest: Vec::new(),
             line: 1,
             offset: 0,
+            read: 0,
             ended: false,
         }
-    }
-
-    /// The same in blocks of half the size, where what comes of them is held elsewhere too.
-    pub(super) fn halved(mut self) -> Self {
-        self.size = BLOCK / 2;
-        self
     }
 
     /// The next block, in the memory of an old one; none at the end.
     pub(super) fn next(&mut self, mut old: Vec<u8>) -> Result<Option<Block>, BlockError> {
         let mut filled = self.take_rest(&mut old);
+        let (fresh, fresh_offset) = (filled, self.read);
         let mut searched = 0;
         let end = loop {
             filled += self.fill(&mut old, filled).map_err(BlockError::Read)?;
@@ -86,17 +119,20 @@ impl<'a> Blocks<'a> {
         };
         self.rest
             .extend_from_slice(old.get(end..filled).unwrap_or_default());
-        old.truncate(end);
-        if old.is_empty() {
+        if end == 0 {
             return Ok(None);
         }
         let block = Block {
             line: self.line,
             offset: self.offset,
             bytes: old,
+            end,
+            fresh: fresh..filled,
+            fresh_offset,
+            part: self.size,
         };
-        self.line += memchr::memchr_iter(b'\n', &block.bytes).count() as u64;
-        self.offset += block.bytes.len() as u64;
+        self.line += memchr::memchr_iter(b'\n', block.text()).count() as u64;
+        self.offset += end as u64;
         Ok(Some(block))
     }
 
@@ -118,7 +154,11 @@ impl<'a> Blocks<'a> {
     /// Reads behind what is filled about a block more, or up to the end: how many bytes.
     fn fill(&mut self, bytes: &mut Vec<u8>, filled: usize) -> io::Result<usize> {
         crate::stop::check()?;
-        let want = filled.clamp(self.size, MOST_AT_ONCE);
+        if self.ended {
+            return Ok(0);
+        }
+        let whole = filled - filled % self.size;
+        let want = whole.clamp(self.size, MOST_AT_ONCE);
         if bytes.len() < filled + want {
             bytes.reserve_exact(filled + want - bytes.len());
             bytes.resize(filled + want, 0);
@@ -138,6 +178,7 @@ impl<'a> Blocks<'a> {
                 Err(error) => return Err(error),
             }
         }
+        self.read += got as u64;
         Ok(got)
     }
 }
@@ -149,6 +190,8 @@ pub(super) struct Line<'a> {
     pub(super) number: u64,
     /// Where its record begins in the file, in bytes: behind a byte order mark.
     pub(super) offset: u64,
+    /// The same in the block.
+    pub(super) at: usize,
     /// What stands before the record: a byte order mark on the first line.
     pub(super) before: &'a [u8],
     /// The line without its end. Empty, or white space, where it holds no record.
@@ -158,6 +201,22 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// Where in the block the record stands.
+    pub(super) fn span(&self) -> Span {
+        Span {
+            start: self.at,
+            end: self.at + self.record.len(),
+        }
+    }
+
+    /// The same with what stands before it and with its end.
+    pub(super) fn whole_span(&self) -> Span {
+        Span {
+            start: self.at - self.before.len(),
+            end: self.at + self.record.len() + self.end.len(),
+        }
+    }
+
     /// Whether there is a record on it.
     pub(super) fn has_record(&self) -> bool {
         !self
@@ -170,7 +229,7 @@ impl Line<'_> {
 /// The lines of a block.
 pub(super) fn lines(block: &Block) -> impl Iterator<Item = Line<'_>> {
     let (mut number, mut at) = (block.line, 0);
-    let bytes = block.bytes.as_slice();
+    let bytes = block.text();
     std::iter::from_fn(move || {
         let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
         let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
@@ -186,10 +245,10 @@ pub(super) fn lines(block: &Block) -> impl Iterator<Item = Line<'_>> {
             _ => 0,
         };
         let (record, end_bytes) = whole.split_at(whole.len() - ending);
-        let offset = start + before.len() as u64;
         let line = Line {
             number,
-            offset,
+            offset: start + before.len() as u64,
+            at: at + before.len(),
             before,
             record,
             end: end_bytes,

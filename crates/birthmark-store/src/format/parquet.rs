@@ -38,6 +38,7 @@ use super::keyvalue::{KEY, Standing};
 use super::{
     ArtifactFormat, Birthmarks, Each, FormatError, Input, OnExisting, Places, Stamped, Unstamped,
 };
+use crate::bulk::Output;
 use footer::Footer;
 
 /// The largest footer that is read, in bytes: 32 MiB.
@@ -253,7 +254,7 @@ impl ArtifactFormat for Parquet {
     fn stamp(
         &self,
         mut input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
         birthmarks: &dyn Birthmarks,
         existing: OnExisting,
     ) -> Result<Stamped, FormatError> {
@@ -261,7 +262,7 @@ impl ArtifactFormat for Parquet {
         let table = Table::read(&input)?;
         let next = table.standing.next(name, birthmarks, existing)?;
         let mut places = Places::default();
-        let mut tee = Tee::new(output);
+        let mut tee = Tee::new(output).map_err(|error| unwritten(name, error))?;
         let mut content_digest = None;
         if let Some((mark, placed)) = next {
             places.count(placed);
@@ -278,7 +279,7 @@ impl ArtifactFormat for Parquet {
             places.kept += 1;
             copy(&mut input, table.size, &mut tee)?;
         }
-        let (size, digest) = tee.finish();
+        let (size, digest) = tee.finish().map_err(|error| unwritten(name, error))?;
         Ok(Stamped {
             places,
             size,
@@ -290,17 +291,17 @@ impl ArtifactFormat for Parquet {
     fn unstamp(
         &self,
         mut input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
     ) -> Result<Unstamped, FormatError> {
         let name = input.name;
         let table = Table::read(&input)?;
         let (kept, bare) = table.bare(name)?;
-        let mut tee = Tee::new(output);
+        let mut tee = Tee::new(output).map_err(|error| unwritten(name, error))?;
         copy(&mut input, kept, &mut tee)?;
         if let Some(footer) = bare {
             end(name, &footer, &mut tee)?;
         }
-        let (size, digest) = tee.finish();
+        let (size, digest) = tee.finish().map_err(|error| unwritten(name, error))?;
         Ok(Unstamped {
             records: 1,
             removed: u64::from(table.standing.is_ours()),

@@ -216,7 +216,7 @@ impl<R: Default, E> Driver<'_, R, E> {
             let Some(block) = block else {
                 return self.take_down_to(0, work, take);
             };
-            let long = block.bytes.len() > LONG;
+            let long = block.text().len() > LONG;
             self.bench.give(self.given, block, memory);
             self.given += 1;
             let room = if long { 0 } else { self.room - 1 };
@@ -242,7 +242,7 @@ impl<R: Default, E> Driver<'_, R, E> {
                     let mut result = result.map_err(PipelineError::Work)?;
                     take(&block, &mut result).map_err(PipelineError::Work)?;
                     self.taken += 1;
-                    self.keep(block.bytes, result);
+                    self.keep(block.into_memory(), result);
                 }
             }
         }
@@ -279,7 +279,7 @@ mod tests {
         let work = |block: &Block, mut memory: Vec<u8>| {
             std::thread::sleep(Duration::from_millis(block.line % 7));
             memory.clear();
-            memory.extend_from_slice(&block.bytes);
+            memory.extend_from_slice(block.text());
             Ok::<_, ()>(memory)
         };
         let mut all = Vec::new();

@@ -34,6 +34,7 @@ use super::{
     ArtifactFormat, Birthmarks, Each, FormatError, Input, OnExisting, Placed, Places, Stamped,
     Unstamped,
 };
+use crate::bulk::Output;
 use crate::running::RunningDigest;
 
 /// The largest header that is read, in bytes: 32 MiB, room for 300,000 tensors.
@@ -244,7 +245,7 @@ fn copy(
     input: &mut Input<'_>,
     header: &Header,
     new: &[u8],
-    output: &mut dyn Write,
+    output: &mut dyn Output,
     before: &mut RunningDigest,
 ) -> Result<(u64, Digest), FormatError> {
     let name = input.name;
@@ -252,7 +253,7 @@ fn copy(
         name: name.to_owned(),
         source,
     };
-    let mut tee = Tee::new(output);
+    let mut tee = Tee::new(output).map_err(failed)?;
     before.update(&(header.text.len() as u64).to_le_bytes());
     before.update(&header.text);
     tee.write_all(&(new.len() as u64).to_le_bytes())
@@ -284,7 +285,7 @@ fn copy(
         );
         return Err(damaged(name, what));
     }
-    Ok(tee.finish())
+    tee.finish().map_err(failed)
 }
 
 impl ArtifactFormat for Safetensors {
@@ -295,7 +296,7 @@ impl ArtifactFormat for Safetensors {
     fn stamp(
         &self,
         mut input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
         birthmarks: &dyn Birthmarks,
         existing: OnExisting,
     ) -> Result<Stamped, FormatError> {
@@ -325,7 +326,7 @@ impl ArtifactFormat for Safetensors {
     fn unstamp(
         &self,
         mut input: Input<'_>,
-        output: &mut dyn Write,
+        output: &mut dyn Output,
     ) -> Result<Unstamped, FormatError> {
         let header = Header::read(&mut input)?;
         let new = header.without();

@@ -48,6 +48,10 @@ impl Birthmarks for Marks {
             None => out.extend_from_slice(&self.mark),
         }
     }
+
+    fn same(&self) -> Option<&[u8]> {
+        (!self.replacing).then_some(self.mark.as_slice())
+    }
 }
 
 fn older(record: &[u8]) -> Option<&[u8]> {

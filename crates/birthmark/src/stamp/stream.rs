@@ -20,7 +20,7 @@ use crate::session;
 pub fn stream(
     project: &Project,
     input: &mut dyn Source,
-    output: &mut dyn Write,
+    mut output: &mut dyn Write,
     options: &StampOptions,
 ) -> Result<Stamped> {
     let options = prepared(project, options)?;
@@ -35,7 +35,7 @@ pub fn stream(
     let format = lines
         .into(lines, options.longest_line)
         .unwrap_or_else(|| lines.out_of(None, options.longest_line));
-    let written = format.stamp(input, output, &marks, options.on_existing)?;
+    let written = format.stamp(input, &mut output, &marks, options.on_existing)?;
     let mut stamped = Stamped::of(name);
     stamped.places = written.places;
     stamped.birthmark = mark;

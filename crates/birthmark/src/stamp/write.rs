@@ -1,13 +1,12 @@
 //! Writing: a sidecar, or the file through its format; all of it or nothing.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use birthmark_core::Fields;
 use birthmark_core::birthmark::{self, Scope};
 use birthmark_store::beside::Beside;
-use birthmark_store::bulk::Bulk;
+use birthmark_store::bulk::{Bulk, Output};
 use birthmark_store::digest::FileState;
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::format::{
@@ -170,7 +169,7 @@ pub(crate) fn rewrite<T>(
     file: &Path,
     out: &Path,
     progress: Option<&AtomicU64>,
-    pass: impl FnOnce(&dyn ArtifactFormat, Input<'_>, &mut dyn Write) -> Result<T, FormatError>,
+    pass: impl FnOnce(&dyn ArtifactFormat, Input<'_>, &mut dyn Output) -> Result<T, FormatError>,
 ) -> Result<T> {
     let beside = Beside::of(file)?;
     let (source, before) = beside.open_still()?;

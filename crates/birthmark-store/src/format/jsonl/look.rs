@@ -17,17 +17,12 @@ pub(super) struct Looked {
 
 pub(super) fn look(block: &Block) -> impl Iterator<Item = Looked> {
     let mut marks = Marks::default();
-    lines(block).filter(Line::has_record).map(move |line| {
-        let start = usize::try_from(line.offset - block.offset).unwrap_or_default();
-        Looked {
-            line: line.number,
-            offset: line.offset,
-            span: Span {
-                start,
-                end: start + line.record.len(),
-            },
-            place: marks.find(line.record),
-        }
+    let records = lines(block).filter(Line::has_record);
+    records.map(move |line| Looked {
+        line: line.number,
+        offset: line.offset,
+        span: line.span(),
+        place: marks.find(line.record),
     })
 }
 
@@ -47,7 +42,7 @@ pub(super) fn hand_over(
              place,
          }| {
             *count += 1;
-            let (line, offset, record) = (*line, *offset, span.of(&block.bytes));
+            let (line, offset, record) = (*line, *offset, span.of(block.text()));
             each(match place {
                 Ok(place) => Ok(Mark {
                     line,
