@@ -45,11 +45,11 @@ pub trait Output: Write {
         Piece::new(SMALL_PIECE)
     }
 
-    /// Takes a full piece, and leaves an empty one.
+    /// Takes a full piece, and leaves an empty one, after an error too.
     fn exchange(&mut self, piece: &mut Piece) -> io::Result<()> {
-        self.write_all(piece.bytes())?;
+        let written = self.write_all(piece.bytes());
         piece.filled = 0;
-        Ok(())
+        written
     }
 }
 
@@ -116,8 +116,9 @@ impl<'a> Bulk<'a> {
             self.worker = Worker::start(self.file)?;
         }
         let Some(worker) = &self.worker else {
-            self.direct = put(self.file, piece.bytes(), self.direct)?;
+            let written = put(self.file, piece.bytes(), self.direct);
             piece.filled = 0;
+            self.direct = written?;
             return Ok(());
         };
         let empty = worker.spare.try_recv().or_else(|_| Piece::new(PIECE))?;
@@ -141,9 +142,9 @@ impl Output for Bulk<'_> {
         if self.piece.is_none() && piece.room() == 0 {
             return self.hand_over(piece);
         }
-        self.write_all(piece.bytes())?;
+        let written = self.write_all(piece.bytes());
         piece.filled = 0;
-        Ok(())
+        written
     }
 }
 

@@ -50,6 +50,28 @@ fn unstamp(format: &dyn ArtifactFormat, bytes: &[u8]) -> Result<(Vec<u8>, Unstam
     Ok((out, unstamped))
 }
 
+#[test]
+fn what_comes_long_before_a_bad_line_has_gone_out() {
+    let line = format!("{{\"text\": \"{}\"}}\n", "é".repeat(400));
+    let mut lines = line.repeat(3_000).into_bytes();
+    let (whole, _) = stamp(&Jsonl::default(), &lines, OnExisting::Error).unwrap();
+    lines.extend_from_slice(b"no record\n");
+    let mut out = Vec::new();
+    let input = Input {
+        name: Path::new("-"),
+        bytes: &mut lines.as_slice(),
+    };
+    let same = Same(MARK.as_bytes());
+    let stamped = Jsonl::default().stamp(input, &mut out, &same, OnExisting::Error);
+    assert!(matches!(
+        stamped,
+        Err(FormatError::NotJson { line: 3_001, .. })
+    ));
+    assert!(whole.starts_with(&out));
+    let missing = whole.len() - out.len();
+    assert!(missing < 512 << 10, "{missing}");
+}
+
 /// Line, offset and whether a birthmark of ours stands there; or the error.
 fn read(format: &dyn ArtifactFormat, bytes: &[u8]) -> Vec<Result<(u64, u64, bool), String>> {
     let mut all = Vec::new();

@@ -233,6 +233,14 @@ impl<'a> Packer<'a> {
         }
     }
 
+    /// Ends the stream where it is, by an error that counts for more than another here: through
+    /// a pipe all that comes before the error has gone out.
+    pub(super) fn break_off(self) {
+        if let Self::Plain(tee) = self {
+            let _ = tee.finish();
+        }
+    }
+
     /// Ends the stream: how many bytes were written, and their digest.
     pub(super) fn finish(self) -> io::Result<(u64, Digest)> {
         let tee = match self {

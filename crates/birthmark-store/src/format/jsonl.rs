@@ -170,7 +170,10 @@ impl Jsonl {
         };
         let mut bytes = self.text(input)?;
         let blocks = &mut Blocks::new(&mut *bytes, self.limit);
-        pipeline::run(blocks, work, take).map_err(|error| self.explain(name, error))?;
+        if let Err(error) = pipeline::run(blocks, work, take) {
+            packer.break_off();
+            return Err(self.explain(name, error));
+        }
         let (size, digest) = packer.finish().map_err(failed)?;
         let text = text.map_or(digest, |mut text| text.digest());
         Ok(Written { size, digest, text })
