@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use birthmark_store::bulk::Output;
 use birthmark_store::format::zip::Zip;
 use birthmark_store::format::{FileKind, Input, OnExisting, Same, gguf};
 
@@ -64,7 +65,7 @@ fn with<T>(path: &Path, read: impl FnOnce(Input<'_>) -> T) -> Option<T> {
 fn rewritten(
     path: &Path,
     to: &Path,
-    make: impl FnOnce(Input<'_>, &mut dyn Write) -> bool,
+    make: impl FnOnce(Input<'_>, &mut dyn Output) -> bool,
 ) -> Option<bool> {
     let mut out = Limited {
         left: 64 << 20,
@@ -80,6 +81,8 @@ struct Limited {
     left: usize,
     bytes: Vec<u8>,
 }
+
+impl Output for Limited {}
 
 impl Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
