@@ -202,6 +202,33 @@ pub enum What {
     Runs,
 }
 
+impl What {
+    /// The columns of its rows that are no fields of a birthmark.
+    pub fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Artifacts => &[],
+            Self::Sessions => &[
+                "session_start",
+                "session_end",
+                "outcome",
+                "host",
+                "artifacts",
+            ],
+            Self::Runs => &[
+                "run_start",
+                "run_end",
+                "outcome",
+                "duration_s",
+                "exit_code",
+                "rank",
+                "error",
+                "host",
+                "script_name",
+            ],
+        }
+    }
+}
+
 /// A question.
 #[derive(Debug, Clone)]
 pub struct Query {

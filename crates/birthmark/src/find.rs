@@ -142,7 +142,7 @@ fn answered(
     let mut said = std::mem::take(&mut catalog.said);
     said.extend(misspelt(
         catalog,
-        (query.project, Some(&found)),
+        (query.project, query.what, Some(&found)),
         &names,
         parsed,
     )?);
@@ -283,7 +283,12 @@ pub fn records(
     let mut catalog = Catalog::open()?;
     let query = prepare(&mut catalog, project, ask, filter.clone())?;
     let mut said = std::mem::take(&mut catalog.said);
-    said.extend(misspelt(&catalog, (query.project, None), &[], &filter)?);
+    said.extend(misspelt(
+        &catalog,
+        (query.project, query.what, None),
+        &[],
+        &filter,
+    )?);
     let limit = query.limit.map_or(u64::MAX, |limit| limit as u64);
     let mut written = Written::default();
     let mut last_file = std::path::PathBuf::new();

@@ -40,7 +40,7 @@ pub fn sql_in(
     let mut said = std::mem::take(&mut catalog.said);
     said.extend(find::misspelt(
         catalog,
-        (query.project, None),
+        (query.project, query.what, None),
         &[],
         &filter,
     )?);

@@ -110,7 +110,11 @@ pub(super) fn is_typed_short(name: &str) -> bool {
 
 /// Whether this field holds a moment.
 pub(super) fn is_time(name: &str) -> bool {
-    column(name).is_some_and(|column| column.time) || name == "stamped_at"
+    column(name).is_some_and(|column| column.time)
+        || matches!(
+            name,
+            "stamped_at" | "session_start" | "session_end" | "run_start" | "run_end"
+        )
 }
 
 /// The fields that a word alone is looked for in.

@@ -103,3 +103,61 @@ fn what_another_project_calls_so_is_no_matter() {
     assert!(!offered(&[]).contains(&"lossless=".to_owned()));
     assert!(offered(&["--all"]).contains(&"lossless=".to_owned()));
 }
+
+#[test]
+fn sessions_and_runs_are_found_by_how_they_ended_also_where_they_made_nothing() {
+    let world = World::new();
+    std::fs::create_dir_all(world.at("artifacts")).unwrap();
+    let report = world.at("artifacts/e.json");
+    let script = format!(
+        r#"echo '{{"summary": {{"accuracy": 0.8}}}}' > '{}'"#,
+        report.display()
+    );
+    for command in [&script[..], "exit 3"] {
+        world.output(["run", "--", "sh", "-c", command]);
+    }
+    let found = |what: &str, filter: &str| {
+        let output = world.output(["find", what, filter, "--count"]);
+        assert!(output.status.success(), "{filter}: {}", picture(&output));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    for (filter, count) in [
+        ("outcome=failed", "1"),
+        ("outcome=completed", "1"),
+        ("NOT outcome=failed", "1"),
+        ("outcome~a OR outcome~o", "2"),
+        ("outcome=failed accuracy>0.5", "0"),
+        ("outcome=completed accuracy>0.5", "1"),
+        ("outcome=completed accuracy>0.9", "0"),
+        ("has:outcome", "2"),
+    ] {
+        assert_eq!(found("--sessions", filter), count, "sessions {filter}");
+        assert_eq!(found("--runs", filter), count, "runs {filter}");
+    }
+    for (filter, count) in [
+        ("exit_code=3", "1"),
+        ("exit_code=0..2", "1"),
+        ("exit_code!=3 accuracy>0.5", "1"),
+        ("duration_s>=0", "2"),
+        ("run_start>2020-01-01 run_start<2021-01-01", "0"),
+        ("run_start>2020-01-01", "2"),
+        ("exit_code=3 since:2020-01-01", "1"),
+        ("exit_code=3 dirty=false", "1"),
+    ] {
+        assert_eq!(found("--runs", filter), count, "runs {filter}");
+    }
+    for (filter, count) in [
+        ("artifacts=0", "1"),
+        ("artifacts>=1", "1"),
+        ("session_start>2020-01-01", "2"),
+    ] {
+        assert_eq!(found("--sessions", filter), count, "sessions {filter}");
+    }
+    let said = world.output(["find", "outcome=failed"]);
+    assert_eq!(said.status.code(), Some(2));
+    let said = picture(&said);
+    assert!(
+        said.contains("it is asked of sessions and runs: --sessions, --runs"),
+        "{said}"
+    );
+}

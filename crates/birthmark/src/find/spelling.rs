@@ -3,7 +3,7 @@
 //! A name that no artifact has is most surely a typo, and `none` would be no answer to it:
 //! it is an error. Only `has:` may ask for such a name, which is its use.
 
-use birthmark_catalog::engine::{Engine, Found, Query};
+use birthmark_catalog::engine::{Engine, Found, Query, What};
 use birthmark_catalog::filter::{self, Filter, Term, Test};
 use birthmark_catalog::value::Kind;
 use birthmark_core::birthmark::{FIELDS, rule};
@@ -13,22 +13,6 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::text;
 
-/// Columns of sessions and of runs, where nothing was found that shows them.
-const COLUMNS: [&str; 13] = [
-    "session_start",
-    "session_end",
-    "outcome",
-    "host",
-    "artifacts",
-    "run_start",
-    "run_end",
-    "duration_s",
-    "exit_code",
-    "rank",
-    "script_name",
-    "session_id",
-    "run_id",
-];
 /// Columns of the tables that are no fields.
 const TABLE_COLUMNS: [&str; 24] = [
     "artifact_id",
@@ -67,7 +51,7 @@ const LISTED: usize = 6;
 /// Known are those of the projects that were asked; where they have none every name is as good as another.
 pub(crate) fn misspelt(
     catalog: &Catalog,
-    (project, found): (Option<i64>, Option<&Found>),
+    (project, what, found): (Option<i64>, What, Option<&Found>),
     names: &[&str],
     filter: &Filter,
 ) -> Result<Vec<String>> {
@@ -80,7 +64,7 @@ pub(crate) fn misspelt(
         }
     }
     for list in [&mut asked, &mut warned] {
-        list.retain(|name| !is_ours(name, found));
+        list.retain(|name| !is_ours(name, what, found));
     }
     if asked.is_empty() && warned.is_empty() {
         return Ok(Vec::new());
@@ -95,6 +79,9 @@ pub(crate) fn misspelt(
     }
     if let Some(name) = asked.first() {
         let error = Error::usage("field", line(name));
+        if let Some(list) = of_others(name) {
+            return Err(error.with_hint(format!("it is asked of {list}")));
+        }
         return Err(error.with_hint(match near(name, &known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
@@ -110,7 +97,7 @@ pub(crate) fn misspelt(
     Ok(warnings.collect())
 }
 
-fn is_ours(name: &str, found: Option<&Found>) -> bool {
+fn is_ours(name: &str, what: What, found: Option<&Found>) -> bool {
     let is_shown = || {
         let mut rows = found.iter().flat_map(|found| found.rows.iter().take(1));
         rows.any(|row| {
@@ -120,9 +107,21 @@ fn is_ours(name: &str, found: Option<&Found>) -> bool {
     };
     filter::column(name).is_some()
         || name == filter::WORDS
-        || COLUMNS.contains(&name)
+        || what.columns().contains(&name)
+        || name == "host"
         || rule(name).is_some()
         || is_shown()
+}
+
+/// Who has a column of this name.
+fn of_others(name: &str) -> Option<&'static str> {
+    let has = |what: What| what.columns().contains(&name);
+    match (has(What::Sessions), has(What::Runs)) {
+        (true, true) => Some("sessions and runs: --sessions, --runs"),
+        (true, false) => Some("sessions: --sessions"),
+        (false, true) => Some("runs: --runs"),
+        (false, false) => None,
+    }
 }
 
 fn is_known(name: &str, known: &[String]) -> bool {
@@ -212,7 +211,7 @@ fn odd_value(catalog: &Catalog, query: &Query, term: &Term) -> Result<Option<Str
 /// Where a field is an object in every artifact: the names that it holds.
 fn holds_others(catalog: &Catalog, query: &Query, term: &Term) -> Result<Option<String>> {
     let is_test = !matches!(term.test, Test::Has | Test::IsNull);
-    if !is_test || is_ours(&term.field, None) {
+    if !is_test || is_ours(&term.field, query.what, None) {
         return Ok(None);
     }
     let mut known = catalog.engine.fields(query.project)?;

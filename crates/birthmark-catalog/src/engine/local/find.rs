@@ -11,6 +11,7 @@ mod group_by;
 mod groups;
 mod home;
 mod order;
+mod own;
 mod owners;
 mod rows;
 mod unknown;
@@ -60,7 +61,7 @@ impl<'a> Asking<'a> {
             db,
             query,
             fields,
-            homes: Homes::new(db, query.project),
+            homes: Homes::new(db, query.project, query.what),
             whole: OnceCell::new(),
         }
     }

@@ -8,6 +8,8 @@ use rusqlite::Connection;
 
 use super::super::known::Ours;
 use super::super::lists::{Source, Whose, metric};
+use super::own::{Own, own};
+use crate::engine::What;
 use crate::filter::{WORDS, column};
 
 /// Where the values of a field stand.
@@ -17,6 +19,8 @@ pub(super) enum Home {
     Words,
     /// A column of the artifact.
     Artifact(&'static str),
+    /// A column of the session or run that is looked for.
+    Own(&'static Own),
     /// The root of the project.
     Project,
     /// A column of the group: session, run.
@@ -35,16 +39,18 @@ pub(super) enum Home {
 pub(super) struct Homes<'a> {
     db: &'a Connection,
     project: Option<i64>,
+    what: What,
     ours: OnceCell<Option<Ours>>,
     known: RefCell<HashMap<String, Home>>,
 }
 
 impl<'a> Homes<'a> {
-    /// Those of one project, or of all.
-    pub(super) fn new(db: &'a Connection, project: Option<i64>) -> Self {
+    /// Those of one project, or of all, where this is looked for.
+    pub(super) fn new(db: &'a Connection, project: Option<i64>, what: What) -> Self {
         Self {
             db,
             project,
+            what,
             ours: OnceCell::new(),
             known: RefCell::default(),
         }
@@ -56,7 +62,8 @@ impl<'a> Homes<'a> {
         if let Some(home) = self.known.borrow().get(field) {
             return Ok(home.clone());
         }
-        let home = match always(field) {
+        let own = own(self.what, field).map(Home::Own);
+        let home = match own.or_else(|| always(field)) {
             Some(home) => home,
             None => self.found(field)?,
         };

@@ -215,6 +215,8 @@ fn sort_key(home: &Home) -> (String, Vec<Sql>) {
     match home {
         Home::Time | Home::Words => ("a.timestamp".to_owned(), vec![]),
         Home::Artifact(column) | Home::Group(column) => (format!("a.{column}"), vec![]),
+        // Sessions and runs are sorted by their rows.
+        Home::Own(_) => ("NULL".to_owned(), vec![]),
         Home::Project => (
             "(SELECT root FROM _projects WHERE id = a.project)".to_owned(),
             vec![],

@@ -181,7 +181,11 @@ impl Asking<'_> {
         if self.query.filter != Filter::All {
             let holding = self.holding_groups(look)?;
             found.edited = self.edited(&self.whole()?.artifacts_of(holding.clone()))?;
-            wanted = Some(owners::of(self.db, Owner::Run, &holding)?);
+            let mut runs = owners::of(self.db, Owner::Run, &holding)?;
+            if self.asks_for_own() {
+                runs |= &self.barren_runs()?;
+            }
+            wanted = Some(runs);
         }
         let is_by_time = self.query.sort.0 == "timestamp";
         let limit = self.query.limit.filter(|_| is_by_time);

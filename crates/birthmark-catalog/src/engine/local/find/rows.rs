@@ -192,6 +192,7 @@ pub(super) fn value_at(
         Ok(match value {
             Sql::Text(text) => Some(Value::text(text)),
             Sql::Integer(number) => Value::number(&number.to_string()),
+            Sql::Real(number) => Value::number(&number.to_string()),
             _ => None,
         })
     };
@@ -200,6 +201,7 @@ pub(super) fn value_at(
     };
     match place {
         Home::Words => Ok(None),
+        Home::Own(own) => one(&own.of_group()),
         Home::Artifact(column) => one(&format!(
             "SELECT a.{column} FROM _groups g JOIN _artifacts a ON a.id = g.artifact WHERE g.id = ?"
         )),
