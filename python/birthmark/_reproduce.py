@@ -22,6 +22,8 @@ class Reproduction:
         verdict: ``"identical"``, ``"equal records"``, ``"differs"``, ``"not made"``,
             ``"could not be made"``; None for a plan alone.
         place: Where it differs first, or what the verdict rests on.
+        in_hand_as_recorded: Whether the file that was named is what was recorded, which is what the
+            verdict is about; None where no file was named.
         folder: The folder it was made in.
         made: The file or folder that was made there.
         session_id: The session of the reproduction.
@@ -34,6 +36,8 @@ class Reproduction:
         self.plan = plan
         self.verdict: str | None = outcome.get("verdict")
         self.place: str | None = outcome.get("place")
+        in_hand = plan.get("in_hand") or {}
+        self.in_hand_as_recorded: bool | None = in_hand.get("as_recorded")
         self.folder: str | None = outcome.get("folder")
         self.made: str | None = outcome.get("made")
         self.session_id: str | None = outcome.get("session_id")
@@ -43,8 +47,13 @@ class Reproduction:
 
     @property
     def is_same(self) -> bool | None:
-        """Whether the bytes or the records are the same; None for a plan alone."""
-        return None if self.verdict is None else self.verdict in ("identical", "equal records")
+        """Whether the bytes or the records are the same; None for a plan alone.
+
+        False also where the file that was named is no longer what was recorded.
+        """
+        if self.verdict is None:
+            return None
+        return self.verdict in ("identical", "equal records") and self.in_hand_as_recorded is not False
 
     def __str__(self) -> str:
         """The plan as ``birthmark reproduce`` shows it, and the verdict."""

@@ -18,6 +18,7 @@
 mod ask;
 mod between;
 pub mod bundle;
+mod code;
 mod database;
 mod file;
 mod head;
@@ -72,9 +73,11 @@ pub struct StatusOptions {
     /// Whether the files in those folders are counted, which takes a walk through them. How
     /// dirty the tree is can be told without.
     pub count_artifacts: bool,
-    /// Untracked files and folders that are artifacts (a journal names them as generated).
-    /// None of them is asked of the file system, since there may be many.
+    /// Untracked files and folders that are artifacts (a journal names them as generated), but
+    /// for what is code by its name or first bytes, which counts whoever made it.
     pub generated: Listed,
+    /// The file that runs: no artifact, whatever it is called and whoever lists it.
+    pub script: Option<PathBuf>,
     /// Whether untracked files are looked for, which takes a walk through all folders.
     pub untracked: bool,
     /// The folder that those of `generated` that are not absolute are in.
@@ -88,6 +91,7 @@ impl Default for StatusOptions {
             artifacts: Vec::new(),
             count_artifacts: true,
             generated: Listed::default(),
+            script: None,
             untracked: true,
             generated_in: PathBuf::new(),
         }

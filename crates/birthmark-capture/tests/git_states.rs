@@ -182,6 +182,41 @@ fn artifacts_and_sidecars_are_counted_apart() {
 }
 
 #[test]
+fn code_that_a_journal_names_as_generated_is_dirt_and_in_the_snapshot() {
+    for (name, text, is_code) in [
+        ("run.sh", "echo 1", true),
+        ("weights/modeling_x.py", "x = 1", true),
+        ("launch", "#!/bin/sh\necho 1", true),
+        ("Makefile", "all:", true),
+        ("predictions", "0.1", false),
+        ("weights/config.json", "{}", false),
+        ("out.jsonl", "{}\n", false),
+    ] {
+        let repo = TestRepo::with_commit();
+        repo.write(name, text);
+        let first = name.split('/').next().expect("a name").into();
+        let options = StatusOptions {
+            generated: [first].into(),
+            generated_in: repo.path().to_owned(),
+            ..StatusOptions::default()
+        };
+        let state = git::capture_status(repo.path(), &options);
+        assert_eq!(state.dirty, Finding::Found(is_code), "{name}");
+        assert_eq!(state.untracked, u64::from(is_code), "{name}");
+        let options = StatusOptions {
+            script: Some(repo.path().join(name)),
+            ..options
+        };
+        let state = git::capture_status(repo.path(), &options);
+        assert_eq!(
+            state.dirty,
+            Finding::Found(true),
+            "what runs is code: {name}"
+        );
+    }
+}
+
+#[test]
 fn how_dirty_it_is_is_told_without_a_walk_through_the_artifacts() {
     let repo = TestRepo::with_commit();
     repo.write("artifacts/kept/readme", "tracked");

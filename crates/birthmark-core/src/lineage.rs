@@ -192,6 +192,8 @@ pub struct RunNode {
     pub facts: Fields,
     /// The code fields.
     pub code: Fields,
+    /// What changed of the code while it ran.
+    pub drift: Vec<String>,
     /// The process that speaks for it.
     pub process: Option<ProcessIdentity>,
     /// When it began.

@@ -4,9 +4,72 @@
 //! Numbers are equal when their texts are, or when they lie within a tolerance: the absolute
 //! difference is at most the tolerance times the larger of 1 and both magnitudes, so that it
 //! is relative for large numbers and absolute near zero. Without a tolerance `1.0` and `1`
-//! differ. Key order does not count.
+//! differ. Key order does not count. `NaN` and the infinities, which Python writes and JSON has
+//! not, are equal to themselves alone, whatever the tolerance.
 
 use serde_json::Value;
+
+/// How `NaN` and the infinities stand in a [`Value`]: as numbers beyond every range, which are near
+/// to nothing.
+const NOT_FINITE: [(&str, &str); 3] = [
+    ("NaN", "1e+888888888888888888881"),
+    ("-Infinity", "-1e+888888888888888888882"),
+    ("Infinity", "1e+888888888888888888882"),
+];
+
+/// Reads what Python's `json.dumps` writes, for [`Allowance::first_difference`]; `None` where it
+/// is none of it.
+pub fn read(text: &[u8]) -> Option<Value> {
+    serde_json::from_slice(text)
+        .or_else(|_| serde_json::from_slice(&respelled(text)))
+        .ok()
+}
+
+/// With what is not finite spelled as numbers, wherever it stands in no string.
+fn respelled(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let (mut at, mut in_string) = (0, false);
+    while let Some(byte) = text.get(at) {
+        let rest = &text[at..];
+        let ends = |byte: Option<&u8>| byte.is_none_or(|byte| b" \t\r\n:,[]}".contains(byte));
+        let is_alone = |word: &str| {
+            rest.starts_with(word.as_bytes())
+                && ends(rest.get(word.len()))
+                && ends(at.checked_sub(1).and_then(|before| text.get(before)))
+        };
+        let found = NOT_FINITE
+            .iter()
+            .find(|(word, _)| !in_string && is_alone(word));
+        let taken = match (found, byte) {
+            (Some((word, number)), _) => {
+                out.extend_from_slice(number.as_bytes());
+                at += word.len();
+                continue;
+            }
+            (None, b'\\') if in_string => 2.min(rest.len()),
+            (None, b'"') => {
+                in_string = !in_string;
+                1
+            }
+            _ => 1,
+        };
+        out.extend_from_slice(&rest[..taken]);
+        at += taken;
+    }
+    out
+}
+
+/// A value as it was spelled.
+fn shown(value: &Value) -> String {
+    let mut text = value.to_string();
+    // The negative first: the other is a part of it.
+    for (word, number) in NOT_FINITE {
+        if text.contains(number) {
+            text = text.replace(number, word);
+        }
+    }
+    text
+}
 
 /// What may differ.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -66,8 +129,8 @@ impl Allowance {
             _ if was == is => None,
             _ => Some(Difference {
                 path: path.clone(),
-                was: Some(was.to_string()),
-                is: Some(is.to_string()),
+                was: Some(shown(was)),
+                is: Some(shown(is)),
             }),
         }
     }
@@ -85,8 +148,8 @@ impl Allowance {
             (Some(was), Some(is)) => self.differ(path, was, is),
             (was, is) => Some(Difference {
                 path: path.clone(),
-                was: was.map(ToString::to_string),
-                is: is.map(ToString::to_string),
+                was: was.map(shown),
+                is: is.map(shown),
             }),
         };
         path.truncate(length);
@@ -126,6 +189,48 @@ mod tests {
             ignored: vec!["time".to_owned()],
         };
         allowance.first_difference(was, is).map(|found| found.path)
+    }
+
+    #[test]
+    fn what_is_not_finite_is_read_and_equal_to_itself_alone() {
+        let was = read(br#"{"a": NaN, "s": "NaN \" -Infinity", "b": [-Infinity, Infinity, 1.0]}"#);
+        let was = was.expect("it is read");
+        assert_eq!(first(&was, &was.clone(), 1.0), None);
+        for (text, path) in [
+            (
+                r#"{"a": 1.0, "s": "NaN \" -Infinity", "b": [-Infinity, Infinity, 1.0]}"#,
+                "a",
+            ),
+            (
+                r#"{"a": NaN, "s": "nan", "b": [-Infinity, Infinity, 1.0]}"#,
+                "s",
+            ),
+            (
+                r#"{"a": NaN, "s": "NaN \" -Infinity", "b": [Infinity, Infinity, 1.0]}"#,
+                "b[0]",
+            ),
+            (
+                r#"{"a": "NaN", "s": "NaN \" -Infinity", "b": [-Infinity, Infinity, 1.0]}"#,
+                "a",
+            ),
+        ] {
+            let is = read(text.as_bytes()).expect(text);
+            assert_eq!(first(&was, &is, 1e9).as_deref(), Some(path), "{text}");
+        }
+        let found = Allowance::default().first_difference(&was, &json!({"a": 1}));
+        let found = found.expect("they differ");
+        assert_eq!(
+            (found.was.as_deref(), found.is.as_deref()),
+            (Some("NaN"), Some("1"))
+        );
+        let ends = Allowance::default().first_difference(&was["b"], &json!(1));
+        assert_eq!(
+            ends.and_then(|found| found.was).as_deref(),
+            Some("[-Infinity,Infinity,1.0]")
+        );
+        for none in ["nan", "{\"a\": NaNs}", "{\"a\": -NaN}", "Infinity1", ""] {
+            assert_eq!(read(none.as_bytes()), None, "{none}");
+        }
     }
 
     #[test]

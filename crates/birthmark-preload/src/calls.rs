@@ -80,7 +80,7 @@ fn opened(got: c_int, folder: c_int, path: *const c_char, flags: c_int) {
     } else {
         // What is there and neither cut nor only appended to may be read as well.
         if flags & libc::O_ACCMODE == libc::O_RDWR && flags & (libc::O_TRUNC | libc::O_EXCL) == 0 {
-            note(Kind::Read, folder, path);
+            note(Kind::Update, folder, path);
         }
         note(Kind::Write, folder, path);
     }
@@ -92,10 +92,13 @@ fn opened_stream(got: *mut libc::FILE, path: *const c_char, mode: *const c_char)
     }
     // SAFETY: the call has read both as strings that end.
     let mode = unsafe { CStr::from_ptr(mode) }.to_bytes();
-    if mode.first() == Some(&b'r') {
-        note(Kind::Read, libc::AT_FDCWD, path);
+    let is_both = mode.contains(&b'+');
+    match mode.first() {
+        Some(b'r' | b'a') if is_both => note(Kind::Update, libc::AT_FDCWD, path),
+        Some(b'r') => note(Kind::Read, libc::AT_FDCWD, path),
+        _ => {}
     }
-    if mode.first() != Some(&b'r') || mode.contains(&b'+') {
+    if mode.first() != Some(&b'r') || is_both {
         note(Kind::Write, libc::AT_FDCWD, path);
     }
 }

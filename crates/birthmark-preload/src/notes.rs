@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Execute = 4,
     /// One was executed with an environment that leaves this library out.
     ExecuteUnseen = 5,
+    /// To be read and written at once, with what was there: noted before [`Kind::Write`].
+    Update = 6,
 }
 
 /// Added to the kind of a short note: its path is relative.
@@ -58,7 +60,7 @@ pub(crate) fn note(kind: Kind, folder: c_int, path: *const c_char) {
 /// Notes a path within the working folder.
 fn note_relative(kind: Kind, path: &[u8]) {
     // A child of `vfork` may have another folder and shares this memory: it executes.
-    let remembered = matches!(kind, Kind::Read | Kind::Write);
+    let remembered = matches!(kind, Kind::Read | Kind::Write | Kind::Update);
     let folder = working::hash().filter(|_| remembered);
     let hash = folder.map(|folder| known::hash(folder ^ kind as u64, path));
     let new = hash.map(known::look);

@@ -171,7 +171,7 @@ unsafe fn opened(args: *mut ffi::PyObject) {
     // SAFETY: see above.
     unsafe {
         if updates {
-            note(1, args, 0);
+            note(6, args, 0);
         }
         note(kind, args, 0);
     }

@@ -87,7 +87,7 @@ pub struct Doctor {
 pub fn doctor(project: &Project) -> Doctor {
     let options = git::StatusOptions {
         count_artifacts: true,
-        ..session::status_options(project)
+        ..session::status_options(project, None)
     };
     let state = git::capture_status(project.root(), &options);
     let code = CodeSeen::new(state, None);

@@ -247,7 +247,7 @@ fn code_of(anchor: &Path, script: Option<&Path>, status: bool) -> CodeSeen {
             atomic::folder_of(anchor)
         };
         let options = crate::project::Project::find(folder)
-            .map(|project| crate::session::status_options(&project))
+            .map(|project| crate::session::status_options(&project, script))
             .unwrap_or_default();
         let options = git::StatusOptions {
             count_artifacts: true,

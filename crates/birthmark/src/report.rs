@@ -7,7 +7,7 @@
 //! with, in any mode. Where both are there, mode "w" goes on only with a part that is
 //! newer than the report: the items of a run that died writing it anew.
 
-mod origins;
+pub(crate) mod origins;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

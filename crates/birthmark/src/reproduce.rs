@@ -15,6 +15,8 @@
 //!   own tree are turned to the folder, and an artifact that was written to a path outside of
 //!   the project is refused.
 //! * Nothing is promised that is not known: what could not be told stands in the plan.
+//! * The verdict is about what was recorded. A file that was named and is another by now is said
+//!   to be so, and nothing confirms it.
 //!
 //! # Limitations
 //!
@@ -27,9 +29,11 @@
 
 mod beside;
 mod blockers;
+mod code;
 mod compare;
 mod environment;
 mod guard;
+mod hand;
 mod inputs;
 mod kept;
 mod lay;
@@ -54,10 +58,12 @@ use crate::text;
 
 pub use beside::Beside;
 pub use blockers::Blocker;
+pub use code::Code;
 pub use compare::{Compared, Verdict};
+pub use hand::InHand;
 pub use kept::Kept;
 pub(crate) use kept::all as kept_in;
-pub use plan::{Code, Input, InputState, Plan, plan};
+pub use plan::{Input, InputState, Plan, plan};
 pub use render::render;
 pub use share::{Before, Share};
 
@@ -95,8 +101,10 @@ pub struct Outcome {
     pub session: Option<String>,
     /// Exit status of the command.
     pub exit_code: Option<i32>,
-    /// The verdict.
+    /// The verdict, about what was recorded.
     pub compared: Compared,
+    /// Whether the file that was named is what was recorded; nothing where none was.
+    pub in_hand_as_recorded: Option<bool>,
     /// What code it loaded that the original did not; `None` where one of them did not tell.
     pub other_code: Option<Vec<String>>,
     /// What differs in the environment that was built, where one was; the error is why that
@@ -109,6 +117,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether what was made again is what was made, and the file that was named is that too.
+    pub fn is_confirmed(&self) -> bool {
+        let is_same = matches!(
+            self.compared.verdict,
+            Verdict::Identical | Verdict::EqualRecords
+        );
+        is_same && self.in_hand_as_recorded != Some(false)
+    }
+
     /// For programs.
     pub fn to_json(&self) -> Value {
         json!({
@@ -118,6 +135,8 @@ impl Outcome {
             "exit_code": self.exit_code,
             "verdict": self.compared.verdict.word(),
             "place": self.compared.place,
+            "in_hand_as_recorded": self.in_hand_as_recorded,
+            "confirmed": self.is_confirmed(),
             "other_code": self.other_code,
             "original_changed": self.changed,
             "built_differs": self.built.as_ref().and_then(|built| built.as_ref().ok()),
@@ -177,6 +196,7 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
         session,
         exit_code,
         compared,
+        in_hand_as_recorded: plan.in_hand.as_ref().map(|one| one.as_recorded),
         other_code,
         built,
         unrecorded: unrecorded.map(|error| error.whole()),

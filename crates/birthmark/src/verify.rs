@@ -67,6 +67,7 @@ use crate::text;
 use claims::{Claims, Last};
 use commits::Commits;
 use inputs::Inputs;
+pub(crate) use inputs::elsewhere;
 use kept::Kept;
 use mark::{Eyes, Judge};
 use scope::Scope;

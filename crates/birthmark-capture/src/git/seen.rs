@@ -11,7 +11,7 @@ use birthmark_core::Finding;
 use birthmark_core::code::{ChangeKind, SubmoduleState};
 use gix::bstr::{BStr, BString};
 
-use super::{Listed, StatusOptions};
+use super::{Listed, StatusOptions, code};
 
 /// Changes are kept by name up to here, so that no repository fills the memory.
 const MOST_KEPT: usize = 200_000;
@@ -46,6 +46,8 @@ pub(super) struct Own {
     folders: Vec<PathBuf>,
     generated: Listed,
     generated_in: PathBuf,
+    /// What runs.
+    script: Option<PathBuf>,
     /// Whether untracked files are not wanted at all.
     pub(super) tracked_only: bool,
     /// Whether the files in `folders` are counted.
@@ -62,6 +64,7 @@ impl Own {
             tracked_only: !options.untracked,
             counted: options.count_artifacts,
             generated_in: real(&options.generated_in),
+            script: options.script.as_ref().map(real),
         }
     }
 
@@ -81,11 +84,14 @@ impl Own {
         }
     }
 
-    /// Whether it, or a folder that it lies in, is on the list.
+    /// Whether it, or a folder that it lies in, is on the list, and it is no code: no store keeps
+    /// an artifact's bytes, so code that is left out of the snapshot is lost.
     fn is_generated(&self, absolute: &Path) -> bool {
         let listed = |path: &Path| path.ancestors().any(|up| self.generated.contains(up));
         let within = absolute.strip_prefix(&self.generated_in);
-        !self.generated.is_empty() && (within.is_ok_and(listed) || listed(absolute))
+        (within.is_ok_and(listed) || listed(absolute))
+            && self.script.as_deref() != Some(absolute)
+            && !code::is_code(absolute)
     }
 }
 

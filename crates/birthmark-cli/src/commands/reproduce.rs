@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
-use birthmark::reproduce::{self, Options, Plan, Verdict};
+use birthmark::reproduce::{self, InHand, Options, Plan, Verdict};
 use birthmark_core::reproduce::Allowance;
 use serde_json::json;
 
@@ -20,8 +20,8 @@ use crate::ui::Ui;
 /// in a folder of their own, the same command runs there in a fresh session, and what it
 /// makes is compared: bytes, then content without birthmarks, then record by record.
 ///
-/// Exit status: 0 identical or equal records, 1 it differs or was not made, 2 it could not
-/// be tried, or the command failed. Nothing in your project is overwritten: the system
+/// Exit status: 0 identical or equal records, 1 it differs or was not made, or the file is no
+/// longer what was recorded, 2 it could not be tried, or the command failed. Nothing in your project is overwritten: the system
 /// refuses it (Linux 6.2 and later; elsewhere a copy is kept, and what changed is told).
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -151,13 +151,18 @@ fn go(ui: &mut Ui, plan: &Plan, options: &Options, as_json: bool) -> Answer {
             Verdict::NotMade | Verdict::Failed => ("tried in", &outcome.folder),
             _ => ("made again in", &outcome.made),
         };
+        let in_hand = plan.in_hand.as_ref().and_then(InHand::warning);
+        let in_hand = in_hand.map_or(String::new(), |line| {
+            format!("\n{line}: the verdict is not about it")
+        });
         ui.people(&format!(
-            "{}{place}{status}\n{where_to} {}",
+            "{}{place}{status}\n{where_to} {}{in_hand}",
             verdict.word(),
             path.display()
         ))?;
     }
     Ok(match outcome.compared.verdict {
+        Verdict::Identical | Verdict::EqualRecords if !outcome.is_confirmed() => ExitStatus::No,
         Verdict::Identical | Verdict::EqualRecords => ExitStatus::Yes,
         Verdict::Differs | Verdict::NotMade => ExitStatus::No,
         Verdict::Failed => ExitStatus::CannotTell,

@@ -22,6 +22,7 @@ pub(super) fn link_reproductions(
                 world_size: 1,
                 facts: crate::Fields::new(),
                 code: crate::Fields::new(),
+                drift: Vec::new(),
                 process: None,
                 start: crate::timestamp::Timestamp::default(),
                 last_heard: crate::timestamp::Timestamp::default(),

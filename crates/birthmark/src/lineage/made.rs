@@ -7,7 +7,7 @@ use birthmark_core::Fields;
 use birthmark_core::Finding;
 use birthmark_core::event::ArtifactSealed;
 use birthmark_core::plan::Plan;
-use birthmark_core::session::Session as Folded;
+use birthmark_core::session::{Artifact, Session as Folded};
 use serde_json::Value;
 
 use super::Seen;
@@ -136,6 +136,16 @@ impl Known {
     pub(super) fn of(session: &Session, folded: &Folded) -> Self {
         let project = session.project();
         let paths = folded.artifacts.iter();
+        Self {
+            paths: paths.map(|one| project.resolve(&one.file)).collect(),
+        }
+    }
+
+    /// Those of writers of ours, and those that were added.
+    pub(super) fn by_writers(session: &Session, folded: &Folded) -> Self {
+        let project = session.project();
+        let told = |one: &&Artifact| one.sealed().is_none_or(|one| one.format != OBSERVED);
+        let paths = folded.artifacts.iter().filter(told);
         Self {
             paths: paths.map(|one| project.resolve(&one.file)).collect(),
         }

@@ -1,6 +1,7 @@
 //! Recording what was seen: inputs, files made, code loaded, and how far all that reaches.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use birthmark_capture::process;
@@ -20,6 +21,8 @@ use crate::snapshot;
 
 /// File systems tell times by a clock that runs up to a tick behind.
 const CLOCK_STEP: i64 = 20_000;
+/// Files that are named in a reason.
+const NAMED: usize = 3;
 
 /// What was seen of a run, and how.
 #[derive(Debug, Clone, Default)]
@@ -84,8 +87,13 @@ impl Session {
         let by = watched.by.first().map_or("watch", String::as_str);
         let (data, code, left_out) = sort(&rules, &watched.seen);
         let mut budget = Budget::new(inputs::DIGEST_TIME);
-        let made = self.record_written(&rules, watched, start, &mut budget)?;
-        let reads: BTreeSet<PathBuf> = data.difference(&made).cloned().collect();
+        let updated = self.updated(&data, &watched.seen, start)?;
+        self.record_written(&rules, watched, start, &mut budget)?;
+        // What was opened to be written, and was not, is what was read.
+        let is_read = |path: &&PathBuf| {
+            !watched.seen.writes.contains(*path) || !has_changed(path, start.micros() - CLOCK_STEP)
+        };
+        let reads: BTreeSet<PathBuf> = data.iter().filter(is_read).cloned().collect();
         let loaded = self.record_loaded(&watched.loads, &mut budget)?;
         let listed = self.record_inputs(&reads, by, &mut budget)?;
         // Which repositories were looked at when it began is then known.
@@ -96,6 +104,7 @@ impl Session {
             self.record(modules)?;
         }
         let mut reasons = watched.gaps.clone();
+        reasons.extend(updated);
         if listed.1 > 0 {
             reasons.push(format!("{} inputs more than are listed", listed.1));
         }
@@ -114,6 +123,41 @@ impl Session {
             left_out,
             code_complete: Some(watched.all_code),
         })
+    }
+
+    /// What of the data was opened to be read and written at once, was there before, and has
+    /// changed since: what was read of it is gone. What a writer of ours wrote is known.
+    fn updated(
+        &self,
+        data: &BTreeSet<PathBuf>,
+        seen: &Seen,
+        start: Timestamp,
+    ) -> Result<Option<String>> {
+        let opened = seen.updates.intersection(data);
+        let since = start.micros() - CLOCK_STEP;
+        let lost: Vec<&PathBuf> = opened
+            .filter(|path| has_changed(path, since) && !is_new(path, since))
+            .collect();
+        if lost.is_empty() {
+            return Ok(None);
+        }
+        let folded = fold_session(self.project(), self.id())?;
+        let known = Known::by_writers(self, &folded);
+        let mut names: Vec<String> = lost
+            .into_iter()
+            .filter(|path| !known.has(path))
+            .map(|path| self.project().stored_path(path))
+            .collect();
+        let more = names.len().saturating_sub(NAMED);
+        names.truncate(NAMED);
+        if more > 0 {
+            names.push(format!("{more} more"));
+        }
+        let text = format!(
+            "what was read of a file that was written, too, is not known: {}",
+            names.join(", ")
+        );
+        Ok((!names.is_empty()).then_some(text))
     }
 
     /// How many inputs were recorded, and how many were too many.
@@ -145,14 +189,14 @@ impl Session {
         Ok((listed as u64, (new.len() - listed) as u64))
     }
 
-    /// Records files that were written and that nobody told of. Answers all that was written.
+    /// Records files that were written and that nobody told of.
     fn record_written(
         &self,
         rules: &Rules,
         watched: &Watched,
         start: Timestamp,
         budget: &mut Budget,
-    ) -> Result<BTreeSet<PathBuf>> {
+    ) -> Result<()> {
         let seen = &watched.seen;
         let by = watched.by.first().map_or("watch", String::as_str);
         let folded = fold_session(self.project(), self.id())?;
@@ -168,8 +212,29 @@ impl Session {
         for artifact in self.as_artifacts(&folded, &made) {
             self.record_observed(&artifact, by, budget)?;
         }
-        Ok(seen.writes.clone())
+        Ok(())
     }
+}
+
+/// Whether a file changed, or may have, since a moment in microseconds: its time of writing can be
+/// set back, that of its last change cannot.
+fn has_changed(path: &Path, since: i64) -> bool {
+    path.metadata().map_or(true, |found| {
+        let micros = found.ctime() * 1_000_000 + found.ctime_nsec() / 1_000;
+        micros >= since || modules::written(path) >= since
+    })
+}
+
+/// Whether a file was made since a moment in microseconds. One that was empty, and is, had
+/// nothing to be read.
+fn is_new(path: &Path, since: i64) -> bool {
+    let Ok(found) = path.metadata() else {
+        return true;
+    };
+    let born = found.created().ok();
+    let born = born.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    found.len() == 0
+        || born.is_some_and(|born| i64::try_from(born.as_micros()).is_ok_and(|at| at >= since))
 }
 
 /// Files of the process that are mapped or open now: what was opened in C and is still in use.

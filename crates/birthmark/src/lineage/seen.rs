@@ -24,6 +24,8 @@ pub struct Seen {
     pub reads: BTreeSet<PathBuf>,
     /// To be written, or given this name.
     pub writes: BTreeSet<PathBuf>,
+    /// To be read and written at once, with what was there; each is in `reads` and `writes` too.
+    pub updates: BTreeSet<PathBuf>,
     /// Programs that were executed with the watch on; names without `/` were searched for.
     pub executed: BTreeSet<PathBuf>,
     /// Programs that were executed with an environment that leaves the watch out.
@@ -75,6 +77,11 @@ impl Seen {
     pub fn note(&mut self, kind: u32, path: PathBuf) {
         match kind {
             1 => self.reads.insert(crate::project::plain(&path)),
+            6 => {
+                let path = crate::project::plain(&path);
+                self.updates.insert(path.clone());
+                self.reads.insert(path)
+            }
             2 => self.writes.insert(crate::project::plain(&path)),
             4 => self.executed.insert(path),
             5 => self.unwatched.insert(path),
@@ -113,6 +120,7 @@ mod tests {
             (3, "/w/x/"),
             (0x11, "in"),
             (0x12, "../out"),
+            (0x16, "both"),
         ] {
             let length = u32::try_from(path.len()).unwrap();
             bytes.extend((kind << 24 | length).to_le_bytes());
@@ -123,7 +131,8 @@ mod tests {
         let mut seen = Seen::default();
         seen.take(&bytes);
         let paths = |of: &[&str]| of.iter().map(PathBuf::from).collect::<BTreeSet<_>>();
-        assert_eq!(seen.reads, paths(&["/b", "/w/x/in"]));
+        assert_eq!(seen.reads, paths(&["/b", "/w/x/both", "/w/x/in"]));
+        assert_eq!(seen.updates, paths(&["/w/x/both"]));
         assert_eq!(seen.writes, paths(&["/out", "/w/out"]));
         assert_eq!(seen.lost, 0);
         assert!(seen.unwatched.contains(Path::new("cat")));
@@ -131,7 +140,7 @@ mod tests {
         bytes[20..24].fill(0);
         let mut without = Seen::default();
         without.take(&bytes);
-        assert_eq!((without.reads.len(), without.lost), (1, 2));
+        assert_eq!((without.reads.len(), without.lost), (1, 3));
         for cut in 0..bytes.len() {
             Seen::default().take(&bytes[..cut]);
         }

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use birthmark_core::SessionId;
 use birthmark_core::birthmark::{self, Fields, Group};
 use birthmark_core::json::{self, Marks, Step};
 use serde_json::Value;
@@ -176,6 +177,56 @@ impl Origins {
             .collect();
         format!("the report holds {}", parts.join(", "))
     }
+}
+
+/// What a report's birthmark says of items that were made with other code than its run's: their
+/// number, session and commit.
+pub(crate) fn of_other_code(mark: &Fields) -> Vec<String> {
+    let entries = mark.get(ITEMS_FROM).and_then(Value::as_array);
+    let own = |name: &str| mark.get(name).unwrap_or(&Value::Null);
+    let is_other = |entry: &&Value| {
+        let names = ["git_commit", "git_snapshot"];
+        let differs = entry.get("differs").and_then(Value::as_object);
+        names
+            .iter()
+            .any(|name| entry.get(*name).unwrap_or(&Value::Null) != own(name))
+            || differs.is_some_and(|differs| differs.keys().any(|name| is_code(name)))
+    };
+    let told = |entry: &Value| {
+        let items = entry.get("items").and_then(Value::as_u64).unwrap_or(0);
+        let text = |name: &str| entry.get(name).and_then(Value::as_str);
+        let session = text("session_id").map_or_else(
+            || "no session that is known".to_owned(),
+            |id| {
+                format!(
+                    "session {}",
+                    text::short(SessionId::from_text(id).short(), LONGEST)
+                )
+            },
+        );
+        let commit = match (text("git_commit"), text("git_snapshot")) {
+            (Some(commit), snapshot) => {
+                let hex = snapshot.unwrap_or(commit);
+                let word = if snapshot.is_some() {
+                    "snapshot"
+                } else {
+                    "commit"
+                };
+                format!(
+                    "{word} {}",
+                    text::short(hex.get(..7).unwrap_or(hex), LONGEST)
+                )
+            }
+            (None, _) => "no commit".to_owned(),
+        };
+        format!("{} of {session}, at {commit}", text::count(items, "item"))
+    };
+    entries
+        .into_iter()
+        .flatten()
+        .filter(is_other)
+        .map(told)
+        .collect()
 }
 
 /// The names of the fields that two birthmarks do not agree on.

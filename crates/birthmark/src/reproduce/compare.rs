@@ -174,7 +174,7 @@ fn bytes(was: &[u8], is: &[u8]) -> Compared {
 fn unstamped(line: &[u8]) -> Option<Value> {
     let mut out = Vec::with_capacity(line.len());
     json::unstamp_record(&mut out, line).ok()?;
-    serde_json::from_slice(&out).ok()
+    birthmark_core::reproduce::read(&out)
 }
 
 /// The lines that are not empty, with their numbers.

@@ -111,7 +111,7 @@ fn at(traced: &Traced, artifact: &ArtifactNode, place: &Place, role: Option<&Str
     let state = match (now, lies) {
         _ if digests.is_empty() => InputState::NameAlone,
         (Some(digest), Some(path)) if digests.contains(&digest) => InputState::Here(path),
-        (now, _) => match lying(traced, &digests) {
+        (now, _) => match lying(traced, &digests).or_else(|| moved(traced, place, &digests)) {
             Some(path) => InputState::Here(path),
             None if now.is_some() => InputState::NotAsItWas("changed since"),
             None => InputState::NotAsItWas("not here"),
@@ -144,19 +144,39 @@ fn lying(traced: &Traced, digests: &[String]) -> Option<PathBuf> {
     })
 }
 
+/// Where the same bytes lie that nobody told of: a file that was renamed by hand, looked for as
+/// `verify` does.
+fn moved(traced: &Traced, place: &Place, digests: &[String]) -> Option<PathBuf> {
+    let project = traced.stores.get(place.store)?;
+    let was = sessions::locate(project, &place.file, place.file_bytes.as_deref());
+    let places = crate::verify::elsewhere(project, &place.file, &was, place.size);
+    places.into_iter().find(|path| {
+        let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+        let now = || {
+            crate::dataset::digest_of(path)
+                .ok()
+                .map(|now| now.to_string())
+        };
+        is_file && now().is_some_and(|now| digests.contains(&now))
+    })
+}
+
 /// An artifact that was read at one path, or is known by a name.
 fn one(traced: &Traced, node: usize, role: Option<&String>) -> Input {
     let artifact = &traced.lineage.artifacts[node];
     let path = artifact.places.iter().find(|place| place.is_path);
     let digests = digests(artifact, path);
-    let state = match (traced.on_disk.get(&node), path, digests.is_empty()) {
-        (_, _, true) => InputState::NameAlone,
-        (_, None, _) => InputState::NoPlace,
-        (Some(OnDisk::Same(path)), _, _) => InputState::Here(path.clone()),
-        (Some(OnDisk::Changed(_) | OnDisk::Replaced(_)), _, _) => {
-            InputState::NotAsItWas("changed since")
-        }
-        _ => InputState::NotAsItWas("not here"),
+    let state = match (traced.on_disk.get(&node), path) {
+        _ if digests.is_empty() => InputState::NameAlone,
+        (_, None) => InputState::NoPlace,
+        (Some(OnDisk::Same(path)), _) => InputState::Here(path.clone()),
+        (now, Some(path)) => match moved(traced, path, &digests) {
+            Some(path) => InputState::Here(path),
+            None if matches!(now, Some(OnDisk::Changed(_) | OnDisk::Replaced(_))) => {
+                InputState::NotAsItWas("changed since")
+            }
+            None => InputState::NotAsItWas("not here"),
+        },
     };
     Input {
         role: role.cloned(),

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use birthmark_core::lineage::{ArtifactNode, BEFORE, EARLIER, Lineage, NodeId, Relation};
+use birthmark_core::lineage::{ArtifactNode, BEFORE, EARLIER, Lineage, NodeId, Place, Relation};
 use birthmark_core::session::{Artifact, Session};
 
 use super::own::{self, Whose};
@@ -131,11 +131,13 @@ fn run_and_artifact(traced: &Traced, node: usize) -> Result<(usize, Session, Art
                     digests, places, ..
                 } = &lineage.artifacts[*node];
                 let mut made = places.iter().filter(|place| place.made);
-                made.any(|place| place.file == artifact.file)
-                    && artifact
-                        .digest
-                        .as_ref()
-                        .is_some_and(|digest| digests.contains(digest))
+                // An empty file is told by its place.
+                let is_same = |place: &Place| {
+                    let known = artifact.digest.as_ref();
+                    known.is_some_and(|known| digests.contains(known))
+                        || known.is_some() && place.digest.as_ref() == known
+                };
+                made.any(|place| place.file == artifact.file && is_same(place))
             };
             nodes.iter().any(is_its)
         });

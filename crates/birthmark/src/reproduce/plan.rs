@@ -10,6 +10,8 @@ use birthmark_core::{Finding, RunId, SessionId};
 use serde_json::{Value, json};
 
 use super::beside::{self, Beside};
+use super::code::{self, Code};
+use super::hand::InHand;
 use super::maker::Made;
 use super::seeds::seeds;
 use super::share::Share;
@@ -17,17 +19,6 @@ use super::{Options, environment, guard, inputs, maker};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::trace::{self, Traced};
-
-/// The code that ran, and whether it can be had exactly.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Code {
-    /// The commit.
-    pub commit: Option<String>,
-    /// The commit that holds what ran: the snapshot of a dirty tree, else the commit.
-    pub restore: Option<String>,
-    /// Why it is not exactly what ran; none where it is.
-    pub inexact: Vec<String>,
-}
 
 /// Whether something that was read can be read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +65,8 @@ pub struct Plan {
     pub recorded: Artifact,
     /// Its file, if it is still as recorded.
     pub original: Option<PathBuf>,
+    /// The file that was named, where one was.
+    pub in_hand: Option<InHand>,
     /// What of it is the run's, where others wrote to it too.
     pub share: Option<Share>,
     /// The line that was asked for.
@@ -155,7 +148,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             .iter()
             .flat_map(|run| run.observed.modules.iter().cloned())
             .collect(),
-        code: code(&loaded, &code_fields, &found.runs).with_what_is_here(&project),
+        code: code::of(&loaded, &code_fields, &own, &recorded).with_what_is_here(&project),
         cwd: found
             .facts
             .get("cwd")
@@ -200,6 +193,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
         original,
         share,
         of_line: traced.target.line,
+        in_hand: InHand::of(&traced.target),
         code_fields,
         argv,
         environment,
@@ -207,6 +201,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
         project,
     };
     inputs::look_in_code(&mut plan);
+    code::look_for_what_ran(&mut plan);
     Ok(plan)
 }
 
@@ -251,69 +246,6 @@ fn run_of<'a>(session: &'a Session, ids: &[RunId]) -> Option<&'a Run> {
     own.find(seen).or(first)
 }
 
-impl Code {
-    /// With what of it cannot be had now.
-    fn with_what_is_here(mut self, project: &Project) -> Self {
-        let lacking = self
-            .restore
-            .as_ref()
-            .map(|commit| crate::snapshot::lacking(project, commit));
-        match lacking {
-            Some(Ok(reasons)) => self.inexact.extend(reasons),
-            Some(Err(reason)) => {
-                self.restore = None;
-                self.inexact.push(reason);
-            }
-            None => {}
-        }
-        self
-    }
-}
-
-fn code(session: &Session, fields: &Fields, runs: &[RunId]) -> Code {
-    let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
-    let commit = text("git_commit");
-    let mut inexact = Vec::new();
-    let is_own = |run: &Option<RunId>| run.as_ref().is_none_or(|id| runs.contains(id));
-    let taken = session.snapshots.iter().filter(|one| is_own(&one.run));
-    let snapshot = text("git_snapshot");
-    if let Some(snapshot) = &snapshot {
-        for one in taken.filter(|one| one.taken.commit == *snapshot) {
-            inexact.extend(one.taken.inexact.iter().cloned());
-            inexact.extend(
-                one.taken
-                    .left_out
-                    .iter()
-                    .map(|left| format!("{} was left out", left.path)),
-            );
-        }
-        return Code {
-            restore: Some(snapshot.clone()),
-            commit,
-            inexact,
-        };
-    }
-    match (fields.get("git_dirty").and_then(Value::as_bool), &commit) {
-        (_, None) => inexact.push("no commit was recorded".to_owned()),
-        (Some(false), _) => {}
-        (Some(true), _) => {
-            inexact.push("the tree was dirty and no snapshot was kept".to_owned());
-        }
-        (None, _) => inexact.push("whether the tree was dirty is unknown".to_owned()),
-    }
-    if fields
-        .get("declared")
-        .is_some_and(|names| !names.as_array().is_some_and(Vec::is_empty))
-    {
-        inexact.push("the commit was declared, not observed".to_owned());
-    }
-    Code {
-        restore: commit.clone(),
-        commit,
-        inexact,
-    }
-}
-
 impl Plan {
     /// For programs.
     pub fn to_json(&self, options: &Options) -> Value {
@@ -342,6 +274,7 @@ impl Plan {
         json!({
             "file": self.file,
             "digest": self.recorded.digest,
+            "in_hand": self.in_hand.as_ref().map(InHand::to_json),
             "session_id": self.session.as_str(),
             "run_id": self.run.as_str(),
             "git_commit": self.code.commit,

@@ -26,10 +26,21 @@ fn original() -> &'static str {
     }
 }
 
+/// What plan and verdict are about where the file that was named is another.
+fn about(plan: &Plan) -> String {
+    let digest = plan.recorded.digest.as_deref().unwrap_or_default();
+    let digest = short(digest.get(..15).unwrap_or(digest), LONGEST);
+    format!("what follows is about what was recorded ({digest}); the file is another")
+}
+
 /// The lines, without colour.
 pub fn render(plan: &Plan, options: &Options) -> String {
+    let warning = plan.in_hand.as_ref().and_then(super::InHand::warning);
+    let warning = warning.map_or(String::new(), |line| {
+        format!("{line}\n  {}\n\n", about(plan))
+    });
     let mut out = format!(
-        "{}\nmade by {} in session {}\n\n",
+        "{warning}{}\nmade by {} in session {}\n\n",
         neutral(&plan.file),
         neutral(&plan.maker),
         plan.session.short()

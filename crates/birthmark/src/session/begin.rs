@@ -201,7 +201,8 @@ fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
     if wanted != OnDirty::Refuse {
         return Ok(());
     }
-    let state = git::capture_status(&begin.anchor, &status_options(project));
+    let options = status_options(project, begin.script.as_deref());
+    let state = git::capture_status(&begin.anchor, &options);
     let why = match &state.dirty {
         Finding::Found(false) => return Ok(()),
         Finding::Found(true) => format!("dirty: {}", state.dirty_summary()),
@@ -215,14 +216,16 @@ fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
 }
 
 /// What the look at the tree takes for Birthmark's own. What earlier runs left is no dirt, and
-/// grows: it is not walked through, unless somebody wants to know how much there is.
-pub(crate) fn status_options(project: &Project) -> StatusOptions {
+/// grows: it is not walked through, unless somebody wants to know how much there is. The script
+/// is code, whoever lists it.
+pub(crate) fn status_options(project: &Project, script: Option<&Path>) -> StatusOptions {
     let layout = project.layout.clone();
     StatusOptions {
         artifacts: vec![project.layout.artifacts().to_owned()],
         count_artifacts: false,
         generated: Listed::when_asked(move || crate::generated::read(&layout)),
         generated_in: project.root().to_owned(),
+        script: script.map(Path::to_owned),
         ..StatusOptions::default()
     }
 }

@@ -85,7 +85,7 @@ impl Session {
         if before.state.commit.found().is_none() {
             return Ok(());
         }
-        let options = status_options(self.project());
+        let options = status_options(self.project(), self.inner.script.as_deref());
         let state = git::capture_later(self.anchor(), &before.state, &options);
         let mut drift = before.state.drift_to(&state);
         self.forget_own_writes(&mut drift.files)?;

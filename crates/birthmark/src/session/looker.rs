@@ -46,7 +46,7 @@ fn look(session: &Session, machine: &Machine) {
         publish(session, code_of_rank_0(session));
         return;
     }
-    let options = status_options(session.project());
+    let options = status_options(session.project(), session.inner.script.as_deref());
     let (state, changes) = git::snapshot::capture_status_and_changes(session.anchor(), &options);
     let taking = snapshot::Taking::start(session, &state, changes);
     let code = CodeSeen::new(state, session.inner.script.as_deref());

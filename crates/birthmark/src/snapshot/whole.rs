@@ -1,7 +1,7 @@
 //! Whether all of what ran can be given back now, and what of it a file is, without giving it
 //! back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use birthmark_capture::git::{Database, display_path};
@@ -64,6 +64,8 @@ fn within(
 pub(crate) struct Held {
     database: Database,
     files: BTreeMap<Vec<u8>, String>,
+    /// Symlinks, and repositories within.
+    others: BTreeSet<Vec<u8>>,
 }
 
 impl Held {
@@ -72,12 +74,30 @@ impl Held {
         let hints = wanted::find(project, commit).map_or_else(|_| Vec::new(), |found| found.hints);
         let database = source::find(project, commit, &hints).ok()?.database;
         let places = database.places(commit).ok()?;
-        let files = places
+        let (files, others): (Vec<_>, Vec<_>) = places
             .into_iter()
-            .filter(|place| FILES.contains(&place.mode))
-            .map(|place| (place.path, place.id))
-            .collect();
-        Some(Self { database, files })
+            .partition(|place| FILES.contains(&place.mode));
+        Some(Self {
+            database,
+            files: files
+                .into_iter()
+                .map(|place| (place.path, place.id))
+                .collect(),
+            others: others.into_iter().map(|place| place.path).collect(),
+        })
+    }
+
+    /// The id of the file at a path from the top; `None` where there is none.
+    pub(crate) fn blob(&self, path: &str) -> Option<&str> {
+        self.files.get(path.as_bytes()).map(String::as_str)
+    }
+
+    /// Whether a path leads through a symlink or a repository within: what lies there then is
+    /// not told by this tree.
+    pub(crate) fn leads_elsewhere(&self, path: &str) -> bool {
+        let ups = std::path::Path::new(path).ancestors();
+        let mut ups = ups.map(|up| up.as_os_str().as_encoded_bytes());
+        ups.any(|up| self.others.contains(up))
     }
 
     /// The digest of the file at a path from the top; `None` where there is none.

@@ -104,7 +104,7 @@ impl<'a> Code<'a> {
 
     fn fields(&self) -> Fields {
         let look = || {
-            let options = session::status_options(self.project);
+            let options = session::status_options(self.project, None);
             let state = git::capture_status(self.project.root(), &options);
             CodeSeen::new(state, None).fields
         };

@@ -34,6 +34,7 @@ pub(super) fn find_name(
         runs,
         digests: (None, None),
         mind: None,
+        items_from: Vec::new(),
     };
     if let Some((node, digest)) = by_digest(lineage, text)? {
         return Ok(target(digest, FoundBy::Digest, Some(node), Vec::new()));

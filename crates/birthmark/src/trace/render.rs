@@ -131,6 +131,9 @@ fn head(page: &mut Page, traced: &Traced, now: Timestamp, zone: &TimeZone) {
     if let Some(mind) = mind {
         page.put(1, "", &[format!("! {mind}")]);
     }
+    for items in &target.items_from {
+        page.put(1, "", &[format!("! {}", neutral(items))]);
+    }
 }
 
 fn branches(page: &mut Page, traced: &Traced, tree: &[Branch], step: usize) {
@@ -245,6 +248,13 @@ fn run_line(traced: &Traced, place: usize, branch: &Branch) -> Vec<String> {
     }
     if branch.by_name {
         parts.push("(as its birthmark says)".to_owned());
+    }
+    if let Some(first) = run.drift.first().filter(|_| !branch.above) {
+        let more = match run.drift.len() {
+            1 => String::new(),
+            all => format!(", +{}", all - 1),
+        };
+        parts.push(format!("! while it ran, {}{more}", short(first, 100)));
     }
     parts.extend(
         run.unknown

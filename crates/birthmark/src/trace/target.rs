@@ -66,6 +66,8 @@ pub struct Target {
     pub digests: (Option<String>, Option<String>),
     /// What is to be minded: changed bytes, a session that is not here.
     pub mind: Option<String>,
+    /// The items of a report that were made with other code than its run's.
+    pub items_from: Vec<String>,
 }
 
 impl Target {
@@ -208,6 +210,9 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
         runs: Vec::new(),
         digests: wanted.digests.clone(),
         mind: None,
+        items_from: wanted.carried.as_ref().map_or(Vec::new(), |carried| {
+            crate::report::origins::of_other_code(&carried.birthmark)
+        }),
     };
     if let Some((node, is_there)) = found {
         if !is_bytes(node) {
@@ -279,9 +284,15 @@ fn find_changed(
         })
         .max();
     if let Some((_, node)) = newest {
+        target.artifact = Some(node);
+        // An empty file is told by its place: its digest is that of every empty file.
+        let mut places = lineage.artifacts[node].places.iter();
+        let digest = &target.digests.0;
+        if digest.is_some() && places.any(|place| at(place) && place.digest == *digest) {
+            return Ok(());
+        }
         let state = lineage.artifacts[node].state;
         target.found_by = FoundBy::Path;
-        target.artifact = Some(node);
         target.mind = Some(match state {
             Some("open") => "unfinished: its last count is not what lies here".to_owned(),
             _ => "its bytes are not what was recorded; this is what the recorded ones came from"

@@ -1,11 +1,13 @@
 //! Is a file, report or folder still what was recorded of it? Which of the looks a path gets.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::FileKind;
 use birthmark_store::format::codec::Codec;
 use birthmark_store::layout::Layout;
+use serde_json::Value;
 
 use super::claims::{History, Last};
 use super::mark::{Judge, Named};
@@ -33,8 +35,34 @@ pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &O
             reasons.push(Reason::cannot_tell("changed-while-read", text));
         }
         reasons.extend(judge.eyes.inputs.of_birthmark(&history.birthmark));
+        reasons.extend(of_code(judge, history));
     }
     Item::new(name, ItemKind::Artifact, evidence, reasons)
+}
+
+/// The code that its birthmark names is not all that made it: it changed under the run, or items
+/// came from runs of other code.
+fn of_code(judge: &Judge<'_>, history: &History) -> Vec<Reason> {
+    let run = history.birthmark.get("run_id").and_then(Value::as_str);
+    let session = judge.claims.session(&history.by).ok();
+    let runs = session.iter().flat_map(|loaded| &loaded.session.runs);
+    let own = runs.filter(|one| run.is_none_or(|run| one.id.as_str() == run));
+    let drift: BTreeSet<&String> = own.flat_map(|run| &run.drift).collect();
+    let mut reasons = Vec::new();
+    if !drift.is_empty() {
+        let changes: Vec<String> = drift.iter().map(|one| text::short(one, 100)).collect();
+        let text = format!(
+            "the code changed while its run went on: {}",
+            changes.join("; ")
+        );
+        reasons.push(Reason::caveat("drift", text));
+    }
+    let others = crate::report::origins::of_other_code(&history.birthmark).into_iter();
+    reasons.extend(others.map(|other| {
+        let text = format!("made with other code: {other}");
+        Reason::caveat("items-from", text)
+    }));
+    reasons
 }
 
 pub(super) type Looked = (String, Vec<Reason>);

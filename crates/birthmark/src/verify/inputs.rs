@@ -154,8 +154,7 @@ impl<'a> Inputs<'a> {
         let recorded = self.claims.read_with_digest(&digest.to_string());
         let recorded = recorded.map(|file| sessions::locate(self.project, file, None));
         let mut places: Vec<PathBuf> = recorded.into_iter().collect();
-        places.extend(below_root(self.project, &mention.file));
-        places.extend(beside(place, mention.size));
+        places.extend(elsewhere(self.project, &mention.file, place, mention.size));
         let mut left = MOST_BYTES;
         for other in places {
             let size = crate::lineage::size_of(&other);
@@ -183,6 +182,19 @@ impl<'a> Inputs<'a> {
         let is = content.map(|content| content.digest.to_string());
         was.is_some() && is.as_ref() == was
     }
+}
+
+/// Where what lay at `place`, and is recorded as `file`, may lie by now: below our root under an
+/// end of its path, and beside where it was.
+pub(crate) fn elsewhere(
+    project: &Project,
+    file: &str,
+    place: &Path,
+    size: Option<u64>,
+) -> Vec<PathBuf> {
+    let mut places = below_root(project, file);
+    places.extend(beside(place, size));
+    places
 }
 
 /// The ends of a path from elsewhere, below our root.
