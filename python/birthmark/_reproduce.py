@@ -19,7 +19,7 @@ class Reproduction:
     Attributes:
         plan: Code, inputs, environment, seeds and command, as ``birthmark reproduce --json`` has them;
             ``plan["blockers"]`` says why it cannot be tried.
-        verdict: ``"identical"``, ``"equal records"``, ``"differs"``, ``"not made"``,
+        verdict: ``"identical"``, ``"equal records"``, ``"equal content"``, ``"differs"``, ``"not made"``,
             ``"could not be made"``; None for a plan alone.
         place: Where it differs first, or what the verdict rests on.
         in_hand_as_recorded: Whether the file that was named is what was recorded, which is what the
@@ -53,7 +53,8 @@ class Reproduction:
         """
         if self.verdict is None:
             return None
-        return self.verdict in ("identical", "equal records") and self.in_hand_as_recorded is not False
+        is_equal = self.verdict in ("identical", "equal records", "equal content")
+        return is_equal and self.in_hand_as_recorded is not False
 
     def __str__(self) -> str:
         """The plan as ``birthmark reproduce`` shows it, and the verdict."""

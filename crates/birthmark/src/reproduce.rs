@@ -40,6 +40,7 @@ mod lay;
 mod maker;
 mod mark;
 mod own;
+mod packed;
 mod plan;
 mod render;
 mod seeds;
@@ -176,7 +177,7 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
     let session = lay::session_in(&laid);
     let wanted = compare::Wanted {
         recorded: &plan.recorded,
-        original: plan.original.as_deref(),
+        original: ran.copy.as_deref().or(plan.original.as_deref()),
         share: plan.share.as_ref(),
     };
     let compared = compare::compare(&wanted, &made, session.as_deref(), &options.allowance)?;

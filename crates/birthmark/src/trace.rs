@@ -14,6 +14,7 @@
 //!
 //! * Nothing is written.
 //! * A file whose bytes are not those recorded is marked with `!`, wherever it stands.
+//! * So is what a run read that was not what the run before had left at that path.
 //! * What a birthmark names and no store here tells of stays a node: *session not here*.
 //!
 //! # Limitations
@@ -22,6 +23,7 @@
 //!   their recorded size alone.
 
 mod carried;
+mod changed;
 mod disk;
 pub mod draw;
 mod json;
@@ -42,6 +44,7 @@ use crate::error::Result;
 use crate::project::Project;
 use crate::reproduce::{Kept, kept_in};
 
+pub(crate) use changed::{changed_since, mind};
 pub use disk::OnDisk;
 pub use render::render;
 pub use target::{FoundBy, Target};

@@ -150,7 +150,9 @@ fn changed_bytes_are_marked_and_what_the_recorded_ones_came_from_is_told() {
     );
     let line = traced(&world.path("line.npy"), &[]);
     assert_eq!(line.target.found_by, FoundBy::Path);
-    assert!(text(&line).contains("! its bytes are not what was recorded"));
+    let told = text(&line);
+    assert!(told.contains("! changed since "), "{told}");
+    assert!(told.contains("made by no session known here"), "{told}");
     assert!(text(&line).contains("data.jsonl"));
 }
 

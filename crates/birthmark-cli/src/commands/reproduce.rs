@@ -20,7 +20,7 @@ use crate::ui::Ui;
 /// in a folder of their own, the same command runs there in a fresh session, and what it
 /// makes is compared: bytes, then content without birthmarks, then record by record.
 ///
-/// Exit status: 0 identical or equal records, 1 it differs or was not made, or the file is no
+/// Exit status: 0 identical, equal records or content, 1 it differs or was not made, or the file is no
 /// longer what was recorded, 2 it could not be tried, or the command failed. Nothing in your project is overwritten: the system
 /// refuses it (Linux 6.2 and later; elsewhere a copy is kept, and what changed is told).
 #[derive(Debug, clap::Args)]
@@ -162,9 +162,9 @@ fn go(ui: &mut Ui, plan: &Plan, options: &Options, as_json: bool) -> Answer {
         ))?;
     }
     Ok(match outcome.compared.verdict {
-        Verdict::Identical | Verdict::EqualRecords if !outcome.is_confirmed() => ExitStatus::No,
-        Verdict::Identical | Verdict::EqualRecords => ExitStatus::Yes,
-        Verdict::Differs | Verdict::NotMade => ExitStatus::No,
+        verdict if verdict.is_equal() && !outcome.is_confirmed() => ExitStatus::No,
+        verdict if verdict.is_equal() => ExitStatus::Yes,
         Verdict::Failed => ExitStatus::CannotTell,
+        _ => ExitStatus::No,
     })
 }

@@ -50,7 +50,7 @@ pub struct Builder {
     pub(super) sights: Vec<Sight>,
     pub(super) loose: Vec<Loose>,
     pub(super) generated: Vec<(usize, usize)>,
-    runs: Vec<RunNode>,
+    pub(super) runs: Vec<RunNode>,
     run_ids: BTreeMap<(SessionId, RunId), usize>,
     /// Sights of what was made, by store and path.
     pub(super) made: BTreeMap<(usize, String), Vec<usize>>,
@@ -341,6 +341,7 @@ impl Builder {
         self.name_the_nameless();
         self.link_the_edited();
         let nodes = nodes(&self.sights, &self.runs, &self.joined);
+        self.link_the_changed(&nodes);
         let mut lineage = Lineage {
             runs: self.runs,
             ..Lineage::default()

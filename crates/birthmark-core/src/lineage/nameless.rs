@@ -1,6 +1,9 @@
 //! What is known under a name alone: which artifact that was.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::build::{Builder, End, Loose};
+use super::resolve::CLOCKS_APART_MICROS;
 use super::{BEFORE, EARLIER, Relation};
 
 impl Builder {
@@ -47,7 +50,7 @@ impl Builder {
     /// What a run went on with and no session made: where its writer died it is that file, and
     /// elsewhere it was made, by its name alone, from the newest that was made there before.
     pub(super) fn link_the_edited(&mut self) {
-        let made: std::collections::BTreeSet<String> = self
+        let made: BTreeSet<String> = self
             .generated
             .iter()
             .flat_map(|(sight, _)| self.sights[*sight].keys.iter().cloned())
@@ -80,6 +83,71 @@ impl Builder {
             });
         }
         self.loose.extend(more);
+    }
+
+    /// What a run read and no session made, at a path where another run had left other bytes:
+    /// somebody changed them who was not recorded. Bytes that had been read there before they
+    /// were older, and nothing is said of them. `nodes` are those of the sights.
+    pub(super) fn link_the_changed(&mut self, nodes: &[usize]) {
+        let made = (0..self.sights.len()).filter(|at| self.sights[*at].place.made);
+        let made: BTreeSet<usize> = made.map(|at| nodes[at]).collect();
+        let mut first_told = BTreeMap::new();
+        for (at, sight) in self.sights.iter().enumerate() {
+            let place = (nodes[at], sight.place.store, sight.place.file.as_str());
+            let first = first_told.entry(place).or_insert(sight.place.time);
+            *first = sight.place.time.min(*first);
+        }
+        let mut more = Vec::new();
+        for loose in &self.loose {
+            let (at, sight) = (loose.sight, &self.sights[loose.sight]);
+            let is_state = matches!(loose.role.as_deref(), Some(BEFORE | EARLIER));
+            let is_read = sight.place.is_path && sight.place.digest.is_some();
+            if is_state || !is_read || made.contains(&nodes[at]) {
+                continue;
+            }
+            let Some(newest) = self.newest_made_before(loose) else {
+                continue;
+            };
+            let left = &self.sights[newest];
+            let place = (nodes[at], sight.place.store, sight.place.file.as_str());
+            let is_older = first_told
+                .get(&place)
+                .is_some_and(|first| *first < left.place.time);
+            let is_whole = left.state.is_none() && left.place.digest.is_some();
+            if is_older || !is_whole || left.run == sight.run || !self.is_surely_after(at, newest) {
+                continue;
+            }
+            more.push(Loose {
+                from: End::Sight(at),
+                sight: newest,
+                relation: Relation::WasDerivedFrom,
+                role: Some(EARLIER.to_owned()),
+                by: None,
+                by_name: true,
+            });
+        }
+        self.loose.extend(more);
+    }
+
+    /// Whether what was read at a path was read after this making, by clocks that can be held
+    /// against each other, and while no other run may have written there.
+    fn is_surely_after(&self, read: usize, made: usize) -> bool {
+        let (read, made) = (&self.sights[read], &self.sights[made]);
+        let run = |at: Option<usize>| at.and_then(|at| self.runs.get(at));
+        let host = |at: Option<usize>| Some(run(at)?.process.as_ref()?.host.as_str());
+        let apart = match (host(read.run), host(made.run)) {
+            (Some(one), Some(two)) if one == two => 0,
+            _ => CLOCKS_APART_MICROS,
+        };
+        let until = run(read.run).map_or(read.place.time, |run| run.last_heard);
+        let others = self.made.get(&(read.place.store, read.place.file.clone()));
+        let mut others = others.into_iter().flatten().map(|at| &self.sights[*at]);
+        made.place.time.micros().saturating_add(apart) <= read.place.time.micros()
+            && !others.any(|other| {
+                let begun = run(other.run).map_or(other.place.time, |run| run.start);
+                other.place.time > made.place.time
+                    && begun.micros() <= until.micros().saturating_add(apart)
+            })
     }
 
     /// The sight of the newest that was made at the path of a mention before it.

@@ -18,7 +18,7 @@ use super::sights::{Sight, Union};
 use crate::timestamp::Timestamp;
 
 /// Clocks of two machines are not held against each other more narrowly.
-const CLOCKS_APART_MICROS: i64 = 3_600_000_000;
+pub(super) const CLOCKS_APART_MICROS: i64 = 3_600_000_000;
 
 /// Places in the list of sights, the earliest made first.
 type Made = Vec<usize>;

@@ -405,6 +405,47 @@ fn what_was_edited_before_a_run_went_on_with_it_comes_from_what_a_session_made()
 }
 
 #[test]
+fn what_was_read_and_is_not_what_the_run_before_left_was_changed_by_something_unrecorded() {
+    let a = |name: &str, at, digest: &str| run(name, at).made("d", digest, digest, json!({}));
+    let read = |name: &str, at, digest: &str| {
+        run(name, at).used(json!({"role": "data", "file": "d", "digest": digest}))
+    };
+    let changed_from = |runs: Vec<Writing>, digest: &str| {
+        let lineage = lineage(&[("s", 0, session(runs))]);
+        let node = NodeId::Artifact(lineage.artifact_of(digest).unwrap());
+        let earlier = lineage
+            .origins(node)
+            .find(|edge| edge.role.as_deref() == Some(EARLIER));
+        earlier.map(|edge| match edge.to {
+            NodeId::Artifact(at) => lineage.artifacts[at].digest().unwrap_or("").to_owned(),
+            NodeId::Run(_) => String::new(),
+        })
+    };
+    let by_hand = vec![a("a", 1, "b:1"), a("a2", 2, "b:2"), read("b", 5, "b:hand")];
+    assert_eq!(
+        changed_from(by_hand, "b:hand").as_deref(),
+        Some("b:2"),
+        "the last that was left"
+    );
+    let as_left = vec![a("a", 1, "b:1"), read("b", 5, "b:1")];
+    assert_eq!(changed_from(as_left, "b:1"), None);
+    let older = vec![
+        read("r", 1, "b:old"),
+        a("a", 3, "b:1"),
+        read("b", 5, "b:old"),
+    ];
+    assert_eq!(
+        changed_from(older, "b:old"),
+        None,
+        "it was there before: nothing is said"
+    );
+    let never_made = vec![a("a", 7, "b:1"), read("b", 5, "b:out")];
+    assert_eq!(changed_from(never_made, "b:out"), None);
+    let itself = vec![read("b", 5, "b:in").made("d", "b:1", "b:1", json!({}))];
+    assert_eq!(changed_from(itself, "b:in"), None);
+}
+
+#[test]
 fn what_was_read_is_no_equal_thing_that_was_made_later_or_elsewhere() {
     let read = |file: &str| json!({"inputs": [{"file": file, "digest": "b:in"}]});
     let two = session(vec![run("two", 1).made("two", "b:2", "b:2", read("in"))]);

@@ -15,6 +15,7 @@ use crate::talk::count;
 use crate::text::short;
 
 use super::own::{self, Line};
+use super::packed;
 use super::share::Share;
 
 /// A file over this is not compared record by record.
@@ -30,6 +31,8 @@ pub enum Verdict {
     /// The same records (or report), but for their birthmarks, and numbers within the
     /// tolerance.
     EqualRecords,
+    /// The same text within, packed into other bytes.
+    EqualContent,
     /// Something else.
     Differs,
     /// The command did not make it.
@@ -44,10 +47,21 @@ impl Verdict {
         match self {
             Self::Identical => "identical",
             Self::EqualRecords => "equal records",
+            Self::EqualContent => "equal content",
             Self::Differs => "differs",
             Self::NotMade => "not made",
             Self::Failed => "could not be made",
         }
+    }
+}
+
+impl Verdict {
+    /// Whether it is what it was: nothing of its content is another.
+    pub fn is_equal(self) -> bool {
+        matches!(
+            self,
+            Self::Identical | Self::EqualRecords | Self::EqualContent
+        )
     }
 }
 
@@ -69,7 +83,7 @@ impl Compared {
         exit_code: Option<i32>,
         refused: Option<&str>,
     ) -> Self {
-        let is_made = matches!(self.verdict, Verdict::Identical | Verdict::EqualRecords);
+        let is_made = self.verdict.is_equal();
         let has_failed = exit_code != Some(0);
         let refused = refused
             .map(|path| format!("it writes to {path}, which lies in the original: not allowed"));
@@ -150,24 +164,42 @@ pub(super) fn compare(
         atomic::read_limited(original, READ_LIMIT)?,
         atomic::read_limited(made, READ_LIMIT)?,
     );
-    Ok(match ending {
+    if let Some(compared) = packed::compare(original, &was, &is, allowance)? {
+        return Ok(compared);
+    }
+    Ok(texts(ending, &was, &is, allowance))
+}
+
+/// Compares what files with this ending hold.
+pub(super) fn texts(
+    ending: Option<&str>,
+    was: &[u8],
+    is: &[u8],
+    allowance: &Allowance,
+) -> Compared {
+    match ending {
         Some("jsonl" | "ndjson") => {
-            spelled(records(&filled(&was), &filled(&is), allowance), allowance)
+            spelled(records(&filled(was), &filled(is), allowance), allowance)
         }
-        Some("json") => report(&was, &is, allowance),
-        _ => bytes(&was, &is),
-    })
+        Some("json") => report(was, is, allowance),
+        _ => bytes(was, is),
+    }
 }
 
 fn bytes(was: &[u8], is: &[u8]) -> Compared {
-    let place = was.iter().zip(is).position(|(a, b)| a != b);
-    let place = place.unwrap_or(was.len().min(is.len()));
+    let place = first_other(was, is);
     let sizes = if was.len() == is.len() {
         String::new()
     } else {
         format!(" ({} bytes, not {})", is.len(), was.len())
     };
     compared(Verdict::Differs, format!("byte {place}{sizes}"))
+}
+
+/// The first byte that is another.
+pub(super) fn first_other(was: &[u8], is: &[u8]) -> usize {
+    let place = was.iter().zip(is).position(|(a, b)| a != b);
+    place.unwrap_or(was.len().min(is.len()))
 }
 
 /// A record without its birthmark; `None` where it is none.

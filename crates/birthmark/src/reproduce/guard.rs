@@ -87,6 +87,8 @@ pub(super) struct Ran {
     pub(super) exit_code: Option<i32>,
     /// What it changed of the original, where that could not be refused.
     pub(super) changed: Vec<String>,
+    /// The original as it was before, where it could not be kept from writing.
+    pub(super) copy: Option<PathBuf>,
 }
 
 /// Runs the command, and keeps the original as it is. The inner error is that it could not be
@@ -100,19 +102,20 @@ pub(super) fn run(plan: &Plan, laid: &Laid, command: &mut Command) -> Result<io:
         command.env("TMPDIR", folder);
         own.push(folder);
     }
-    let ran = |status: ExitStatus, changed| Ran {
+    let ran = |status: ExitStatus, changed, copy| Ran {
         exit_code: status.code(),
         changed,
+        copy,
     };
     own.retain(|path| path.exists());
     let mut paths: Vec<PathBuf> = own.iter().map(|path| (*path).to_owned()).collect();
     allowed(Path::new("/"), &originals, &mut paths);
     if let Some(status) = kernel::run(command, &paths) {
-        return Ok(status.map(|status| ran(status, Vec::new())));
+        return Ok(status.map(|status| ran(status, Vec::new(), None)));
     }
     let watch = Watch::new(plan, laid)?;
     let status = command.status();
-    Ok(status.map(|status| ran(status, watch.changed())))
+    Ok(status.map(|status| ran(status, watch.changed(), watch.copy)))
 }
 
 /// A folder for temporary files, where the usual one holds an original: nothing new can be made

@@ -10,7 +10,7 @@ use super::own::{self, Whose};
 use super::share::{self, Share};
 use crate::error::{Error, Result};
 use crate::sessions;
-use crate::trace::{OnDisk, Traced};
+use crate::trace::{self, OnDisk, Traced};
 
 /// A run, and what it made.
 pub(super) struct Made {
@@ -157,7 +157,18 @@ fn run_and_artifact(traced: &Traced, node: usize) -> Result<(usize, Session, Art
         }
         fallback = fallback.or(Some((place, session, artifact)));
     }
-    fallback.ok_or_else(|| not_here(traced, is_known))
+    fallback.ok_or_else(|| changed(traced, node).unwrap_or_else(|| not_here(traced, is_known)))
+}
+
+/// Of bytes that nobody recorded, whose making is not known, the version before is to be had.
+fn changed(traced: &Traced, node: usize) -> Option<Error> {
+    let lineage = &traced.lineage;
+    let since = trace::changed_since(lineage, node)?;
+    let name = crate::text::neutral(&traced.target.name).into_owned();
+    let digest = lineage.artifacts[since.left].digest().unwrap_or_default();
+    let message = format!("`{name}` was {}", trace::mind(lineage, since.run));
+    let hint = format!("make again what it was then: birthmark reproduce {digest}");
+    Some(Error::usage("changed-since", message).with_hint(hint))
 }
 
 fn not_here(traced: &Traced, is_known: bool) -> Error {

@@ -93,6 +93,8 @@ impl Traced {
             "state": artifact.state,
             "on_disk": on_disk.map(super::OnDisk::word),
             "path": on_disk.and_then(super::OnDisk::path).map(|path| path.to_string_lossy()),
+            "changed_since": super::changed_since(&self.lineage, place)
+                .map(|changed| changed.to_json(&self.lineage)),
             "unknown": artifact.unknown,
             "places": places,
         })

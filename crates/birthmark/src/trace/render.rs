@@ -6,6 +6,7 @@ use birthmark_core::timestamp::{render_age, render_local};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use super::changed::run_in_session;
 use super::{Branch, OnDisk, Traced};
 use crate::text::{self, neutral, short};
 
@@ -129,7 +130,12 @@ fn head(page: &mut Page, traced: &Traced, now: Timestamp, zone: &TimeZone) {
     }
     let mind = target.mind.clone().or_else(|| warning(traced, place));
     if let Some(mind) = mind {
-        page.put(1, "", &[format!("! {mind}")]);
+        // A long one goes on in the next line where it pauses.
+        let parts: Vec<String> = format!("! {mind}")
+            .split_inclusive("; ")
+            .map(str::to_owned)
+            .collect();
+        page.put(1, "", &parts);
     }
     for items in &target.items_from {
         page.put(1, "", &[format!("! {}", neutral(items))]);
@@ -171,6 +177,12 @@ fn artifact_line(traced: &Traced, place: usize, branch: &Branch) -> Vec<String> 
     }
     if let Some(reason) = &artifact.unknown {
         parts.push(format!("({})", short(reason, 100)));
+    }
+    let left = super::changed_since(&traced.lineage, place);
+    if let Some(left) = left {
+        let left = run_in_session(&traced.lineage, left.run);
+        parts.push(format!("! not what {left} left there:"));
+        parts.push("changed by something that was not recorded".to_owned());
     }
     parts.extend(warning(traced, place).map(|warning| format!("! {warning}")));
     parts

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::Told;
 use super::carried::{Carried, carried, digests};
+use super::changed::{self, changed_since};
 use super::named::find_name;
 use crate::error::{Error, Result};
 use crate::project::Project;
@@ -219,6 +220,9 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
             target.found_by = FoundBy::Content;
         }
         target.mind = (!is_there).then(|| also_made(lineage, node)).flatten();
+        if let Some(left) = changed_since(lineage, node).filter(|_| is_there) {
+            target.mind = Some(changed::mind(lineage, left.run));
+        }
     } else {
         find_changed(&mut target, wanted, lineage, projects)?;
     }
@@ -293,10 +297,17 @@ fn find_changed(
         }
         let state = lineage.artifacts[node].state;
         target.found_by = FoundBy::Path;
-        target.mind = Some(match state {
-            Some("open") => "unfinished: its last count is not what lies here".to_owned(),
-            _ => "its bytes are not what was recorded; this is what the recorded ones came from"
-                .to_owned(),
+        let made_by = changed::last_run(lineage, node);
+        target.mind = Some(match (state, made_by) {
+            (Some("open"), _) => "unfinished: its last count is not what lies here".to_owned(),
+            (_, Some(run)) => {
+                let mind = changed::mind(lineage, run);
+                format!("{mind}; this is about what was left there")
+            }
+            (_, None) => {
+                "its bytes are not what was recorded; this is what the recorded ones came from"
+                    .to_owned()
+            }
         });
         return Ok(());
     }

@@ -1,0 +1,72 @@
+//! Bytes that no session made, at a path where one had left others: who left what there last.
+
+use birthmark_core::lineage::{EARLIER, Lineage, NodeId, Relation};
+use serde_json::{Value, json};
+
+use super::json::name;
+use crate::text::short;
+
+/// The last recorded making at the path of something that was changed since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChangedSince {
+    /// What was left there.
+    pub(crate) left: usize,
+    /// The run that left it.
+    pub(crate) run: usize,
+}
+
+/// What was left where these bytes lie; none where a session made them, or none left others.
+pub(crate) fn changed_since(lineage: &Lineage, artifact: usize) -> Option<ChangedSince> {
+    let origins = || lineage.origins(NodeId::Artifact(artifact));
+    let is_made = origins().any(|edge| edge.relation == Relation::WasGeneratedBy);
+    let earlier = origins().filter(|edge| edge.role.as_deref() == Some(EARLIER));
+    let left = earlier.filter_map(|edge| match edge.to {
+        NodeId::Artifact(left) => Some(ChangedSince {
+            left,
+            run: last_run(lineage, left)?,
+        }),
+        NodeId::Run(_) => None,
+    });
+    left.filter(|_| !is_made)
+        .max_by_key(|changed| lineage.runs[changed.run].start)
+}
+
+/// The run that made an artifact last.
+pub(super) fn last_run(lineage: &Lineage, artifact: usize) -> Option<usize> {
+    let edges = lineage.origins(NodeId::Artifact(artifact));
+    let runs = edges.filter_map(|edge| match (edge.relation, edge.to) {
+        (Relation::WasGeneratedBy, NodeId::Run(run)) => Some(run),
+        _ => None,
+    });
+    runs.max_by_key(|run| lineage.runs[*run].start)
+}
+
+/// `a.py in session 20261126_162459_a4fn`.
+pub(super) fn run_in_session(lineage: &Lineage, run: usize) -> String {
+    let run = &lineage.runs[run];
+    let script = run.script.as_deref().unwrap_or("a run");
+    format!("{} in session {}", short(script, 60), run.session.short())
+}
+
+/// What is to be minded of a file that is asked for.
+pub(crate) fn mind(lineage: &Lineage, run: usize) -> String {
+    format!(
+        "changed since {} made it; what lies there now was made by no session known here",
+        run_in_session(lineage, run)
+    )
+}
+
+impl ChangedSince {
+    /// For programs.
+    pub(super) fn to_json(self, lineage: &Lineage) -> Value {
+        let run = &lineage.runs[self.run];
+        json!({
+            "artifact": name(NodeId::Artifact(self.left)),
+            "digest": lineage.artifacts[self.left].digest(),
+            "run": name(NodeId::Run(self.run)),
+            "session_id": run.session.as_str(),
+            "run_id": run.runs.first().map(birthmark_core::RunId::as_str),
+            "script_name": run.script,
+        })
+    }
+}
