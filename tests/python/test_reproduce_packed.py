@@ -89,8 +89,7 @@ def test_what_a_hand_changed_between_two_runs_is_told_and_never_taken_for_what_t
     (repo / "artifacts/d.txt").write_text("by hand again, and read by nobody\n")
     told = " ".join(birthmark("trace", "artifacts/d.txt").split())
     assert f"! {changed}" in told and nobody in told, told
-    plan = " ".join(reproduce("artifacts/d.txt", "--dry-run").stdout.split())
-    assert f"! {changed}" in plan and nobody in plan, plan
+    assert "! artifacts/d.txt is not what was recorded" in reproduce("artifacts/d.txt", "--dry-run").stdout
 
 
 def without_landlock():

@@ -120,11 +120,7 @@ pub struct Outcome {
 impl Outcome {
     /// Whether what was made again is what was made, and the file that was named is that too.
     pub fn is_confirmed(&self) -> bool {
-        let is_same = matches!(
-            self.compared.verdict,
-            Verdict::Identical | Verdict::EqualRecords
-        );
-        is_same && self.in_hand_as_recorded != Some(false)
+        self.compared.verdict.is_equal() && self.in_hand_as_recorded != Some(false)
     }
 
     /// For programs.
