@@ -10,7 +10,6 @@ use birthmark_core::reproduce::Allowance;
 use birthmark_store::format::codec::Codec;
 
 use super::compare::{Compared, READ_LIMIT, Verdict, compared, first_other, texts};
-use crate::error::Result;
 
 /// What stands before the packed text: in gzip ten bytes, with the time it was packed.
 const GZIP_HEADER: usize = 10;
@@ -24,14 +23,12 @@ pub(super) fn compare(
     was: &[u8],
     is: &[u8],
     allowance: &Allowance,
-) -> Result<Option<Compared>> {
+) -> Option<Compared> {
     let codec = Codec::of(original);
     if codec == Codec::Plain {
-        return Ok(None);
+        return None;
     }
-    let (Some(old), Some(new)) = (text(codec, was), text(codec, is)) else {
-        return Ok(None);
-    };
+    let (old, new) = (text(codec, was)?, text(codec, is)?);
     let within = original.file_stem().map(Path::new);
     let ending = within.and_then(|name| name.extension()?.to_str());
     if old != new {
@@ -44,7 +41,7 @@ pub(super) fn compare(
         {
             found.place = Some(format!("{place} of what is packed"));
         }
-        return Ok(Some(found));
+        return Some(found);
     }
     let verdict = match ending {
         Some("jsonl" | "ndjson") => Verdict::EqualRecords,
@@ -57,7 +54,7 @@ pub(super) fn compare(
         _ => "",
     };
     let told = format!("equal text, packed differently from byte {place}{part}");
-    Ok(Some(compared(verdict, told)))
+    Some(compared(verdict, told))
 }
 
 /// The text within, up to the limit of what is compared.
