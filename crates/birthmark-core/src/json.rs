@@ -35,6 +35,7 @@
 
 mod batch;
 mod error;
+mod followed;
 mod locate;
 mod marks;
 pub mod number;
@@ -45,10 +46,11 @@ mod stamp;
 
 pub use batch::{Batch, BatchError, Records, stamp_batch, unstamp_batch};
 pub use error::{ScanError, ScanErrorKind};
+pub use followed::Followed;
 pub use locate::{
     Where, check_birthmark, find_birthmark, is_birthmark, is_birthmark_format, locate_birthmark,
 };
-pub use marks::{MarkKind, Marks, Step};
+pub use marks::{Change, MarkKind, Marks, Step};
 pub use read::{
     Members, Walk, as_bool, as_text, as_text_lossy, as_u64, check_envelope, elements, get, is_null,
     key_is, members, quote, walk,

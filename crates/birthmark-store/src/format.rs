@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::bulk::Output;
 use birthmark_core::digest::Digest;
-use birthmark_core::json::Where;
+use birthmark_core::json::{Change, Where};
 pub use birthmark_core::json::{OnExisting, Placed};
 pub use error::FormatError;
 pub use kind::FileKind;
@@ -115,6 +115,9 @@ pub struct Mark<'a> {
     pub record: &'a [u8],
     /// Where in the record the birthmark stands, if it has one.
     pub place: Where,
+    /// What changed in the birthmark since the last record with one that was handed over, where
+    /// it has the same members in the same places; none where nothing is known of that.
+    pub changes: Option<&'a [Change]>,
 }
 
 impl<'a> Mark<'a> {

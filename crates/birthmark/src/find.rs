@@ -295,25 +295,26 @@ pub fn records(
     let mut failed = Ok(());
     for (stretch, known) in catalog.engine.stretches(&query)? {
         let path = std::path::Path::new(&stretch.root).join(&stretch.file);
-        let read = catalog::records_of(&stretch, &known, &query.filter, &mut |mark, holds| {
-            if holds != Some(true) {
-                written.unknown += u64::from(holds.is_none());
-                return true;
-            }
-            if written.records >= limit {
-                return false;
-            }
-            written.records += 1;
-            if last_file != path {
-                last_file.clone_from(&path);
-                written.files += 1;
-                if stretch.edited {
-                    written.edited.push(stretch.file.clone());
+        let read =
+            catalog::records_of(&stretch, &known, &query.filter, &mut |mark, _, _, holds| {
+                if holds != Some(true) {
+                    written.unknown += u64::from(holds.is_none());
+                    return true;
                 }
-            }
-            failed = take(&stretch.file, mark.line, mark.record);
-            failed.is_ok()
-        });
+                if written.records >= limit {
+                    return false;
+                }
+                written.records += 1;
+                if last_file != path {
+                    last_file.clone_from(&path);
+                    written.files += 1;
+                    if stretch.edited {
+                        written.edited.push(stretch.file.clone());
+                    }
+                }
+                failed = take(&stretch.file, mark.line, mark.record);
+                failed.is_ok()
+            });
         read.map_err(|source| cannot("read", &path, source))?;
         std::mem::replace(&mut failed, Ok(()))
             .map_err(|source| cannot("write what was found in", &path, source))?;

@@ -75,18 +75,23 @@ impl Reader for Files {
         known: &Known,
         each: &mut dyn FnMut(RecordRow<'_>) -> bool,
     ) -> std::result::Result<(), String> {
-        let mut memory = Vec::new();
-        let read = catalog::records_of(stretch, known, &self.filter, &mut |mark, holds| {
-            if holds != Some(true) {
-                return true;
-            }
-            each(RecordRow {
-                line: mark.line,
-                record: mark.record,
-                metadata: mark.value().unwrap_or_default(),
-                own: mark.place.own(mark.record, &mut memory),
-            })
-        });
+        let read = catalog::records_of(
+            stretch,
+            known,
+            &self.filter,
+            &mut |mark, own, members, holds| {
+                if holds != Some(true) {
+                    return true;
+                }
+                each(RecordRow {
+                    line: mark.line,
+                    record: mark.record,
+                    metadata: mark.value().unwrap_or_default(),
+                    own,
+                    members,
+                })
+            },
+        );
         read.map_err(|error| {
             let path = std::path::Path::new(&stretch.root).join(&stretch.file);
             format!("cannot read `{}`: {error}", path.display())

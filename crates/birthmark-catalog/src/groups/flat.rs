@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use birthmark_core::json::{self, Marks};
+use birthmark_core::json::{self, Followed};
 
 use crate::value::Value;
 
@@ -73,14 +73,15 @@ fn flatten<'a>(name: &str, raw: &'a [u8], depth: usize, out: &mut Vec<(String, &
     }
 }
 
-/// One field of a birthmark that `marks` looked at last; a nested one by its dotted name.
-pub fn field(marks: &Marks, birthmark: &[u8], name: &str) -> Option<Value> {
+/// One field of the birthmark at hand, whose members are `followed`; a nested one by its dotted
+/// name.
+pub fn field(followed: &Followed, birthmark: &[u8], name: &str) -> Option<Value> {
     let is_object = |at| {
-        let outer = name.get(..at).and_then(|outer| marks.get(outer));
+        let outer = name.get(..at).and_then(|outer| followed.get(outer));
         outer.is_some_and(|raw| raw.first() == Some(&b'{'))
     };
     if !name.match_indices('.').any(|(at, _)| is_object(at)) {
-        return marks.get(name).map(Value::of_json);
+        return followed.get(name).map(Value::of_json);
     }
     let mut all = fields_of(birthmark).into_iter();
     all.find_map(|(known, value)| (known == name).then_some(value))
@@ -133,14 +134,13 @@ mod tests {
                 1,
             );
             let fields = fields_of(mark.as_bytes());
-            let record = format!(r#"{{"metadata": {mark}}}"#);
-            let mut marks = Marks::default();
-            marks.scan(record.as_bytes()).unwrap();
+            let mut followed = Followed::default();
+            followed.anew(mark.as_bytes());
             for (name, value) in &fields {
-                let one = field(&marks, mark.as_bytes(), name);
+                let one = field(&followed, mark.as_bytes(), name);
                 assert_eq!(one.as_ref(), Some(value), "{name} of {mark}");
             }
-            assert_eq!(field(&marks, mark.as_bytes(), lacks), None, "{mark}");
+            assert_eq!(field(&followed, mark.as_bytes(), lacks), None, "{mark}");
             let members = named_members(mark.as_bytes());
             let mut grouper = Grouper::new();
             let place = Place {

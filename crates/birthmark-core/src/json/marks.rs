@@ -22,7 +22,7 @@
 use super::error::ScanError;
 use super::locate::{Where, locate_birthmark};
 use super::read::{as_text_lossy, walk};
-use super::scan::{MAX_DEPTH, Member, Object, Scanner, Span, scan_object, scan_object_by};
+use super::scan::{MAX_DEPTH, Member, Object, Scanner, Span, as_utf8, scan_text_by};
 
 /// What kind of birthmark a record has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +90,15 @@ pub enum Step {
     Anew,
 }
 
+/// A member of a birthmark that has another value than in the record before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Its place among the members.
+    pub member: usize,
+    /// Where in the record the value stands: a string, a finite number, `true`, `false` or `null`.
+    pub value: Span,
+}
+
 /// The birthmark of the record at hand.
 #[derive(Debug, Default)]
 pub struct Marks {
@@ -98,16 +107,17 @@ pub struct Marks {
     names: Vec<String>,
     kind: Option<MarkKind>,
     changed: Vec<usize>,
-    /// The places of the values in the one that is laid over, then those of the one before.
-    spare: Vec<Span>,
-    old: Vec<u8>,
+    /// Where the values of `changed` stand in the birthmark at hand, and what they were in the
+    /// one before.
+    places: Vec<Span>,
+    were: Vec<Vec<u8>>,
 }
 
 impl Marks {
-    /// Proves that a record is one JSON object, as [`scan_object`] does, and looks at its
+    /// Proves that a record is one JSON object, as [`super::scan_object`] does, and looks at its
     /// birthmark.
     pub fn scan(&mut self, record: &[u8]) -> Result<(Object, Step), ScanError> {
-        let (object, laid) = self.scan_over(record)?;
+        let (object, laid) = self.scan_over(as_utf8(record)?)?;
         if let Some(member) = laid {
             self.accept(member.value.of(record));
             return Ok((object, Step::Same));
@@ -117,32 +127,27 @@ impl Marks {
     }
 
     /// Proves that a record is one JSON object and says where its birthmark stands, as
-    /// [`super::find_birthmark`] does.
-    pub fn find(&mut self, record: &[u8]) -> Result<Where, ScanError> {
+    /// [`super::find_birthmark`] does, and how it differs from the one before.
+    pub fn find(&mut self, record: &[u8]) -> Result<(Where, Step), ScanError> {
+        self.find_in(as_utf8(record)?)
+    }
+
+    /// The same for a record that is known to be UTF-8.
+    pub fn find_in(&mut self, record: &str) -> Result<(Where, Step), ScanError> {
         let (object, laid) = self.scan_over(record)?;
+        let record = record.as_bytes();
         if let (Some(member), Some(kind)) = (laid, self.kind) {
             self.accept(member.value.of(record));
-            return Ok(match kind {
+            let place = match kind {
                 MarkKind::Beside => Where::Beside(member),
                 MarkKind::Foreign => Where::Foreign(member),
                 _ => Where::Metadata(member),
-            });
+            };
+            return Ok((place, Step::Same));
         }
         let place = locate_birthmark(record, &object);
-        self.step_anew(record, &place);
-        Ok(place)
-    }
-
-    /// Looks at a birthmark that was located already.
-    pub fn step_located(&mut self, record: &[u8], place: &Where) -> Step {
-        let kind = MarkKind::of(place);
-        let raw = place.value(record).unwrap_or_default();
-        let may_lie_over = kind.is_some() && self.kind == kind && kind != Some(MarkKind::Merged);
-        if may_lie_over && self.lies_over_whole(raw) {
-            self.accept(raw);
-            return Step::Same;
-        }
-        self.step_anew(record, place)
+        let step = self.step_anew(record, &place);
+        Ok((place, step))
     }
 
     /// The same for bytes that stand where a birthmark of ours would, without a scan of
@@ -171,6 +176,18 @@ impl Marks {
         &self.changed
     }
 
+    /// The same with where in the record each value stands, whose birthmark begins at `start`.
+    pub fn changes(&self, start: usize) -> impl Iterator<Item = Change> {
+        let all = self.changed.iter().zip(&self.places);
+        all.map(move |(member, value)| Change {
+            member: *member,
+            value: Span {
+                start: start + value.start,
+                end: start + value.end,
+            },
+        })
+    }
+
     /// The names of the members, in order.
     pub fn names(&self) -> &[String] {
         &self.names
@@ -184,8 +201,9 @@ impl Marks {
 
     /// What the value of a member was in the record before, after a [`Step::Same`].
     pub fn before(&self, member: usize) -> &[u8] {
-        let place = self.spare.get(member);
-        place.map_or(&[], |place| place.of(&self.old))
+        let at = self.changed.iter().position(|changed| *changed == member);
+        at.and_then(|at| self.were.get(at))
+            .map_or_else(|| self.value(member), Vec::as_slice)
     }
 
     /// The value of a member, by its name; of equal names the last.
@@ -206,12 +224,13 @@ impl Marks {
 
     /// Scans a record; what stands under the key of the birthmark before is laid over it,
     /// and given where that is this record's birthmark.
-    fn scan_over(&mut self, record: &[u8]) -> Result<(Object, Option<Member>), ScanError> {
+    fn scan_over(&mut self, text: &str) -> Result<(Object, Option<Member>), ScanError> {
         let Some(key) = self.kind.and_then(MarkKind::key) else {
-            return Ok((scan_object(record)?, None));
+            return Ok((scan_text_by(text, |scanner, _| scanner.value())?, None));
         };
+        let record = text.as_bytes();
         let mut laid = None;
-        let object = scan_object_by(record, |scanner, name| {
+        let object = scan_text_by(text, |scanner, name| {
             let is_key = name
                 .of(record)
                 .get(1..)
@@ -245,22 +264,15 @@ impl Marks {
     /// same shape. Nothing is taken on until [`Marks::accept`].
     fn lay_over(&mut self, text: &[u8]) -> Option<usize> {
         self.changed.clear();
-        self.spare.clear();
-        let (mut before, mut now) = (0, 0);
+        self.places.clear();
+        let (mut before, mut now, mut member) = (0, 0, 0);
         loop {
             let (old, new) = (self.raw.get(before..)?, text.get(now..)?);
             let same = common_beginning(old, new);
             let reached = before + same;
             // A value is equal where the byte behind it is too.
-            while let Some(place) = self.values.get(self.spare.len()).copied()
-                && place.end < reached
-            {
-                self.spare.push(Span {
-                    start: place.start - before + now,
-                    end: place.end - before + now,
-                });
-            }
-            let member = self.spare.len();
+            let left = self.values.get(member..).unwrap_or_default();
+            member += left.iter().take_while(|place| place.end < reached).count();
             let Some(place) = self.values.get(member) else {
                 return (reached == self.raw.len()).then_some(now + same);
             };
@@ -276,20 +288,50 @@ impl Marks {
             let start = place.start - before + now;
             let end = scalar_end(text, start)?;
             self.changed.push(member);
-            self.spare.push(Span { start, end });
-            (before, now) = (place.end, end);
+            self.places.push(Span { start, end });
+            (before, now, member) = (place.end, end, member + 1);
         }
     }
 
     /// Takes on what was laid over the one before.
     fn accept(&mut self, raw: &[u8]) {
-        if self.changed.is_empty() {
-            return;
+        let mut moved = false;
+        for (at, (member, place)) in self.changed.iter().zip(&self.places).enumerate() {
+            let Some(value) = self.values.get(*member).copied() else {
+                continue;
+            };
+            if self.were.len() == at {
+                self.were.push(Vec::new());
+            }
+            if let Some(was) = self.were.get_mut(at) {
+                was.clear();
+                was.extend_from_slice(value.of(&self.raw));
+            }
+            moved |= value != *place;
+            if !moved && let Some(old) = self.raw.get_mut(value.start..value.end) {
+                old.copy_from_slice(place.of(raw));
+            }
         }
-        std::mem::swap(&mut self.raw, &mut self.old);
-        self.raw.clear();
-        self.raw.extend_from_slice(raw);
-        std::mem::swap(&mut self.values, &mut self.spare);
+        if moved {
+            self.raw.clear();
+            self.raw.extend_from_slice(raw);
+            self.move_values();
+        }
+    }
+
+    /// Where the values stand when those that changed stand where they do.
+    fn move_values(&mut self) {
+        let mut changed = self.changed.iter().zip(&self.places).peekable();
+        let (mut before, mut now) = (0, 0);
+        for (member, value) in self.values.iter_mut().enumerate() {
+            if let Some((_, place)) = changed.next_if(|(changed, _)| **changed == member) {
+                (before, now) = (value.end, place.end);
+                *value = *place;
+            } else {
+                value.start = value.start - before + now;
+                value.end = value.end - before + now;
+            }
+        }
     }
 
     fn step_anew(&mut self, record: &[u8], place: &Where) -> Step {

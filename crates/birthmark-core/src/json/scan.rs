@@ -120,9 +120,18 @@ pub fn scan_object(record: &[u8]) -> Result<Object, ScanError> {
 /// prove that one JSON value begins at `at`, and go behind it.
 pub(super) fn scan_object_by(
     record: &[u8],
+    value: impl FnMut(&mut Scanner<'_>, Span) -> Result<(), ScanError>,
+) -> Result<Object, ScanError> {
+    scan_text_by(as_utf8(record)?, value)
+}
+
+/// The same for a record that is known to be UTF-8.
+pub(super) fn scan_text_by(
+    record: &str,
     mut value: impl FnMut(&mut Scanner<'_>, Span) -> Result<(), ScanError>,
 ) -> Result<Object, ScanError> {
-    check_encoding(record)?;
+    let record = record.as_bytes();
+    refuse_bom(record)?;
     let mut scanner = Scanner::new(record, MAX_DEPTH);
     scanner.space();
     let open = scanner.at;
@@ -155,7 +164,8 @@ pub fn scan_value(text: &[u8]) -> Result<Span, ScanError> {
 }
 
 pub(super) fn scan_value_to(text: &[u8], limit: usize) -> Result<Span, ScanError> {
-    check_encoding(text)?;
+    as_utf8(text)?;
+    refuse_bom(text)?;
     let mut scanner = Scanner::new(text, limit);
     scanner.space();
     let start = scanner.at;
@@ -165,10 +175,13 @@ pub(super) fn scan_value_to(text: &[u8], limit: usize) -> Result<Span, ScanError
     Ok(Span { start, end })
 }
 
-fn check_encoding(text: &[u8]) -> Result<(), ScanError> {
-    if let Err(error) = std::str::from_utf8(text) {
-        return Err(ScanError::new(error.valid_up_to(), ScanErrorKind::NotUtf8));
-    }
+pub(super) fn as_utf8(text: &[u8]) -> Result<&str, ScanError> {
+    let wrong =
+        |error: std::str::Utf8Error| ScanError::new(error.valid_up_to(), ScanErrorKind::NotUtf8);
+    std::str::from_utf8(text).map_err(wrong)
+}
+
+fn refuse_bom(text: &[u8]) -> Result<(), ScanError> {
     if text.starts_with(BOM) {
         return Err(ScanError::new(0, ScanErrorKind::ByteOrderMark));
     }

@@ -56,7 +56,8 @@ fn follow(record: &[u8]) {
     for at in (0..record.len()).step_by(record.len() / 16 + 1) {
         for byte in [b'0', b'"', b'}'] {
             other[at] = byte;
-            assert_eq!(marks.find(&other), json::find_birthmark(&other));
+            let found = marks.find(&other).map(|(place, _)| place);
+            assert_eq!(found, json::find_birthmark(&other));
         }
         other[at] = record[at];
     }

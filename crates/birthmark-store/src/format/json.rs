@@ -82,6 +82,7 @@ impl ArtifactFormat for Report {
                 offset: offset as u64,
                 record,
                 place,
+                changes: None,
             }),
             Err(error) => Err(fault(&input, record, offset, error.into())),
         });

@@ -31,7 +31,7 @@ use crate::bulk::Output;
 use crate::digest::{Part, Subtrees};
 use crate::running::RunningDigest;
 use edits::Edits;
-use look::{Looked, hand_over, look};
+use look::Looked;
 
 mod edits;
 mod look;
@@ -329,14 +329,13 @@ impl ArtifactFormat for Jsonl {
         let (name, mut count) = (input.name, 0);
         let mut bytes = self.text(&mut input)?;
         let mut blocks = Blocks::new(&mut *bytes, self.limit);
-        let work = |block: &Block, mut looked: Vec<Looked>| {
-            looked.clear();
-            looked.extend(look(block));
+        let work = |block: &Block, mut looked: Looked| {
+            looked.look(block);
             Ok(looked)
         };
         // An ending that was asked for travels as an error without content.
-        let take = |block: &Block, looked: &mut Vec<Looked>| {
-            if hand_over(name, block, looked, each, &mut count) {
+        let take = |block: &Block, looked: &mut Looked| {
+            if looked.hand_over(name, block, each, &mut count) {
                 Ok(())
             } else {
                 Err(None)

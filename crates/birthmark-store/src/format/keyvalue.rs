@@ -50,6 +50,7 @@ impl Standing {
             offset: 0,
             record: &record,
             place,
+            changes: None,
         }));
         1
     }

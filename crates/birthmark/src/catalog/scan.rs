@@ -12,7 +12,7 @@ use birthmark_catalog::filter::Filter;
 use birthmark_catalog::groups::{self, Group, Grouper, Place, fields_of};
 use birthmark_catalog::value::Value;
 use birthmark_core::evaluation::Tool;
-use birthmark_core::json::{self, MarkKind, Marks, Step};
+use birthmark_core::json::{self, Followed, Where};
 use birthmark_store::format::codec::Codec;
 use birthmark_store::format::json::REPORT_LIMIT;
 use birthmark_store::format::sidecar::Sidecar;
@@ -91,7 +91,10 @@ fn within(path: &Path, facts: &mut FileFacts) -> bool {
     let Ok(mut file) = birthmark_store::atomic::open_regular(path) else {
         return false;
     };
-    let mut reading = Reading::default();
+    let mut reading = Reading {
+        is_report: kind == FileKind::Report,
+        ..Reading::default()
+    };
     let mut take = |mark: Result<Mark<'_>, FormatError>| {
         match mark {
             Ok(mark) => reading.take(&mark),
@@ -139,9 +142,7 @@ fn within(path: &Path, facts: &mut FileFacts) -> bool {
     facts.records = kind.has_records().then_some(reading.records);
     facts.unstamped = reading.unstamped;
     facts.bad_lines = reading.bad_lines;
-    if kind == FileKind::Report {
-        facts.metrics = reading.metrics;
-    }
+    facts.metrics = reading.metrics;
     if kind.has_key() {
         // Its one birthmark is of no record.
         for group in &mut facts.groups {
@@ -299,7 +300,9 @@ pub(super) fn reported(path: &Path) -> Vec<(String, Value)> {
 #[derive(Default)]
 struct Reading {
     grouper: Grouper,
-    marks: Marks,
+    members: Followed,
+    /// Whether a record is a report, which has a summary.
+    is_report: bool,
     records: u64,
     unstamped: u64,
     bad_lines: u64,
@@ -313,11 +316,9 @@ struct Reading {
 impl Reading {
     /// Goes on behind this record, which is the last of `group`.
     fn go_on(&mut self, mark: &Mark<'_>, before: usize, group: &Group) -> bool {
-        if matches!(
-            self.marks.step_located(mark.record, &mark.place),
-            Step::Anew
-        ) {
-            let members = ours(&self.marks);
+        if let Some(raw) = mark.value() {
+            self.members.anew(raw);
+            let members = ours(mark, &self.members);
             self.grouper = Grouper::resume(before, group.clone(), members.into_iter());
             self.went_on = true;
         }
@@ -331,21 +332,24 @@ impl Reading {
             start: mark.offset,
             end: mark.offset + mark.record.len() as u64,
         };
-        let step = self.marks.step_located(mark.record, &mark.place);
-        if !matches!(step, Step::None) {
-            self.last = Some(place);
+        let Some(raw) = mark.value() else {
+            self.unstamped += 1;
+            return;
+        };
+        self.last = Some(place);
+        if let Some(changes) = mark.changes {
+            let values = changes.iter();
+            self.grouper.same(
+                place,
+                values.map(|one| (one.member, one.value.of(mark.record))),
+            );
+        } else {
+            self.members.anew(raw);
+            let members = ours(mark, &self.members);
+            self.grouper.anew(place, members.into_iter());
         }
-        match step {
-            Step::None => self.unstamped += 1,
-            Step::Same => {
-                let changed = self.marks.changed().iter();
-                let values = changed.map(|member| (*member, self.marks.value(*member)));
-                self.grouper.same(place, values);
-            }
-            Step::Anew => {
-                let members = ours(&self.marks);
-                self.grouper.anew(place, members.into_iter());
-            }
+        if !self.is_report {
+            return;
         }
         if let Some(summary) = json::get(mark.record, &["summary"]) {
             self.metrics.clear();
@@ -355,15 +359,15 @@ impl Reading {
 }
 
 /// The members of the birthmark at hand that are ours.
-fn ours(marks: &Marks) -> Vec<(&str, &[u8])> {
-    let merged = marks.kind() == Some(MarkKind::Merged);
+fn ours<'a>(mark: &Mark<'_>, members: &'a Followed) -> Vec<(&'a str, &'a [u8])> {
+    let merged = matches!(mark.place, Where::Merged { .. });
     let users = merged
-        .then(|| marks.get("merged").and_then(json::as_u64))
+        .then(|| members.get("merged").and_then(json::as_u64))
         .flatten()
         .unwrap_or(0);
-    let all = marks.names().iter().enumerate();
-    all.filter(|(member, name)| *member as u64 >= users && !(merged && *name == "merged"))
-        .map(|(member, name)| (name.as_str(), marks.value(member)))
+    let all = members.all().enumerate();
+    all.filter(|(place, (name, _))| *place as u64 >= users && !(merged && *name == "merged"))
+        .map(|(_, member)| member)
         .collect()
 }
 
@@ -405,24 +409,27 @@ fn metrics(name: &str, raw: &[u8], depth: usize, out: &mut Vec<(String, Value)>)
 /// What a record is known by: its own birthmark, else what is known of its group.
 struct One<'a> {
     own: &'a [u8],
-    marks: &'a Marks,
+    members: &'a Followed,
     known: &'a Known,
 }
 
 impl birthmark_catalog::filter::Record for One<'_> {
     fn get(&self, field: &str) -> Option<Value> {
         let name = field.strip_prefix("field.").unwrap_or(field);
-        groups::field(self.marks, self.own, name).or_else(|| self.known.get(field).cloned())
+        groups::field(self.members, self.own, name).or_else(|| self.known.get(field).cloned())
     }
 }
 
-/// Hands over the records of a stretch for which the filter holds, or is unknown, with
-/// the bytes of each. False ends the reading.
+/// Takes a record, its birthmark without the user's members, the members of that, and whether
+/// the filter holds; false ends the reading.
+pub(crate) type EachRecord<'a> = dyn FnMut(&Mark<'_>, &[u8], &Followed, Option<bool>) -> bool + 'a;
+
+/// Hands over the records of a stretch that have a birthmark, with the bytes of each.
 pub(crate) fn records_of(
     stretch: &Stretch,
     known: &Known,
     filter: &Filter,
-    each: &mut dyn FnMut(&Mark<'_>, Option<bool>) -> bool,
+    each: &mut EachRecord<'_>,
 ) -> io::Result<()> {
     let path = Path::new(&stretch.root).join(&stretch.file);
     let mut file = birthmark_store::atomic::open_regular(&path)?;
@@ -431,29 +438,39 @@ pub(crate) fn records_of(
     };
     // Packed text can only be read from its beginning.
     let whole = kind != FileKind::Records(Codec::Plain);
-    let (mut memory, mut marks) = (Vec::new(), Marks::default());
+    let (mut memory, mut members) = (Vec::new(), Followed::default());
     let mut take = |mark: Result<Mark<'_>, FormatError>| {
         let Ok(mark) = mark else { return true };
         if whole && mark.offset >= stretch.end {
             return false;
         }
-        if mark.value().is_none() || (whole && mark.offset < stretch.start) {
+        if mark.value().is_none() {
             return true;
         }
+        let own = mark.place.own(mark.record, &mut memory);
+        match mark.changes {
+            Some(changes) => members.change(mark.record, changes),
+            None => members.anew(own),
+        }
+        if whole && mark.offset < stretch.start {
+            return true;
+        }
+        let members = &members;
         let holds = if stretch.all {
             Some(true)
         } else {
-            let own = mark.place.own(mark.record, &mut memory);
-            marks.step_alone(own);
-            let marks = &marks;
-            filter.ask(&One { own, marks, known })
+            filter.ask(&One {
+                own,
+                members,
+                known,
+            })
         };
         let line = if whole {
             mark.line
         } else {
             stretch.line + mark.line - 1
         };
-        each(&Mark { line, ..mark }, holds)
+        each(&Mark { line, ..mark }, own, members, holds)
     };
     let read = if whole {
         let input = Input {
@@ -477,7 +494,7 @@ pub(crate) fn records_of(
 /// Looks into a stretch until a record matches.
 pub(crate) fn look(stretch: &Stretch, known: &Known, filter: &Filter) -> Looked {
     let mut looked = Looked::default();
-    let read = records_of(stretch, known, filter, &mut |_, holds| {
+    let read = records_of(stretch, known, filter, &mut |_, _, _, holds| {
         looked.holds = holds == Some(true);
         looked.unknown |= holds.is_none();
         !looked.holds

@@ -17,6 +17,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use birthmark_core::json::Followed;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
@@ -91,6 +92,8 @@ pub struct RecordRow<'a> {
     pub metadata: &'a [u8],
     /// The same without members of the user's own.
     pub own: &'a [u8],
+    /// The members of that.
+    pub members: &'a Followed,
 }
 
 /// Stretches of files that a filter picked, by the number of their group.

@@ -6,7 +6,7 @@
 //! * A span holds at least every value for which the condition can hold in SQLite, by
 //!   any affinity: what is too much is sorted out by SQLite, which asks each condition again.
 
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::vtab::IndexConstraintOp;
 
 use crate::value::{NAN, NESTED, NUMBERS, TEXTS, Value, number_key};
@@ -122,6 +122,60 @@ impl Wanted {
     }
 }
 
+/// Numbers between which a cell must lie, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Limits {
+    low: f64,
+    high: f64,
+}
+
+impl Limits {
+    /// Those of a comparison with a number; none of any other condition.
+    pub(super) fn of(op: Op, value: ValueRef<'_>) -> Option<Self> {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "the limits are wider than what is lost"
+        )]
+        let number = match value {
+            ValueRef::Integer(number) => number as f64,
+            ValueRef::Real(number) => number,
+            _ => return None,
+        };
+        let (low, high) = around(number);
+        Some(match op {
+            Op::Less => Self {
+                low: f64::NEG_INFINITY,
+                high,
+            },
+            Op::More => Self {
+                low,
+                high: f64::INFINITY,
+            },
+            Op::Equal => Self { low, high },
+            _ => return None,
+        })
+    }
+
+    /// Whether SQLite may find that the condition holds for a cell: false for numbers outside.
+    pub(super) fn may_hold(self, cell: &Sql) -> bool {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "the limits are wider than what is lost"
+        )]
+        let number = match cell {
+            Sql::Integer(number) => *number as f64,
+            Sql::Real(number) => *number,
+            _ => return true,
+        };
+        self.low <= number && number <= self.high
+    }
+}
+
+/// A number's neighbours, between which all lie that round to it.
+fn around(number: f64) -> (f64, f64) {
+    (number.next_down().next_down(), number.next_up().next_up())
+}
+
 fn spans(op: Op, value: ValueRef<'_>) -> Option<Vec<Span>> {
     match value {
         ValueRef::Null => Some(Vec::new()),
@@ -142,8 +196,8 @@ fn spans(op: Op, value: ValueRef<'_>) -> Option<Vec<Span>> {
 /// For a number: numbers near it, since a column has the nearest float; flags, which are 0
 /// and 1; and any text, which may be taken for a number where the other side is one.
 fn of_number(op: Op, number: f64) -> Vec<Span> {
-    let low = key_of(number.next_down().next_down());
-    let high = key_of(number.next_up().next_up());
+    let (low, high) = around(number);
+    let (low, high) = (key_of(low), key_of(high));
     let mut all = match op {
         Op::Less => vec![(vec![NUMBERS], high)],
         Op::More => vec![(low, vec![NAN])],
@@ -222,6 +276,34 @@ mod tests {
         let huge = Wanted::of(Op::More, ValueRef::Integer(i64::MAX)).unwrap();
         assert!(holds(&huge, "9223372036854775807") && holds(&huge, "Infinity"));
         assert!(!holds(&huge, "9223372036854770000"));
+    }
+
+    #[test]
+    fn limits_leave_out_numbers_for_which_no_comparison_can_hold_and_nothing_else() {
+        let all = [i64::MIN, -1, 0, 6, 7, 8, (1 << 53) + 1, i64::MAX];
+        let holds = |op, cell: i64, than: i64| match op {
+            Op::Less => cell <= than,
+            Op::More => cell >= than,
+            _ => cell == than,
+        };
+        for op in [Op::Less, Op::More, Op::Equal] {
+            for than in all {
+                let limits = Limits::of(op, ValueRef::Integer(than)).unwrap();
+                for cell in all {
+                    let may = limits.may_hold(&Sql::Integer(cell));
+                    assert!(may || !holds(op, cell, than), "{cell} {op:?} {than}");
+                    let near = (cell as f64 - than as f64).abs() < 2.0;
+                    assert!(
+                        !may || near || holds(op, cell, than),
+                        "{cell} {op:?} {than}"
+                    );
+                }
+            }
+            let limits = Limits::of(op, ValueRef::Real(0.5)).unwrap();
+            assert!(limits.may_hold(&Sql::Null) && limits.may_hold(&Sql::Text("x".to_owned())));
+        }
+        assert_eq!(Limits::of(Op::In, ValueRef::Integer(1)), None);
+        assert_eq!(Limits::of(Op::Less, ValueRef::Text(b"1")), None);
     }
 
     #[test]

@@ -31,7 +31,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use birthmark_core::json::Marks;
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::ffi::{self, sqlite3_vtab, sqlite3_vtab_cursor};
 use rusqlite::types::Value as Sql;
@@ -42,7 +41,7 @@ use rusqlite::{Connection, Error, OpenFlags};
 
 use super::columns::{self, FIELDS_FROM, FILE, LINE, METADATA, PROJECT, RECORD};
 use super::parts::{self, Known, Part, Teller};
-use super::plan::{Op, Wanted};
+use super::plan::{Limits, Op, Wanted};
 use super::{Picked, Reader, RecordRow};
 use crate::groups::field;
 
@@ -51,6 +50,8 @@ const SMALL: u64 = 1 << 20;
 /// Bytes of a batch, and records, after which it is handed over.
 const BATCH: usize = 256 << 10;
 const BATCH_ROWS: usize = 2_048;
+/// Records that were left out, after which the reader shows itself all the same.
+const BATCH_LEFT_OUT: usize = 65_536;
 /// Batches that the thread is ahead.
 const AHEAD: usize = 4;
 /// Rows between two looks at the clock.
@@ -161,6 +162,7 @@ unsafe impl<'vtab> VTab<'vtab> for Records {
             rows: Rows::None,
             number: 0,
             varying: Vec::new(),
+            limits: Vec::new(),
             phantom: PhantomData,
         })
     }
@@ -195,6 +197,8 @@ struct Batch {
     cells: Vec<Sql>,
     /// Bytes of the texts among them.
     texts: usize,
+    /// Records that are not wanted.
+    left_out: usize,
 }
 
 #[derive(Debug)]
@@ -207,7 +211,10 @@ struct Row {
 impl Batch {
     /// Takes the fields of a record, and where `whole` the record itself.
     fn put(&mut self, row: &RecordRow<'_>, fields: &mut Fields, whole: bool) {
-        fields.put(row.own, self);
+        if !fields.put(row, self) {
+            self.left_out += 1;
+            return;
+        }
         let (mut record, mut metadata) = (0..0, 0..0);
         if whole {
             record = self.keep(row.record);
@@ -234,7 +241,9 @@ impl Batch {
     }
 
     fn is_full(&self) -> bool {
-        self.bytes.len() + self.texts >= BATCH || self.rows.len() >= BATCH_ROWS
+        self.bytes.len() + self.texts >= BATCH
+            || self.rows.len() >= BATCH_ROWS
+            || self.left_out >= BATCH_LEFT_OUT
     }
 
     /// Empty, with the memory that it had.
@@ -242,7 +251,7 @@ impl Batch {
         self.bytes.clear();
         self.rows.clear();
         self.cells.clear();
-        self.texts = 0;
+        (self.texts, self.left_out) = (0, 0);
         self
     }
 
@@ -255,24 +264,49 @@ impl Batch {
 #[derive(Debug, Default)]
 struct Fields {
     names: Vec<String>,
-    /// The birthmark of the record before.
-    marks: Marks,
+    /// What is asked of numbers, by the place among the names: what lies outside is left out.
+    limits: Vec<(usize, Limits)>,
+    /// Where each stands among members of this shape; none where it is no member.
+    places: Vec<Option<usize>>,
+    shape: u64,
 }
 
 impl Fields {
-    fn put(&mut self, birthmark: &[u8], batch: &mut Batch) {
-        if self.names.is_empty() {
-            return;
+    /// Puts a cell for each field into the batch; false, and none, where the record is not
+    /// wanted.
+    fn put(&mut self, row: &RecordRow<'_>, batch: &mut Batch) -> bool {
+        if self.shape != row.members.shape() {
+            self.shape = row.members.shape();
+            let places = self.names.iter().map(|name| {
+                // A dotted name may be that of a nested one.
+                let is_plain = !name.contains('.');
+                is_plain.then(|| row.members.place(name)).flatten()
+            });
+            self.places = places.collect();
         }
-        self.marks.step_alone(birthmark);
-        for name in &self.names {
-            let value = field(&self.marks, birthmark, name);
-            let cell = value.map_or(Sql::Null, |value| parts::cell(&value));
+        let (from, texts) = (batch.cells.len(), batch.texts);
+        for (name, place) in self.names.iter().zip(&self.places) {
+            let cell = match place.and_then(|place| row.members.value(place)) {
+                Some(raw) => parts::cell_of(raw),
+                None => {
+                    field(row.members, row.own, name).map_or(Sql::Null, |value| parts::cell(&value))
+                }
+            };
             if let Sql::Text(text) = &cell {
                 batch.texts += text.len();
             }
             batch.cells.push(cell);
         }
+        let cells = batch.cells.get(from..).unwrap_or_default();
+        let is_wanted = self
+            .limits
+            .iter()
+            .all(|(at, limits)| cells.get(*at).is_none_or(|cell| limits.may_hold(cell)));
+        if !is_wanted {
+            batch.cells.truncate(from);
+            batch.texts = texts;
+        }
+        is_wanted
     }
 }
 
@@ -310,6 +344,8 @@ pub(super) struct Cursor<'vtab> {
     /// Of the part at hand the fields of which only the records know, by their place among
     /// the fields.
     varying: Vec<usize>,
+    /// What is asked of numbers, by the place among the fields.
+    limits: Vec<(usize, Limits)>,
     phantom: PhantomData<&'vtab Records>,
 }
 
@@ -328,6 +364,7 @@ unsafe impl VTabCursor for Cursor<'_> {
             .and_then(|word| u64::from_str_radix(word, 16).ok());
         self.used = Used::of(mask.unwrap_or(u64::MAX), world.fields.len());
         let mut wanted = Vec::new();
+        self.limits.clear();
         for (at, word) in words.enumerate() {
             let Some(op) = word.chars().last().and_then(Op::of_letter) else {
                 continue;
@@ -342,6 +379,10 @@ unsafe impl VTabCursor for Cursor<'_> {
                 Wanted::of_any(list.iter().map(Into::into))
             } else {
                 let value: Sql = values.get(at)?;
+                if let Some(field) = column.checked_sub(FIELDS_FROM) {
+                    let limits = Limits::of(op, (&value).into());
+                    self.limits.extend(limits.map(|limits| (field, limits)));
+                }
                 Wanted::of(op, (&value).into())
             };
             wanted.extend(asked.map(|asked| (column, asked)));
@@ -434,6 +475,7 @@ impl Cursor<'_> {
                 // Where nobody waits for it, its memory is let go of.
                 let _ = beside.used.try_send(used);
                 if batch.rows.is_empty() {
+                    self.look_at_clock()?;
                     continue;
                 }
                 return Ok(());
@@ -474,9 +516,14 @@ impl Cursor<'_> {
             None => (part.stretch.clone(), crate::engine::Known::new()),
         };
         let names = self.varying.iter().filter_map(|at| world.fields.get(*at));
+        let limits = self.limits.iter().filter_map(|(field, limits)| {
+            let at = self.varying.iter().position(|varying| varying == field)?;
+            Some((at, *limits))
+        });
         let mut fields = Fields {
             names: names.cloned().collect(),
-            marks: Marks::default(),
+            limits: limits.collect(),
+            ..Fields::default()
         };
         if stretch.end.saturating_sub(stretch.start) <= SMALL {
             let mut batch = Batch::default();
