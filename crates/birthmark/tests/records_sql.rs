@@ -256,3 +256,32 @@ fn many_records_are_read_beside_and_in_their_order() {
     );
     assert_eq!(picked.unwrap().0.rows, [vec![whole(10), whole(145)]]);
 }
+
+#[test]
+fn records_of_both_sides_of_an_or_are_counted_once_each() {
+    let world = World::new();
+    fs::create_dir_all(world.artifacts()).unwrap();
+    let mut text = String::new();
+    for x in [1, 7, 1, 9] {
+        for id in 0..600 {
+            writeln!(
+                text,
+                r#"{{"id": {id}, "metadata": {{"git_commit": "c", "timestamp": "2026-11-20T10:00:00.000000+00:00", "x": {x}, "n": {id}, "birthmark": "birthmark/v1"}}}}"#
+            )
+            .unwrap();
+        }
+    }
+    fs::write(world.path("a.jsonl"), text).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    for (condition, truth) in [
+        // What groups tell, what is read, and both.
+        ("x = 1 OR x > 8", 1_800),
+        ("n < 10 OR n > 590", 76),
+        ("x = 7 OR n >= 300", 1_500),
+    ] {
+        let statement = format!("SELECT count(*) FROM records WHERE {condition}");
+        let table = ask(&mut catalog, &world, &statement);
+        assert_eq!(table.rows, [[SqlCell::Integer(truth)]], "{condition}");
+    }
+}

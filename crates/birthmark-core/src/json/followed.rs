@@ -28,20 +28,18 @@ impl Followed {
         let mut is_same = true;
         for (key, value) in members(birthmark) {
             let name = as_text_lossy(key).unwrap_or_default();
-            match (self.names.get_mut(count), self.values.get_mut(count)) {
-                (Some(known), Some(memory)) => {
-                    if *known != name {
-                        is_same = false;
-                        known.clear();
-                        known.push_str(&name);
-                    }
-                    take(memory, value);
-                }
-                _ => {
+            let known = self.names.get_mut(count).zip(self.values.get_mut(count));
+            if let Some((known, memory)) = known {
+                if *known != name {
                     is_same = false;
-                    self.names.push(name.into_owned());
-                    self.values.push(value.to_vec());
+                    known.clear();
+                    known.push_str(&name);
                 }
+                take(memory, value);
+            } else {
+                is_same = false;
+                self.names.push(name.into_owned());
+                self.values.push(value.to_vec());
             }
             count += 1;
         }

@@ -44,6 +44,7 @@ use super::parts::{self, Known, Part, Teller};
 use super::plan::{Limits, Op, Wanted};
 use super::{Picked, Reader, RecordRow};
 use crate::groups::field;
+use crate::tables::MORE;
 
 /// Stretches up to this size are read at once, in bytes.
 const SMALL: u64 = 1 << 20;
@@ -56,6 +57,8 @@ const BATCH_LEFT_OUT: usize = 65_536;
 const AHEAD: usize = 4;
 /// Rows between two looks at the clock.
 const ROWS: u64 = 512;
+/// Bits of a row's number that tell its line in its group; the others tell the group.
+const PLACE_BITS: u32 = 36;
 /// Columns that SQLite tells apart; the last bit stands for all beyond.
 const TOLD: usize = 63;
 
@@ -449,8 +452,32 @@ unsafe impl VTabCursor for Cursor<'_> {
         }
     }
 
+    /// The same for a record whatever was skipped before it: SQLite tells by it, where the sides
+    /// of an OR are asked one after the other, which records it has had.
     fn rowid(&self) -> rusqlite::Result<i64> {
-        Ok(i64::try_from(self.number).unwrap_or(i64::MAX))
+        let Some(part) = &self.part else {
+            return Ok(0);
+        };
+        let place = match &self.rows {
+            Rows::Told(left) => part.records - left,
+            Rows::Read(batch, at, _) => {
+                let row = batch.rows.get(*at);
+                row.map_or(0, |row| row.line.saturating_sub(part.stretch.line))
+            }
+            Rows::None => 0,
+        };
+        // First groups of artifacts and further ones are numbered apart.
+        let group = part.stretch.group;
+        let group = match group.checked_sub(MORE) {
+            Some(further @ 0..) => 2 * further + 1,
+            _ => 2 * group,
+        };
+        let group = group.checked_mul(1 << PLACE_BITS);
+        let place = i64::try_from(place).ok();
+        let told = group.zip(place.filter(|place| *place < 1 << PLACE_BITS));
+        told.map(|(group, place)| group | place).ok_or_else(|| {
+            Error::ModuleError("there are more records than can be told apart".to_owned())
+        })
     }
 }
 
