@@ -292,7 +292,7 @@ mod tests {
                 for cell in all {
                     let may = limits.may_hold(&Sql::Integer(cell));
                     assert!(may || !holds(op, cell, than), "{cell} {op:?} {than}");
-                    let near = (cell as f64 - than as f64).abs() < 2.0;
+                    let near = cell.abs_diff(than) < 2;
                     assert!(
                         !may || near || holds(op, cell, than),
                         "{cell} {op:?} {than}"
