@@ -325,6 +325,8 @@ pub struct Found {
     pub unknown: u64,
     /// For the fields of the filter, how many of those left out lack them.
     pub lacking: Vec<(String, u64)>,
+    /// Whether one of those lacks it in a part of its records alone.
+    pub lacking_in_part: bool,
     /// How many match that are no longer there.
     pub gone: u64,
     /// How many artifacts match that were edited since they were recorded.
@@ -418,6 +420,9 @@ pub trait Engine {
     ) -> Result<(Found, Counts), CatalogError>;
     /// The stretches of files that may hold matching records, in the order of the files.
     fn stretches(&self, query: &Query) -> Result<Vec<(Stretch, Known)>, CatalogError>;
+    /// Of the records that no stretch holds: of how many it is unknown whether they match, and
+    /// the stretches of which only the records can tell.
+    fn unsure(&self, query: &Query) -> Result<(u64, Vec<(Stretch, Known)>), CatalogError>;
     /// The newest sessions.
     fn sessions(
         &self,

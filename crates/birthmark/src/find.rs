@@ -227,6 +227,7 @@ pub(crate) fn prepare(
             None => (field, true),
         },
     };
+    let filter = spelling::names_of_now(project, filter);
     Ok(Query {
         filter: roles::widened(catalog, row, ask, filter)?,
         project: row,
@@ -319,8 +320,18 @@ pub fn records(
         std::mem::replace(&mut failed, Ok(()))
             .map_err(|source| cannot("write what was found in", &path, source))?;
         if written.records >= limit {
-            break;
+            return Ok((written, said));
         }
+    }
+    let (unknown, unsure) = catalog.engine.unsure(&query)?;
+    written.unknown += unknown;
+    for (stretch, known) in unsure {
+        let path = std::path::Path::new(&stretch.root).join(&stretch.file);
+        let read = catalog::records_of(&stretch, &known, &query.filter, &mut |_, holds| {
+            written.unknown += u64::from(holds.is_none());
+            true
+        });
+        read.map_err(|source| cannot("read", &path, source))?;
     }
     Ok((written, said))
 }

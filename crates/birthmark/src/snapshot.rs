@@ -32,4 +32,5 @@ pub use restore::{Missing, Nested, RestoreOptions, Restored, restore};
 pub(crate) use source::is_restorable;
 pub use source::{Lives, lives};
 pub(crate) use take::Taking;
+pub(crate) use wanted::named;
 pub(crate) use whole::{Held, lacking};

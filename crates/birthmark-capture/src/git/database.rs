@@ -144,6 +144,18 @@ impl Database {
         }
     }
 
+    /// The full id of the commit that a name stands for now: `HEAD`, a branch, a tag.
+    pub fn named(&self, name: &str) -> Option<String> {
+        let git = self.git.as_ref()?;
+        let id = if name == "HEAD" {
+            git.head_id().ok()?.detach()
+        } else {
+            let reference = git.find_reference(name).ok()?;
+            reference.into_fully_peeled_id().ok()?.detach()
+        };
+        Some(id.to_string()).filter(|id| self.has_commit(id))
+    }
+
     /// The bytes of a file.
     pub fn blob(&self, hex: &str) -> Result<Vec<u8>, String> {
         match self.find(self.parse(hex)?)? {

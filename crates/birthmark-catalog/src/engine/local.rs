@@ -345,6 +345,12 @@ impl Engine for Local {
             .map_err(self.failed())
     }
 
+    fn unsure(&self, query: &Query) -> Result<(u64, Vec<(Stretch, Known)>), CatalogError> {
+        find::Asking::new(&self.opened.connection, query)
+            .unsure()
+            .map_err(self.failed())
+    }
+
     fn sessions(
         &self,
         project: Option<i64>,

@@ -63,7 +63,7 @@ pub struct FindArgs {
     sort: Option<String>,
 
     /// How many to list [default: 50 on a terminal, else all]
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<usize>,
 
     /// Print only how many there are
@@ -216,7 +216,9 @@ fn left_out(found: &find::Answered) -> String {
                 if *count == 1 { "has" } else { "have" },
             );
             let field = text::short(field, 40);
-            if count == unknown {
+            if count == unknown && found.lacking_in_part {
+                format!("{count} more {have} records without {field}: 'NOT has:{field}'.")
+            } else if count == unknown {
                 format!("{count} more {have} no {field}: 'NOT has:{field}'.")
             } else {
                 format!("{unknown} more {verb} unknown: {}.", reasons(found))

@@ -120,7 +120,7 @@ fn the_gate_of_the_guide_fails_closed() {
     let (status, said) = end(&report("tuned", 28));
     assert_eq!(status, 1, "{said}");
     assert!(
-        said.contains("passed is 0.04 worse, and may be 0.01 worse"),
+        said.contains("passed is 0.04 worse, and is allowed to be 0.01 worse"),
         "{said}"
     );
     let mut caveat = report("tuned", 35);

@@ -150,7 +150,10 @@ fn no_worse(score: &Score, most: f64) -> (Option<bool>, String) {
     } else {
         format!("{} better", number(gain))
     };
-    let mut text = format!("{name} is {far}, and may be {} worse", number(most));
+    let mut text = format!(
+        "{name} is {far}, and is allowed to be {} worse",
+        number(most)
+    );
     let worst = score.test.as_ref().ok().and_then(|test| {
         let interval = test.interval?;
         Some(if score.lower_is_better {

@@ -206,18 +206,22 @@ fn line(ask: &Ask, term: &Term, name: &str, count: u64) -> String {
     )
 }
 
-/// The filter with any of these names in the place of a term's.
+/// The filter with any of these names in the place of a term's, and that condition alone: what
+/// is told of it must be what it finds.
 fn any_named(filter: &Filter, term: &Term, names: &[&str]) -> Filter {
-    filter.clone().map_terms(&mut |found| {
-        if found != *term {
-            return Filter::Term(found);
+    let under = |name: &&str| {
+        Filter::Term(Term {
+            field: (*name).to_owned(),
+            ..term.clone()
+        })
+    };
+    let any = Filter::Or(names.iter().map(under).collect());
+    let renamed = filter.clone().map_terms(&mut |found| {
+        if found == *term {
+            any.clone()
+        } else {
+            Filter::Term(found)
         }
-        let under = |name: &&str| {
-            Filter::Term(Term {
-                field: (*name).to_owned(),
-                ..found.clone()
-            })
-        };
-        Filter::Or(names.iter().map(under).collect())
-    })
+    });
+    Filter::And(vec![renamed, any])
 }

@@ -11,6 +11,7 @@ use birthmark_core::near::nearest;
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
+use crate::project::Project;
 use crate::text;
 
 /// Columns of the tables that are no fields.
@@ -165,6 +166,46 @@ pub(crate) fn near_field(catalog: &Catalog, name: &str) -> Option<String> {
     near(name, &known).map(super::field_of)
 }
 
+/// `commit=HEAD` and `session=last` mean what they are now.
+pub(super) fn names_of_now(project: &Project, filter: Filter) -> Filter {
+    filter.map_terms(&mut |mut term| {
+        let Test::Begins(starts) = &mut term.test else {
+            return Filter::Term(term);
+        };
+        for start in starts {
+            let now = match (term.field.as_str(), start.as_str()) {
+                ("git_commit", "HEAD" | "head") => crate::snapshot::named(project, "HEAD"),
+                ("session_id", "last") => crate::sessions::resolve(project, "last")
+                    .ok()
+                    .map(|id| id.to_string()),
+                _ => None,
+            };
+            if let Some(now) = now {
+                *start = now;
+            }
+        }
+        Filter::Term(term)
+    })
+}
+
+/// A word alone that is the name of a field.
+fn is_a_field(catalog: &Catalog, query: &Query, term: &Term) -> Result<Option<String>> {
+    let Test::Contains(word) = &term.test else {
+        return Ok(None);
+    };
+    if term.field != filter::WORDS {
+        return Ok(None);
+    }
+    let name = filter::alias(word).unwrap_or(word);
+    let mut known = catalog.engine.fields(query.project)?;
+    known.extend(catalog.engine.metrics(query.project)?);
+    let is_one = known.iter().any(|known| known == name);
+    Ok(is_one.then(|| {
+        let word = text::short(word, 40);
+        format!("no artifact has the word `{word}`; as a field: 'has:{word}'")
+    }))
+}
+
 /// Where nothing was found: values that no artifact has, and which ones there are.
 pub(super) fn odd_values(catalog: &Catalog, query: &Query, found: &Found) -> Result<Vec<String>> {
     let mut lines: Vec<String> = Vec::new();
@@ -174,7 +215,10 @@ pub(super) fn odd_values(catalog: &Catalog, query: &Query, found: &Found) -> Res
     for term in query.filter.terms() {
         let line = match holds_others(catalog, query, term)? {
             Some(line) => Some(line),
-            None => odd_value(catalog, query, term)?,
+            None => match is_a_field(catalog, query, term)? {
+                Some(line) => Some(line),
+                None => odd_value(catalog, query, term)?,
+            },
         };
         lines.extend(line.filter(|line| !lines.contains(line)));
     }
@@ -194,7 +238,13 @@ fn odd_value(catalog: &Catalog, query: &Query, term: &Term) -> Result<Option<Str
     if values.is_empty() {
         return Ok(None);
     }
+    let flags = |value: &String| matches!(value.as_str(), "true" | "false");
+    let is_several = matches!(&term.test, Test::Equal(readings) if readings.len() > 1);
+    if is_several && !values.iter().all(flags) {
+        return Ok(None);
+    }
     let holds = |value: &String| match &term.test {
+        Test::Begins(starts) => starts.iter().any(|start| value.starts_with(start)),
         Test::Contains(part) => filter::fold(value).contains(part),
         _ => value == typed,
     };
@@ -241,13 +291,13 @@ fn near_word<'a>(typed: &str, values: &'a [String]) -> Option<&'a str> {
 fn text_of(term: &Term) -> Option<&str> {
     let value = match &term.test {
         Test::Equal(values) => values.last()?,
+        Test::Begins(starts) => return starts.first().map(String::as_str),
         Test::Order(_, value) => value,
         Test::Contains(part) if term.field != filter::WORDS => return Some(part),
         _ => return None,
     };
-    let is_text = !matches!(&term.test, Test::Equal(values) if values.len() > 1);
     let is_time = filter::column(&term.field).is_some_and(|column| column.time);
-    (is_text && !is_time && value.kind() == Kind::Text).then(|| value.as_str())
+    (!is_time && value.kind() == Kind::Text).then(|| value.as_str())
 }
 
 fn head(term: &Term, typed: &str) -> String {

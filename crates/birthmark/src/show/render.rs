@@ -10,7 +10,7 @@ mod page;
 mod session;
 
 use birthmark_core::Timestamp;
-use birthmark_core::birthmark::{self, Group};
+use birthmark_core::birthmark::{self, Group, PROVENANCE_KEYS};
 use birthmark_core::timestamp::{render_age, render_local};
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -42,10 +42,9 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         page.put("model", &model(shown));
         page.put("template", &template(shown));
         page.put("params", &params(shown));
-        page.put(
-            "varies",
-            &shown.varies.iter().filter_map(varies).collect::<Vec<_>>(),
-        );
+        let stamped = shown.records.map(|all| all.saturating_sub(shown.unstamped));
+        let varying = shown.varies.iter().filter_map(|one| varies(one, stamped));
+        page.put("varies", &varying.collect::<Vec<_>>());
         page.put("models", &models(shown));
         page.put("dataset", &dataset(shown));
         page.put("from", &inputs(shown));
@@ -322,7 +321,19 @@ fn params(shown: &Shown) -> Vec<String> {
     parts
 }
 
-fn varies(varying: &Varying) -> Option<String> {
+/// How a field varies among so many records, and how many of them have it.
+fn varies(varying: &Varying, of: Option<u64>) -> Option<String> {
+    let told = values_of(varying)?;
+    Some(match of {
+        Some(of) if varying.records < of => {
+            let (have, of) = (text::grouped(varying.records), text::count(of, "record"));
+            format!("{told} (in {have} of {of})")
+        }
+        _ => told,
+    })
+}
+
+fn values_of(varying: &Varying) -> Option<String> {
     let name = short(&varying.name, LONGEST);
     if varying.name == "run_id" {
         return None;
@@ -397,7 +408,13 @@ fn unknown(shown: &Shown) -> Vec<String> {
     let (all, told) = (&shown.unknown, shown.unknown.iter());
     let mut parts: Vec<String> = told.filter(|one| !untold(one.1)).map(part).collect();
     let rest = all.len() - parts.len();
-    parts.extend((rest > 0).then(|| "model and template (not given)".to_owned()));
+    let is_untold = |name: &&str| shown.unknown.get(*name).is_some_and(untold);
+    let what = if PROVENANCE_KEYS.iter().all(|name| is_untold(&name)) {
+        "model and template (not given)"
+    } else {
+        "the rest of model and template (not given)"
+    };
+    parts.extend((rest > 0).then(|| what.to_owned()));
     parts.extend(all.is_empty().then(|| "nothing".to_owned()));
     parts
 }

@@ -9,7 +9,7 @@ use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
 
 use super::{Recorded, SessionFacts, Shown, What, gather, note};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::meant;
 use crate::project::Project;
 use crate::sessions;
@@ -35,7 +35,16 @@ pub(super) fn show_session_named(
     now: Timestamp,
 ) -> Result<Shown> {
     let name = path.to_string_lossy();
-    let no_file = |hint: Option<&str>| meant::no_file_or_session(project, path, line, hint);
+    let no_file = |hint: Option<&str>| {
+        let was_here = "it was recorded, and is no longer here: `birthmark trace` tells of it, `birthmark find --gone` lists such files";
+        match super::facts::who_saw(project, &project.stored_path(path), path) {
+            Some(_) => {
+                let name = crate::text::neutral(&name).into_owned();
+                Error::usage("no-file", format!("no file or session `{name}`")).with_hint(was_here)
+            }
+            None => meant::no_file_or_session(project, path, line, hint),
+        }
+    };
     if line.is_some() || name.contains('/') {
         return Err(no_file(None));
     }

@@ -34,7 +34,9 @@ pub(super) fn find(project: &Project, what: &str) -> Result<Wanted> {
     }
     match sessions::resolve(project, what) {
         Ok(id) => of_session(project, &id),
-        Err(error) => of_commit(project, what).ok_or(error),
+        Err(error) => of_commit(project, what)
+            .or_else(|| of_commit(project, &named(project, what)?))
+            .ok_or(error),
     }
 }
 
@@ -125,6 +127,14 @@ fn plain(commit: &str) -> Wanted {
         session: None,
         remote: None,
         hints: Vec::new(),
+    }
+}
+
+/// The commit that `HEAD`, a branch or a tag is in this clone.
+pub(crate) fn named(project: &Project, name: &str) -> Option<String> {
+    match Database::open(project.root()) {
+        Finding::Found(clone) => clone.named(name),
+        Finding::Absent | Finding::Unknown(_) => None,
     }
 }
 

@@ -34,12 +34,19 @@ pub(super) fn records(
     for line in said {
         ui.talk(&line);
     }
-    let mut line = format!(
-        "{} found in {}.",
+    let (records, files) = (
         text::count(written.records, "record"),
-        text::count(written.files, "file")
+        text::count(written.files, "file"),
     );
-    if written.unknown > 0 {
+    let is_cut = args
+        .limit
+        .is_some_and(|most| most as u64 <= written.records);
+    let mut line = if is_cut {
+        format!("{records} written out of {files}, and no more looked for: -n.")
+    } else {
+        format!("{records} found in {files}.")
+    };
+    if written.unknown > 0 && !is_cut {
         let verb = if written.unknown == 1 { "is" } else { "are" };
         line = format!(
             "{line} {} more {verb} unknown.",

@@ -1,5 +1,6 @@
 //! What was found, as a table for people or as CSV.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use birthmark::find::{self, Ask, FoundCell};
@@ -173,9 +174,19 @@ fn shown(field: &str, cell: &FoundCell, zone: &TimeZone, short: bool) -> String 
     };
     match cell {
         FoundCell::Missing => String::new(),
-        FoundCell::Value(value) => one(value.as_str()),
+        FoundCell::Value(value) => one(&on_one_line(value.as_str())),
         FoundCell::Range(low, high) => format!("{}..{}", one(low.as_str()), one(high.as_str())),
         FoundCell::Several => "several".to_owned(),
+    }
+}
+
+/// A list or object as a row holds it: without the line breaks of its file.
+fn on_one_line(value: &str) -> Cow<'_, str> {
+    let is_nested = value.starts_with(['[', '{']) && value.contains('\n');
+    let parsed = is_nested.then(|| serde_json::from_str::<serde_json::Value>(value).ok());
+    match parsed.flatten() {
+        Some(nested) => Cow::Owned(nested.to_string()),
+        None => Cow::Borrowed(value),
     }
 }
 
@@ -198,7 +209,7 @@ fn csv_rows(ui: &mut Ui, args: &FindArgs, found: &find::Answered) -> Result<(), 
         let cell = |(_, field): &(String, String)| {
             let value = row.fields.iter().find(|(name, _)| name == field);
             value.map_or_else(String::new, |(_, cell)| match cell {
-                FoundCell::Value(value) => value.as_str().to_owned(),
+                FoundCell::Value(value) => on_one_line(value.as_str()).into_owned(),
                 FoundCell::Range(low, high) => format!("{}..{}", low.as_str(), high.as_str()),
                 FoundCell::Missing | FoundCell::Several => String::new(),
             })

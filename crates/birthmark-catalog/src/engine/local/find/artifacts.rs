@@ -118,7 +118,7 @@ impl Asking<'_> {
             ..Found::default()
         };
         if found.unknown > 0 {
-            found.lacking = self.lacking(judged)?;
+            (found.lacking, found.lacking_in_part) = self.lacking(judged)?;
         }
         if !self.query.gone {
             found.gone = self.gone()?;

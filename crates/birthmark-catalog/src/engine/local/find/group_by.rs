@@ -154,7 +154,7 @@ impl Asking<'_> {
         Ok(())
     }
 
-    fn varying(&self, name: &str) -> rusqlite::Result<Set> {
+    pub(super) fn varying(&self, name: &str) -> rusqlite::Result<Set> {
         let mut statement = self
             .db
             .prepare_cached("SELECT grp FROM _zones WHERE name = ?")?;

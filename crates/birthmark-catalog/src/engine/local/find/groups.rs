@@ -1,5 +1,7 @@
 //! Groups whose records differ: what their zones tell, and where only the file knows.
 
+use rusqlite::OptionalExtension;
+
 use super::super::lists::{SPREAD, label};
 use super::super::sets::Set;
 use super::super::state::GroupView;
@@ -102,6 +104,53 @@ impl Asking<'_> {
                  JOIN _artifacts a ON a.id = g.artifact JOIN _projects p ON p.id = a.project WHERE g.id = ?",
             )?
             .query_row([group], |row| stretch_of(row, group, all))
+    }
+
+    /// Of the records in which nothing can match: of how many it is unknown, and the stretches of
+    /// which only the records can tell.
+    pub(in crate::engine::local) fn unsure(
+        &self,
+    ) -> rusqlite::Result<(u64, Vec<(Stretch, Known)>)> {
+        let (mut count, mut out) = (0, Vec::new());
+        if !self.is_three_valued() {
+            return Ok((count, out));
+        }
+        let scope = self.here()?;
+        let sets = self.ask(&scope)?;
+        let involved = self.involved()?;
+        let whole = self.whole()?;
+        let first = whole.firsts(whole.artifacts_of(scope.clone()));
+        let mut records = self.db.prepare_cached(
+            "SELECT coalesce(g.records, 0) FROM _groups g JOIN _artifacts a ON a.id = g.artifact
+             WHERE g.id = ? AND g.carried AND a.format LIKE 'jsonl%'",
+        )?;
+        let left = scope - &sets.surely - &sets.surely_not;
+        for group in left.iter() {
+            if !first.contains(whole.artifact_of(group)) {
+                continue;
+            }
+            let Some(of): Option<i64> = records.query_row([group], |row| row.get(0)).optional()?
+            else {
+                continue;
+            };
+            if !involved.contains(group) {
+                let is_unknown = !sets.could.contains(group) && !sets.not.contains(group);
+                count += if is_unknown { of.unsigned_abs() } else { 0 };
+                continue;
+            }
+            let view = self.view(group)?;
+            if view.state(&self.query.filter, true) != State::None
+                || !view.may_be_unknown(&self.query.filter)
+            {
+                continue;
+            }
+            match view.state(&self.query.filter, false) {
+                State::All => {}
+                State::None => count += of.unsigned_abs(),
+                State::Some | State::Maybe => out.push((self.stretch(group, false)?, view.known)),
+            }
+        }
+        Ok((count, out))
     }
 
     /// The stretches of files in which records may match, in the order of the files.

@@ -8,6 +8,7 @@ use super::super::lists::{Class, Reader, Source, Whose, metric, number_of};
 use super::super::sets::Set;
 use super::Asking;
 use super::home::Home;
+use crate::engine::Cell;
 
 /// So many are sorted by their keys rather than looked for in an index.
 const FEW: u64 = if cfg!(test) { 3 } else { 4_000 };
@@ -26,7 +27,7 @@ impl Asking<'_> {
                 _ => {}
             }
             if let Some(source) = source(&home)
-                && (self.whole()?.several() & found).is_empty()
+                && (self.spread(&source)? & found).is_empty()
             {
                 return self.along_lists(&source, found, limit);
             }
@@ -162,8 +163,19 @@ impl Asking<'_> {
         let mut statement = self
             .db
             .prepare_cached(&format!("SELECT {key} FROM _artifacts a WHERE a.id = ?"))?;
+        // Of what varies within an artifact the least counts, and downwards the greatest.
+        let spread = match source(home) {
+            Some(source) => self.spread(&source)?,
+            None => Set::default(),
+        };
         let mut keyed = Vec::new();
         for id in found.iter() {
+            if spread.contains(id)
+                && let Some(key) = self.end_of(id)?
+            {
+                keyed.push((key, id));
+                continue;
+            }
             let all = values.iter().cloned().chain([Sql::Integer(id)]);
             let key: Sql = statement.query_row(params_from_iter(all), |row| row.get(0))?;
             keyed.push((key, id));
@@ -171,6 +183,27 @@ impl Asking<'_> {
         self.sort(&mut keyed);
         keyed.truncate(self.query.limit.unwrap_or(usize::MAX));
         Ok(keyed.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// Artifacts in which a field may have several values.
+    fn spread(&self, source: &Source) -> rusqlite::Result<Set> {
+        if source.whose != Whose::Group {
+            return Ok(Set::default());
+        }
+        let whole = self.whole()?;
+        Ok(whole.several() | &whole.artifacts_of(self.varying(&source.name)?))
+    }
+
+    /// The key of an artifact by the least or greatest of its values; none where they have no order.
+    fn end_of(&self, artifact: i64) -> rusqlite::Result<Option<Sql>> {
+        Ok(match self.cell(artifact, &self.query.sort.0)? {
+            Cell::Range(low, high) => {
+                let end = if self.query.sort.1 { low } else { high };
+                Some(Sql::Blob(end.key()))
+            }
+            Cell::Value(value) if !value.is_null() => Some(Sql::Blob(value.key())),
+            _ => None,
+        })
     }
 
     fn sort(&self, keyed: &mut [(Sql, i64)]) {

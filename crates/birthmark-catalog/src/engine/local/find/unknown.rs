@@ -15,8 +15,9 @@ impl Asking<'_> {
         !self.query.filter.terms().iter().all(two_valued)
     }
 
-    /// For each field, how many of those of which it is unknown lack it in some record.
-    pub(super) fn lacking(&self, judged: &Judged) -> rusqlite::Result<Vec<(String, u64)>> {
+    /// For each field, how many of those of which it is unknown lack it in some record, and
+    /// whether one of them has it in others.
+    pub(super) fn lacking(&self, judged: &Judged) -> rusqlite::Result<(Vec<(String, u64)>, bool)> {
         let ground = Ground {
             db: self.db,
             homes: &self.homes,
@@ -24,17 +25,20 @@ impl Asking<'_> {
             all: judged.scope.clone(),
         };
         let whole = self.whole()?;
-        let mut lacking = Vec::new();
+        let (mut lacking, mut in_part) = (Vec::new(), false);
         for field in &self.fields {
-            let lacks = ground.ask(&has(field))?.not & &judged.scope;
+            let asked = ground.ask(&has(field))?;
+            let lacks = asked.not & &judged.scope;
             let left = whole.artifacts_of(lacks) & &judged.unknown;
+            let have = whole.artifacts_of(asked.could & &judged.scope);
+            in_part |= !(have & &left).is_empty();
             let count = whole.count(&left);
             if count > 0 {
                 lacking.push((field.clone(), count));
             }
         }
         lacking.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
-        Ok(lacking)
+        Ok((lacking, in_part))
     }
 
     /// How many match that are no longer there. Of those only what journals told is known,
