@@ -408,8 +408,8 @@ fn unknown(shown: &Shown) -> Vec<String> {
     let (all, told) = (&shown.unknown, shown.unknown.iter());
     let mut parts: Vec<String> = told.filter(|one| !untold(one.1)).map(part).collect();
     let rest = all.len() - parts.len();
-    let is_untold = |name: &&str| shown.unknown.get(*name).is_some_and(untold);
-    let what = if PROVENANCE_KEYS.iter().all(|name| is_untold(&name)) {
+    let is_untold = |name: &str| shown.unknown.get(name).is_some_and(untold);
+    let what = if PROVENANCE_KEYS.into_iter().all(is_untold) {
         "model and template (not given)"
     } else {
         "the rest of model and template (not given)"
