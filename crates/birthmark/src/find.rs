@@ -327,7 +327,7 @@ pub fn records(
     written.unknown += unknown;
     for (stretch, known) in unsure {
         let path = std::path::Path::new(&stretch.root).join(&stretch.file);
-        let read = catalog::records_of(&stretch, &known, &query.filter, &mut |_, holds| {
+        let read = catalog::records_of(&stretch, &known, &query.filter, &mut |_, _, _, holds| {
             written.unknown += u64::from(holds.is_none());
             true
         });
