@@ -271,8 +271,11 @@ impl Marks {
             let same = common_beginning(old, new);
             let reached = before + same;
             // A value is equal where the byte behind it is too.
-            let left = self.values.get(member..).unwrap_or_default();
-            member += left.iter().take_while(|place| place.end < reached).count();
+            while let Some(place) = self.values.get(member)
+                && place.end < reached
+            {
+                member += 1;
+            }
             let Some(place) = self.values.get(member) else {
                 return (reached == self.raw.len()).then_some(now + same);
             };
@@ -372,7 +375,7 @@ fn common_beginning(one: &[u8], other: &[u8]) -> usize {
     while let (Some((a, more_left)), Some((b, more_right))) = (
         left.split_first_chunk::<32>(),
         right.split_first_chunk::<32>(),
-    ) && a == b
+    ) && !differ(a, b)
     {
         (left, right) = (more_left, more_right);
     }
@@ -388,6 +391,16 @@ fn common_beginning(one: &[u8], other: &[u8]) -> usize {
     }
     let rest = left.iter().zip(right).take_while(|(a, b)| a == b).count();
     one.len() - left.len() + rest
+}
+
+/// Whether any bytes differ, asked once of all: see `has_special` of the scanner.
+#[inline]
+fn differ(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    let mut marks = *one;
+    for (mark, byte) in marks.iter_mut().zip(other) {
+        *mark ^= byte;
+    }
+    marks.iter().fold(0_u8, |any, mark| any | mark) != 0
 }
 
 /// The end of the string, finite number, `true`, `false` or `null` that begins at `start`;

@@ -42,10 +42,14 @@ fn is_special(byte: u8) -> bool {
 }
 
 /// The same of many bytes: a mark for each and one question after, which is a few instructions
-/// of whole registers.
+/// of whole registers (a comparison of two arrays would be a call of the C library).
 #[inline]
 fn has_special(chunk: [u8; WIDE]) -> bool {
-    chunk.map(|byte| if is_special(byte) { 0xFF } else { 0 }) != [0; WIDE]
+    let mut marks = chunk;
+    for mark in &mut marks {
+        *mark = if is_special(*mark) { 0xFF } else { 0 };
+    }
+    marks.iter().fold(0_u8, |any, mark| any | mark) != 0
 }
 
 /// Bytes at the start of `text` that stand for themselves in a string.
