@@ -26,7 +26,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::{
     By, Change, Counts, Disagreement, Engine, Found, Growing, Known, Look, ProjectRow, Query,
@@ -118,6 +118,18 @@ impl Local {
             rows.collect()
         };
         read().map_err(self.failed())
+    }
+
+    /// Reads all of it as it was at one moment, whatever others write meanwhile.
+    fn at_once<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, CatalogError> {
+        let attempt = || -> rusqlite::Result<T> {
+            let moment = self.opened.connection.unchecked_transaction()?;
+            read(&moment)
+        };
+        attempt().map_err(self.failed())
     }
 
     fn in_turn<T>(
@@ -317,15 +329,11 @@ impl Engine for Local {
     }
 
     fn find(&self, query: &Query, look: &mut Look<'_>) -> Result<Found, CatalogError> {
-        find::Asking::new(&self.opened.connection, query)
-            .answer(look)
-            .map_err(self.failed())
+        self.at_once(|db| find::Asking::new(db, query).answer(look))
     }
 
     fn total(&self, query: &Query, look: &mut Look<'_>) -> Result<u64, CatalogError> {
-        find::Asking::new(&self.opened.connection, query)
-            .total(look)
-            .map_err(self.failed())
+        self.at_once(|db| find::Asking::new(db, query).total(look))
     }
 
     fn group_by(
@@ -334,15 +342,11 @@ impl Engine for Local {
         fields: &[By],
         look: &mut Look<'_>,
     ) -> Result<(Found, Counts), CatalogError> {
-        find::Asking::new(&self.opened.connection, query)
-            .group_by(fields, look)
-            .map_err(self.failed())
+        self.at_once(|db| find::Asking::new(db, query).group_by(fields, look))
     }
 
     fn stretches(&self, query: &Query) -> Result<Vec<(Stretch, Known)>, CatalogError> {
-        find::Asking::new(&self.opened.connection, query)
-            .stretches()
-            .map_err(self.failed())
+        self.at_once(|db| find::Asking::new(db, query).stretches())
     }
 
     fn unsure(&self, query: &Query) -> Result<(u64, Vec<(Stretch, Known)>), CatalogError> {
