@@ -154,7 +154,7 @@ pub fn temp_beside(path: &Path) -> Result<Temp, PathError> {
 /// The same in a folder that is held open: only the name of `path` counts.
 pub(crate) fn temp_in(folder: Folder, path: &Path) -> Result<Temp, PathError> {
     let temp = folder.temporary().at("write", path)?;
-    temp.take_mode_of(name_of(path).at("write", path)?);
+    temp.take_owner_and_mode_of(name_of(path).at("write", path)?);
     Ok(temp)
 }
 
@@ -354,6 +354,22 @@ mod tests {
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o640
         );
+    }
+
+    #[test]
+    fn owner_of_an_existing_file_is_kept_where_root_writes_it_anew() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        replace(&path, b"1", Durability::Process).unwrap();
+        // Who is not root can give no file away: its own stays its own.
+        let _ = chown(&path, Some(1234), Some(1234));
+        let before = fs::metadata(&path).unwrap();
+        replace(&path, b"2", Durability::Process).unwrap();
+        let after = fs::metadata(&path).unwrap();
+        assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
+        assert_eq!(after.mode(), before.mode());
+        assert_eq!(fs::read(&path).unwrap(), b"2");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, linkat, mkdirat, openat, statat, unlinkat};
@@ -277,10 +277,12 @@ impl Temp {
         &self.folder
     }
 
-    /// Takes the mode of the file whose name it will get, if there is one.
-    pub(crate) fn take_mode_of(&self, name: &OsStr) {
+    /// Takes the owner and the mode of the file whose name it will get, if there is one.
+    pub(crate) fn take_owner_and_mode_of(&self, name: &OsStr) {
         if let Ok(old) = statat(&self.folder.held, name, AtFlags::empty()) {
-            // Best effort: a file system without modes has none to keep.
+            // Best effort: only root may give a file away, and a file system without modes has
+            // none to keep.
+            let _ = fchown(&self.file, Some(old.st_uid), Some(old.st_gid));
             #[cfg_attr(target_os = "linux", expect(clippy::useless_conversion))]
             let mode = Permissions::from_mode(old.st_mode.into());
             let _ = self.file.set_permissions(mode);
@@ -330,7 +332,11 @@ impl Temp {
         let mut from = &self.file;
         from.rewind()?;
         let copied = io::copy(&mut from, &mut copy)
-            .and_then(|_| copy.set_permissions(self.file.metadata()?.permissions()))
+            .and_then(|_| {
+                let own = self.file.metadata()?;
+                let _ = fchown(&copy, Some(own.uid()), Some(own.gid()));
+                copy.set_permissions(own.permissions())
+            })
             .and_then(|()| copy.sync_all());
         match copied {
             Ok(()) => Ok((copy, name)),
