@@ -6,6 +6,7 @@ import json
 import os
 import random
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,17 @@ def test_answers_are_those_of_duckdb(project: Path) -> None:
                 assert {Path(row["file"]).name for row in bm.find(f"{field}{op}{limit}")} == want, (field, op, limit)
 
 
+def frames() -> Iterator[tuple[str, str]]:
+    """The libraries of tables that are here, each with the method that gives its table."""
+    for module, method in (("pandas", "to_pandas"), ("polars", "to_polars"), ("pyarrow", "to_arrow")):
+        try:
+            __import__(module)
+        except ImportError:
+            warnings.warn(f"SKIPPED: {module} is not installed", stacklevel=1)
+            continue
+        yield module, method
+
+
 def test_rows_are_dicts_and_become_tables_where_asked(project: Path) -> None:
     write(project, "a.jsonl", [{"seed": n, "model_name": "m", "big": 2**70} for n in range(3)])
     rows = bm.find("model~M", columns=["seed", "big"])
@@ -132,12 +144,7 @@ def test_rows_are_dicts_and_become_tables_where_asked(project: Path) -> None:
     assert "<th>file</th>" in rows._repr_html_()
     counted = bm.sql("SELECT name, count(*) AS n FROM params GROUP BY 1 ORDER BY 1")
     assert {"name": "model_name", "n": 1} in counted
-    for module, method in (("pandas", "to_pandas"), ("polars", "to_polars"), ("pyarrow", "to_arrow")):
-        try:
-            __import__(module)
-        except ImportError:
-            warnings.warn(f"SKIPPED: {module} is not installed", stacklevel=1)
-            continue
+    for module, method in frames():
         assert getattr(counted, method)().shape == (len(counted), 2)
         assert getattr(rows, method)().shape[0] == 1
 
@@ -146,12 +153,7 @@ def test_column_of_whole_and_other_numbers_is_one_of_numbers(project: Path) -> N
     write(project, "a.jsonl", [{"temperature": 1}])
     write(project, "b.jsonl", [{"temperature": 0.5}])
     rows = bm.find("", columns=["temperature"], sort="temperature")
-    for module, method in (("pandas", "to_pandas"), ("polars", "to_polars"), ("pyarrow", "to_arrow")):
-        try:
-            __import__(module)
-        except ImportError:
-            warnings.warn(f"SKIPPED: {module} is not installed", stacklevel=1)
-            continue
+    for module, method in frames():
         column = getattr(rows, method)()["temperature"]
         values = column.to_pylist() if module == "pyarrow" else column.to_list()
         assert values == [0.5, 1.0] and {type(value) for value in values} == {float}

@@ -113,19 +113,12 @@ impl Object {
 /// A leading byte order mark is an error of its own kind: take it off with
 /// [`without_bom`] at the start of a file.
 pub fn scan_object(record: &[u8]) -> Result<Object, ScanError> {
-    scan_object_by(record, |scanner, _| scanner.value())
+    scan_text_by(as_utf8(record)?, |scanner, _| scanner.value())
 }
 
-/// The same where `value` takes the value of each member, told where its key stands: it must
-/// prove that one JSON value begins at `at`, and go behind it.
-pub(super) fn scan_object_by(
-    record: &[u8],
-    value: impl FnMut(&mut Scanner<'_>, Span) -> Result<(), ScanError>,
-) -> Result<Object, ScanError> {
-    scan_text_by(as_utf8(record)?, value)
-}
-
-/// The same for a record that is known to be UTF-8.
+/// The same for a record that is known to be UTF-8, where `value` takes the value of each
+/// member, told where its key stands: it must prove that one JSON value begins at `at`, and go
+/// behind it.
 pub(super) fn scan_text_by(
     record: &str,
     mut value: impl FnMut(&mut Scanner<'_>, Span) -> Result<(), ScanError>,

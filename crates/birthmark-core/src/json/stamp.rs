@@ -106,12 +106,22 @@ pub fn stamp_record(
     existing: OnExisting,
 ) -> Result<Placed, StampError> {
     let object = scan_object(record)?;
+    stamp_scanned(out, record, &object, birthmark, existing)
+}
+
+fn stamp_scanned(
+    out: &mut Vec<u8>,
+    record: &[u8],
+    object: &Object,
+    birthmark: &[u8],
+    existing: OnExisting,
+) -> Result<Placed, StampError> {
     Stamp {
         birthmark,
         existing,
         splice: splice_member,
     }
-    .put(out, record, &object)
+    .put(out, record, object)
 }
 
 /// What stamping makes of a record that is copied by whoever asks.
@@ -135,12 +145,7 @@ pub fn stamp_or_point(
     if object.metadata.is_none() && object.birthmark.is_none() {
         return Ok(Stamping::Fill(Gap::of(&object)));
     }
-    let stamp = Stamp {
-        birthmark,
-        existing,
-        splice: splice_member,
-    };
-    stamp.put(out, record, &object).map(Stamping::Written)
+    stamp_scanned(out, record, &object, birthmark, existing).map(Stamping::Written)
 }
 
 /// As [`stamp_record`], for a report that people read: see [`splice_member_tidily`].

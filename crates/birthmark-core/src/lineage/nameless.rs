@@ -73,14 +73,7 @@ impl Builder {
                 self.sights[mention].is = Some(newest);
                 continue;
             }
-            more.push(Loose {
-                from: End::Sight(mention),
-                sight: newest,
-                relation: Relation::WasDerivedFrom,
-                role: Some(EARLIER.to_owned()),
-                by: None,
-                by_name: true,
-            });
+            more.push(state_after(mention, newest));
         }
         self.loose.extend(more);
     }
@@ -117,14 +110,7 @@ impl Builder {
             if is_older || !is_whole || left.run == sight.run || !self.is_surely_after(at, newest) {
                 continue;
             }
-            more.push(Loose {
-                from: End::Sight(at),
-                sight: newest,
-                relation: Relation::WasDerivedFrom,
-                role: Some(EARLIER.to_owned()),
-                by: None,
-                by_name: true,
-            });
+            more.push(state_after(at, newest));
         }
         self.loose.extend(more);
     }
@@ -161,5 +147,17 @@ impl Builder {
         let made = self.made.get(&(place.store, place.file.clone()))?;
         let made = made.iter().copied().filter(before);
         made.max_by_key(|at| self.sights[*at].place.time)
+    }
+}
+
+/// That what was seen came of an earlier state of its path, by the name alone.
+fn state_after(seen: usize, earlier: usize) -> Loose {
+    Loose {
+        from: End::Sight(seen),
+        sight: earlier,
+        relation: Relation::WasDerivedFrom,
+        role: Some(EARLIER.to_owned()),
+        by: None,
+        by_name: true,
     }
 }
