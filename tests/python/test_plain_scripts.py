@@ -191,11 +191,12 @@ def test_every_python_that_is_here_starts_with_it(tmp_path):
     shutil.copytree(GIVEN, folder)
     for name in ("_wrap.py", "_loads.py"):
         shutil.copy(HERE / "python/birthmark" / name, folder / "birthmark_run" / name)
+    told = f"{tmp_path / 'told.jsonl'}:{tmp_path / 'outer.jsonl'}"
     for python in sorted(found):
         (tmp_path / "told.jsonl").unlink(missing_ok=True)
         script = "import random, sys; random.seed(3); print(sys.version_info >= (3, 8))"
         done = subprocess.run(
-            [python, "-c", script], env={"PYTHONPATH": str(folder)}, capture_output=True, text=True, timeout=60
+            [python, "-c", script], env={"PYTHONPATH": str(folder), "BIRTHMARK_TOLD": told}, capture_output=True, text=True, timeout=60
         )
         assert (done.returncode, done.stderr) == (0, ""), (python, done)
         assert (tmp_path / "told.jsonl").exists() == (done.stdout == "True\n"), python

@@ -75,6 +75,14 @@ def test_what_a_hand_changed_between_two_runs_is_told_and_never_taken_for_what_t
     left = read["changed_since"]["digest"]
     assert left != read["digest"]
 
+    assert "! artifacts/d.txt: not what a.py in session" in birthmark("show", "artifacts/s.txt")
+    (shown,) = json.loads(birthmark("show", "--json", "artifacts/s.txt"))["inputs_changed"]
+    assert (shown["file"], shown["changed_since"]["digest"]) == ("artifacts/d.txt", left)
+    planned = reproduce("artifacts/s.txt", "--dry-run").stdout
+    assert "inputs       artifacts/d.txt  as it was\n               ! not what a.py in session" in planned
+    (told,) = json.loads(reproduce("artifacts/s.txt", "--dry-run", "--json").stdout)["plan"]["inputs"]
+    assert told["changed_since"] == shown["changed_since"]
+
     changed = "changed since a.py in session"
     nobody = "made it; what lies there now was made by no session known here"
     told = " ".join(birthmark("trace", "artifacts/d.txt").split())

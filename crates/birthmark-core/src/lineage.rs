@@ -28,6 +28,7 @@ mod build;
 mod groups;
 mod links;
 mod nameless;
+mod names;
 mod resolve;
 mod sights;
 #[cfg(test)]
@@ -84,6 +85,12 @@ impl Relation {
 pub const BEFORE: &str = "before";
 /// The role of what a session had made of a file to what lay there later, which no session made.
 pub const EARLIER: &str = "earlier";
+/// The role of what a file was called before the run gave it another name.
+pub const RENAMED: &str = "renamed";
+/// The role of what the run gave one more name.
+pub const LINKED: &str = "linked";
+/// The role of what a run read and made again byte for byte.
+pub const COPIED: &str = "copied";
 
 /// From the later node to the earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,7 @@ use core::mem;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::notes::{Kind, note, note_name, thread_named};
+use crate::notes::{Kind, note, note_name, note_named, thread_named};
 use crate::working::changed as folder_changed;
 
 type Mode = libc::mode_t;
@@ -131,19 +131,34 @@ instead! {
     chdir(path: *const c_char) -> c_int, -1, |got| folder_changed();
     fchdir(folder: c_int) -> c_int, -1, |got| folder_changed();
     pthread_setname_np(thread: libc::pthread_t, name: *const c_char) -> c_int, 0, |got| thread_named(name);
-    rename(old: *const c_char, new: *const c_char) -> c_int, -1, |got| renamed(got, CWD, new);
+    rename(old: *const c_char, new: *const c_char) -> c_int, -1, |got| renamed(got, (CWD, old), (CWD, new), 0);
     renameat(from: c_int, old: *const c_char, to: c_int, new: *const c_char) -> c_int, -1,
-        |got| renamed(got, to, new);
+        |got| renamed(got, (from, old), (to, new), 0);
     renameat2(from: c_int, old: *const c_char, to: c_int, new: *const c_char, flags: u32) -> c_int, -1,
-        |got| renamed(got, to, new);
-    link(old: *const c_char, new: *const c_char) -> c_int, -1, |got| renamed(got, CWD, new);
+        |got| renamed(got, (from, old), (to, new), flags);
+    link(old: *const c_char, new: *const c_char) -> c_int, -1, |got| linked(got, (CWD, old), (CWD, new));
     linkat(from: c_int, old: *const c_char, to: c_int, new: *const c_char, flags: c_int) -> c_int, -1,
-        |got| renamed(got, to, new);
+        |got| linked(got, (from, old), (to, new));
 }
 
-fn renamed(got: c_int, folder: c_int, new: *const c_char) {
+/// A path, and the descriptor of the folder that it is relative to.
+type At = (c_int, *const c_char);
+
+fn renamed(got: c_int, old: At, new: At, flags: u32) {
+    if got != 0 {
+        return;
+    }
+    if flags & libc::RENAME_EXCHANGE == 0 {
+        note_named(Kind::Rename, old, new);
+    } else {
+        note(Kind::Write, old.0, old.1);
+        note(Kind::Write, new.0, new.1);
+    }
+}
+
+fn linked(got: c_int, old: At, new: At) {
     if got == 0 {
-        note(Kind::Write, folder, new);
+        note_named(Kind::Link, old, new);
     }
 }
 

@@ -8,7 +8,8 @@
 //!        16  notes that found no room, u32
 //!        20  where the note of the folder is that short notes lie in, u32; 0 for none
 //!        24  the hash of that folder, u64, written after it; for those who write
-//!        64  notes: u32 (kind << 24 | length of the path), the path, padding to 4 bytes
+//!        64  notes: u32 (kind << 24 | length of the path), the path, padding to 4 bytes; of a
+//!            name that was given u64 nanoseconds, the old path, a zero and the new one
 //! ```
 //!
 //! Numbers are little-endian on all machines that this runs on. The number before a note is
@@ -107,21 +108,23 @@ impl Chunk {
         }
     }
 
-    /// Writes a note, and answers where it is; none where there is no room.
-    pub(crate) fn put(self, kind: u32, path: &[u8]) -> Option<u32> {
+    /// Writes a note of these parts, and answers where it is; none where there is no room.
+    pub(crate) fn put(self, kind: u32, parts: &[&[u8]]) -> Option<u32> {
         let capacity = self.number(8).load(Ordering::Relaxed);
-        let needed = u32::try_from(4 + path.len().div_ceil(4) * 4).ok()?;
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let needed = u32::try_from(4 + length.div_ceil(4) * 4).ok()?;
         let free = |at: u32| at.checked_add(needed).filter(|end| *end <= capacity);
         let next = self.number(12);
         let at = next
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, free)
             .ok()?;
-        // SAFETY: these bytes were counted up for this note alone, lie within the chunk, and
-        // begin at a multiple of 4.
-        unsafe {
-            ptr::copy_nonoverlapping(path.as_ptr(), self.0.add(at as usize + 4), path.len());
+        let mut next = at as usize + 4;
+        for part in parts {
+            // SAFETY: these bytes were counted up for this note alone, and lie within the chunk.
+            unsafe { ptr::copy_nonoverlapping(part.as_ptr(), self.0.add(next), part.len()) };
+            next += part.len();
         }
-        let head = kind << 24 | u32::try_from(path.len()).unwrap_or(0);
+        let head = kind << 24 | u32::try_from(length).unwrap_or(0);
         self.number(at as usize).store(head, Ordering::Release);
         Some(at)
     }

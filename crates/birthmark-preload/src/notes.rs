@@ -24,6 +24,10 @@ pub(crate) enum Kind {
     ExecuteUnseen = 5,
     /// To be read and written at once, with what was there: noted before [`Kind::Write`].
     Update = 6,
+    /// A file or folder got another name: see [`note_named`].
+    Rename = 7,
+    /// A file got one more name, likewise.
+    Link = 8,
 }
 
 /// Added to the kind of a short note: its path is relative.
@@ -68,7 +72,7 @@ fn note_relative(kind: Kind, path: &[u8]) {
         return;
     }
     let chunk = folder.and_then(|folder| Chunk::now().filter(|chunk| chunk.lies_in(folder)));
-    let noted = chunk.and_then(|chunk| chunk.put(kind as u32 | SHORT, path));
+    let noted = chunk.and_then(|chunk| chunk.put(kind as u32 | SHORT, &[path]));
     if noted.is_none() {
         note_below(kind, path, |whole| working::begin(whole, remembered));
         begin_short_notes();
@@ -76,6 +80,59 @@ fn note_relative(kind: Kind, path: &[u8]) {
     if let (Some(hash), Some(Some(new))) = (hash, new) {
         known::remember(hash, new);
     }
+}
+
+/// Notes that what was called `old` was given the name `new`: when, by the clock that all
+/// processes share, and both paths, each ended by a zero. What this process opened to be written
+/// is its own, and noted by its new name alone.
+pub(crate) fn note_named(kind: Kind, old: (c_int, *const c_char), new: (c_int, *const c_char)) {
+    if old.1.is_null() || new.1.is_null() || !files::are_kept() || is_ours() {
+        return;
+    }
+    let saved = errno();
+    let mut from = Path::new();
+    if !from.begin_with(old.0, old.1) {
+        set_errno(saved);
+        return;
+    }
+    if known::look(known::hash(Kind::Write as u64, from.text())).is_none()
+        || is_written_here(old.0, old.1)
+    {
+        note(Kind::Write, new.0, new.1);
+    } else {
+        let mut to = Path::new();
+        if to.begin_with(new.0, new.1) {
+            put_pair(kind, from.text(), to.text());
+        }
+    }
+    set_errno(saved);
+}
+
+/// Whether this process opened a path of the working folder to be written.
+fn is_written_here(folder: c_int, path: *const c_char) -> bool {
+    // SAFETY: as in `note`.
+    let path = unsafe { CStr::from_ptr(path) }.to_bytes();
+    folder == libc::AT_FDCWD
+        && working::hash().is_some_and(|folder| {
+            known::look(known::hash(folder ^ Kind::Write as u64, path)).is_none()
+        })
+}
+
+fn put_pair(kind: Kind, old: &[u8], new: &[u8]) {
+    let time = now().to_le_bytes();
+    put_in_new(kind, &[&time, old, b"\0", new]);
+}
+
+/// Nanoseconds of the clock that only goes on.
+fn now() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the place is there; the clock is every system's.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let seconds = time.tv_sec.unsigned_abs().wrapping_mul(1_000_000_000);
+    seconds.wrapping_add(time.tv_nsec.unsigned_abs())
 }
 
 /// Has the file of notes say which folder short notes lie in, if it does not yet.
@@ -89,7 +146,7 @@ fn begin_short_notes() {
     if let Some(hash) = working::hash()
         && working::begin(&mut folder, true)
         && working::hash() == Some(hash)
-        && let Some(at) = chunk.put(Kind::Folder as u32, folder.text())
+        && let Some(at) = chunk.put(Kind::Folder as u32, &[folder.text()])
     {
         chunk.set_folder(at, hash);
     }
@@ -147,20 +204,20 @@ fn put(kind: Kind, path: &[u8]) {
         return;
     }
     known::remember(hash, new);
-    let noted = Chunk::now().and_then(|chunk| chunk.put(kind as u32, path));
+    let noted = Chunk::now().and_then(|chunk| chunk.put(kind as u32, &[path]));
     if noted.is_none() {
         let saved = errno();
-        put_in_new(kind, path);
+        put_in_new(kind, &[path]);
         set_errno(saved);
     }
 }
 
 /// Writes a note that found no room, or no file yet.
 #[cold]
-fn put_in_new(kind: Kind, path: &[u8]) {
+fn put_in_new(kind: Kind, parts: &[&[u8]]) {
     for _ in 0..8 {
         let full = Chunk::now();
-        if full.is_some_and(|chunk| chunk.put(kind as u32, path).is_some()) {
+        if full.is_some_and(|chunk| chunk.put(kind as u32, parts).is_some()) {
             return;
         }
         if !files::grow(full) {

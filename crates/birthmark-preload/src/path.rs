@@ -1,6 +1,8 @@
 //! Paths on the stack, and what the C library knows of this thread.
 
-use core::ffi::c_int;
+use core::ffi::{CStr, c_char, c_int};
+
+use crate::working;
 
 /// As long as the kernel lets a path be, with the zero that ends it.
 pub(crate) const LONGEST: usize = 4096;
@@ -36,6 +38,21 @@ impl Path {
         self.length = usize::try_from(read).unwrap_or(0);
         self.push(b"/");
         self.bytes.first() == Some(&b'/')
+    }
+
+    /// A path that is relative to a descriptor, whole; false where it cannot be told.
+    pub(crate) fn begin_with(&mut self, folder: c_int, path: *const c_char) -> bool {
+        // SAFETY: the call that was asked with this path has read it as a string that ends.
+        let path = unsafe { CStr::from_ptr(path) }.to_bytes();
+        let begun = match path.first() {
+            None => false,
+            Some(b'/') => true,
+            // A child of `vfork` may have another folder and shares what is remembered.
+            Some(_) if folder == libc::AT_FDCWD => working::begin(self, false),
+            Some(_) => self.begin_at(folder),
+        };
+        self.push(path);
+        begun && self.length < LONGEST - 1
     }
 
     pub(crate) fn push(&mut self, more: &[u8]) {

@@ -34,6 +34,8 @@ const CAPACITY: usize = 4 << 20;
 /// Where the next note begins, and how many found no room, stand before the notes.
 const FIRST: usize = 16;
 const KNOWN: usize = 1 << 15;
+/// A working folder is not longer.
+const LONGEST: usize = 4096;
 
 static ON: AtomicBool = AtomicBool::new(false);
 static TAKEN_IN: AtomicBool = AtomicBool::new(false);
@@ -135,8 +137,10 @@ unsafe extern "C" fn hook(event: *const c_char, args: *mut ffi::PyObject, _: *mu
     match event {
         // SAFETY: the interpreter is held, and gives a tuple (see `opened`).
         b"open" => unsafe { opened(args) },
-        // SAFETY: as above; the second argument is the new name.
-        b"os.rename" => unsafe { note(2, args, 1) },
+        // SAFETY: as above; the old name and the new one come first.
+        b"os.rename" => unsafe { named(7, args) },
+        // SAFETY: as above.
+        b"os.link" => unsafe { named(8, args) },
         b"subprocess.Popen" | b"os.system" | b"os.exec" | b"os.posix_spawn" | b"os.spawn" => {
             STARTED.store(true, Ordering::Relaxed);
         }
@@ -181,13 +185,70 @@ unsafe fn opened(args: *mut ffi::PyObject) {
 ///
 /// The interpreter is held, and `args` is a tuple.
 unsafe fn note(kind: u32, args: *mut ffi::PyObject, at: isize) {
+    // SAFETY: as the caller promises.
+    let Some(path) = (unsafe { path_at(args, at) }) else {
+        return;
+    };
+    let mut folder = [0_u8; LONGEST];
+    if let Some(prefix) = prefix(path, &mut folder)
+        && !is_known(kind, prefix, path)
+    {
+        put(kind, &[prefix, path]);
+    }
+}
+
+/// Notes that what had the first name was given the second: when, and both (see `Seen`).
+///
+/// # Safety
+///
+/// The interpreter is held, and `args` is a tuple.
+unsafe fn named(kind: u32, args: *mut ffi::PyObject) {
+    // SAFETY: as the caller promises.
+    let (Some(old), Some(new)) = (unsafe { (path_at(args, 0), path_at(args, 1)) }) else {
+        return;
+    };
+    let mut folders = ([0_u8; LONGEST], [0_u8; LONGEST]);
+    let (Some(before), Some(after)) = (prefix(old, &mut folders.0), prefix(new, &mut folders.1))
+    else {
+        return;
+    };
+    if is_noted(2, before, old) {
+        if !is_known(2, after, new) {
+            put(2, &[after, new]);
+        }
+        return;
+    }
+    put(
+        kind,
+        &[&now().to_le_bytes(), before, old, b"\0", after, new],
+    );
+}
+
+/// Nanoseconds of the clock that only goes on.
+fn now() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the place is there; the clock is every system's.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let seconds = time.tv_sec.unsigned_abs().wrapping_mul(1_000_000_000);
+    seconds.wrapping_add(time.tv_nsec.unsigned_abs())
+}
+
+/// The path at a place of the arguments; none where there is none, or it is the kernel's.
+///
+/// # Safety
+///
+/// The interpreter is held, and `args` is a tuple that outlives the answer.
+unsafe fn path_at<'a>(args: *mut ffi::PyObject, at: isize) -> Option<&'a [u8]> {
     // SAFETY: what is asked of the objects is what their types allow; the text lives as long
     // as the object, which the tuple holds.
     let path = unsafe {
         let path = ffi::PyTuple_GetItem(args, at);
         if path.is_null() {
             ffi::PyErr_Clear();
-            return;
+            return None;
         }
         let (mut text, mut length) = (ptr::null(), 0);
         if ffi::PyUnicode_Check(path) != 0 {
@@ -200,36 +261,37 @@ unsafe fn note(kind: u32, args: *mut ffi::PyObject, at: isize) {
         }
         if text.is_null() {
             ffi::PyErr_Clear();
-            return;
+            return None;
         }
         std::slice::from_raw_parts(text.cast::<u8>(), usize::try_from(length).unwrap_or(0))
     };
-    if path.is_empty() || path.starts_with(b"/proc/") || path.starts_with(b"/dev/") {
-        return;
-    }
-    let mut folder = [0_u8; 4096];
-    let mut prefix: &[u8] = b"";
-    if path.first() != Some(&b'/') {
-        // SAFETY: the buffer is as long as is said.
-        let found = unsafe { libc::getcwd(folder.as_mut_ptr().cast(), folder.len() - 1) };
-        if found.is_null() {
-            return;
-        }
-        let end = folder.iter().position(|byte| *byte == 0).unwrap_or(0);
-        if let Some(slash) = folder.get_mut(end) {
-            *slash = b'/';
-        }
-        prefix = folder.get(..=end).unwrap_or_default();
-    }
-    put(kind, prefix, path);
+    let is_of_the_kernel = path.starts_with(b"/proc/") || path.starts_with(b"/dev/");
+    (!path.is_empty() && !is_of_the_kernel).then_some(path)
 }
 
-fn put(kind: u32, prefix: &[u8], path: &[u8]) {
+/// The working folder with a slash, for a path that is relative to it; nothing for another.
+fn prefix<'a>(path: &[u8], folder: &'a mut [u8; LONGEST]) -> Option<&'a [u8]> {
+    if path.first() == Some(&b'/') {
+        return Some(b"");
+    }
+    // SAFETY: the buffer is as long as is said.
+    let found = unsafe { libc::getcwd(folder.as_mut_ptr().cast(), folder.len() - 1) };
+    if found.is_null() {
+        return None;
+    }
+    let end = folder.iter().position(|byte| *byte == 0).unwrap_or(0);
+    if let Some(slash) = folder.get_mut(end) {
+        *slash = b'/';
+    }
+    folder.get(..=end)
+}
+
+fn put(kind: u32, parts: &[&[u8]]) {
     let notes = NOTES.load(Ordering::Acquire);
-    if notes.is_null() || is_known(kind, prefix, path) {
+    if notes.is_null() {
         return;
     }
-    let length = prefix.len() + path.len();
+    let length: usize = parts.iter().map(|part| part.len()).sum();
     let needed = 4 + length.div_ceil(4) * 4;
     // SAFETY: `NOTES` is there.
     let (next, lost) = unsafe { (number(0), number(4)) };
@@ -245,14 +307,43 @@ fn put(kind: u32, prefix: &[u8], path: &[u8]) {
     let head = kind << 24 | u32::try_from(length).unwrap_or(0);
     // SAFETY: these bytes were counted up for this note alone and lie within the memory.
     unsafe {
-        let at = notes.add(at as usize);
-        ptr::copy_nonoverlapping(prefix.as_ptr(), at.add(4), prefix.len());
-        ptr::copy_nonoverlapping(path.as_ptr(), at.add(4 + prefix.len()), path.len());
-        ptr::copy_nonoverlapping(head.to_le_bytes().as_ptr(), at, 4);
+        let begin = notes.add(at as usize);
+        let mut at = begin.add(4);
+        for part in parts {
+            ptr::copy_nonoverlapping(part.as_ptr(), at, part.len());
+            at = at.add(part.len());
+        }
+        ptr::copy_nonoverlapping(head.to_le_bytes().as_ptr(), begin, 4);
     }
 }
 
+/// Whether it was noted; notes that it is.
 fn is_known(kind: u32, prefix: &[u8], path: &[u8]) -> bool {
+    let hash = hash(kind, prefix, path);
+    for slot in places(hash) {
+        match slot.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return false,
+            Err(there) if there == hash => return true,
+            Err(_) => {}
+        }
+    }
+    false
+}
+
+/// Whether it was noted.
+fn is_noted(kind: u32, prefix: &[u8], path: &[u8]) -> bool {
+    let hash = hash(kind, prefix, path);
+    places(hash).any(|slot| slot.load(Ordering::Acquire) == hash)
+}
+
+/// The places that a hash may take.
+fn places(hash: u64) -> impl Iterator<Item = &'static AtomicU64> {
+    let first = usize::try_from(hash).unwrap_or(0);
+    (0..8).filter_map(move |step| KNOWN_PATHS.get(first.wrapping_add(step) & (KNOWN - 1)))
+}
+
+/// A hash that is never 0.
+fn hash(kind: u32, prefix: &[u8], path: &[u8]) -> u64 {
     const K: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut hash = u64::from(kind).wrapping_mul(K);
     for part in [prefix, path] {
@@ -265,17 +356,5 @@ fn is_known(kind: u32, prefix: &[u8], path: &[u8]) -> bool {
             hash = (hash ^ u64::from(*byte)).wrapping_mul(K);
         }
     }
-    let hash = (hash ^ hash >> 32) | 1;
-    for step in 0..8 {
-        let place = usize::try_from(hash).unwrap_or(0).wrapping_add(step) & (KNOWN - 1);
-        let Some(slot) = KNOWN_PATHS.get(place) else {
-            return false;
-        };
-        match slot.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => return false,
-            Err(there) if there == hash => return true,
-            Err(_) => {}
-        }
-    }
-    false
+    (hash ^ hash >> 32) | 1
 }

@@ -12,6 +12,8 @@
 //! repository's own code becomes a list of modules (`modules_observed`), the rest is noise and
 //! counted. How far all that reaches is said once (`lineage_observed`).
 //!
+//! A file that was there before and got another name is an input with its old one (`names`).
+//!
 //! What a writer of ours recorded stands in the journal already and is left alone. Files that a
 //! run made otherwise are recorded as *observed*: with digest and birthmark in the journal, and
 //! nothing written beside the file, since a program may take every file of a folder for its own.
@@ -22,6 +24,7 @@ pub(crate) mod inputs;
 mod loads;
 mod made;
 mod modules;
+mod names;
 pub(crate) mod preload;
 mod record;
 pub(crate) mod rules;
@@ -31,4 +34,4 @@ pub(crate) mod told;
 pub use loads::Load;
 pub(crate) use made::{OBSERVED, size as size_of};
 pub use record::{Watched, mapped};
-pub use seen::Seen;
+pub use seen::{Naming, Seen};

@@ -15,6 +15,7 @@
 //! * Whether the bytes are still what was recorded is looked at of small files alone; of all
 //!   others, and of what else was recorded, `verify` asks whether it holds.
 
+mod changed;
 mod columns;
 mod environment;
 mod facts;
@@ -39,6 +40,7 @@ use crate::snapshot::Lives;
 use file::{show_file, show_folder, show_record, show_sidecar};
 use session::{beside_manifest, show_session, show_session_named};
 
+pub use changed::ChangedInput;
 pub use columns::Varying;
 pub use environment::render_environment;
 pub use facts::{Recorded, SessionFacts};
@@ -121,6 +123,8 @@ pub struct Shown {
     pub lives: Option<Lives>,
     /// How it lies now, where the digest of its bytes was recorded.
     pub now: Option<Now>,
+    /// Inputs that something unrecorded had changed before they were read.
+    pub inputs_changed: Vec<ChangedInput>,
 }
 
 impl Shown {
@@ -144,6 +148,7 @@ impl Shown {
             declared: Vec::new(),
             lives: None,
             now: None,
+            inputs_changed: Vec::new(),
         }
     }
 
@@ -187,6 +192,7 @@ impl Shown {
             "varies": varies,
             "recorded": self.recorded.as_ref().map(Recorded::to_json),
             "now": self.now.map(Now::word),
+            "inputs_changed": self.inputs_changed.iter().map(ChangedInput::to_json).collect::<Vec<_>>(),
             "recorded_metadata": self.recorded.as_ref().map(|recorded| &recorded.birthmark),
             "session": self.session.as_ref().map(SessionFacts::to_json),
             "summary": self.summary,
@@ -232,6 +238,7 @@ pub fn show(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -
     let commit = text("git_snapshot").or_else(|| text("git_commit"));
     shown.lives = commit.map(|commit| crate::snapshot::lives(project, commit));
     shown.now = now::look(&shown, &subject(path));
+    shown.inputs_changed = changed::look(project, &shown);
     Ok(shown)
 }
 

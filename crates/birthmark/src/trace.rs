@@ -44,7 +44,7 @@ use crate::error::Result;
 use crate::project::Project;
 use crate::reproduce::{Kept, kept_in};
 
-pub(crate) use changed::{changed_since, mind};
+pub(crate) use changed::{changed_at, changed_since, mind};
 pub use disk::OnDisk;
 pub use render::render;
 pub use target::{FoundBy, Target};

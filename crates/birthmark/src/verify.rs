@@ -36,6 +36,7 @@ mod kept;
 mod keyed;
 mod mark;
 mod meter;
+mod moved;
 mod not_proved;
 mod objects;
 mod packed;
@@ -64,7 +65,7 @@ use crate::project::{PASSED_BY, Project, plain};
 use crate::sessions;
 use crate::text;
 
-use claims::{Claims, Last};
+use claims::Claims;
 use commits::Commits;
 use inputs::Inputs;
 pub(crate) use inputs::elsewhere;
@@ -156,15 +157,18 @@ pub fn verify_watched(
     };
     let mut judge = Judge::new(&claims, eyes, &project.config.policy);
     let mut report = Report::default();
+    let mut places = moved::Places::default();
     for (session, (asked, files)) in in_turns(&claims, sessions, files) {
         if let (Some(id), true) = (session, asked) {
             report.items.push(judge_session(&mut judge, &id, options));
             meter.done(claims.size_of(&id));
         }
         for path in files {
-            report.items.push(judge_file(&mut judge, &path, options));
+            let item = judge_file(&mut judge, &path, options, &mut places);
+            report.items.push(item);
         }
     }
+    places.settle(&mut report);
     if whole {
         for (id, why) in &claims.unreadable {
             report.items.push(unreadable(id, why));
@@ -203,7 +207,12 @@ fn in_turns(claims: &Claims, sessions: BTreeSet<SessionId>, files: BTreeSet<Path
     turns
 }
 
-fn judge_file(judge: &mut Judge<'_>, path: &Path, options: &Options) -> Item {
+fn judge_file(
+    judge: &mut Judge<'_>,
+    path: &Path,
+    options: &Options,
+    places: &mut moved::Places,
+) -> Item {
     let name = text::neutral(&judge.eyes.inputs.project.stored_path(path)).into_owned();
     let left_out = options.sample.is_some_and(|sample| !sample.takes(path));
     let options = &Options {
@@ -211,7 +220,7 @@ fn judge_file(judge: &mut Judge<'_>, path: &Path, options: &Options) -> Item {
         ..*options
     };
     if path.symlink_metadata().is_err() {
-        missing(judge.claims, path, name)
+        moved::missing(judge, path, name, options, places)
     } else {
         artifact::verify(judge, path, &name, options)
     }
@@ -227,25 +236,6 @@ fn judge_session(judge: &mut Judge<'_>, id: &SessionId, options: &Options) -> It
 fn unreadable(id: &SessionId, why: &str) -> Item {
     let reason = Reason::failed("session-unreadable", text::neutral(why));
     Item::new(id.as_str(), ItemKind::Session, "", vec![reason])
-}
-
-/// A file that a session lists and that is not there.
-fn missing(claims: &Claims, path: &Path, name: String) -> Item {
-    let reason = match claims.of(path) {
-        Some(history) if history.last == Last::Removed => {
-            Reason::caveat("removed", format!("session {} removed it", history.by))
-        }
-        Some(history) if history.counts.is_empty() => Reason::caveat(
-            "file-missing",
-            "it was opened, and nothing of it was ever counted",
-        ),
-        Some(history) => Reason::failed(
-            "file-missing",
-            format!("it is not there, but session {} lists it", history.by),
-        ),
-        None => Reason::failed("file-missing", "its sidecar stands here without it"),
-    };
-    Item::new(name, ItemKind::Artifact, "", vec![reason])
 }
 
 /// What is to be judged, each thing once.

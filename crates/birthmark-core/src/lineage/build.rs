@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::again::link_reproductions;
 use super::groups::groups;
-use super::links::{self, Mention, is_telling};
+use super::links::{self, Mention, telling};
 use super::resolve::nodes;
 use super::sights::{Sight, absorb};
 use super::{ArtifactNode, BEFORE, Edge, Lineage, NodeId, Place, Relation, RunNode};
@@ -68,13 +68,17 @@ impl Builder {
     /// Takes in a session. The same session told by a second store adds its places.
     pub fn add(&mut self, source: Source<'_>) {
         self.add_runs(source);
-        let session = source.session;
+        let (session, mark) = (source.session, self.mark());
+        let mut named = Vec::new();
         for run in &session.runs {
             let Some(node) = self.run_node(source.id, Some(&run.id)) else {
                 continue;
             };
             for input in run.used.iter().filter_map(links::input) {
-                self.use_by(source, node, &input);
+                match &input.became {
+                    Some(_) => named.push((node, input)),
+                    None => self.use_by(source, node, &input),
+                }
             }
         }
         // A manifest alone tells what its session read, and not which run did.
@@ -87,10 +91,12 @@ impl Builder {
         for artifact in session.replaced.iter().chain(&session.artifacts) {
             self.add_artifact(source, artifact);
         }
+        self.link_the_renamed(source, mark, named);
+        self.link_the_copied(mark);
         self.note_reproduction(source);
     }
 
-    fn use_by(&mut self, source: Source<'_>, run: usize, input: &Mention) {
+    pub(super) fn use_by(&mut self, source: Source<'_>, run: usize, input: &Mention) {
         let time = self.runs[run].start;
         let sight = self.mention(source, input, time, run);
         self.loose.push(Loose {
@@ -237,7 +243,7 @@ impl Builder {
         made.or_default().push(sight);
     }
 
-    fn derive(&mut self, from: usize, sight: usize, role: Option<String>, by: usize) {
+    pub(super) fn derive(&mut self, from: usize, sight: usize, role: Option<String>, by: usize) {
         self.loose.push(Loose {
             from: End::Sight(from),
             sight,
@@ -261,6 +267,7 @@ impl Builder {
             file_bytes: None,
             is_path: true,
             name: None,
+            became: None,
             revision: None,
             digest: had.digest.clone(),
             content_digest: had.content_digest.clone(),
@@ -277,7 +284,7 @@ impl Builder {
         self.derive(sight, to, before.role, run);
     }
 
-    fn mention(
+    pub(super) fn mention(
         &mut self,
         source: Source<'_>,
         mention: &Mention,
@@ -386,11 +393,4 @@ impl Builder {
         link_reproductions(&mut lineage, self.reproductions);
         lineage
     }
-}
-
-fn telling<'a>(digests: impl Iterator<Item = &'a String>) -> Vec<String> {
-    digests
-        .filter(|digest| is_telling(digest))
-        .cloned()
-        .collect()
 }

@@ -15,6 +15,14 @@ pub(super) fn is_telling(digest: &str) -> bool {
     !OF_NOTHING.contains(&digest) && digest.contains(':') && !digest.contains(char::is_whitespace)
 }
 
+/// Those digests that tell one artifact from another.
+pub(super) fn telling<'a>(digests: impl Iterator<Item = &'a String>) -> Vec<String> {
+    digests
+        .filter(|digest| is_telling(digest))
+        .cloned()
+        .collect()
+}
+
 /// Something that was read, as it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
@@ -28,6 +36,8 @@ pub struct Mention {
     pub is_path: bool,
     /// The name that it is known by, beside its path.
     pub name: Option<String>,
+    /// The artifact of the same run that it was given the name of.
+    pub became: Option<String>,
     /// The revision of a name.
     pub revision: Option<String>,
     /// Of the bytes as they lay.
@@ -61,6 +71,7 @@ pub fn input(fields: &Fields) -> Option<Mention> {
         file_bytes: text(fields, "file_bytes"),
         is_path: file.is_some(),
         name: own.filter(|own| file.as_ref().is_some_and(|file| file != own)),
+        became: text(fields, "became"),
         revision: text(fields, "model_revision").or_else(|| text(fields, "revision")),
         digest,
         content_digest: text(fields, "content_digest"),
@@ -95,6 +106,7 @@ fn named(role: Option<&str>, name: &str) -> Mention {
         file_bytes: None,
         is_path: false,
         name: None,
+        became: None,
         revision: None,
         digest: None,
         content_digest: None,

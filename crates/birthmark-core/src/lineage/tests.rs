@@ -512,3 +512,55 @@ fn equal_makings_are_told_apart_by_their_paths_and_their_times() {
         assert_eq!(of_m, [maker], "{reader}");
     }
 }
+
+#[test]
+fn what_was_renamed_or_copied_comes_from_what_it_was_and_from_nothing_else_that_was() {
+    let made = session(vec![
+        run("make", 1)
+            .made("a.csv", "b:1", "b:1", json!({}))
+            .made("c.csv", "b:2", "b:2", json!({}))
+            .made("e.csv", "b:3", "b:3", json!({})),
+    ]);
+    let renamed = |file: &str, new: &str, digest: &str| json!({"role": "renamed", "file": file, "became": new, "digest": digest});
+    let moved = session(vec![
+        run("mv", 3)
+            .used(renamed("a.csv", "b.csv", "b:1"))
+            .used(renamed("c.csv", "d.csv", "b:2"))
+            .used(json!({"role": "read", "file": "e.csv", "digest": "b:3"}))
+            .used(json!({"role": "read", "file": "x", "digest": "b:4"}))
+            .used(json!({"role": "read", "file": "y", "digest": "b:4"}))
+            .made("b.csv", "b:1", "b:1", json!({}))
+            .made("d.csv", "b:2", "b:2", json!({}))
+            .made("f.csv", "b:3", "b:3", json!({}))
+            .made("z", "b:4", "b:4", json!({})),
+    ]);
+    let lineage = lineage(&[("s1", 0, made), ("s2", 0, moved)]);
+    let made_as = |file: &str| {
+        let is_it = |node: &ArtifactNode| {
+            let mut places = node.places.iter();
+            places.any(|place| place.made && place.file == file)
+        };
+        NodeId::Artifact(lineage.artifacts.iter().position(is_it).unwrap())
+    };
+    let from = |file: &str| -> Vec<(String, NodeId)> {
+        let edges = lineage.origins(made_as(file));
+        let derived = edges.filter(|edge| edge.relation == Relation::WasDerivedFrom);
+        derived
+            .map(|edge| (edge.role.clone().unwrap(), edge.to))
+            .collect()
+    };
+    assert_eq!(from("b.csv"), [(RENAMED.to_owned(), made_as("a.csv"))]);
+    assert_eq!(from("d.csv"), [(RENAMED.to_owned(), made_as("c.csv"))]);
+    assert_eq!(from("f.csv"), [(COPIED.to_owned(), made_as("e.csv"))]);
+    // Of which of two equal files it is a copy is not known.
+    assert_eq!(from("z"), []);
+    // What was renamed was not read for the other artifacts.
+    let run = NodeId::Run(lineage.runs_of("s2")[0]);
+    let read = lineage
+        .origins(run)
+        .filter(|edge| edge.relation == Relation::Used);
+    assert!(
+        read.map(|edge| edge.to)
+            .all(|node| node != made_as("a.csv"))
+    );
+}

@@ -76,6 +76,11 @@ impl Folders {
         changed
     }
 
+    /// The files.
+    pub(crate) fn into_files(self) -> impl Iterator<Item = PathBuf> {
+        self.files.into_keys()
+    }
+
     /// Bytes of all files.
     pub(crate) fn bytes(&self) -> u64 {
         self.files.values().map(|(size, ..)| size).sum()

@@ -46,7 +46,9 @@ impl Session {
         if self.is_over() || self.rank() > 0 {
             return Ok(());
         }
-        self.record_watched(watched, self.began())
+        let mut watched = watched.clone();
+        watched.seen.enter_folders(&Rules::of(self.project()));
+        self.record_watched(&watched, self.began())
     }
 
     /// Records the seeds that this run set.
@@ -89,6 +91,8 @@ impl Session {
         let mut budget = Budget::new(inputs::DIGEST_TIME);
         let updated = self.updated(&data, &watched.seen, start)?;
         self.record_written(&rules, watched, start, &mut budget)?;
+        let folded = fold_session(self.project(), self.id())?;
+        self.record_names(&watched.seen, &folded, start.micros() - CLOCK_STEP)?;
         // What was opened to be written, and was not, is what was read.
         let is_read = |path: &&PathBuf| {
             !watched.seen.writes.contains(*path) || !has_changed(path, start.micros() - CLOCK_STEP)
@@ -201,11 +205,14 @@ impl Session {
         let by = watched.by.first().map_or("watch", String::as_str);
         let folded = fold_session(self.project(), self.id())?;
         let known = Known::of(self, &folded);
+        let since = start.micros() - CLOCK_STEP;
         let is_made = |path: &&PathBuf| {
             // Opened to be written is not written yet.
             rules.class(path) == Class::Data
                 && path.is_file()
-                && modules::written(path) >= start.micros() - CLOCK_STEP
+                && (modules::written(path) >= since
+                    || was_born(path, since)
+                    || seen.earlier(path, since).is_some())
                 && !known.has(path)
         };
         let made: Vec<PathBuf> = seen.writes.iter().filter(is_made).cloned().collect();
@@ -228,13 +235,15 @@ fn has_changed(path: &Path, since: i64) -> bool {
 /// Whether a file was made since a moment in microseconds. One that was empty, and is, had
 /// nothing to be read.
 fn is_new(path: &Path, since: i64) -> bool {
-    let Ok(found) = path.metadata() else {
-        return true;
-    };
-    let born = found.created().ok();
+    path.metadata().map_or(true, |found| found.len() == 0) || was_born(path, since)
+}
+
+/// Whether the file system says that a file was made since, also one whose time of writing was set
+/// back, as that of a copy.
+fn was_born(path: &Path, since: i64) -> bool {
+    let born = path.metadata().and_then(|found| found.created()).ok();
     let born = born.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-    found.len() == 0
-        || born.is_some_and(|born| i64::try_from(born.as_micros()).is_ok_and(|at| at >= since))
+    born.is_some_and(|born| i64::try_from(born.as_micros()).is_ok_and(|at| at >= since))
 }
 
 /// Files of the process that are mapped or open now: what was opened in C and is still in use.

@@ -60,6 +60,8 @@ const DATA: [&str; 16] = [
     "mds",
     "lance",
 ];
+/// How the folder is called that `birthmark run` gives to Pythons.
+pub(crate) const OF_PYTHON: &str = "birthmark-python-";
 const CODE: [&str; 7] = ["py", "sh", "bash", "R", "jl", "pl", "ipynb"];
 const CACHES: [&str; 7] = [
     "__pycache__",
@@ -101,16 +103,18 @@ impl Rules {
     pub(crate) fn class(&self, path: &Path) -> Class {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let ending = path.extension().unwrap_or_default().to_string_lossy();
+        let text = path.to_string_lossy();
         let has = |part: &str| path.components().any(|one| one.as_os_str() == part);
+        let starts = |part: &str| text.contains(&format!("/{part}"));
         let ours = has(STORE_NAME)
             || name.ends_with(SIDECAR_SUFFIX)
             || name == CONFIG_NAME
             || name.starts_with(".birthmark-")
+            || starts(OF_PYTHON)
             || Layout::session_of_manifest(path).is_some();
         if ours {
             return Class::Noise("birthmark");
         }
-        let text = path.to_string_lossy();
         if self.ignore.iter().any(|glob| glob.matches(&text)) {
             return Class::Noise("ignore");
         }

@@ -17,6 +17,19 @@ const FOLDER_AT: usize = 20;
 const FOLDER: u32 = 3;
 const SHORT: u32 = 0x10;
 
+/// What was called one name, and was given another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Naming {
+    /// When, in nanoseconds of a clock that only goes on.
+    pub time: u64,
+    /// What it was called.
+    pub old: PathBuf,
+    /// What it was called after.
+    pub new: PathBuf,
+    /// Whether it kept its old name.
+    pub linked: bool,
+}
+
 /// Paths that were opened, once each.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
@@ -26,6 +39,9 @@ pub struct Seen {
     pub writes: BTreeSet<PathBuf>,
     /// To be read and written at once, with what was there; each is in `reads` and `writes` too.
     pub updates: BTreeSet<PathBuf>,
+    /// Names that were given, in the order of their times, but for what the same process wrote.
+    pub names: BTreeSet<Naming>,
+    opened: BTreeSet<PathBuf>,
     /// Programs that were executed with the watch on; names without `/` were searched for.
     pub executed: BTreeSet<PathBuf>,
     /// Programs that were executed with an environment that leaves the watch out.
@@ -82,11 +98,46 @@ impl Seen {
                 self.updates.insert(path.clone());
                 self.reads.insert(path)
             }
-            2 => self.writes.insert(crate::project::plain(&path)),
+            2 => {
+                let path = crate::project::plain(&path);
+                self.opened.insert(path.clone());
+                self.writes.insert(path)
+            }
+            7 | 8 => self.name(path.as_os_str().as_bytes(), kind == 8),
             4 => self.executed.insert(path),
             5 => self.unwatched.insert(path),
             _ => false,
         };
+    }
+}
+
+impl Seen {
+    /// Whether it, or what lies in it, was opened to be written, and not only given its name.
+    pub(super) fn opened_to_write(&self, path: &Path) -> bool {
+        self.opened
+            .range(path.to_owned()..)
+            .next()
+            .is_some_and(|first| first.starts_with(path))
+    }
+
+    /// Takes up a name that was given.
+    fn name(&mut self, note: &[u8], linked: bool) -> bool {
+        let naming = || {
+            let (time, paths) = note.split_first_chunk::<8>()?;
+            let middle = paths.iter().position(|byte| *byte == 0)?;
+            let (old, new) = paths.split_at_checked(middle)?;
+            let plain = |path| crate::project::plain(Path::new(OsStr::from_bytes(path)));
+            Some(Naming {
+                time: u64::from_le_bytes(*time),
+                old: plain(old),
+                new: plain(new.get(1..)?),
+                linked,
+            })
+        };
+        naming().is_some_and(|naming| {
+            self.writes.insert(naming.new.clone());
+            self.names.insert(naming)
+        })
     }
 }
 
@@ -106,6 +157,28 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_were_given_are_read_with_their_times() {
+        let mut seen = Seen::default();
+        for (kind, time, paths) in [(8, 2_u64, "/b\0/c"), (7, 1, "/x/../a\0/b"), (7, 3, "/d")] {
+            let note = [&time.to_le_bytes(), paths.as_bytes()].concat();
+            seen.note(kind, PathBuf::from(OsStr::from_bytes(&note)));
+        }
+        seen.note(7, PathBuf::from("short"));
+        let told = seen
+            .names
+            .iter()
+            .map(|one| (one.time, one.old.to_str(), one.linked));
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [(1, Some("/a"), false), (2, Some("/b"), true)]
+        );
+        assert_eq!(
+            seen.writes,
+            ["/b", "/c"].iter().map(PathBuf::from).collect()
+        );
+    }
 
     #[test]
     fn notes_are_read_up_to_what_was_not_finished() {

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use birthmark_core::Fields;
 use birthmark_core::lineage::{ArtifactNode, NodeId, Place, Relation, mentions};
 use birthmark_core::session::{Artifact, Run, Session};
+use serde_json::Value;
 
 use super::plan::{Input, InputState, Plan};
 use super::share::{Before, Share};
 use crate::sessions;
 use crate::snapshot::Held;
-use crate::trace::{OnDisk, Traced};
+use crate::trace::{self, OnDisk, Traced};
 
 /// The paths that runs of a session were seen or told to have read, and those that the artifact
 /// says it was made from.
@@ -67,7 +68,7 @@ pub(super) fn of(
         let role = edge.role.as_ref();
         let paths = paths(artifact, file, read);
         if place == node || !paths.is_empty() {
-            let each = paths.iter().map(|path| at(traced, artifact, path, role));
+            let each = paths.iter().map(|path| at(traced, place, path, role));
             inputs.extend(each);
         } else {
             inputs.push(one(traced, place, role));
@@ -98,7 +99,8 @@ fn digests(artifact: &ArtifactNode, place: Option<&Place>) -> Vec<String> {
 }
 
 /// An artifact that was read at one of several paths.
-fn at(traced: &Traced, artifact: &ArtifactNode, place: &Place, role: Option<&String>) -> Input {
+fn at(traced: &Traced, node: usize, place: &Place, role: Option<&String>) -> Input {
+    let artifact = &traced.lineage.artifacts[node];
     let digests = digests(artifact, Some(place));
     let lies = traced
         .stores
@@ -119,10 +121,18 @@ fn at(traced: &Traced, artifact: &ArtifactNode, place: &Place, role: Option<&Str
     };
     Input {
         role: role.cloned(),
+        changed_since: changed(traced, node, &place.file),
         name: place.file.clone(),
         digests,
         state,
     }
+}
+
+/// Whether what was read there was not what a run had left there.
+fn changed(traced: &Traced, node: usize, file: &str) -> Option<(String, Value)> {
+    let lineage = &traced.lineage;
+    let changed = trace::changed_at(lineage, node, file)?;
+    Some((changed.of_input(lineage), changed.told(lineage)))
 }
 
 /// Where the same bytes lie by now, of all places that are told of.
@@ -180,6 +190,7 @@ fn one(traced: &Traced, node: usize, role: Option<&String>) -> Input {
     };
     Input {
         role: role.cloned(),
+        changed_since: changed(traced, node, artifact.name()),
         name: artifact.name().to_owned(),
         digests,
         state,

@@ -46,6 +46,8 @@ pub struct Input {
     pub digests: Vec<String>,
     /// Whether it is there.
     pub state: InputState,
+    /// That what was read was not what a run had left there: in words, and for programs.
+    pub changed_since: Option<(String, Value)>,
 }
 
 /// Everything that is known before it runs.
@@ -263,6 +265,7 @@ impl Plan {
                 json!({
                     "role": input.role, "name": input.name, "digests": input.digests,
                     "state": state, "path": path,
+                    "changed_since": input.changed_since.as_ref().map(|(_, told)| told),
                 })
             })
             .collect();

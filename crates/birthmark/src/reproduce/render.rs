@@ -75,6 +75,9 @@ pub fn render(plan: &Plan, options: &Options) -> String {
             "inputs",
             &format!("{}  {state}", short(&input.name, LONGEST)),
         );
+        if let Some((changed, _)) = &input.changed_since {
+            put("", &format!("  ! {}", neutral(changed)));
+        }
     }
     if plan.inputs.len() > MOST {
         put(

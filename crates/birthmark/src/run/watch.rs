@@ -10,6 +10,7 @@ use super::python;
 use crate::error::Result;
 use crate::lineage::folders::Folders;
 use crate::lineage::inputs::{Budget, DIGEST_TIME};
+use crate::lineage::rules::Rules;
 use crate::lineage::{Seen, Watched, preload, told};
 use crate::session::{Session, now};
 
@@ -23,8 +24,8 @@ pub(super) struct Watch {
     notes: Result<PathBuf, String>,
     /// The preloaded library; or why there is none.
     preload: Result<PathBuf, String>,
-    /// Whether Pythons tell what they load by name.
-    python: bool,
+    /// What Pythons are given, so that they tell what they load by name.
+    python: Option<PathBuf>,
     on: bool,
 }
 
@@ -49,7 +50,7 @@ impl Watch {
             start: now(),
             before: Folders::look(&folders),
             folders,
-            python: notes.as_ref().is_ok_and(|notes| python::lay_out(notes)),
+            python: notes.as_ref().ok().and_then(|notes| python::lay_out(notes)),
             notes,
             preload,
             on: settings.on,
@@ -62,8 +63,8 @@ impl Watch {
         if let Ok(library) = &self.preload {
             command.envs(preload::variables(library, notes));
         }
-        if self.python {
-            python::give(notes, command);
+        if let Some(folder) = &self.python {
+            python::give(folder, notes, command);
         }
     }
 
@@ -90,6 +91,7 @@ impl Watch {
         };
         let mut seen = Seen::read(notes);
         seen.writes.extend(self.handed());
+        seen.enter_folders(&Rules::of(session.project()));
         // What is in the journal is not needed twice.
         self.forget();
         let gaps = preload::gaps(&seen, &self.command);

@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use digest::digests;
+pub(super) use inputs::inputs_of;
 use inputs::{inputs, other_items};
 use page::Page;
 use session::{session, session_lines};

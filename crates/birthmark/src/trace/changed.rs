@@ -48,6 +48,15 @@ pub(super) fn run_in_session(lineage: &Lineage, run: usize) -> String {
     format!("{} in session {}", short(script, 60), run.session.short())
 }
 
+/// The same of what was read at one path.
+pub(crate) fn changed_at(lineage: &Lineage, artifact: usize, file: &str) -> Option<ChangedSince> {
+    let is_there = |changed: &ChangedSince| {
+        let mut places = lineage.artifacts[changed.left].places.iter();
+        places.any(|place| place.made && place.file == file)
+    };
+    changed_since(lineage, artifact).filter(is_there)
+}
+
 /// What is to be minded of a file that is asked for.
 pub(crate) fn mind(lineage: &Lineage, run: usize) -> String {
     format!(
@@ -57,7 +66,23 @@ pub(crate) fn mind(lineage: &Lineage, run: usize) -> String {
 }
 
 impl ChangedSince {
-    /// For programs.
+    /// What is to be minded of an input.
+    pub(crate) fn of_input(self, lineage: &Lineage) -> String {
+        let left_by = run_in_session(lineage, self.run);
+        format!("not what {left_by} left there")
+    }
+
+    /// For programs: what was left there, and by whom.
+    pub(crate) fn told(self, lineage: &Lineage) -> Value {
+        let mut told = self.to_json(lineage);
+        if let Value::Object(fields) = &mut told {
+            // These name nodes of a trace.
+            fields.retain(|name, _| name != "artifact" && name != "run");
+        }
+        told
+    }
+
+    /// For programs, within a trace.
     pub(super) fn to_json(self, lineage: &Lineage) -> Value {
         let run = &lineage.runs[self.run];
         json!({

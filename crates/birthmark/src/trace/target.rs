@@ -189,7 +189,10 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
         let nodes = lineage.artifacts_of(digest.as_deref()?);
         let made_there = |node: &usize| place_at(lineage, projects, *node, &path, true);
         let seen_there = |node: &usize| place_at(lineage, projects, *node, &path, false);
-        let there = nodes.iter().find(|node| made_there(node));
+        // Hard links are one file under several names, each of which was made by itself.
+        let so_called = |node: &usize| made_as(lineage, projects, *node, &path);
+        let there = nodes.iter().find(|node| so_called(node));
+        let there = there.or_else(|| nodes.iter().find(|node| made_there(node)));
         let there = there.or_else(|| nodes.iter().find(|node| seen_there(node)));
         Some((*there.or(nodes.first())?, there.is_some()))
     };
@@ -240,6 +243,19 @@ fn is_at(projects: &[Project], place: &Place, path: &Path) -> bool {
             let there = sessions::locate(project, &place.file, place.file_bytes.as_deref());
             there == path || birthmark_store::records::same_file(&there, path)
         })
+}
+
+/// Whether an artifact was made under this very name.
+fn made_as(lineage: &Lineage, projects: &[Project], node: usize, path: &Path) -> bool {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let path = crate::project::plain(&path);
+    let mut places = lineage.artifacts[node].places.iter();
+    places.any(|place| {
+        let project = projects.get(place.store).filter(|_| place.made);
+        project.is_some_and(|project| {
+            sessions::locate(project, &place.file, place.file_bytes.as_deref()) == path
+        })
+    })
 }
 
 /// Whether an artifact was made at a path, or else seen there.

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use birthmark_core::lineage::{BEFORE, EARLIER, Edge, Lineage, NodeId, Relation};
+use birthmark_core::lineage::{
+    BEFORE, COPIED, EARLIER, Edge, LINKED, Lineage, NodeId, RENAMED, Relation,
+};
 
 use super::Target;
 
@@ -162,6 +164,9 @@ impl Walk<'_> {
             (Relation::ReproductionOf, _) => "reproduction of".to_owned(),
             (_, Some(role)) if role == BEFORE => "went on from".to_owned(),
             (_, Some(role)) if role == EARLIER => "changed from".to_owned(),
+            (_, Some(role)) if role == RENAMED => "renamed from".to_owned(),
+            (_, Some(role)) if role == LINKED => "linked to".to_owned(),
+            (_, Some(role)) if role == COPIED => "copied from".to_owned(),
             (_, Some(role)) => role.clone(),
             _ => label.to_owned(),
         };
@@ -204,6 +209,7 @@ impl Walk<'_> {
             };
             let label = match edge.role.as_deref() {
                 Some(BEFORE) => "gone on with by".to_owned(),
+                Some(role @ (RENAMED | LINKED | COPIED)) => format!("{role} by"),
                 Some(role) => format!("{role} of"),
                 None => "read by".to_owned(),
             };

@@ -14,7 +14,9 @@
 //!   stays in memory, a few hundred bytes a file ([`told`]). What judging needs beyond that is
 //!   read again, a session at a time.
 
+mod digests;
 mod history;
+mod later;
 mod told;
 
 use std::cell::{OnceCell, RefCell};
@@ -66,18 +68,6 @@ pub(super) struct Claims {
     at_hand: RefCell<Option<(u32, Arc<Loaded>)>>,
     /// Where objects are kept.
     pub layout: birthmark_store::Layout,
-}
-
-/// What became of a session's file in a later one.
-pub(super) struct Later<'a> {
-    pub stored: &'a str,
-    pub by: &'a SessionId,
-    /// It was written anew; else the later session went on with it.
-    pub anew: bool,
-    /// It was removed there, on purpose.
-    pub removed: bool,
-    /// How many records it had, by this session's last count.
-    pub records: Option<u64>,
 }
 
 impl Claims {
@@ -231,6 +221,7 @@ impl Claims {
             bound: kept.bound,
             uncounted: kept.uncounted,
             lost,
+            renamed: kept.renamed.as_deref().map(str::to_owned),
         })
     }
 
@@ -337,79 +328,6 @@ impl Claims {
             folders
         });
         folders.get(folder).map_or(&[], Vec::as_slice)
-    }
-
-    /// What became of a session's files in later ones.
-    pub(super) fn later(&self, id: &SessionId) -> Vec<Later<'_>> {
-        let Some(session) = self.session_number(id) else {
-            return Vec::new();
-        };
-        let shared = self.shared.get_or_init(|| self.share());
-        let mut later = Vec::new();
-        for file in shared.get(&session).into_iter().flatten() {
-            let kept = &self.kept[*file as usize];
-            let mine = kept
-                .points
-                .iter()
-                .filter(|point| point.at.session == session);
-            let speaks = kept.sessions.contains(&session);
-            if (speaks && kept.by == session) || !(speaks || kept.overwritten.contains(&session)) {
-                continue;
-            }
-            later.push(Later {
-                stored: &kept.stored,
-                by: &self.names[kept.by as usize],
-                anew: !speaks,
-                removed: kept.last == Last::Removed,
-                records: mine.filter_map(|point| point.records).max(),
-            });
-        }
-        later
-    }
-
-    fn share(&self) -> HashMap<u32, Vec<u32>> {
-        let mut shared: HashMap<u32, Vec<u32>> = HashMap::new();
-        for (kept, file) in self.kept.iter().zip(0..) {
-            if kept.sessions.len() > 1 || !kept.overwritten.is_empty() {
-                let all: BTreeSet<u32> = kept
-                    .sessions
-                    .iter()
-                    .chain(&kept.overwritten)
-                    .copied()
-                    .collect();
-                for session in all {
-                    shared.entry(session).or_default().push(file);
-                }
-            }
-        }
-        shared
-    }
-
-    /// The file that was recorded with this digest.
-    pub(super) fn with_digest(&self, digest: &str) -> Option<String> {
-        if let Some(file) = self.read_with_digest(digest) {
-            return Some(file.to_owned());
-        }
-        if self.scope == Scope::All {
-            return None;
-        }
-        let needles = Scope::Of(BTreeSet::from([digest.to_owned()]));
-        let ids = sessions::ids(&self.project).ok()?;
-        let unread = |id: &&SessionId| self.session_number(id).is_none();
-        ids.iter().filter(unread).find_map(|id| {
-            let holds = needles.holds(&self.project, id);
-            let told = holds.then(|| sessions::told(&self.project, id).ok())??;
-            let telling = Telling::of(0, &told);
-            let mut entries = telling.entries.into_iter();
-            let found = entries.find(|(_, _, entry)| entry.digest().as_deref() == Some(digest));
-            found.map(|(file, _, _)| file.into_string())
-        })
-    }
-
-    /// The same, of what was read alone.
-    pub(super) fn read_with_digest(&self, digest: &str) -> Option<&str> {
-        let number = self.by_digest.get(&digest.parse().ok()?)?;
-        Some(&self.kept.get(*number as usize)?.stored)
     }
 
     /// Whether the session is here.

@@ -98,7 +98,9 @@ impl<'a> Inputs<'a> {
 
     fn judge(&mut self, mentions: &[Mention]) -> Vec<Reason> {
         let mut fates: Vec<(String, Fate)> = Vec::new();
-        for mention in mentions.iter().filter(|mention| mention.is_path) {
+        // What the run itself renamed is judged under its new name.
+        let read = |mention: &&Mention| mention.is_path && mention.became.is_none();
+        for mention in mentions.iter().filter(read) {
             let Some(digest) = &mention.digest else {
                 continue;
             };

@@ -43,7 +43,7 @@ class Waiting(object):
             return None
         sys.meta_path.remove(self)
         try:
-            return load(self.here).begin(self.here).found(name, path, target)
+            return load(self.here).begin().found(name, path, target)
         except Exception:
             return None
 
@@ -62,18 +62,35 @@ def load(here):
     return module
 
 
+def keep(here):
+    """Compile what is given once, also where Python is told to write no bytecode: the folder is ours."""
+    import os
+
+    kept = getattr(__spec__, "cached", None)
+    if kept and kept.startswith(here + "/") and not os.path.exists(kept) and "/birthmark-python-" in here:
+        from py_compile import compile
+
+        for folder in (here, here + "/birthmark_run"):
+            for name in os.listdir(folder):
+                if name.endswith(".py"):
+                    compile(folder + "/" + name, quiet=2)
+
+
 def begin():
     import os
 
-    here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [place for place in sys.path if not place or os.path.abspath(place) != here]
+    # As it stands on the path: `site` has made its entries absolute before.
+    here = __file__.rpartition("/")[0]
+    sys.path[:] = [place for place in sys.path if place != here]
     if sys.version_info >= (3, 8):
+        if sys.dont_write_bytecode:
+            keep(here)
         if "BIRTHMARK_CODE_AT" in os.environ:
             load(here).move(os.environ["BIRTHMARK_CODE_AT"])
         sys.meta_path.insert(0, Waiting(here))
         if not NAMES.isdisjoint(sys.modules):
             sys.meta_path.pop(0)
-            load(here).begin(here)
+            load(here).begin()
 
 
 def step_aside():

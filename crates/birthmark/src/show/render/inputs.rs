@@ -6,7 +6,19 @@ use super::super::Shown;
 use super::{LONGEST, short_digest};
 use crate::text::{self, short};
 
+/// Its lines, and after them those inputs that were not what a run had left there.
 pub(super) fn inputs(shown: &Shown) -> Vec<String> {
+    let mut lines = listed_inputs(&inputs_of(shown));
+    let changed = shown.inputs_changed.iter();
+    lines.extend(changed.take(MOST_INPUTS).map(|one| {
+        let name = short(&one.file, LONGEST);
+        format!("! {name}: {}", text::neutral(&one.text))
+    }));
+    lines
+}
+
+/// What its birthmark says that it was made from, else what its session read.
+pub(in crate::show) fn inputs_of(shown: &Shown) -> Vec<Value> {
     let listed = shown
         .get("inputs")
         .and_then(Value::as_array)
@@ -17,12 +29,11 @@ pub(super) fn inputs(shown: &Shown) -> Vec<String> {
         .as_ref()
         .map(|session| session.used.clone())
         .unwrap_or_default();
-    let fallback: Vec<Value> = if listed.is_empty() {
+    if listed.is_empty() {
         used.into_iter().map(Value::Object).collect()
     } else {
         listed
-    };
-    listed_inputs(&fallback)
+    }
 }
 
 /// Items of a report that other runs made.

@@ -45,6 +45,8 @@ pub(in crate::verify) struct History {
     pub lost: bool,
     /// Bytes that no count reached before a later run went on behind them.
     pub uncounted: u64,
+    /// What a run called it since, and nobody made it anew.
+    pub renamed: Option<String>,
 }
 
 impl History {
@@ -72,6 +74,8 @@ pub(super) struct Kept {
     /// Bytes that lay there when a later run went on, and that no count had reached: a crash
     /// left them, or a hand. What is counted later says nothing of how they came there.
     pub uncounted: u64,
+    /// What a run called it since.
+    pub renamed: Option<Box<str>>,
     /// How far counts and openings have come.
     upto: u64,
 }
@@ -93,6 +97,7 @@ impl Kept {
             sessions: Vec::new(),
             overwritten: Vec::new(),
             uncounted: 0,
+            renamed: None,
             upto: 0,
         };
         kept.hear(entry);
@@ -104,6 +109,12 @@ impl Kept {
         if self.bound && !entry.bound {
             return;
         }
+        if let What::Renamed(new) = entry.what {
+            // It says nothing of what the file is.
+            self.renamed = Some(new);
+            return;
+        }
+        self.renamed = None;
         let session = entry.at.session;
         self.bound = entry.bound;
         add(&mut self.sessions, session);
@@ -135,6 +146,7 @@ impl Kept {
                 self.points.push(*point);
             }
             What::Removed => self.last = Last::Removed,
+            What::Renamed(_) => {}
         }
     }
 

@@ -7,8 +7,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
+use birthmark_core::Fields;
 use birthmark_core::digest::Digest;
 use birthmark_core::event::{ArtifactOpened, ArtifactSealed, Event};
+use birthmark_core::lineage::RENAMED;
 use birthmark_core::session::{Artifact, ArtifactState, Journal, Session};
 use birthmark_core::{SessionId, Timestamp};
 use serde_json::Value;
@@ -84,6 +86,8 @@ pub(super) enum What {
         point: Box<Point>,
     },
     Removed,
+    /// A run gave it this name instead.
+    Renamed(Box<str>),
 }
 
 /// All that a session tells of files: of each its name and, where it has one, its spelling in
@@ -142,6 +146,10 @@ impl Telling {
                     of_sealed(sealed, at, true),
                 ),
                 Event::ArtifactRemoved(removed) => (&removed.file, &None, What::Removed),
+                Event::ArtifactUsed(used) => match renamed(&used.input) {
+                    Some((file, new)) => (file, &None, What::Renamed(new.into())),
+                    None => continue,
+                },
                 _ => continue,
             };
             let entry = Entry {
@@ -225,6 +233,15 @@ fn of_sealed(sealed: &ArtifactSealed, at: At, bound: bool) -> What {
     }
 }
 
+/// What an input was called, and is called since the run renamed it.
+fn renamed(input: &Fields) -> Option<(&String, &str)> {
+    let is_renamed = input.get("role").and_then(Value::as_str) == Some(RENAMED);
+    let Value::String(file) = input.get("file").filter(|_| is_renamed)? else {
+        return None;
+    };
+    Some((file, input.get("became")?.as_str()?))
+}
+
 /// The commit that an event speaks of.
 fn commit_of(event: &Event) -> Option<String> {
     let fields = match event {
@@ -245,7 +262,7 @@ impl Entry {
     pub(super) fn digest(&self) -> Option<String> {
         match &self.what {
             What::Count(point) | What::Sealed { point, .. } => point.digest.as_ref().map(Sum::text),
-            What::Opened { .. } | What::Removed => None,
+            What::Opened { .. } | What::Removed | What::Renamed(_) => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 """What a Python under ``birthmark run`` tells by itself: seeds that are set, what is loaded by name.
 
-Purpose: each is appended as one line to ``told.jsonl`` beside this folder as soon as it is known, so
-that a killed process has told it too. In a reproduction, modules of other repositories are
+Purpose: each is appended as one line to the files that ``BIRTHMARK_TOLD`` names (of this run, and of
+those that it is within) as soon as it is known, so that a killed process has told it too. In a reproduction, modules of other repositories are
 found where their code of then was laid out (see ``_moved``).
 
 Invariants: nothing here raises into the script, and nothing but the standard library is used.
@@ -25,18 +25,25 @@ _MOST = 32
 
 
 class Teller:
-    """The file that is told to."""
+    """The files that are told to."""
 
-    def __init__(self, here):
-        self._place = os.path.join(os.path.dirname(here), "told.jsonl")
+    def __init__(self):
+        self._places = os.environ.get("BIRTHMARK_TOLD", "").split(os.pathsep)
 
     def tell(self, what):
         try:
             line = json.dumps({"pid": os.getpid(), **what}, default=str) + "\n"
+        except Exception:
+            return
+        for place in self._places:
+            self._append(place, line.encode())
+
+    def _append(self, place, line):
+        try:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            file = os.open(self._place, flags, 0o600)
+            file = os.open(place, flags, 0o600)
             try:
-                os.write(file, line.encode())
+                os.write(file, line)
             finally:
                 os.close(file)
         except Exception:
@@ -56,9 +63,9 @@ class _ToldLoads(Loads):
 
 
 class _ToldWrappers(Wrappers):
-    def __init__(self, here):
+    def __init__(self):
         super().__init__()
-        self._teller = Teller(here)
+        self._teller = Teller()
         self._pid = os.getpid()
         self._told = 0
         self.loads = _ToldLoads(self._teller)
@@ -82,9 +89,9 @@ class _ToldWrappers(Wrappers):
         return self._finder.find_spec(name, path, target)
 
 
-def begin(here):
+def begin():
     """Note from now on."""
-    wrappers = _ToldWrappers(here)
+    wrappers = _ToldWrappers()
     wrappers.start()
     return wrappers
 
