@@ -51,7 +51,7 @@ pub use between::{CommitBetween, Difference};
 pub use database::{BundleHead, Database};
 pub use index_of::index_of;
 pub use lines::unified_diff;
-pub use listed::Listed;
+pub use listed::{Left, Listed};
 pub use objects::Objects;
 pub use open::Repository;
 pub use stored::{ReadFailure, StoredKind, StoredPlace};
@@ -74,7 +74,8 @@ pub struct StatusOptions {
     /// dirty the tree is can be told without.
     pub count_artifacts: bool,
     /// Untracked files and folders that are artifacts (a journal names them as generated), but
-    /// for what is code by its name or first bytes, which counts whoever made it.
+    /// for what is no longer as it was left, and for what is code by its name or first bytes,
+    /// which counts whoever made it.
     pub generated: Listed,
     /// The file that runs: no artifact, whatever it is called and whoever lists it.
     pub script: Option<PathBuf>,

@@ -98,20 +98,22 @@ impl Session {
         if !kept {
             beside.replace(&place, &sidecar.render(), Durability::Power)?;
         }
-        self.record(ArtifactSealed {
-            file,
-            file_bytes,
-            artifact_type: artifact_type.to_owned(),
-            format: if path.is_dir() { "folder" } else { "file" }.to_owned(),
-            timestamp: time,
-            size: sidecar.size,
-            records: sidecar.records,
-            digest: Some(sidecar.digest.to_string()),
-            content_digest: Some(sidecar.content_digest.unwrap_or(sidecar.digest).to_string()),
-            birthmark,
-            notes,
-        })?;
-        crate::generated::note(&self.project().layout, path);
+        self.record_sealed(
+            path,
+            ArtifactSealed {
+                file,
+                file_bytes,
+                artifact_type: artifact_type.to_owned(),
+                format: if path.is_dir() { "folder" } else { "file" }.to_owned(),
+                timestamp: time,
+                size: sidecar.size,
+                records: sidecar.records,
+                digest: Some(sidecar.digest.to_string()),
+                content_digest: Some(sidecar.content_digest.unwrap_or(sidecar.digest).to_string()),
+                birthmark,
+                notes,
+            },
+        )?;
         self.fold_manifest(false);
         Ok(Some(place))
     }

@@ -3,20 +3,25 @@
 //! An untracked file that a journal names as generated must not make the tree dirty.
 //! Reading every journal at every start would grow with what is stored, so the
 //! names of such files are also kept in one list: a path from the root a line, with
-//! its own bytes but for the backslash (`\\`) and the line end (`\n`). It is derived:
-//! losing it costs only that such a file counts as untracked.
+//! its own bytes but for the backslash (`\\`) and the line end (`\n`). After a zero byte stands
+//! how the file was left: size, time of change in nanoseconds, digest or `-`. Of a path that
+//! stands there twice the last line counts. A file that is no longer as it was left is no
+//! artifact any more, but the user's: it counts as untracked, and a snapshot keeps it.
+//! The list is derived: losing it costs only that such files count as untracked.
 //!
 //! What was stamped without a session no journal tells of. Its list, of the same form, is how
 //! `find` knows of it: losing it costs that such a file must be told by `catalog add` or be
 //! stamped again. It is the user's, and tracked or not as git says.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use birthmark_capture::git::Left;
+use birthmark_core::digest::Algorithm;
 use birthmark_store::{Layout, PathError, atomic};
 
 use crate::project::{Project, is_in_a_project};
@@ -30,40 +35,82 @@ const GENERATED: &str = "generated";
 /// What was stamped without a session.
 const STAMPED: &str = "stamped";
 
-/// The paths on the list: from the root, or absolute where they lie outside of it.
-pub(crate) fn read(layout: &Layout) -> HashSet<PathBuf> {
-    listed(layout, GENERATED)
+/// The paths on the list: from the root, or absolute where they lie outside of it; and how
+/// each was left, where that is known.
+pub(crate) fn read(layout: &Layout) -> HashMap<PathBuf, Option<Left>> {
+    let bytes = listed(layout, GENERATED);
+    lines(&bytes).collect()
 }
 
 /// What was stamped outside of the artifacts folder without a session, from the root.
 pub(crate) fn stamped(layout: &Layout) -> HashSet<PathBuf> {
-    listed(layout, STAMPED)
+    let bytes = listed(layout, STAMPED);
+    lines(&bytes).map(|(path, _)| path).collect()
 }
 
-fn listed(layout: &Layout, list: &str) -> HashSet<PathBuf> {
-    let bytes = atomic::read_limited(&layout.store().join(list), LIST_LIMIT).unwrap_or_default();
-    lines(&bytes).collect()
+/// The digest of a file that looks changed, as journals spell it.
+pub(crate) fn digest_of(path: &Path) -> Option<String> {
+    let digest = crate::digests::of(path, Algorithm::Blake3).ok()?;
+    Some(digest.to_string())
 }
 
-fn lines(bytes: &[u8]) -> impl Iterator<Item = PathBuf> {
+fn listed(layout: &Layout, list: &str) -> Vec<u8> {
+    atomic::read_limited(&layout.store().join(list), LIST_LIMIT).unwrap_or_default()
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = (PathBuf, Option<Left>)> {
     bytes
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
-        .map(|line| PathBuf::from(OsString::from_vec(unescape(line))))
+        .map(|line| {
+            let mut parts = line.splitn(2, |byte| *byte == 0);
+            let name = parts.next().unwrap_or_default();
+            let path = PathBuf::from(OsString::from_vec(unescape(name)));
+            (path, parts.next().and_then(parse_left))
+        })
 }
 
-/// Puts a path on the list, unless it is there or lies in the artifacts folder. What can
-/// fail here is left: see the head of this file.
-pub(crate) fn note(layout: &Layout, path: &Path) {
-    note_all(layout, &[path]);
+fn parse_left(text: &[u8]) -> Option<Left> {
+    let mut words = std::str::from_utf8(text).ok()?.split(' ');
+    Some(Left {
+        size: words.next()?.parse().ok()?,
+        modified_ns: words.next()?.parse().ok()?,
+        digest: words.next().filter(|word| *word != "-").map(str::to_owned),
+    })
 }
 
-/// The same for many paths, with the list read once.
-pub(crate) fn note_all(layout: &Layout, paths: &[impl AsRef<Path>]) {
-    let outside = outside(layout, paths);
-    if !outside.is_empty() {
-        put_on(GENERATED, layout, &outside);
+fn line(path: &Path, left: Option<&Left>) -> Vec<u8> {
+    let mut line = escape(path.as_os_str().as_bytes());
+    if let Some(left) = left {
+        let digest = left.digest.as_deref().unwrap_or("-");
+        line.extend(format!("\0{} {} {digest}", left.size, left.modified_ns).bytes());
     }
+    line.push(b'\n');
+    line
+}
+
+/// Puts on the list, whatever it holds, what is not finished or is a folder; not what lies in
+/// the artifacts folder. What can fail here is left: see the head of this file.
+pub(crate) fn note(layout: &Layout, path: &Path) {
+    put_on(GENERATED, layout, with(&outside(layout, &[path]), |_| None));
+}
+
+/// Puts a finished artifact on the list, as it was left.
+pub(crate) fn note_sealed(layout: &Layout, path: &Path, size: u64, digest: Option<&str>) {
+    let left =
+        |_: &Path| Left::now(path, digest.map(str::to_owned)).filter(|left| left.size == size);
+    put_on(GENERATED, layout, with(&outside(layout, &[path]), left));
+}
+
+/// The same for many files whose digests are not at hand, with the list read once.
+pub(crate) fn note_all(layout: &Layout, paths: &[PathBuf]) {
+    let left = |path: &Path| Left::now(&layout.root().join(path), None);
+    put_on(GENERATED, layout, with(&outside(layout, paths), left));
+}
+
+fn with(paths: &[PathBuf], left: impl Fn(&Path) -> Option<Left>) -> Vec<(PathBuf, Option<Left>)> {
+    let one = |path: &PathBuf| (path.clone(), left(path));
+    paths.iter().map(one).collect()
 }
 
 /// Puts what was stamped on the list of the project that it lies in, which need not be that
@@ -93,7 +140,7 @@ pub(crate) fn note_stamped(project: &Project, paths: &[PathBuf]) {
 fn note_here(layout: &Layout, paths: &[PathBuf]) {
     let is_wanted = || layout.exists() || is_in_a_project(layout.root());
     if !paths.is_empty() && is_wanted() && begin_store(layout).is_ok() {
-        put_on(STAMPED, layout, paths);
+        put_on(STAMPED, layout, with(paths, |_| None));
     }
 }
 
@@ -118,7 +165,10 @@ fn outside(layout: &Layout, paths: &[impl AsRef<Path>]) -> Vec<PathBuf> {
         .collect()
 }
 
-fn put_on(list: &str, layout: &Layout, paths: &[PathBuf]) {
+fn put_on(list: &str, layout: &Layout, paths: Vec<(PathBuf, Option<Left>)>) {
+    if paths.is_empty() {
+        return;
+    }
     if let Ok(file) = atomic::open_append(&layout.store().join(list), false) {
         let _ = rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive);
         let _ = put(file, layout, paths);
@@ -126,28 +176,33 @@ fn put_on(list: &str, layout: &Layout, paths: &[PathBuf]) {
 }
 
 /// With the list locked: whoever comes meanwhile waits. It grows with what is there, not with
-/// what ever was: each time that it has doubled, what is gone is taken off.
-fn put(mut file: File, layout: &Layout, paths: &[PathBuf]) -> io::Result<()> {
+/// what ever was: each time that its lines have doubled, what is gone or was told again is
+/// taken off.
+fn put(mut file: File, layout: &Layout, paths: Vec<(PathBuf, Option<Left>)>) -> io::Result<()> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let mut listed: HashSet<PathBuf> = lines(&bytes).collect();
-    let before = listed.len();
+    let before = lines(&bytes).count();
+    let mut listed: HashMap<PathBuf, Option<Left>> = lines(&bytes).collect();
     let mut text = Vec::new();
-    for path in paths {
-        if listed.insert(path.clone()) {
-            text.extend(escape(path.as_os_str().as_bytes()));
+    let mut after = before;
+    for (path, left) in paths {
+        if listed.get(&path) != Some(&left) {
+            text.extend(line(&path, left.as_ref()));
+            after += 1;
+            listed.insert(path, left);
         }
     }
     if text.is_empty() {
         return Ok(());
     }
     // A power of two was reached on the way.
-    let doubled = before.checked_ilog2() != listed.len().checked_ilog2();
-    if listed.len() >= MANY && doubled {
-        let there = |one: &&PathBuf| layout.root().join(one).symlink_metadata().is_ok();
+    let doubled = before.checked_ilog2() != after.checked_ilog2();
+    if after >= MANY && doubled {
         text.clear();
-        for one in listed.iter().filter(there) {
-            text.extend(escape(one.as_os_str().as_bytes()));
+        for (path, left) in &listed {
+            if layout.root().join(path).symlink_metadata().is_ok() {
+                text.extend(line(path, left.as_ref()));
+            }
         }
         file.set_len(0)?;
     }
@@ -179,7 +234,6 @@ fn escape(name: &[u8]) -> Vec<u8> {
             byte => line.push(*byte),
         }
     }
-    line.push(b'\n');
     line
 }
 
@@ -212,7 +266,10 @@ mod tests {
         }
         note(&layout, &layout.artifacts().join("inside"));
         let from_root = names.map(|name| PathBuf::from(OsString::from_vec(name.to_vec())));
-        assert_eq!(read(&layout), HashSet::from(from_root));
+        assert_eq!(
+            read(&layout),
+            HashMap::from(from_root.map(|path| (path, None)))
+        );
         let bytes = atomic::read_limited(&layout.store().join(GENERATED), LIST_LIMIT).unwrap();
         assert_eq!(bytes.split(|byte| *byte == b'\n').count(), 5, "each once");
     }
@@ -230,6 +287,6 @@ mod tests {
         }
         let listed = read(&layout);
         assert!(listed.len() <= 2 * MANY, "{}", listed.len());
-        assert!(listed.contains(Path::new("kept")));
+        assert!(listed.contains_key(Path::new("kept")));
     }
 }

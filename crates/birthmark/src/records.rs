@@ -408,21 +408,24 @@ impl Shared {
         let kept = line_sums.keep(&self.session.project().layout)?;
         notes.insert("line_sums".to_owned(), kept);
         let (file, file_bytes) = self.session.project().stored_name(&self.path);
-        self.session.record(ArtifactSealed {
-            file,
-            file_bytes,
-            artifact_type: self.artifact_type.clone(),
-            format: "jsonl".to_owned(),
-            timestamp: time,
-            size: count.size,
-            records: Some(count.records),
-            digest: Some(count.digest.to_string()),
-            content_digest: Some(count.content_digest.to_string()),
-            birthmark: self
-                .session
-                .whole_birthmark(&self.artifact_type, &self.given, time),
-            notes,
-        })?;
+        self.session.record_sealed(
+            &self.path,
+            ArtifactSealed {
+                file,
+                file_bytes,
+                artifact_type: self.artifact_type.clone(),
+                format: "jsonl".to_owned(),
+                timestamp: time,
+                size: count.size,
+                records: Some(count.records),
+                digest: Some(count.digest.to_string()),
+                content_digest: Some(count.content_digest.to_string()),
+                birthmark: self
+                    .session
+                    .whole_birthmark(&self.artifact_type, &self.given, time),
+                notes,
+            },
+        )?;
         self.session.fold_manifest(false);
         Ok(())
     }

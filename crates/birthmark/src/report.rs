@@ -433,20 +433,22 @@ fn seal(
     let count = count_of(&stamped, &content, result_count(&content));
     atomic::replace_with(path, Durability::Power, |file| file.write_all(&stamped))?;
     let (file, file_bytes) = session.project().stored_name(path);
-    session.record(ArtifactSealed {
-        file,
-        file_bytes,
-        artifact_type: options.artifact_type.clone(),
-        format: "report".to_owned(),
-        timestamp: time,
-        size: count.size,
-        records: None,
-        digest: Some(count.digest.to_string()),
-        content_digest: Some(count.content_digest.to_string()),
-        birthmark,
-        notes: items_note(count.records),
-    })?;
-    crate::generated::note(&session.project().layout, path);
+    session.record_sealed(
+        path,
+        ArtifactSealed {
+            file,
+            file_bytes,
+            artifact_type: options.artifact_type.clone(),
+            format: "report".to_owned(),
+            timestamp: time,
+            size: count.size,
+            records: None,
+            digest: Some(count.digest.to_string()),
+            content_digest: Some(count.content_digest.to_string()),
+            birthmark,
+            notes: items_note(count.records),
+        },
+    )?;
     session.fold_manifest(false);
     Ok(())
 }

@@ -48,20 +48,22 @@ impl Session {
             format.stamp(input, output, &same, OnExisting::Error)
         })?;
         let found = describe(to, Vec::new(), &crate::digests::digester())?;
-        self.record(ArtifactSealed {
-            file,
-            file_bytes,
-            artifact_type: artifact_type.to_owned(),
-            format: kind.word().to_owned(),
-            timestamp: time,
-            size: found.size,
-            records: found.records,
-            digest: Some(found.digest.to_string()),
-            content_digest: Some(found.content_digest.unwrap_or(found.digest).to_string()),
-            birthmark: whole,
-            notes: Fields::new(),
-        })?;
-        crate::generated::note(&self.project().layout, to);
+        self.record_sealed(
+            to,
+            ArtifactSealed {
+                file,
+                file_bytes,
+                artifact_type: artifact_type.to_owned(),
+                format: kind.word().to_owned(),
+                timestamp: time,
+                size: found.size,
+                records: found.records,
+                digest: Some(found.digest.to_string()),
+                content_digest: Some(found.content_digest.unwrap_or(found.digest).to_string()),
+                birthmark: whole,
+                notes: Fields::new(),
+            },
+        )?;
         self.fold_manifest(false);
         Ok(to.to_owned())
     }
@@ -78,20 +80,22 @@ impl Session {
         let time = now();
         let mut notes = Fields::new();
         notes.insert("digest_state".to_owned(), Value::from("pending"));
-        self.record(ArtifactSealed {
-            file,
-            file_bytes,
-            artifact_type: artifact_type.to_owned(),
-            format: if path.is_dir() { "folder" } else { "file" }.to_owned(),
-            timestamp: time,
-            size: 0,
-            records: None,
-            digest: None,
-            content_digest: None,
-            birthmark: self.whole_birthmark(artifact_type, given, time),
-            notes,
-        })?;
-        crate::generated::note(&self.project().layout, path);
+        self.record_sealed(
+            path,
+            ArtifactSealed {
+                file,
+                file_bytes,
+                artifact_type: artifact_type.to_owned(),
+                format: if path.is_dir() { "folder" } else { "file" }.to_owned(),
+                timestamp: time,
+                size: 0,
+                records: None,
+                digest: None,
+                content_digest: None,
+                birthmark: self.whole_birthmark(artifact_type, given, time),
+                notes,
+            },
+        )?;
         Ok(())
     }
 }

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use birthmark_capture::clock;
 use birthmark_core::birthmark::{self, Fields, Scope};
-use birthmark_core::event::{Event, OpenedBy, Outcome, Planned, RunEnded};
+use birthmark_core::event::{ArtifactSealed, Event, OpenedBy, Outcome, Planned, RunEnded};
 use birthmark_core::session::{self as core_session, Journal};
 use birthmark_core::{RunId, SessionId, Timestamp};
 use birthmark_store::config::OnDirty;
@@ -177,6 +177,15 @@ impl Session {
     /// Records an event.
     pub(crate) fn record(&self, event: impl Into<Event>) -> Result<()> {
         lock(&self.inner.journal).append(now(), &event.into())?;
+        Ok(())
+    }
+
+    /// Records that an artifact is finished, and that it is one where it lies outside of the
+    /// artifacts folder.
+    pub(crate) fn record_sealed(&self, path: &Path, sealed: ArtifactSealed) -> Result<()> {
+        let (size, digest) = (sealed.size, sealed.digest.clone());
+        self.record(sealed)?;
+        crate::generated::note_sealed(&self.project().layout, path, size, digest.as_deref());
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use birthmark::Project;
 use birthmark::session::{Begin, RunEnd, begin};
 use birthmark::snapshot::{self, RestoreOptions, Restored};
+use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{OpenedBy, Outcome};
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_testing::repo::TestRepo;
@@ -410,4 +411,50 @@ fn damaged_bundle_is_told_and_verify_sees_it() {
         "{}",
         error.whole()
     );
+}
+
+#[test]
+fn artifact_that_a_hand_changed_is_in_the_snapshot_of_what_reads_it_next() {
+    let repo = TestRepo::with_commit();
+    let data = repo.path().join("data/d.csv");
+    let make = |bytes: &str| {
+        let session = begin(Begin::at(repo.path(), OpenedBy::Script)).unwrap();
+        repo.write("data/d.csv", bytes);
+        session.add(&data, "table", &Fields::new()).unwrap();
+        session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    };
+    let snapshots = || repo.git(["for-each-ref", "refs/birthmark"]).lines().count();
+    make("1,2\n");
+    run(repo.path());
+    assert_eq!(snapshots(), 0, "what a session made is no dirt");
+    let file = fs::File::options().write(true).open(&data).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
+    run(repo.path());
+    assert_eq!(
+        snapshots(),
+        0,
+        "the same bytes are, whenever they were written"
+    );
+    for edited in ["1,3\n", "1,2\n9,9\n"] {
+        let before = snapshots();
+        repo.write("data/d.csv", edited);
+        let session = run(repo.path());
+        assert_eq!(
+            snapshots(),
+            before + 1,
+            "{edited}: no store has these bytes"
+        );
+        let out = tempfile::tempdir().unwrap();
+        let project = Project::find(repo.path()).unwrap();
+        restore(&project, session.as_str(), &out.path().join("out"));
+        let kept = fs::read_to_string(out.path().join("out/data/d.csv")).unwrap();
+        assert_eq!(kept, edited);
+    }
+    let before = snapshots();
+    make("4,5\n");
+    let again = snapshots();
+    run(repo.path());
+    assert_eq!(snapshots(), again, "a session made it anew");
+    assert!(again <= before + 1);
 }

@@ -84,10 +84,10 @@ impl Own {
         }
     }
 
-    /// Whether it, or a folder that it lies in, is on the list, and it is no code: no store keeps
-    /// an artifact's bytes, so code that is left out of the snapshot is lost.
+    /// Whether it, or a folder that it lies in, is on the list as it lies, and it is no code: no
+    /// store keeps an artifact's bytes, so what is left out of the snapshot is lost.
     fn is_generated(&self, absolute: &Path) -> bool {
-        let listed = |path: &Path| path.ancestors().any(|up| self.generated.contains(up));
+        let listed = |path: &Path| self.generated.has(path, absolute);
         let within = absolute.strip_prefix(&self.generated_in);
         (within.is_ok_and(listed) || listed(absolute))
             && self.script.as_deref() != Some(absolute)

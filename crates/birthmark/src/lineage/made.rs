@@ -106,20 +106,22 @@ impl Session {
             (Finding::Absent, _) => (None, None),
         };
         let (file, file_bytes) = self.project().stored_name(path);
-        self.record(ArtifactSealed {
-            file,
-            file_bytes,
-            artifact_type: "artifact".to_owned(),
-            format: OBSERVED.to_owned(),
-            timestamp: time,
-            size,
-            records: add::records(path, None),
-            content_digest: content.or_else(|| digest.clone()),
-            digest,
-            birthmark: self.whole_birthmark("artifact", &Fields::new(), time),
-            notes,
-        })?;
-        crate::generated::note(&self.project().layout, path);
+        self.record_sealed(
+            path,
+            ArtifactSealed {
+                file,
+                file_bytes,
+                artifact_type: "artifact".to_owned(),
+                format: OBSERVED.to_owned(),
+                timestamp: time,
+                size,
+                records: add::records(path, None),
+                content_digest: content.or_else(|| digest.clone()),
+                digest,
+                birthmark: self.whole_birthmark("artifact", &Fields::new(), time),
+                notes,
+            },
+        )?;
         Ok(())
     }
 }

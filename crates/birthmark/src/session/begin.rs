@@ -223,7 +223,10 @@ pub(crate) fn status_options(project: &Project, script: Option<&Path>) -> Status
     StatusOptions {
         artifacts: vec![project.layout.artifacts().to_owned()],
         count_artifacts: false,
-        generated: Listed::when_asked(move || crate::generated::read(&layout)),
+        generated: Listed::when_asked(
+            move || crate::generated::read(&layout),
+            crate::generated::digest_of,
+        ),
         generated_in: project.root().to_owned(),
         script: script.map(Path::to_owned),
         ..StatusOptions::default()
