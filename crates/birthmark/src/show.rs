@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use birthmark_core::Timestamp;
 use birthmark_core::birthmark::{Fields, PROVENANCE_KEYS, REQUIRED};
 use birthmark_core::schema::SIDECAR_SUFFIX;
+use birthmark_core::session::Run;
 use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
 
@@ -83,6 +84,9 @@ impl What {
         }
     }
 }
+
+/// The fields that say together which code ran.
+const WHICH_CODE: [&str; 3] = ["git_commit", "git_dirty", "git_snapshot"];
 
 /// All that is known of a file, a record or a session.
 #[derive(Debug, Clone)]
@@ -152,18 +156,48 @@ impl Shown {
         }
     }
 
-    /// A field: as the file has it, else as the journal recorded it, else as the session saw it.
+    /// A field: as the file has it, else as the run that made it saw it, as the journal recorded
+    /// the file, or as the session began. What they tell of the code belongs together: it is
+    /// taken from nobody who saw other code.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        let recorded = self
-            .recorded
-            .as_ref()
-            .and_then(|recorded| recorded.birthmark.get(name));
-        let session = || {
-            self.session
-                .as_ref()
-                .and_then(|session| session.code.get(name))
+        let own = self.birthmark.get(name);
+        own.or_else(|| {
+            let fits = |other: &&Fields| !name.starts_with("git_") || self.saw_the_same_code(other);
+            let run = self.own_run().map(|run| &run.code);
+            let recorded = self.recorded.as_ref().map(|one| &one.birthmark);
+            let session = self.session.as_ref().map(|session| &session.code);
+            let mut others = run.into_iter().chain(recorded).chain(session).filter(fits);
+            others.find_map(|other| other.get(name))
+        })
+    }
+
+    /// The run that made it, where its session is here.
+    fn own_run(&self) -> Option<&Run> {
+        let id = self.birthmark.get("run_id")?.as_str()?;
+        let mut runs = self.session.iter().flat_map(|session| &session.ran);
+        runs.find(|run| run.id.as_str() == id)
+    }
+
+    /// Whether the code of somebody else is that of the birthmark, as far as it tells.
+    fn saw_the_same_code(&self, other: &Fields) -> bool {
+        let agrees = |name: &str| match self.birthmark.get(name) {
+            Some(own) => other.get(name) == Some(own),
+            None => self.is_one(name),
         };
-        self.birthmark.get(name).or(recorded).or_else(session)
+        WHICH_CODE.into_iter().all(agrees)
+    }
+
+    /// Whether no record has another value of it than the others.
+    pub(crate) fn is_one(&self, name: &str) -> bool {
+        self.varies.iter().all(|varying| varying.name != name)
+    }
+
+    /// The one commit that holds the code: the snapshot, where the tree was dirty and one was
+    /// taken. Nothing where records differ in it.
+    pub fn commit(&self) -> Option<&str> {
+        let text = |name: &str| self.get(name).and_then(Value::as_str);
+        let commit = text("git_snapshot").or_else(|| text("git_commit"));
+        commit.filter(|_| WHICH_CODE.into_iter().all(|name| self.is_one(name)))
     }
 
     /// Everything as JSON, with the stored field names. `as_of` says what `git_pushed` means.
@@ -234,8 +268,7 @@ pub fn parse_target(text: &str) -> (PathBuf, Option<u64>) {
 /// Shows a file, a folder, a sidecar, a manifest, a session by its name, or one record.
 pub fn show(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -> Result<Shown> {
     let mut shown = look(project, path, line, now)?;
-    let text = |name: &str| shown.get(name).and_then(Value::as_str);
-    let commit = text("git_snapshot").or_else(|| text("git_commit"));
+    let commit = shown.commit();
     shown.lives = commit.map(|commit| crate::snapshot::lives(project, commit));
     shown.now = now::look(&shown, &subject(path));
     shown.inputs_changed = changed::look(project, &shown);

@@ -176,7 +176,11 @@ fn page(described: &Described) -> String {
     let commit = short(&described.commit);
     let mut lines = Vec::new();
     let Some(taken) = &described.taken else {
-        lines.push(format!("commit {commit}: the tree was clean"));
+        lines.push(if described.is_snapshot {
+            format!("snapshot {commit}: of a dirty tree; what it holds is not told here")
+        } else {
+            format!("commit {commit}: the tree was clean")
+        });
         lines.push(format!("lives     {}", described.lives.phrase()));
         return lines.join("\n");
     };

@@ -120,8 +120,8 @@ fn birthmark(shown: &Shown) -> Option<Fields> {
     let mut all = shown.birthmark.clone();
     let recorded = shown.recorded.iter().flat_map(|found| &found.birthmark);
     let code = shown.session.iter().flat_map(|session| &session.code);
-    for (name, value) in recorded.chain(code) {
-        if !all.contains_key(name) && !shown.varies.iter().any(|varying| &varying.name == name) {
+    for (name, _) in recorded.chain(code) {
+        if let Some(value) = shown.get(name).filter(|_| shown.is_one(name)) {
             all.insert(name.clone(), value.clone());
         }
     }

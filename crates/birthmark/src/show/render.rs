@@ -214,16 +214,16 @@ fn code(shown: &Shown) -> Vec<String> {
 fn kept(shown: &Shown) -> Vec<String> {
     let lives = shown.lives.as_ref().filter(|lives| !lives.remote);
     let was_pushed = shown.get("git_pushed") == Some(&Value::Bool(true));
+    let is_snapshot = word(shown, "git_snapshot").is_some();
     let phrase = lives.map(|lives| {
-        // What is not here may well be there still.
-        if lives.is_nowhere() && was_pushed {
-            "not here; it was on the remote".to_owned()
-        } else {
-            lives.phrase()
+        // What is not here may well be there still; snapshots are never pushed.
+        match (lives.is_nowhere(), is_snapshot) {
+            (true, true) => "not here; a snapshot is on no remote".to_owned(),
+            (true, false) if was_pushed => "not here; it was on the remote".to_owned(),
+            _ => lives.phrase(),
         }
     });
     let loose = shown.get("git_dirty") == Some(&Value::Bool(true));
-    let is_snapshot = word(shown, "git_snapshot").is_some();
     let phrase = phrase.map(|phrase| {
         if loose && !is_snapshot {
             format!("the commit {phrase}; the edits of the dirty tree were not kept")

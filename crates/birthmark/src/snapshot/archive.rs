@@ -110,7 +110,7 @@ pub fn archive(project: &Project, what: &str, out: Option<&Path>, force: bool) -
     Ok(Archive {
         path,
         commit: wanted.commit,
-        is_snapshot: wanted.taken.is_some(),
+        is_snapshot: wanted.is_snapshot,
         size: bundle.bytes.len() as u64,
         within: places,
         missing,

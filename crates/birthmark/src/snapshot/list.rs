@@ -70,7 +70,9 @@ pub struct Described {
     pub commit: String,
     /// The session that tells of it.
     pub session: Option<SessionId>,
-    /// What was told when it was taken; `None` for the commit of a clean tree.
+    /// Whether it is a snapshot; else it is the commit of a clean tree.
+    pub is_snapshot: bool,
+    /// What was told when it was taken; `None` also where that is not here.
     pub taken: Option<SnapshotTaken>,
     /// Where it lives now.
     pub lives: Lives,
@@ -84,6 +86,7 @@ impl Described {
         json!({
             "commit": self.commit,
             "session_id": self.session.as_ref().map(SessionId::as_str),
+            "is_snapshot": self.is_snapshot,
             "snapshot": self.taken,
             "lives": self.lives.to_json(),
             "changes": self.changes.as_ref().ok().map(|changes| {
@@ -107,6 +110,7 @@ pub fn describe(project: &Project, what: &str) -> Result<Described> {
         lives: source::lives(project, &wanted.commit),
         commit: wanted.commit,
         session: wanted.session,
+        is_snapshot: wanted.is_snapshot,
         taken: wanted.taken,
         changes,
     })

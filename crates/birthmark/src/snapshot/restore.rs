@@ -121,7 +121,7 @@ pub fn restore(project: &Project, what: &str, options: &RestoreOptions<'_>) -> R
     };
     let mut restored = Restored {
         commit: wanted.commit.clone(),
-        is_snapshot: wanted.taken.is_some(),
+        is_snapshot: wanted.is_snapshot,
         folder,
         files: 0,
         from_store: source.from_bundles,
@@ -176,6 +176,10 @@ fn nowhere(project: &Project, reason: String, wanted: &Wanted) -> Error {
     let hint = match &wanted.remote {
         Some(remote) if !is_clone => {
             format!("git clone {remote}, copy the artifacts folder into it, and try there")
+        }
+        _ if wanted.is_snapshot => {
+            "no remote has a snapshot: copy the artifacts folder of the machine that made it"
+                .to_owned()
         }
         _ => "git fetch, or copy the artifacts folder of the machine that made it".to_owned(),
     };

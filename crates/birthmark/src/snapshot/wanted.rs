@@ -18,6 +18,8 @@ pub(super) struct Wanted {
     pub(super) commit: String,
     /// What was told when it was taken, if it is a snapshot.
     pub(super) taken: Option<SnapshotTaken>,
+    /// Whether it is a snapshot, also where nobody here tells what it holds.
+    pub(super) is_snapshot: bool,
     pub(super) run: Option<RunId>,
     pub(super) session: Option<SessionId>,
     /// The remote of its repository then.
@@ -44,8 +46,7 @@ pub(super) fn find(project: &Project, what: &str) -> Result<Wanted> {
 fn of_artifact(project: &Project, path: &Path, line: Option<u64>) -> Result<Wanted> {
     let shown = show::show(project, path, line, crate::session::now())?;
     let text = |name: &str| shown.get(name).and_then(Value::as_str);
-    let commit = text("git_snapshot").or_else(|| text("git_commit"));
-    let Some(commit) = commit else {
+    let Some(commit) = shown.commit() else {
         let message = format!("`{}` names no one commit", path.display());
         return Err(
             Error::usage("no-commit", message).with_hint("name one record of it: FILE:LINE")
@@ -56,7 +57,10 @@ fn of_artifact(project: &Project, path: &Path, line: Option<u64>) -> Result<Want
     }
     let session = text("session_id").map(SessionId::from_text);
     let told = session.and_then(|id| of_session_commit(project, &id, commit));
-    Ok(told.unwrap_or_else(|| plain(commit)))
+    Ok(told.unwrap_or_else(|| Wanted {
+        is_snapshot: text("git_snapshot") == Some(commit),
+        ..plain(commit)
+    }))
 }
 
 fn of_session(project: &Project, id: &SessionId) -> Result<Wanted> {
@@ -72,7 +76,10 @@ fn of_session(project: &Project, id: &SessionId) -> Result<Wanted> {
     let text = |name: &str| session.code.get(name).and_then(Value::as_str);
     // The session may have died before it told of its snapshot: the birthmarks name it.
     if let Some(commit) = text("git_snapshot") {
-        return Ok(plain(commit));
+        return Ok(Wanted {
+            is_snapshot: true,
+            ..plain(commit)
+        });
     }
     let dirty = session.code.get("git_dirty") != Some(&Value::Bool(false));
     match text("git_commit") {
@@ -113,6 +120,7 @@ fn told(session: &Session, id: &SessionId, prefix: &str) -> Option<Wanted> {
         remote: remote.or_else(|| told.map(str::to_owned)),
         commit: commit.to_owned(),
         taken: snapshot.map(|one| one.taken.clone()),
+        is_snapshot: snapshot.is_some(),
         run: snapshot.and_then(|one| one.run.clone()),
         session: Some(id.clone()),
         hints: roots(session),
@@ -123,6 +131,7 @@ fn plain(commit: &str) -> Wanted {
     Wanted {
         commit: commit.to_owned(),
         taken: None,
+        is_snapshot: false,
         run: None,
         session: None,
         remote: None,
