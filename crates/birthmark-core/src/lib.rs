@@ -38,6 +38,7 @@ pub mod session;
 pub mod snapshot;
 pub mod stats;
 pub mod timestamp;
+pub mod wrote;
 
 pub use birthmark::Fields;
 pub use finding::Finding;

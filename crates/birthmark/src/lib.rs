@@ -71,6 +71,7 @@ pub mod text;
 pub mod trace;
 pub mod verify;
 pub mod weights;
+pub mod wrote;
 
 pub use error::{Error, Kind, Result};
 pub use project::Project;

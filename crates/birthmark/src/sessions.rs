@@ -33,6 +33,7 @@ use serde_json::Value;
 
 use crate::error::Result;
 use crate::project::Project;
+use crate::wrote;
 
 pub use load::load;
 pub(crate) use load::{Orphans, Told, fold_of, is_of_later_version, load_among, told};
@@ -231,6 +232,21 @@ pub fn project_of(path: &Path) -> Result<Project> {
         }
         _ => Ok(project),
     }
+}
+
+/// The project whose sessions tell of what lies at `path`: the one that it lies in, unless that
+/// tells nothing of it and the one that one stands in wrote it, as to a disk beside.
+pub fn project_telling_of(path: &Path) -> Result<Project> {
+    let near = project_of(path)?;
+    let Ok(here) = Project::here() else {
+        return Ok(near);
+    };
+    let is_outside = Path::new(&here.stored_path(path)).is_absolute();
+    let told = is_outside && has_sessions(&here.layout) && wrote::is_told(&here, path);
+    if told && !wrote::is_told(&near, path) {
+        return Ok(here);
+    }
+    Ok(near)
 }
 
 pub(crate) fn has_sessions(layout: &Layout) -> bool {

@@ -37,6 +37,7 @@ use serde_json::{Value, json};
 use crate::error::Result;
 use crate::project::Project;
 use crate::snapshot::Lives;
+use crate::wrote::{self, Wrote};
 
 use file::{show_file, show_folder, show_record, show_sidecar};
 use session::{beside_manifest, show_session, show_session_named};
@@ -47,6 +48,9 @@ pub use environment::render_environment;
 pub use facts::{Recorded, SessionFacts};
 pub use now::Now;
 pub use render::render;
+
+/// Why no digest is known of a file that its birthmark's session did not make.
+const NOT_LISTED: &str = "the session does not list this file";
 
 /// What is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +133,8 @@ pub struct Shown {
     pub now: Option<Now>,
     /// Inputs that something unrecorded had changed before they were read.
     pub inputs_changed: Vec<ChangedInput>,
+    /// Who wrote the file, where that was another run than its birthmark names.
+    pub wrote: Option<Wrote>,
 }
 
 impl Shown {
@@ -153,6 +159,7 @@ impl Shown {
             lives: None,
             now: None,
             inputs_changed: Vec::new(),
+            wrote: None,
         }
     }
 
@@ -227,6 +234,7 @@ impl Shown {
             "recorded": self.recorded.as_ref().map(Recorded::to_json),
             "now": self.now.map(Now::word),
             "inputs_changed": self.inputs_changed.iter().map(ChangedInput::to_json).collect::<Vec<_>>(),
+            "written_by": self.wrote.as_ref().map(Wrote::to_json),
             "recorded_metadata": self.recorded.as_ref().map(|recorded| &recorded.birthmark),
             "session": self.session.as_ref().map(SessionFacts::to_json),
             "summary": self.summary,
@@ -268,11 +276,41 @@ pub fn parse_target(text: &str) -> (PathBuf, Option<u64>) {
 /// Shows a file, a folder, a sidecar, a manifest, a session by its name, or one record.
 pub fn show(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -> Result<Shown> {
     let mut shown = look(project, path, line, now)?;
+    look_who_wrote(project, &mut shown, &subject(path));
     let commit = shown.commit();
     shown.lives = commit.map(|commit| crate::snapshot::lives(project, commit));
     shown.now = now::look(&shown, &subject(path));
     shown.inputs_changed = changed::look(project, &shown);
     Ok(shown)
+}
+
+/// Where what a file carries was born elsewhere: who wrote it, and what that recorded of it.
+fn look_who_wrote(project: &Project, shown: &mut Shown, path: &Path) {
+    let carries = shown.birthmark.contains_key("session_id")
+        || shown.varies.iter().any(|one| one.name == "session_id");
+    if matches!(shown.what, What::Session | What::Observed | What::Unstamped) || !carries {
+        return;
+    }
+    let lies = now::digest_of(path);
+    let own = shown.recorded.as_ref().filter(|own| !own.observed);
+    let own = own.filter(|own| own.file == shown.name);
+    // Whose bytes they still are is who wrote them, or who is at it.
+    if own.is_some_and(|own| own.state == "open" || (lies.is_some() && own.digest == lies)) {
+        return;
+    }
+    let Some(wrote) = wrote::at(project, &shown.name, || lies) else {
+        return;
+    };
+    if !wrote::is_of_another(&wrote.artifact, &wrote.session, &shown.birthmark) {
+        return;
+    }
+    let mut recorded = Recorded::of(&wrote.artifact);
+    recorded.birthmark = Fields::new();
+    shown.recorded = Some(recorded);
+    if shown.unknown.get("digest").and_then(Value::as_str) == Some(NOT_LISTED) {
+        shown.unknown.remove("digest");
+    }
+    shown.wrote = Some(wrote);
 }
 
 /// The file or folder that is shown, where its sidecar was named.
@@ -313,7 +351,7 @@ fn finish(project: &Project, shown: &mut Shown, id: Option<&str>, now: Timestamp
         Err(_) => {}
     }
     if shown.session.is_some() && shown.recorded.is_none() {
-        note(shown, "digest", "the session does not list this file");
+        note(shown, "digest", NOT_LISTED);
     }
     let own = shown.birthmark.clone();
     gather(shown, &own);

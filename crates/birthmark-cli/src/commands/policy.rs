@@ -71,7 +71,7 @@ fn check(ui: &mut Ui, args: &CheckArgs) -> Answer {
     let Some(first) = args.paths.first() else {
         return list(ui, &super::project()?, args.json);
     };
-    let project = sessions::project_of(first)?;
+    let project = sessions::project_telling_of(first)?;
     let now = super::now();
     let report =
         super::verify::watched(|meter| policy::check_watched(&project, &args.paths, now, meter))?;

@@ -37,7 +37,7 @@ pub fn run(ui: &mut Ui, args: &ShowArgs) -> Answer {
         Some(text) => show::parse_target(text),
         None => (PathBuf::from(&args.file), None),
     };
-    let project = sessions::project_of(&path)?;
+    let project = sessions::project_telling_of(&path)?;
     let shown = Progress::around(|| show::show(&project, &path, line, super::now()))?;
     if args.environment {
         let Some(text) = show::render_environment(&shown, &project) else {

@@ -99,7 +99,7 @@ pub(super) fn status(report: &Report) -> ExitStatus {
 /// What to check, and the project whose sessions speak of it.
 fn wanted(paths: &[PathBuf]) -> Result<(Project, Vec<PathBuf>), Failure> {
     if let Some(first) = paths.first() {
-        return Ok((sessions::project_of(first)?, paths.to_vec()));
+        return Ok((sessions::project_telling_of(first)?, paths.to_vec()));
     }
     let project = super::project()?;
     let artifacts = project.layout.artifacts().to_owned();

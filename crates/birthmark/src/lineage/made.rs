@@ -127,7 +127,7 @@ impl Session {
 }
 
 /// The format of an artifact that no writer of ours made.
-pub(crate) const OBSERVED: &str = "observed";
+pub(crate) use birthmark_core::wrote::OBSERVED;
 
 /// Paths that the session's journals tell of.
 pub(super) struct Known {

@@ -1,21 +1,14 @@
 //! What the store knows of a file beyond what the file says: its session, its machine,
 //! what was recorded of it.
 
-use std::path::Path;
-
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::LogKept;
 use birthmark_core::session::{Artifact, Observed, Run, Status};
 use birthmark_core::{SessionId, Timestamp};
-use birthmark_store::atomic;
 use serde_json::{Value, json};
 
-use super::now;
 use crate::project::Project;
 use crate::sessions::{self, Loaded};
-
-/// A larger manifest is not searched for a name; its journals are.
-const MANIFEST_LIMIT: u64 = 64 << 20;
 
 /// The facts of a session that stand once for all its artifacts.
 #[derive(Debug, Clone)]
@@ -65,6 +58,8 @@ pub struct Recorded {
     pub file: String,
     /// `sealed`, `open` or `removed`.
     pub state: &'static str,
+    /// Whether no writer of ours made it: a run was seen to.
+    pub observed: bool,
     /// When it was last told of.
     pub time: Timestamp,
     /// Bytes.
@@ -193,6 +188,7 @@ impl Recorded {
                 (None, Some(_)) => "sealed",
                 (None, None) => "open",
             },
+            observed: sealed.is_some_and(|sealed| sealed.format == crate::lineage::OBSERVED),
             time: artifact.time,
             size: artifact.size,
             records: artifact.records,
@@ -218,43 +214,6 @@ impl Recorded {
             "notes": self.notes,
         })
     }
-}
-
-/// The session that recorded a file that carries no birthmark: of those that recorded the bytes
-/// that lie there now the last, and only where none did, the last of all. So the clocks of several
-/// sessions matter no more than they must: one may have stepped back between them.
-pub(super) fn who_saw(project: &Project, stored: &str, path: &Path) -> Option<SessionId> {
-    let quoted = serde_json::to_string(stored).ok()?;
-    let mut all: Vec<(SessionId, Timestamp, Option<String>)> = Vec::new();
-    for id in sessions::ids(project).ok()? {
-        let manifest = atomic::read_limited(&project.layout.manifest(&id), MANIFEST_LIMIT);
-        // Most manifests tell at once that it is not theirs, unless they are behind.
-        let may = manifest.map_or(true, |text| {
-            memchr::memmem::find(&text, quoted.as_bytes()).is_some()
-        });
-        if !may {
-            continue;
-        }
-        if let Ok(session) = sessions::fold_of(project, &id)
-            && let Some(one) = session.made().find(|one| one.file == stored)
-        {
-            all.push((id, one.time, one.digest.clone()));
-        }
-    }
-    // Earlier ones come later in `ids`: of the same moment the first stays.
-    let last = |of: &dyn Fn(&Option<String>) -> bool| {
-        let mut found: Option<(&SessionId, Timestamp)> = None;
-        for (id, time, digest) in &all {
-            if of(digest) && found.is_none_or(|(_, known)| *time > known) {
-                found = Some((id, *time));
-            }
-        }
-        found.map(|(id, _)| id.clone())
-    };
-    let differ = all.iter().any(|(_, _, digest)| *digest != all[0].2);
-    let own = differ.then(|| now::digest_of(path)).flatten();
-    let of_these = own.and_then(|own| last(&|digest| digest.as_ref() == Some(&own)));
-    of_these.or_else(|| last(&|_| true))
 }
 
 /// Looks up the session of a birthmark, and what it recorded of the file. The error is

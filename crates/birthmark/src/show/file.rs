@@ -19,9 +19,10 @@ use birthmark_store::layout::Layout;
 use birthmark_store::reading;
 use serde_json::Value;
 
-use super::{Shown, What, columns, facts, finish, gather, note, records};
+use super::{Shown, What, columns, finish, gather, note, now, records};
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
+use crate::wrote;
 
 fn open(path: &Path) -> Result<(File, u64)> {
     // A link is followed here: showing what it leads to does no harm.
@@ -141,12 +142,12 @@ fn unstamped(project: &Project, path: &Path, now: Timestamp) -> Shown {
 
 /// Fills in what the session that saw this file being made tells of it, if one did.
 fn observed(project: &Project, shown: &mut Shown, path: &Path, now: Timestamp) -> bool {
-    let Some(id) = facts::who_saw(project, &shown.name, path) else {
+    let Some(wrote) = wrote::at(project, &shown.name, || now::digest_of(path)) else {
         return false;
     };
     shown.what = What::Observed;
     shown.place = Some("journal");
-    finish(project, shown, Some(id.as_str()), now);
+    finish(project, shown, Some(wrote.session.as_str()), now);
     shown.size = shown.size.or(shown.recorded.as_ref().map(|one| one.size));
     true
 }

@@ -5,21 +5,24 @@
 //! is always there, even when it is nothing.
 
 mod digest;
+mod headline;
 mod inputs;
 mod page;
 mod session;
+mod written;
 
 use birthmark_core::Timestamp;
 use birthmark_core::birthmark::{self, Group, PROVENANCE_KEYS};
-use birthmark_core::timestamp::{render_age, render_local};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use digest::digests;
+use headline::headline;
 pub(super) use inputs::inputs_of;
 use inputs::{inputs, other_items};
 use page::Page;
 use session::{session, session_lines};
+use written::{born, written};
 
 use super::{Shown, Varying, What};
 use crate::text::{self, plain, short};
@@ -38,8 +41,11 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
     if shown.what == What::Session {
         session_lines(&mut page, shown);
     } else if shown.what != What::Unstamped {
-        page.put("code", &code(shown));
+        let mut birth = code(shown);
+        birth.extend(born(shown, now, zone));
+        page.put("code", &birth);
         page.put("kept", &kept(shown));
+        page.put("written", &written(shown));
         page.put("model", &model(shown));
         page.put("template", &template(shown));
         page.put("params", &params(shown));
@@ -101,63 +107,6 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         _ => {}
     }
     page.text
-}
-
-fn headline(shown: &Shown, now: Timestamp, zone: &TimeZone) -> String {
-    let mut parts = Vec::new();
-    match shown.what {
-        What::Session => parts.push(format!("session {}", text::neutral(&shown.name))),
-        What::Unstamped => parts.push(format!("{}: no birthmark", text::neutral(&shown.name))),
-        _ => parts.push(shown.get("artifact_type").map_or_else(
-            || "artifact of no type".to_owned(),
-            |found| short(&plain(found), LONGEST),
-        )),
-    }
-    match shown.what {
-        What::Record => parts.push(format!("record at line {}", shown.line.unwrap_or(0))),
-        What::Report => parts.push("report".to_owned()),
-        What::Folder => parts.push("folder".to_owned()),
-        What::Observed => parts.push("observed, carries no birthmark".to_owned()),
-        _ => {}
-    }
-    if shown.what == What::Records {
-        parts.extend(shown.records.map(|records| text::count(records, "record")));
-        if shown.unstamped > 0 {
-            parts.push(format!(
-                "{} of them unstamped",
-                text::grouped(shown.unstamped)
-            ));
-        }
-        if let (bad @ 1.., Some((line, why))) = (shown.bad_lines.0, &shown.bad_lines.1) {
-            let lines = text::count(bad, "bad line");
-            parts.push(format!("{lines} (line {line}: {})", text::neutral(why)));
-        }
-    }
-    if shown.what != What::Record {
-        parts.extend(shown.size.map(text::bytes));
-    }
-    parts.extend(when(shown, now, zone));
-    parts.join(" · ")
-}
-
-fn when(shown: &Shown, now: Timestamp, zone: &TimeZone) -> Option<String> {
-    let varying = shown
-        .varies
-        .iter()
-        .find(|varying| varying.name == "timestamp");
-    let own = shown
-        .birthmark
-        .get("timestamp")
-        .or(varying.and_then(|found| found.max.as_ref()));
-    let text = match own.and_then(Value::as_str) {
-        Some(text) => text.to_owned(),
-        None => shown.session.as_ref()?.start.clone()?,
-    };
-    Some(match text.parse::<Timestamp>() {
-        Ok(time) => format!("{} ({})", render_local(time, zone), render_age(time, now)),
-        // A time without an offset: which moment it means is not known.
-        Err(_) => format!("{} (no time zone)", short(&text, 40)),
-    })
 }
 
 fn word(shown: &Shown, name: &str) -> Option<String> {

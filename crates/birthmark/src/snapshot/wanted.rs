@@ -45,20 +45,38 @@ pub(super) fn find(project: &Project, what: &str) -> Result<Wanted> {
 /// The code of an artifact, as its birthmark tells it.
 fn of_artifact(project: &Project, path: &Path, line: Option<u64>) -> Result<Wanted> {
     let shown = show::show(project, path, line, crate::session::now())?;
-    let text = |name: &str| shown.get(name).and_then(Value::as_str);
-    let Some(commit) = shown.commit() else {
+    // A record is where it was born; a file is of who wrote it.
+    if let Some(wrote) = shown.wrote.as_ref().filter(|_| line.is_none()) {
+        let get = |name: &str| wrote.birthmark().get(name);
+        return of_fields(project, path, wrote.commit(), &get, Some(&wrote.session));
+    }
+    let get = |name: &str| shown.get(name);
+    let session = get("session_id").and_then(Value::as_str);
+    let session = session.map(SessionId::from_text);
+    of_fields(project, path, shown.commit(), &get, session.as_ref())
+}
+
+/// The code that these fields name.
+fn of_fields<'a>(
+    project: &Project,
+    path: &Path,
+    commit: Option<&str>,
+    get: &dyn Fn(&str) -> Option<&'a Value>,
+    session: Option<&SessionId>,
+) -> Result<Wanted> {
+    let snapshot = get("git_snapshot").and_then(Value::as_str);
+    let Some(commit) = commit else {
         let message = format!("`{}` names no one commit", path.display());
         return Err(
             Error::usage("no-commit", message).with_hint("name one record of it: FILE:LINE")
         );
     };
-    if text("git_snapshot").is_none() && shown.get("git_dirty") != Some(&Value::Bool(false)) {
+    if snapshot.is_none() && get("git_dirty") != Some(&Value::Bool(false)) {
         return Err(without_snapshot(&format!("`{}`", path.display()), commit));
     }
-    let session = text("session_id").map(SessionId::from_text);
-    let told = session.and_then(|id| of_session_commit(project, &id, commit));
+    let told = session.and_then(|id| of_session_commit(project, id, commit));
     Ok(told.unwrap_or_else(|| Wanted {
-        is_snapshot: text("git_snapshot") == Some(commit),
+        is_snapshot: snapshot == Some(commit),
         ..plain(commit)
     }))
 }

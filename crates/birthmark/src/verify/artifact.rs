@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use birthmark_core::json;
 use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::FileKind;
 use birthmark_store::format::codec::Codec;
@@ -36,8 +37,27 @@ pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &O
         }
         reasons.extend(judge.eyes.inputs.of_birthmark(&history.birthmark));
         reasons.extend(of_code(judge, history));
+        let told = of_writer(judge, history, &reasons);
+        reasons.extend(told);
     }
     Item::new(name, ItemKind::Artifact, evidence, reasons)
+}
+
+/// What a run was seen to write is its work, whatever birthmarks it carries: its code is looked
+/// at as well. What was said of theirs is not said again.
+fn of_writer(judge: &mut Judge<'_>, history: &History, said: &[Reason]) -> Vec<Reason> {
+    if history.format != crate::lineage::OBSERVED {
+        return Vec::new();
+    }
+    let raw = serde_json::to_vec(&history.birthmark).unwrap_or_default();
+    let mut reasons = judge.code(&|name| json::get(&raw, &[name]));
+    reasons.retain(|one| !said.iter().any(|known| known.text == one.text));
+    let script = history.birthmark.get("script_name").and_then(Value::as_str);
+    let who = text::short(script.unwrap_or("the run"), 60);
+    for reason in &mut reasons {
+        reason.text = format!("{who} wrote it: {}", reason.text);
+    }
+    reasons
 }
 
 /// The code that its birthmark names is not all that made it: it changed under the run, or items

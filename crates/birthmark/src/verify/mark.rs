@@ -122,27 +122,36 @@ impl<'a> Judge<'a> {
             reasons.extend(required(get, name));
         }
         let commit = get("git_commit").and_then(json::as_text);
-        if let Some(commit) = &commit {
-            if is_full_id(commit) {
-                if named.commits.len() < MOST_NAMED {
-                    named.commits.insert(commit.to_string());
-                }
-                reasons.extend(self.eyes.commits.judge(commit));
-            } else {
-                let text = format!(
-                    "git_commit `{}` is no full commit id",
-                    text::short(commit, 70)
-                );
-                reasons.push(Reason::failed("commit-malformed", text));
-            }
+        if let Some(commit) = commit.as_ref().filter(|commit| is_full_id(commit))
+            && named.commits.len() < MOST_NAMED
+        {
+            named.commits.insert(commit.to_string());
         }
-        self.dirty(get, &mut reasons);
+        reasons.extend(self.code(get));
         declared(get, &mut reasons);
         if ours {
             format_name(get, &mut reasons);
         }
         self.session(get, commit.as_deref(), named, &mut reasons);
         self.obeys(get, &mut reasons);
+        reasons
+    }
+
+    /// What follows from the code that a birthmark names.
+    pub(super) fn code(&mut self, get: &Get<'_>) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        if let Some(commit) = get("git_commit").and_then(json::as_text) {
+            if is_full_id(&commit) {
+                reasons.extend(self.eyes.commits.judge(&commit));
+            } else {
+                let text = format!(
+                    "git_commit `{}` is no full commit id",
+                    text::short(&commit, 70)
+                );
+                reasons.push(Reason::failed("commit-malformed", text));
+            }
+        }
+        self.dirty(get, &mut reasons);
         reasons
     }
 

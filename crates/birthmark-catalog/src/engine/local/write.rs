@@ -10,6 +10,7 @@ mod marks;
 mod posts;
 mod same;
 mod sessions;
+mod wrote;
 
 use std::collections::{HashMap, HashSet};
 

@@ -69,6 +69,9 @@ impl Asking<'_> {
             .prepare_cached("SELECT id FROM _groups WHERE artifact = ? ORDER BY number LIMIT ?")?;
         let rows = statement.query_map(params![artifact, MOST_GROUPS], |row| row.get(0))?;
         let groups: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
+        if let Some(value) = self.of_writer(artifact, &place)? {
+            return Ok(Cell::Value(value));
+        }
         let mut cell = Cell::Missing;
         for group in groups {
             let bare = match &place {
@@ -85,6 +88,21 @@ impl Asking<'_> {
             cell = join(cell, next);
         }
         Ok(cell)
+    }
+}
+
+impl Asking<'_> {
+    /// What a field is of who wrote an artifact, where that was another run than its birthmarks
+    /// name.
+    fn of_writer(&self, artifact: i64, place: &Home) -> rusqlite::Result<Option<Value>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT id FROM _groups WHERE artifact = ? AND NOT carried AND number > 0",
+        )?;
+        let mut rows = statement.query([artifact])?;
+        match rows.next()? {
+            Some(row) => value_at(self.db, row.get(0)?, place),
+            None => Ok(None),
+        }
     }
 }
 

@@ -49,6 +49,9 @@ impl Writer<'_> {
                     self.run("UPDATE _groups SET mark = ? WHERE id = ?", [mark, group.id])?;
                 }
             }
+            if let Some((session, told)) = told.last() {
+                self.wrote(artifact, &carried, session, told)?;
+            }
         }
         self.update_artifact(
             artifact,
@@ -71,7 +74,7 @@ impl Writer<'_> {
 
     pub(super) fn carried(&self, artifact: i64) -> rusqlite::Result<Vec<Carried>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT id, session_id, zoned, raw, mark FROM _groups WHERE artifact = ? AND carried ORDER BY number",
+            "SELECT id, session_id, zoned, raw, mark, run_id FROM _groups WHERE artifact = ? AND carried ORDER BY number",
         )?;
         let rows = statement.query_map([artifact], |row| {
             Ok(Carried {
@@ -80,6 +83,7 @@ impl Writer<'_> {
                 zoned: row.get(2)?,
                 raw: row.get(3)?,
                 mark: row.get(4)?,
+                run: row.get(5)?,
             })
         })?;
         rows.collect()
@@ -242,8 +246,9 @@ impl Writer<'_> {
 }
 
 pub(super) struct Carried {
-    id: i64,
-    session: Option<String>,
+    pub(super) id: i64,
+    pub(super) session: Option<String>,
+    pub(super) run: Option<String>,
     zoned: bool,
     raw: i64,
     mark: i64,

@@ -144,7 +144,15 @@ impl Writer<'_> {
             .prepare_cached("SELECT id FROM _groups WHERE artifact = ?")?
             .query_map([artifact], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
+        let unlisted = self.unlisted(artifact)?;
         for group in groups {
+            if unlisted.contains(&group) {
+                self.repost("_groups", group, Vec::new())?;
+                for owner in Owner::BOTH {
+                    self.posts.owners.set(owner, group, 0);
+                }
+                continue;
+            }
             let mut lists = self.lists_of_group(group)?;
             lists.extend_from_slice(&shared);
             self.repost("_groups", group, lists)?;

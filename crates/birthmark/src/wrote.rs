@@ -1,0 +1,161 @@
+//! Who wrote the bytes that lie at a path, where journals tell it: `show`, `snapshot`, `bundle`,
+//! `verify` and `trace` ask here; the catalog goes by the same rule
+//! ([`birthmark_core::wrote`]).
+//!
+//! # Limits
+//!
+//! * What is larger than is read by the way is held to be the work of who wrote it last.
+
+use std::path::Path;
+
+use birthmark_core::birthmark::Fields;
+use birthmark_core::session::{Artifact, Run};
+use birthmark_core::wrote::who_wrote;
+use birthmark_core::{SessionId, Timestamp};
+use birthmark_store::atomic;
+use serde_json::{Value, json};
+
+use crate::project::Project;
+use crate::snapshot::Lives;
+use crate::{sessions, snapshot};
+
+/// A larger manifest is not searched for a name; its journals are.
+const MANIFEST_LIMIT: u64 = 64 << 20;
+
+/// Who wrote a file.
+#[derive(Debug, Clone)]
+pub struct Wrote {
+    /// The session.
+    pub session: SessionId,
+    /// What it recorded of the file.
+    pub artifact: Artifact,
+    /// The run.
+    run: Option<Run>,
+    /// Where its code lives now; none where it is not one commit.
+    pub lives: Option<Lives>,
+}
+
+/// What a session tells of a file, and the run.
+type Telling = (SessionId, Artifact, Option<Run>);
+
+/// What each session of a project tells of a file.
+fn tellings<'a>(project: &'a Project, stored: &'a str) -> impl Iterator<Item = Telling> + 'a {
+    let quoted = serde_json::to_string(stored).unwrap_or_default();
+    let ids = sessions::ids(project).unwrap_or_default().into_iter();
+    ids.filter_map(move |id| {
+        let manifest = atomic::read_limited(&project.layout.manifest(&id), MANIFEST_LIMIT);
+        // Most manifests tell at once that it is not theirs, unless they are behind.
+        let may = manifest.map_or(true, |text| {
+            memchr::memmem::find(&text, quoted.as_bytes()).is_some()
+        });
+        let session = may.then(|| sessions::fold_of(project, &id).ok())??;
+        let one = session.made().find(|one| one.file == stored)?.clone();
+        let run = session
+            .runs
+            .iter()
+            .find(|run| Some(&run.id) == one.run.as_ref());
+        Some((id, one, run.cloned()))
+    })
+}
+
+/// Whether a session of a project tells that it made what lies at a path.
+pub(crate) fn is_told(project: &Project, path: &Path) -> bool {
+    tellings(project, &project.stored_path(path))
+        .next()
+        .is_some()
+}
+
+/// Who wrote what lies at a path, of which `lies` is the digest, where it is known. The path is
+/// given as it is stored.
+pub(crate) fn at(
+    project: &Project,
+    stored: &str,
+    lies: impl FnOnce() -> Option<String>,
+) -> Option<Wrote> {
+    let quoted = serde_json::to_string(stored).ok()?;
+    let mut all: Vec<(SessionId, Artifact, Option<Run>)> = Vec::new();
+    for id in sessions::ids(project).ok()? {
+        let manifest = atomic::read_limited(&project.layout.manifest(&id), MANIFEST_LIMIT);
+        // Most manifests tell at once that it is not theirs, unless they are behind.
+        let may = manifest.map_or(true, |text| {
+            memchr::memmem::find(&text, quoted.as_bytes()).is_some()
+        });
+        let session = may.then(|| sessions::fold_of(project, &id).ok()).flatten();
+        all.extend(session.and_then(|session| {
+            let one = session.made().find(|one| one.file == stored)?.clone();
+            let run = session
+                .runs
+                .iter()
+                .find(|run| Some(&run.id) == one.run.as_ref());
+            Some((id, one, run.cloned()))
+        }));
+    }
+    let differ = all.iter().any(|one| one.1.digest != all[0].1.digest);
+    let lies = if differ { lies() } else { None };
+    let told = all
+        .iter()
+        .map(|(id, one, _)| ((one.time, id), one.digest.as_deref()));
+    let (session, artifact, run) = all.swap_remove(who_wrote(told, lies.as_deref())?);
+    Some(Wrote {
+        lives: code_of(&artifact).map(|commit| snapshot::lives(project, commit)),
+        session,
+        artifact,
+        run,
+    })
+}
+
+fn code_of(artifact: &Artifact) -> Option<&str> {
+    let text = |name: &str| artifact.birthmark().get(name).and_then(Value::as_str);
+    text("git_snapshot").or_else(|| text("git_commit"))
+}
+
+/// Whether a run was seen to write these bytes, and what they carry was born in another.
+pub(crate) fn is_of_another(artifact: &Artifact, session: &SessionId, carried: &Fields) -> bool {
+    let text = |name: &str| carried.get(name).and_then(Value::as_str);
+    let format = artifact.sealed().map_or("", |sealed| &*sealed.format);
+    let run = artifact.run.as_ref().map(birthmark_core::RunId::as_str);
+    let born = (text("session_id"), text("run_id"));
+    birthmark_core::wrote::is_of_another(format, (session.as_str(), run), born)
+}
+
+impl Wrote {
+    /// The birthmark that the journal has of what it wrote: its code, its params.
+    pub fn birthmark(&self) -> &Fields {
+        self.artifact.birthmark()
+    }
+
+    /// The commit that holds its code: the snapshot, where one was taken.
+    pub fn commit(&self) -> Option<&str> {
+        code_of(&self.artifact)
+    }
+
+    /// When it was told of.
+    pub fn time(&self) -> Timestamp {
+        self.artifact.time
+    }
+
+    /// Its script, else its command.
+    pub fn script(&self) -> Option<&str> {
+        let run = self.run.as_ref()?;
+        run.script_name
+            .as_deref()
+            .or(run.argv.first().map(String::as_str))
+    }
+
+    /// For programs, under the names of a birthmark.
+    pub fn to_json(&self) -> Value {
+        let mut all = json!({
+            "session_id": self.session.as_str(),
+            "run_id": self.artifact.run.as_ref().map(birthmark_core::RunId::as_str),
+            "script_name": self.script(),
+            "timestamp": self.time().to_string(),
+            "code_lives": self.lives.as_ref().map(Lives::to_json),
+        });
+        for (name, value) in self.birthmark() {
+            if name.starts_with("git_") {
+                all[name] = value.clone();
+            }
+        }
+        all
+    }
+}
