@@ -2,10 +2,27 @@
 
 use std::path::Path;
 
+use birthmark_core::Timestamp;
 use birthmark_core::compare::{Reason, Weight};
 
-use crate::show::Now;
-use crate::talk;
+use crate::project::Project;
+use crate::show::{Now, Shown, What};
+use crate::{talk, verify};
+
+/// How it lies. Of a file that no session lists by its path, a copy perhaps, `verify` knows
+/// whether the session that its birthmark names recorded these bytes at all.
+pub(super) fn look(project: &Project, shown: &Shown, path: &Path, now: Timestamp) -> Option<Now> {
+    let is_told = shown.now.is_some() || shown.session.is_none();
+    if is_told || matches!(shown.what, What::Session | What::Unstamped) {
+        return shown.now;
+    }
+    let paths = [path.to_owned()];
+    let report = verify::verify(project, &paths, &verify::Options::at(now)).ok()?;
+    let mut reasons = report.items.iter().flat_map(|item| &item.reasons);
+    reasons
+        .any(|reason| reason.code == "not-listed")
+        .then_some(Now::NotRecorded)
+}
 
 /// The reason why a report cannot be taken for what its session made. What was too large to
 /// be looked at by the way is a caveat.
@@ -28,6 +45,10 @@ fn of(letter: &str, path: &Path, now: Option<Now>, weight: Weight) -> Option<Rea
         Now::Edited | Now::Grown => (
             weight,
             format!("{letter} is not what was recorded ({look})"),
+        ),
+        Now::NotRecorded => (
+            weight,
+            format!("{letter} is nothing that its session recorded ({look})"),
         ),
         Now::NotChecked => (
             Weight::Caveat,

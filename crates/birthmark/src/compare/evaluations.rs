@@ -164,8 +164,8 @@ fn load(path: &Path, options: &Options) -> Result<Loaded> {
         path: path.to_owned(),
         birthmark: birthmark(&shown, &evaluation),
         environment: environment(&shown, &evaluation),
+        now: edited::look(&project, &shown, path, options.now),
         session: shown.session,
-        now: shown.now,
         project,
         evaluation,
     })

@@ -103,7 +103,8 @@ fn same_kind(a: &Thing, b: &Thing) -> Result<()> {
 
 fn load(target: &Target, options: &Options) -> Result<Thing> {
     let project = sessions::project_of(&target.path)?;
-    let shown = show::show(&project, &target.path, target.line, options.now)?;
+    let mut shown = show::show(&project, &target.path, target.line, options.now)?;
+    shown.now = edited::look(&project, &shown, &target.path, options.now);
     let birthmark = birthmark(&shown);
     Ok(Thing {
         target: target.clone(),

@@ -31,6 +31,8 @@ pub enum Now {
     Gone,
     /// It was not looked at closely enough to tell.
     NotChecked,
+    /// Its session is here, and recorded these bytes nowhere.
+    NotRecorded,
 }
 
 impl Now {
@@ -42,6 +44,7 @@ impl Now {
             Self::Edited => "edited",
             Self::Gone => "gone",
             Self::NotChecked => "not checked",
+            Self::NotRecorded => "not recorded",
         }
     }
 }

@@ -15,7 +15,7 @@ use super::mark::{Judge, Named};
 use super::report::{Item, ItemKind, Reason, Word};
 use super::whole::against_whole;
 use super::{Options, folder, jsonl, keyed, packed, sidecar, single};
-use crate::text;
+use crate::{add, text};
 
 /// Judges one file or folder.
 pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &Options) -> Item {
@@ -28,6 +28,11 @@ pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &O
     };
     judge.eyes.meter.end();
     if let Some(history) = &history {
+        if is_stamped_since(judge, path, history, &reasons) {
+            reasons.retain(|reason| !OF_THE_BYTES.contains(&reason.code));
+            let text = "stamped since: without its birthmark it is what was recorded";
+            reasons.push(Reason::caveat("stamped-since", text));
+        }
         if history.lost {
             let text = format!(
                 "what session {} recorded of it changed meanwhile",
@@ -46,7 +51,7 @@ pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &O
 /// What a run was seen to write is its work, whatever birthmarks it carries: its code is looked
 /// at as well. What was said of theirs is not said again.
 fn of_writer(judge: &mut Judge<'_>, history: &History, said: &[Reason]) -> Vec<Reason> {
-    if history.format != crate::lineage::OBSERVED {
+    if !history.is_observed() {
         return Vec::new();
     }
     let raw = serde_json::to_vec(&history.birthmark).unwrap_or_default();
@@ -58,6 +63,22 @@ fn of_writer(judge: &mut Judge<'_>, history: &History, said: &[Reason]) -> Vec<R
         reason.text = format!("{who} wrote it: {}", reason.text);
     }
     reasons
+}
+
+/// What is said where the bytes are not those that were recorded.
+const OF_THE_BYTES: [&str; 3] = ["bytes-changed", "record-count", "size-changed"];
+
+/// Whether the bytes differ from what a run was seen to make by a birthmark alone.
+fn is_stamped_since(judge: &Judge<'_>, path: &Path, history: &History, reasons: &[Reason]) -> bool {
+    let recorded = history.newest().and_then(|newest| newest.digest.as_ref());
+    let is_other = reasons.iter().any(|reason| reason.code == "bytes-changed");
+    let content = || {
+        let found = add::describe(path, Vec::new(), &judge.eyes.digester).ok()?;
+        Some(found.content_digest?.to_string())
+    };
+    history.is_observed()
+        && is_other
+        && recorded.is_some_and(|then| content().as_ref() == Some(then))
 }
 
 /// The code that its birthmark names is not all that made it: it changed under the run, or items
@@ -186,7 +207,7 @@ pub(super) fn observed(history: &History, options: &Options) -> Option<Reason> {
         "it carries no birthmark: session {} saw that it was made",
         history.by
     );
-    (history.format == crate::lineage::OBSERVED).then(|| {
+    history.is_observed().then(|| {
         if options.require_stamped {
             let text = format!("{text}, and no more; `birthmark stamp` gives it one");
             Reason::failed("unstamped", text)

@@ -66,7 +66,7 @@ pub(super) fn of_sha256(
 /// A sidecar that says the same in other bytes than we wrote.
 fn rewritten(said: &Sidecar, bytes: &[u8], history: Option<&History>) -> Option<Reason> {
     // Of what was recorded the very order is known, else only how we write.
-    let recorded = history.filter(|history| history.bound && history.birthmark.len() > 2);
+    let recorded = history.filter(|history| history.tells_its_birthmark());
     let mark = if let Some(history) = recorded {
         serde_json::to_vec(&history.birthmark).ok()?
     } else {

@@ -74,7 +74,7 @@ pub(super) fn recorded_mark(history: &History, raw: &[u8], path: &str, reasons: 
     let Ok(found) = serde_json::from_slice::<Fields>(raw) else {
         return;
     };
-    if history.birthmark.len() < 3 || !history.bound {
+    if !history.tells_its_birthmark() {
         return;
     }
     let mut what = Vec::new();

@@ -37,6 +37,7 @@ pub(super) fn digests(shown: &Shown) -> Vec<String> {
             format!("edited since it was recorded: {look}"),
         ],
         Some(Now::Gone) => vec![format!("{digest} was recorded"), "gone since".to_owned()],
+        Some(Now::NotRecorded) => vec!["nothing that its session recorded".to_owned()],
         Some(Now::NotChecked) | None => vec![
             format!("{digest} was recorded"),
             format!("not checked: {look}"),

@@ -54,6 +54,17 @@ impl History {
     pub(in crate::verify) fn newest(&self) -> Option<&Count> {
         self.counts.last()
     }
+
+    /// Whether no writer of ours made it: a run was seen to.
+    pub(in crate::verify) fn is_observed(&self) -> bool {
+        self.format == crate::lineage::OBSERVED
+    }
+
+    /// Whether a birthmark that it has now must be the one that was recorded: of what was only
+    /// seen to be made, none was written.
+    pub(in crate::verify) fn tells_its_birthmark(&self) -> bool {
+        self.bound && self.birthmark.len() > 2 && !self.is_observed()
+    }
 }
 
 /// The same as it is kept for every file of a store: small.
