@@ -36,6 +36,7 @@
 mod batch;
 mod error;
 mod followed;
+mod form;
 mod locate;
 mod marks;
 pub mod number;
@@ -55,14 +56,16 @@ pub use read::{
     Members, Walk, as_bool, as_text, as_text_lossy, as_u64, check_envelope, elements, get, is_null,
     key_is, members, quote, walk,
 };
-pub use scan::{BOM, Found, MAX_DEPTH, Member, Object, Span, scan_object, scan_value, without_bom};
+pub use scan::{
+    BOM, Found, MAX_DEPTH, Member, Object, Span, as_utf8, scan_object, scan_value, without_bom,
+};
 pub use splice::{
     Gap, push_indented, remove_member, spelled_member, splice_member, splice_member_tidily,
     unsplice,
 };
 pub use stamp::{
-    OnExisting, Placed, StampError, Stamping, find_to_cut, stamp_or_point, stamp_record,
-    stamp_report, unstamp_record,
+    OnExisting, Placed, StampError, Stamper, Stamping, find_to_cut, stamp_record, stamp_report,
+    unstamp_record,
 };
 
 /// How deep a birthmark may be nested: the depth that every JSON reader takes.

@@ -320,6 +320,43 @@ proptest! {
     }
 
     #[test]
+    fn a_record_of_the_form_of_those_before_is_what_it_is_alone(
+        values in proptest::collection::vec((scalar(), scalar(), scalar()), 6..12),
+        before in value(),
+        stamped in 0..3,
+        damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0..4), 0..12),
+    ) {
+        let of = |(text, seed, draw): &(String, String, String)| {
+            let mark = format!(r#""git_commit": "c", "seed": {seed}, "x": [1], "draw": {draw}"#);
+            let mark = match stamped {
+                0 => String::new(),
+                1 => format!(r#", "metadata": {{{mark}, "birthmark": "birthmark/v1"}}"#),
+                _ => format!(r#", "metadata": {{{mark}}}, "end": [{seed}, {{}}]"#),
+            };
+            format!(r#"{{"before": {before}, "text": {text}{mark}}}"#).into_bytes()
+        };
+        let (mut found, mut scanned) = (Marks::default(), Marks::default());
+        for values in &values {
+            alone_and_after_another(&of(values), &mut found, &mut scanned);
+        }
+        let mut last = &values[0];
+        for (index, byte, how) in damage {
+            let next = index.get(&values);
+            let mut record = of(next);
+            let at = index.index(record.len());
+            match how {
+                0 => record[at] = byte,
+                1 => drop(record.remove(at)),
+                2 => record.insert(at, byte),
+                _ => record.truncate(at),
+            }
+            alone_and_after_another(&record, &mut found, &mut scanned);
+            alone_and_after_another(&of(last), &mut found, &mut scanned);
+            last = next;
+        }
+    }
+
+    #[test]
     fn no_bytes_at_all_make_anything_panic(bytes: Vec<u8>) {
         read_all(&bytes);
     }

@@ -90,7 +90,7 @@ impl RunningDigest {
         if self.gathered.len() + bytes.len() > PIECE {
             self.hash_gathered();
         }
-        if bytes.len() > PIECE && self.worker.is_none() {
+        if bytes.len() >= PIECE && self.gathered.is_empty() && self.worker.is_none() {
             self.hasher.update(bytes);
         } else {
             self.gathered.extend_from_slice(bytes);

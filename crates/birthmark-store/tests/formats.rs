@@ -251,6 +251,34 @@ fn a_line_longer_than_the_limit_is_an_error_and_not_a_full_memory() {
 }
 
 #[test]
+fn records_before_a_line_that_is_too_long_are_read_and_it_is_named_by_its_number() {
+    let line = format!("{{\"a\": \"{}\"}}\n", "b".repeat(1_000));
+    for before in [0, 1, 130, 3_000] {
+        let text = [line.repeat(before).as_bytes(), &vec![b'c'; 2 << 20]].concat();
+        let input = Input {
+            name: Path::new("data.jsonl"),
+            bytes: &mut text.as_slice(),
+        };
+        let format = Jsonl {
+            limit: 1 << 20,
+            ..Jsonl::default()
+        };
+        let mut lines = Vec::new();
+        let read = format.read(input, &mut |mark| {
+            lines.push(mark.unwrap().line);
+            true
+        });
+        let wanted: Vec<u64> = (1..=before as u64).collect();
+        assert_eq!(lines, wanted);
+        let error = read.unwrap_err();
+        assert!(
+            matches!(error, FormatError::TooLong { line, .. } if line == before as u64 + 1),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn python_and_jq_read_what_was_stamped() {
     let text = "{\"id\": 1, \"text\": \"é \\u2028\"}\n{}\n{\"metadata\": {\"topic\": \"x\"}}\n";
     let (stamped, sums) = stamp(&Jsonl::default(), text.as_bytes(), OnExisting::Merge).unwrap();

@@ -19,65 +19,19 @@
 //!   birthmark that passed [`super::check_envelope`] stays one that does.
 //! * A record that is no JSON object leaves what is known as it was.
 
+mod beginning;
+mod habit;
+mod kind;
+
 use super::error::ScanError;
+use super::form::Form;
 use super::locate::{Where, locate_birthmark};
 use super::read::{as_text_lossy, walk};
-use super::scan::{MAX_DEPTH, Member, Object, Scanner, Span, as_utf8, scan_text_by};
+use super::scan::{MAX_DEPTH, Member, Object, Scanner, Span, as_utf8, scan_text, scan_text_by};
 
-/// What kind of birthmark a record has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MarkKind {
-    /// Ours, under `metadata`.
-    Metadata,
-    /// Ours, under `birthmark`, since `metadata` was taken.
-    Beside,
-    /// Ours, among the user's own keys in `metadata`.
-    Merged,
-    /// Ours, but it cannot be told from the user's keys.
-    Unclear,
-    /// A `git_commit` under `metadata` that names no format of ours.
-    Foreign,
-}
-
-impl MarkKind {
-    /// The kind of what stands there; none where nothing does.
-    pub fn of(place: &Where) -> Option<Self> {
-        match place {
-            Where::Absent => None,
-            Where::Metadata(_) => Some(Self::Metadata),
-            Where::Beside(_) => Some(Self::Beside),
-            Where::Merged { .. } => Some(Self::Merged),
-            Where::Unclear(_) => Some(Self::Unclear),
-            Where::Foreign(_) => Some(Self::Foreign),
-        }
-    }
-
-    /// Whether it names our format.
-    pub fn is_ours(self) -> bool {
-        self != Self::Foreign
-    }
-
-    /// The word for JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Metadata => "metadata",
-            Self::Beside => "birthmark",
-            Self::Merged => "metadata, merged",
-            Self::Unclear => "metadata, merged unclearly",
-            Self::Foreign => "metadata, foreign",
-        }
-    }
-
-    /// The key under which a birthmark can be laid over one of this kind: none where what is
-    /// the user's and what is ours must be told apart anew.
-    fn key(self) -> Option<&'static str> {
-        match self {
-            Self::Metadata | Self::Foreign => Some("metadata"),
-            Self::Beside => Some("birthmark"),
-            Self::Merged | Self::Unclear => None,
-        }
-    }
-}
+use beginning::common_beginning;
+use habit::Habit;
+pub use kind::MarkKind;
 
 /// The birthmark of the record at hand, as it differs from the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,19 +65,25 @@ pub struct Marks {
     /// one before.
     places: Vec<Span>,
     were: Vec<Vec<u8>>,
+    /// What stands round the values of the records, the birthmark's own included.
+    form: Form,
+    /// Records that were looked at, and of each member when it changed.
+    records: u64,
+    habits: Vec<Habit>,
 }
 
 impl Marks {
     /// Proves that a record is one JSON object, as [`super::scan_object`] does, and looks at its
     /// birthmark.
     pub fn scan(&mut self, record: &[u8]) -> Result<(Object, Step), ScanError> {
-        let (object, laid) = self.scan_over(as_utf8(record)?)?;
-        if let Some(member) = laid {
-            self.accept(member.value.of(record));
-            return Ok((object, Step::Same));
+        let text = as_utf8(record)?;
+        if let Some((_, step)) = self.fit(record)
+            && let Some(object) = self.form.object()
+        {
+            return Ok((object, step));
         }
-        let step = self.step_anew(record, &locate_birthmark(record, &object));
-        Ok((object, step))
+        self.scan_whole(text)
+            .map(|(object, _, step)| (object, step))
     }
 
     /// Proves that a record is one JSON object and says where its birthmark stands, as
@@ -134,25 +94,18 @@ impl Marks {
 
     /// The same for a record that is known to be UTF-8.
     pub fn find_in(&mut self, record: &str) -> Result<(Where, Step), ScanError> {
-        let (object, laid) = self.scan_over(record)?;
-        let record = record.as_bytes();
-        if let (Some(member), Some(kind)) = (laid, self.kind) {
-            self.accept(member.value.of(record));
-            let place = match kind {
-                MarkKind::Beside => Where::Beside(member),
-                MarkKind::Foreign => Where::Foreign(member),
-                _ => Where::Metadata(member),
-            };
-            return Ok((place, Step::Same));
+        match self.fit(record.as_bytes()) {
+            Some(found) => Ok(found),
+            None => self
+                .scan_whole(record)
+                .map(|(_, place, step)| (place, step)),
         }
-        let place = locate_birthmark(record, &object);
-        let step = self.step_anew(record, &place);
-        Ok((place, step))
     }
 
     /// The same for bytes that stand where a birthmark of ours would, without a scan of
     /// the record round them: true where they have the shape of the one before.
     pub fn step_on_sight(&mut self, raw: &[u8]) -> bool {
+        self.form.forget();
         let lies_over = self.kind == Some(MarkKind::Metadata) && self.lies_over_whole(raw);
         if lies_over {
             self.accept(raw);
@@ -163,6 +116,7 @@ impl Marks {
     /// The same for a birthmark that stands alone, or with the user's keys: bytes that are known
     /// to be JSON.
     pub fn step_alone(&mut self, raw: &[u8]) -> Step {
+        self.form.forget();
         if self.kind == Some(MarkKind::Metadata) && self.lies_over_whole(raw) {
             self.accept(raw);
             return Step::Same;
@@ -222,11 +176,85 @@ impl Marks {
         self.kind
     }
 
+    /// Lays a record over the form of one before; none where it has another.
+    fn fit(&mut self, record: &[u8]) -> Option<(Where, Step)> {
+        self.records += 1;
+        if !self.form.fits(record) {
+            return None;
+        }
+        self.changed.clear();
+        self.places.clear();
+        let Some(mark) = self.form.mark() else {
+            return Some((Where::Absent, Step::None));
+        };
+        let start = mark.value.start;
+        for (member, value) in self.form.marked() {
+            let was = self.values.get(member)?.of(&self.raw);
+            if was != value.of(record) {
+                self.changed.push(member);
+                self.places.push(Span {
+                    start: value.start - start,
+                    end: value.end - start,
+                });
+            }
+        }
+        self.accept(mark.value.of(record));
+        Some((self.place_of(mark), Step::Same))
+    }
+
+    /// Scans a record of a form that is not known, which may be learnt.
+    fn scan_whole(&mut self, text: &str) -> Result<(Object, Where, Step), ScanError> {
+        let (object, laid) = self.scan_over(text)?;
+        let record = text.as_bytes();
+        let (place, step) = if let Some(member) = laid {
+            self.accept(member.value.of(record));
+            (self.place_of(member), Step::Same)
+        } else {
+            let place = locate_birthmark(record, &object);
+            (place, self.step_anew(record, &place))
+        };
+        self.learn(record, &object, &place);
+        Ok((object, place, step))
+    }
+
+    /// Learns the form of a record that has no birthmark, or one that can be laid over another.
+    fn learn(&mut self, record: &[u8], object: &Object, place: &Where) {
+        let has_key = object.metadata.is_some() || object.birthmark.is_some();
+        let start = match place {
+            Where::Metadata(member) | Where::Foreign(member) => member.value.start,
+            Where::Absent if !has_key => 0,
+            _ => return self.form.forget(),
+        };
+        let (raw, records) = (&self.raw, self.records);
+        let habits = self.values.iter().zip(&self.habits).enumerate();
+        let often = habits.filter(|(_, (value, habit))| {
+            let is_leaf = !matches!(value.of(raw).first(), Some(b'{' | b'['));
+            is_leaf && habit.is_restless(records)
+        });
+        let moved = |(member, (value, _)): (usize, (&Span, &Habit))| {
+            let value = Span {
+                start: start + value.start,
+                end: start + value.end,
+            };
+            (member, value)
+        };
+        self.form.learn(record, object, often.map(moved));
+    }
+
+    /// Where the birthmark that was laid over the one before stands.
+    fn place_of(&self, member: Member) -> Where {
+        match self.kind {
+            Some(MarkKind::Beside) => Where::Beside(member),
+            Some(MarkKind::Foreign) => Where::Foreign(member),
+            _ => Where::Metadata(member),
+        }
+    }
+
     /// Scans a record; what stands under the key of the birthmark before is laid over it,
     /// and given where that is this record's birthmark.
     fn scan_over(&mut self, text: &str) -> Result<(Object, Option<Member>), ScanError> {
         let Some(key) = self.kind.and_then(MarkKind::key) else {
-            return Ok((scan_text_by(text, |scanner, _| scanner.value())?, None));
+            return Ok((scan_text(text)?, None));
         };
         let record = text.as_bytes();
         let mut laid = None;
@@ -303,6 +331,9 @@ impl Marks {
             let Some(value) = self.values.get(*member).copied() else {
                 continue;
             };
+            if let Some(habit) = self.habits.get_mut(*member) {
+                habit.change(self.records);
+            }
             if self.were.len() == at {
                 self.were.push(Vec::new());
             }
@@ -352,11 +383,14 @@ impl Marks {
         self.raw.extend_from_slice(raw);
         self.values.clear();
         self.kind = Some(kind);
-        let mut count = 0;
+        self.form.forget();
+        let (mut count, mut is_same) = (0, true);
         for member in walk(raw) {
             let name = as_text_lossy(member.key.of(raw)).unwrap_or_default();
             match self.names.get_mut(count) {
+                Some(known) if *known == name => {}
                 Some(known) => {
+                    is_same = false;
                     known.clear();
                     known.push_str(&name);
                 }
@@ -366,41 +400,11 @@ impl Marks {
             count += 1;
         }
         self.names.truncate(count);
-    }
-}
-
-/// How many bytes two texts have in common at their beginning.
-fn common_beginning(one: &[u8], other: &[u8]) -> usize {
-    let (mut left, mut right) = (one, other);
-    while let (Some((a, more_left)), Some((b, more_right))) = (
-        left.split_first_chunk::<32>(),
-        right.split_first_chunk::<32>(),
-    ) && !differ(a, b)
-    {
-        (left, right) = (more_left, more_right);
-    }
-    while let (Some((a, more_left)), Some((b, more_right))) = (
-        left.split_first_chunk::<8>(),
-        right.split_first_chunk::<8>(),
-    ) {
-        let differs = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
-        if differs != 0 {
-            return one.len() - left.len() + (differs.trailing_zeros() / 8) as usize;
+        if !is_same {
+            self.habits.clear();
         }
-        (left, right) = (more_left, more_right);
+        self.habits.resize(count, Habit::default());
     }
-    let rest = left.iter().zip(right).take_while(|(a, b)| a == b).count();
-    one.len() - left.len() + rest
-}
-
-/// Whether any bytes differ, asked once of all: see `has_special` of the scanner.
-#[inline]
-fn differ(one: &[u8; 32], other: &[u8; 32]) -> bool {
-    let mut marks = *one;
-    for (mark, byte) in marks.iter_mut().zip(other) {
-        *mark ^= byte;
-    }
-    marks.iter().fold(0_u8, |any, mark| any | mark) != 0
 }
 
 /// The end of the string, finite number, `true`, `false` or `null` that begins at `start`;

@@ -3,6 +3,7 @@
 //! Open containers are kept as bits in a fixed array, so depth costs no stack
 //! and is limited by [`MAX_DEPTH`]. Strings are searched eight bytes at a time.
 
+mod leaves;
 mod token;
 
 use super::error::{ScanError, ScanErrorKind};
@@ -113,11 +114,15 @@ impl Object {
 /// A leading byte order mark is an error of its own kind: take it off with
 /// [`without_bom`] at the start of a file.
 pub fn scan_object(record: &[u8]) -> Result<Object, ScanError> {
-    scan_text_by(as_utf8(record)?, |scanner, _| scanner.value())
+    scan_text(as_utf8(record)?)
 }
 
-/// The same for a record that is known to be UTF-8, where `value` takes the value of each
-/// member, told where its key stands: it must prove that one JSON value begins at `at`, and go
+/// The same for a record that is known to be UTF-8.
+pub(super) fn scan_text(record: &str) -> Result<Object, ScanError> {
+    scan_text_by(record, |scanner, _| scanner.value())
+}
+
+/// The same where `value` takes the value of each member, told where its key stands: it must prove that one JSON value begins at `at`, and go
 /// behind it.
 pub(super) fn scan_text_by(
     record: &str,
@@ -168,7 +173,8 @@ pub(super) fn scan_value_to(text: &[u8], limit: usize) -> Result<Span, ScanError
     Ok(Span { start, end })
 }
 
-pub(super) fn as_utf8(text: &[u8]) -> Result<&str, ScanError> {
+/// A text, which must be UTF-8.
+pub fn as_utf8(text: &[u8]) -> Result<&str, ScanError> {
     let wrong =
         |error: std::str::Utf8Error| ScanError::new(error.valid_up_to(), ScanErrorKind::NotUtf8);
     std::str::from_utf8(text).map_err(wrong)

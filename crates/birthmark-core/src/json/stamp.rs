@@ -9,9 +9,10 @@
 use std::collections::HashSet;
 
 use super::error::ScanError;
+use super::form::Form;
 use super::locate::{Where, locate_birthmark};
 use super::read::{as_text_lossy, members};
-use super::scan::{Member, Object, Span, scan_object};
+use super::scan::{Member, Object, Span, scan_object, scan_text};
 use super::splice::{Gap, cut, remove_member, splice_member, splice_member_tidily, with_comma};
 
 /// What to do with a record that has a birthmark, ours or foreign, already. A
@@ -133,19 +134,36 @@ pub enum Stamping {
     Written(Placed),
 }
 
-/// As [`stamp_record`], but where the birthmark is only put in, nothing is written, and it is
-/// said where it goes: who copies many records copies each once.
-pub fn stamp_or_point(
-    out: &mut Vec<u8>,
-    record: &[u8],
-    birthmark: &[u8],
-    existing: OnExisting,
-) -> Result<Stamping, StampError> {
-    let object = scan_object(record)?;
-    if object.metadata.is_none() && object.birthmark.is_none() {
-        return Ok(Stamping::Fill(Gap::of(&object)));
+/// Stamps records that follow each other: of most it is known where the birthmark goes from the
+/// one before.
+#[derive(Debug, Default)]
+pub struct Stamper {
+    form: Form,
+}
+
+impl Stamper {
+    /// As [`stamp_record`], but where the birthmark is only put in, nothing is written, and it is
+    /// said where it goes: who copies many records copies each once.
+    pub fn stamp_or_point(
+        &mut self,
+        out: &mut Vec<u8>,
+        record: &str,
+        birthmark: &[u8],
+        existing: OnExisting,
+    ) -> Result<Stamping, StampError> {
+        let bytes = record.as_bytes();
+        if self.form.fits(bytes)
+            && let Some(gap) = self.form.gap()
+        {
+            return Ok(Stamping::Fill(gap));
+        }
+        let object = scan_text(record)?;
+        if object.metadata.is_none() && object.birthmark.is_none() {
+            self.form.learn(bytes, &object, std::iter::empty());
+            return Ok(Stamping::Fill(Gap::of(&object)));
+        }
+        stamp_scanned(out, bytes, &object, birthmark, existing).map(Stamping::Written)
     }
-    stamp_scanned(out, record, &object, birthmark, existing).map(Stamping::Written)
 }
 
 /// As [`stamp_record`], for a report that people read: see [`splice_member_tidily`].
@@ -337,6 +355,7 @@ mod tests {
     #[test]
     fn gap_that_is_filled_gives_the_bytes_of_stamping() {
         let member = spelled_member("metadata", MARK);
+        let mut stamper = Stamper::default();
         for record in [
             "{}",
             " { } ",
@@ -355,7 +374,8 @@ mod tests {
             ] {
                 let (mut whole, mut pointed) = (Vec::new(), Vec::new());
                 let placed = stamp_record(&mut whole, record, MARK, existing);
-                let stamping = stamp_or_point(&mut pointed, record, MARK, existing);
+                let text = std::str::from_utf8(record).unwrap();
+                let stamping = stamper.stamp_or_point(&mut pointed, text, MARK, existing);
                 let placed_by_us = stamping.map(|stamping| match stamping {
                     Stamping::Fill(gap) => {
                         assert!(pointed.is_empty());

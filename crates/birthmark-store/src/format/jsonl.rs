@@ -328,23 +328,25 @@ impl ArtifactFormat for Jsonl {
     fn read(&self, mut input: Input<'_>, each: &mut Each<'_>) -> Result<u64, FormatError> {
         let (name, mut count) = (input.name, 0);
         let mut bytes = self.text(&mut input)?;
-        let mut blocks = Blocks::new(&mut *bytes, self.limit);
+        let mut blocks = Blocks::unnumbered(&mut *bytes, self.limit);
+        let mut lines = 0;
         let work = |block: &Block, mut looked: Looked| {
             looked.look(block);
             Ok(looked)
         };
         // An ending that was asked for travels as an error without content.
         let take = |block: &Block, looked: &mut Looked| {
-            if looked.hand_over(name, block, each, &mut count) {
-                Ok(())
-            } else {
-                Err(None)
-            }
+            let wants_more = looked.hand_over(name, (block, lines), each, &mut count);
+            lines += looked.lines;
+            if wants_more { Ok(()) } else { Err(None) }
         };
         match pipeline::run(&mut blocks, work, take) {
             Ok(()) | Err(PipelineError::Work(None)) => Ok(count),
             Err(PipelineError::Work(Some(error))) => Err(error),
-            Err(PipelineError::Read(error)) => Err(self.explain(name, PipelineError::Read(error))),
+            Err(PipelineError::Read(error)) => {
+                let error = error.behind(lines);
+                Err(self.explain(name, PipelineError::Read(error)))
+            }
             Err(PipelineError::ThreadDied) => Err(self.explain(name, PipelineError::ThreadDied)),
         }
     }

@@ -8,7 +8,7 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use birthmark_core::json::{BOM, Span};
+use birthmark_core::json::{self, BOM, ScanError, Span};
 
 use crate::digest::Part;
 
@@ -30,7 +30,7 @@ pub(super) struct Block {
     fresh_offset: u64,
     /// Bytes of each part of it that is hashed.
     part: usize,
-    /// The number of the first, from 1.
+    /// The number of the first: in the file, from 1, or 1 where the lines are not counted.
     pub(super) line: u64,
     /// Where the first begins in the file, in bytes.
     pub(super) offset: u64,
@@ -67,6 +67,16 @@ pub(super) enum BlockError {
     TooLong(u64),
 }
 
+impl BlockError {
+    /// The same where so many lines were not counted.
+    pub(super) fn behind(self, lines: u64) -> Self {
+        match self {
+            Self::TooLong(line) => Self::TooLong(lines + line),
+            Self::Read(_) => self,
+        }
+    }
+}
+
 /// Reads blocks.
 pub(super) struct Blocks<'a> {
     input: &'a mut dyn Read,
@@ -76,6 +86,8 @@ pub(super) struct Blocks<'a> {
     /// The beginning of a line whose end has not come yet.
     rest: Vec<u8>,
     line: u64,
+    /// Whether the lines are counted; else those of each block begin with 1.
+    numbered: bool,
     offset: u64,
     /// Bytes that were read of the stream: a whole number of blocks, up to the end.
     read: u64,
@@ -90,9 +102,19 @@ impl<'a> Blocks<'a> {
             size: BLOCK,
             rest: Vec::new(),
             line: 1,
+            numbered: true,
             offset: 0,
             read: 0,
             ended: false,
+        }
+    }
+
+    /// The same where whoever takes the blocks in order counts the lines, which is to look at
+    /// each byte once less.
+    pub(super) fn unnumbered(input: &'a mut dyn Read, limit: usize) -> Self {
+        Self {
+            numbered: false,
+            ..Self::new(input, limit)
         }
     }
 
@@ -131,7 +153,9 @@ impl<'a> Blocks<'a> {
             fresh_offset,
             part: self.size,
         };
-        self.line += memchr::memchr_iter(b'\n', block.text()).count() as u64;
+        if self.numbered {
+            self.line += memchr::memchr_iter(b'\n', block.text()).count() as u64;
+        }
         self.offset += end as u64;
         Ok(Some(block))
     }
@@ -196,6 +220,8 @@ pub(super) struct Line<'a> {
     pub(super) before: &'a [u8],
     /// The line without its end. Empty, or white space, where it holds no record.
     pub(super) record: &'a [u8],
+    /// The same as text, where all of the block is text.
+    text: Option<&'a str>,
     /// `\n`, `\r\n`, or nothing at the end of a file that does not end its last line.
     pub(super) end: &'a [u8],
 }
@@ -206,6 +232,14 @@ impl Line<'_> {
         Span {
             start: self.at,
             end: self.at + self.record.len(),
+        }
+    }
+
+    /// The record as text, which it must be.
+    pub(super) fn text(&self) -> Result<&str, ScanError> {
+        match self.text {
+            Some(text) => Ok(text),
+            None => json::as_utf8(self.record),
         }
     }
 
@@ -230,6 +264,8 @@ impl Line<'_> {
 pub(super) fn lines(block: &Block) -> impl Iterator<Item = Line<'_>> {
     let (mut number, mut at) = (block.line, 0);
     let bytes = block.text();
+    // The encoding is checked once for all lines, unless one is wrong.
+    let text = simdutf8::basic::from_utf8(bytes).ok();
     std::iter::from_fn(move || {
         let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
         let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
@@ -245,12 +281,14 @@ pub(super) fn lines(block: &Block) -> impl Iterator<Item = Line<'_>> {
             _ => 0,
         };
         let (record, end_bytes) = whole.split_at(whole.len() - ending);
+        let record_at = at + before.len();
         let line = Line {
             number,
             offset: start + before.len() as u64,
-            at: at + before.len(),
+            at: record_at,
             before,
             record,
+            text: text.and_then(|text| text.get(record_at..record_at + record.len())),
             end: end_bytes,
         };
         number += 1;

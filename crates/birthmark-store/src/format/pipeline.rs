@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //!
-//! * Results are taken in the order of the blocks.
+//! * Results are taken in the order of the blocks, and those of all blocks that could be read.
 //! * At most [`DEPTH`] blocks a thread are held in memory; of long ones one at a time.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -43,9 +43,13 @@ where
     let Some(first) = blocks.next(Vec::new()).map_err(PipelineError::Read)? else {
         return Ok(());
     };
-    let Some(second) = blocks.next(Vec::new()).map_err(PipelineError::Read)? else {
-        let mut result = work(&first, R::default()).map_err(PipelineError::Work)?;
-        return take(&first, &mut result).map_err(PipelineError::Work);
+    let second = match blocks.next(Vec::new()) {
+        Ok(Some(second)) => second,
+        last => {
+            let mut result = work(&first, R::default()).map_err(PipelineError::Work)?;
+            take(&first, &mut result).map_err(PipelineError::Work)?;
+            return last.map(drop).map_err(PipelineError::Read);
+        }
     };
     let threads = std::thread::available_parallelism()
         .map_or(1, usize::from)
@@ -210,11 +214,15 @@ impl<R: Default, E> Driver<'_, R, E> {
         loop {
             let (bytes, memory) = self.spare.pop().unwrap_or_default();
             let block = match ahead.pop_front() {
-                Some(block) => Some(block),
-                None => blocks.next(bytes).map_err(PipelineError::Read)?,
+                Some(block) => Ok(Some(block)),
+                None => blocks.next(bytes),
             };
-            let Some(block) = block else {
-                return self.take_down_to(0, work, take);
+            let block = match block {
+                Ok(Some(block)) => block,
+                last => {
+                    self.take_down_to(0, work, take)?;
+                    return last.map(drop).map_err(PipelineError::Read);
+                }
             };
             let long = block.text().len() > LONG;
             self.bench.give(self.given, block, memory);

@@ -3,26 +3,9 @@
 use super::Scanner;
 use crate::json::error::{ScanError, ScanErrorKind};
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
+mod specials;
 
-/// Bytes of a string that are looked at in words, before whole registers are taken.
-const SHORT: usize = 16;
-/// Bytes that are looked at in one step of registers.
-const WIDE: usize = 32;
-
-/// A word whose high bits mark bytes that end the plain run of a string: a
-/// quote, a backslash or a control character. The lowest mark is always true;
-/// those above it may not be.
-#[inline]
-fn specials(word: u64) -> u64 {
-    let quote = word ^ (ONES * 0x22);
-    let backslash = word ^ (ONES * 0x5C);
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    (control | quote | backslash) & HIGHS
-}
+use specials::{WIDE, specials};
 
 /// The bytes that are an escape of two bytes when they follow a backslash.
 const SHORT_ESCAPES: [bool; 256] = {
@@ -35,46 +18,6 @@ const SHORT_ESCAPES: [bool; 256] = {
     table
 };
 
-/// Whether a byte ends the plain run of a string.
-#[inline]
-fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-/// The same of many bytes: a mark for each and one question after, which is a few instructions
-/// of whole registers (a comparison of two arrays would be a call of the C library).
-#[inline]
-fn has_special(chunk: [u8; WIDE]) -> bool {
-    let mut marks = chunk;
-    for mark in &mut marks {
-        *mark = if is_special(*mark) { 0xFF } else { 0 };
-    }
-    marks.iter().fold(0_u8, |any, mark| any | mark) != 0
-}
-
-/// Bytes at the start of `text` that stand for themselves in a string.
-#[inline]
-fn plain_run(text: &[u8]) -> usize {
-    let mut rest = text;
-    // Most strings are short; in a long one whole registers are looked at.
-    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
-        let marks = specials(u64::from_le_bytes(*chunk));
-        if marks != 0 {
-            return text.len() - rest.len() + (marks.trailing_zeros() / 8) as usize;
-        }
-        rest = tail;
-        if text.len() - rest.len() == SHORT {
-            while let Some((chunk, tail)) = rest.split_first_chunk::<WIDE>()
-                && !has_special(*chunk)
-            {
-                rest = tail;
-            }
-        }
-    }
-    let tail = rest.iter().position(|&byte| is_special(byte));
-    text.len() - rest.len() + tail.unwrap_or(rest.len())
-}
-
 impl Scanner<'_> {
     /// A string that begins here; true when it has escapes.
     #[inline]
@@ -84,29 +27,41 @@ impl Scanner<'_> {
         let mut escaped = false;
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
-            let run = plain_run(rest);
-            at += run;
-            match rest.get(run..) {
-                Some([b'"', ..]) => {
-                    self.at = at + 1;
-                    return Ok(escaped);
+            let mut marks = specials(rest);
+            // How far the bytes that were looked at are done with, an escape that begins among
+            // them included.
+            let mut done = WIDE;
+            while marks != 0 {
+                let mark = marks.trailing_zeros() as usize;
+                match rest.get(mark..) {
+                    Some([b'"', ..]) => {
+                        self.at = at + mark + 1;
+                        return Ok(escaped);
+                    }
+                    Some([b'\\', next, ..]) if SHORT_ESCAPES[usize::from(*next)] => {
+                        done = mark + 2;
+                    }
+                    Some([b'\\', ..]) => {
+                        self.at = at + mark;
+                        self.escape()?;
+                        done = self.at - at;
+                    }
+                    Some([byte, ..]) => {
+                        let control = ScanErrorKind::ControlCharacter(*byte);
+                        return Err(ScanError::new(at + mark, control));
+                    }
+                    _ => {
+                        self.at = bytes.len();
+                        return Err(self.wrong("the rest of a string"));
+                    }
                 }
-                Some([b'\\', next, ..]) if SHORT_ESCAPES[usize::from(*next)] => at += 2,
-                Some([b'\\', ..]) => {
-                    self.at = at;
-                    self.escape()?;
-                    at = self.at;
+                escaped = true;
+                if done >= WIDE {
+                    break;
                 }
-                Some([byte, ..]) => {
-                    let control = ScanErrorKind::ControlCharacter(*byte);
-                    return Err(ScanError::new(at, control));
-                }
-                _ => {
-                    self.at = at;
-                    return Err(self.wrong("the rest of a string"));
-                }
+                marks = marks >> done << done;
             }
-            escaped = true;
+            at += done.max(WIDE);
         }
     }
 

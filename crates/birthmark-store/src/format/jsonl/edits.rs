@@ -5,7 +5,7 @@
 
 use std::io;
 
-use birthmark_core::json::{self, Gap, OnExisting, Placed, Span, StampError, Stamping};
+use birthmark_core::json::{self, Gap, OnExisting, Placed, Span, StampError, Stamper, Stamping};
 
 use super::super::Birthmarks;
 use super::super::lines::Line;
@@ -20,6 +20,7 @@ pub(super) struct Edits {
     told: usize,
     /// Memory for a birthmark.
     mark: Vec<u8>,
+    stamper: Stamper,
 }
 
 struct Edit {
@@ -52,7 +53,8 @@ impl Edits {
     ) -> Result<Placed, StampError> {
         let (record, text) = (line.record, &mut self.text);
         let placed = if let Some(mark) = same {
-            match json::stamp_or_point(text, record, mark, existing)? {
+            let stamper = &mut self.stamper;
+            match stamper.stamp_or_point(text, line.text()?, mark, existing)? {
                 Stamping::Fill(gap) => {
                     self.put_member(line, gap);
                     return Ok(Placed::Metadata);

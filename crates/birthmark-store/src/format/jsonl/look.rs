@@ -4,7 +4,7 @@ use std::path::Path;
 
 use birthmark_core::json::{Change, Marks, ScanError, Span, StampError, Step, Where};
 
-use super::super::lines::{Block, Line, lines};
+use super::super::lines::{Block, lines};
 use super::super::{Each, FormatError, Mark};
 
 /// The records of a block, looked at.
@@ -13,9 +13,13 @@ pub(super) struct Looked {
     records: Vec<Record>,
     /// What changed in those that have the members of the one before.
     changes: Vec<Change>,
+    /// Lines of the block.
+    pub(super) lines: u64,
+    marks: Marks,
 }
 
 struct Record {
+    /// Its number in the block, from 1.
     line: u64,
     offset: u64,
     span: Span,
@@ -25,41 +29,45 @@ struct Record {
 }
 
 impl Looked {
-    /// Looks at the records of another block. Nothing is known of what stood before it.
+    /// Looks at the records of another block. What stood before it is not known to whoever gets
+    /// its records.
     pub(super) fn look(&mut self, block: &Block) {
         self.records.clear();
         self.changes.clear();
-        let mut marks = Marks::default();
-        // The encoding is checked once for all lines, unless one is wrong.
-        let text = std::str::from_utf8(block.text()).ok();
-        for line in lines(block).filter(Line::has_record) {
-            let span = line.span();
-            let found = match text.and_then(|text| text.get(span.start..span.end)) {
-                Some(record) => marks.find_in(record),
-                None => marks.find(line.record),
-            };
-            let changes = match &found {
-                Ok((place, Step::Same)) => place.member().map(|member| {
+        let marks = &mut self.marks;
+        let mut follows = false;
+        self.lines = 0;
+        for line in lines(block) {
+            self.lines = line.number;
+            if !line.has_record() {
+                continue;
+            }
+            let found = line.text().and_then(|text| marks.find_in(text));
+            let mark = found.as_ref().ok().filter(|(_, step)| *step != Step::None);
+            let changes = match mark {
+                Some((place, Step::Same)) if follows => place.member().map(|member| {
                     self.changes.extend(marks.changes(member.value.start));
                     self.changes.len()
                 }),
                 _ => None,
             };
+            follows |= mark.is_some();
             self.records.push(Record {
                 line: line.number,
                 offset: line.offset,
-                span,
+                span: line.span(),
                 place: found.map(|(place, _)| place),
                 changes,
             });
         }
     }
 
-    /// Hands over the records of the block that was looked at; false when no more are wanted.
+    /// Hands over the records of the block that was looked at, before which so many lines stand;
+    /// false when no more are wanted.
     pub(super) fn hand_over(
         &self,
         name: &Path,
-        block: &Block,
+        (block, lines): (&Block, u64),
         each: &mut Each<'_>,
         count: &mut u64,
     ) -> bool {
@@ -72,7 +80,7 @@ impl Looked {
             });
             each(match &record.place {
                 Ok(place) => Ok(Mark {
-                    line: record.line,
+                    line: lines + record.line,
                     offset: record.offset,
                     record: record.span.of(block.text()),
                     place: *place,
@@ -80,7 +88,7 @@ impl Looked {
                 }),
                 Err(error) => Err(FormatError::of_record(
                     name,
-                    record.line,
+                    lines + record.line,
                     record.offset,
                     StampError::Scan(error.clone()),
                 )),
