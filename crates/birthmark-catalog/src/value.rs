@@ -150,6 +150,12 @@ impl Value {
         Self { kind, text }
     }
 
+    /// Says something else, of the same kind.
+    pub(crate) fn say(&mut self, text: &str) {
+        self.text.clear();
+        self.text.push_str(text);
+    }
+
     /// Its kind.
     pub fn kind(&self) -> Kind {
         self.kind

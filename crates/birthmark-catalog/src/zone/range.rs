@@ -18,16 +18,13 @@ pub(super) struct Range {
 impl Range {
     pub(super) fn widen(&mut self, raw: &[u8], times: u64) {
         self.count += times;
-        let small = small(raw);
-        if let (Some(number), Some((low, high))) = (small, self.small)
-            && (low..=high).contains(&number)
-        {
+        if self.widen_on_sight(raw).is_some() {
             return;
         }
         let value = Value::of_json(raw);
         let Some((low, high)) = &mut self.ends else {
             self.ends = Some((value.clone(), value));
-            self.small = small.map(|number| (number, number));
+            self.small = small(raw).map(|number| (number, number));
             return;
         };
         if value.compare(low) == Some(Ordering::Less) {
@@ -37,6 +34,33 @@ impl Range {
         }
         let ends = (small_of(low), small_of(high));
         self.small = ends.0.zip(ends.1);
+    }
+
+    /// The same of a whole number among such, or of a text without escapes: nothing is made
+    /// anew, as times and counters have a new end with every record.
+    fn widen_on_sight(&mut self, raw: &[u8]) -> Option<()> {
+        let (low, high) = self.ends.as_mut()?;
+        if let Some(number) = small(raw) {
+            let (least, most) = self.small.as_mut()?;
+            if number < *least {
+                *least = number;
+                low.say(std::str::from_utf8(raw).ok()?);
+            } else if number > *most {
+                *most = number;
+                high.say(std::str::from_utf8(raw).ok()?);
+            }
+            return Some(());
+        }
+        let text = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        if text.contains(&b'\\') {
+            return None;
+        }
+        if text < low.as_str().as_bytes() {
+            low.say(std::str::from_utf8(text).ok()?);
+        } else if text > high.as_str().as_bytes() {
+            high.say(std::str::from_utf8(text).ok()?);
+        }
+        Some(())
     }
 }
 

@@ -7,6 +7,7 @@
 //! The tables are those of one project or of all. `records` is a virtual table over the
 //! stamped files: groups and zones skip what cannot match.
 
+mod batch;
 mod columns;
 mod parts;
 mod plan;

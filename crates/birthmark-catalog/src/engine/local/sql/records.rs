@@ -25,7 +25,6 @@
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,20 +38,15 @@ use rusqlite::vtab::{
 };
 use rusqlite::{Connection, Error, OpenFlags};
 
+use super::batch::{Batch, Fields};
 use super::columns::{self, FIELDS_FROM, FILE, LINE, METADATA, PROJECT, RECORD};
 use super::parts::{self, Known, Part, Teller};
 use super::plan::{Limits, Op, Wanted};
-use super::{Picked, Reader, RecordRow};
-use crate::groups::field;
+use super::{Picked, Reader};
 use crate::tables::MORE;
 
 /// Stretches up to this size are read at once, in bytes.
 const SMALL: u64 = 1 << 20;
-/// Bytes of a batch, and records, after which it is handed over.
-const BATCH: usize = 256 << 10;
-const BATCH_ROWS: usize = 2_048;
-/// Records that were left out, after which the reader shows itself all the same.
-const BATCH_LEFT_OUT: usize = 65_536;
 /// Batches that the thread is ahead.
 const AHEAD: usize = 4;
 /// Rows between two looks at the clock.
@@ -165,6 +159,7 @@ unsafe impl<'vtab> VTab<'vtab> for Records {
             rows: Rows::None,
             number: 0,
             varying: Vec::new(),
+            told: Vec::new(),
             limits: Vec::new(),
             phantom: PhantomData,
         })
@@ -190,129 +185,6 @@ impl Used {
     }
 }
 
-/// A batch of records that were read.
-#[derive(Debug, Default)]
-struct Batch {
-    /// Records, where they are asked for.
-    bytes: Vec<u8>,
-    rows: Vec<Row>,
-    /// Of each row the fields that vary.
-    cells: Vec<Sql>,
-    /// Bytes of the texts among them.
-    texts: usize,
-    /// Records that are not wanted.
-    left_out: usize,
-}
-
-#[derive(Debug)]
-struct Row {
-    line: u64,
-    record: Range<usize>,
-    metadata: Range<usize>,
-}
-
-impl Batch {
-    /// Takes the fields of a record, and where `whole` the record itself.
-    fn put(&mut self, row: &RecordRow<'_>, fields: &mut Fields, whole: bool) {
-        if !fields.put(row, self) {
-            self.left_out += 1;
-            return;
-        }
-        let (mut record, mut metadata) = (0..0, 0..0);
-        if whole {
-            record = self.keep(row.record);
-            // The birthmark stands in the record.
-            let start = row.metadata.as_ptr().addr();
-            metadata = match start.checked_sub(row.record.as_ptr().addr()) {
-                Some(at) if at + row.metadata.len() <= row.record.len() => {
-                    record.start + at..record.start + at + row.metadata.len()
-                }
-                _ => self.keep(row.metadata),
-            };
-        }
-        self.rows.push(Row {
-            line: row.line,
-            record,
-            metadata,
-        });
-    }
-
-    fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
-        let from = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        from..self.bytes.len()
-    }
-
-    fn is_full(&self) -> bool {
-        self.bytes.len() + self.texts >= BATCH
-            || self.rows.len() >= BATCH_ROWS
-            || self.left_out >= BATCH_LEFT_OUT
-    }
-
-    /// Empty, with the memory that it had.
-    fn emptied(mut self) -> Self {
-        self.bytes.clear();
-        self.rows.clear();
-        self.cells.clear();
-        (self.texts, self.left_out) = (0, 0);
-        self
-    }
-
-    fn text(&self, range: &Range<usize>) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.bytes.get(range.clone()).unwrap_or_default())
-    }
-}
-
-/// The fields that are taken of each record.
-#[derive(Debug, Default)]
-struct Fields {
-    names: Vec<String>,
-    /// What is asked of numbers, by the place among the names: what lies outside is left out.
-    limits: Vec<(usize, Limits)>,
-    /// Where each stands among members of this shape; none where it is no member.
-    places: Vec<Option<usize>>,
-    shape: u64,
-}
-
-impl Fields {
-    /// Puts a cell for each field into the batch; false, and none, where the record is not
-    /// wanted.
-    fn put(&mut self, row: &RecordRow<'_>, batch: &mut Batch) -> bool {
-        if self.shape != row.members.shape() {
-            self.shape = row.members.shape();
-            let places = self.names.iter().map(|name| {
-                // A dotted name may be that of a nested one.
-                let is_plain = !name.contains('.');
-                is_plain.then(|| row.members.place(name)).flatten()
-            });
-            self.places = places.collect();
-        }
-        let (from, texts) = (batch.cells.len(), batch.texts);
-        for (name, place) in self.names.iter().zip(&self.places) {
-            let cell = match place.and_then(|place| row.members.value(place)) {
-                Some(raw) => parts::cell_of(raw),
-                None => {
-                    field(row.members, row.own, name).map_or(Sql::Null, |value| parts::cell(&value))
-                }
-            };
-            if let Sql::Text(text) = &cell {
-                batch.texts += text.len();
-            }
-            batch.cells.push(cell);
-        }
-        let cells = batch.cells.get(from..).unwrap_or_default();
-        let is_wanted = self
-            .limits
-            .iter()
-            .all(|(at, limits)| cells.get(*at).is_none_or(|cell| limits.may_hold(cell)));
-        if !is_wanted {
-            batch.cells.truncate(from);
-            batch.texts = texts;
-        }
-        is_wanted
-    }
-}
-
 type Sent = Result<Batch, String>;
 
 /// Where the rows of the part at hand come from.
@@ -333,6 +205,15 @@ struct Beside {
     used: SyncSender<Batch>,
 }
 
+/// Where the value of a field is.
+#[derive(Debug)]
+enum Told {
+    /// The same in all records of the part.
+    Same(Sql),
+    /// In the cells of each record, at this place.
+    Cell(usize),
+}
+
 /// Goes through the records.
 #[repr(C)]
 pub(super) struct Cursor<'vtab> {
@@ -347,6 +228,9 @@ pub(super) struct Cursor<'vtab> {
     /// Of the part at hand the fields of which only the records know, by their place among
     /// the fields.
     varying: Vec<usize>,
+    /// Of the part at hand each field that is used, in order, and where its value is: looked up
+    /// for each row.
+    told: Vec<(usize, Told)>,
     /// What is asked of numbers, by the place among the fields.
     limits: Vec<(usize, Limits)>,
     phantom: PhantomData<&'vtab Records>,
@@ -440,13 +324,14 @@ unsafe impl VTabCursor for Cursor<'_> {
             (LINE | RECORD | METADATA, None) => Ok(()),
             (column, read) => {
                 let field = column - FIELDS_FROM;
-                if let Some(Known::Same(value)) = part.fields.get(&field) {
-                    return context.set_result(value);
-                }
-                let place = self.varying.iter().position(|known| *known == field);
-                let cell = place.zip(read).and_then(|(place, (batch, at, _))| {
-                    batch.cells.get(at * self.varying.len() + place)
-                });
+                let known = self.told.binary_search_by_key(&field, |(field, _)| *field);
+                let cell = match known.ok().and_then(|at| self.told.get(at)) {
+                    Some((_, Told::Same(value))) => Some(value),
+                    Some((_, Told::Cell(place))) => read.and_then(|(batch, at, _)| {
+                        batch.cells.get(at * self.varying.len() + place)
+                    }),
+                    None => None,
+                };
                 context.set_result(cell.unwrap_or(&Sql::Null))
             }
         }
@@ -518,6 +403,7 @@ impl Cursor<'_> {
                 .part(&table.db, group, &table.world.fields, used)?;
             let varies = |field: &&usize| part.fields.get(field) == Some(&Known::Varies);
             self.varying = used.iter().filter(varies).copied().collect();
+            self.told = told(&part, used);
             self.rows = self.rows_of(&part)?;
             self.part = Some(part);
             match &self.rows {
@@ -547,11 +433,7 @@ impl Cursor<'_> {
             let at = self.varying.iter().position(|varying| varying == field)?;
             Some((at, *limits))
         });
-        let mut fields = Fields {
-            names: names.cloned().collect(),
-            limits: limits.collect(),
-            ..Fields::default()
-        };
+        let mut fields = Fields::new(names.cloned().collect(), limits.collect());
         if stretch.end.saturating_sub(stretch.start) <= SMALL {
             let mut batch = Batch::default();
             let whole = self.used.of_record;
@@ -584,6 +466,16 @@ impl Cursor<'_> {
         begun.map_err(|error| world.failure(error.to_string()))?;
         Ok(Rows::Read(Batch::default(), 0, Some(Beside { more, used })))
     }
+}
+
+/// Where the values of the fields that are used are found in a part.
+fn told(part: &Part, used: &[usize]) -> Vec<(usize, Told)> {
+    let mut cells = 0..;
+    let of = |field: &usize| match part.fields.get(field)? {
+        Known::Same(value) => Some((*field, Told::Same(value.clone()))),
+        Known::Varies => Some((*field, Told::Cell(cells.next()?))),
+    };
+    used.iter().filter_map(of).collect()
 }
 
 impl World {
