@@ -93,6 +93,10 @@ struct Bench<R, E> {
 struct OnIt<R, E> {
     jobs: VecDeque<(usize, Block, R)>,
     results: BTreeMap<usize, (Block, Result<R, E>)>,
+    /// Threads that wait for a block, and whether one waits for a result: only who waits is woken,
+    /// as each waking is a call of the kernel.
+    idle: usize,
+    awaited: bool,
     closed: bool,
     died: bool,
 }
@@ -110,6 +114,8 @@ impl<R, E> Default for Bench<R, E> {
             on_it: Mutex::new(OnIt {
                 jobs: VecDeque::new(),
                 results: BTreeMap::new(),
+                idle: 0,
+                awaited: false,
                 closed: false,
                 died: false,
             }),
@@ -125,8 +131,13 @@ impl<R, E> Bench<R, E> {
     }
 
     fn give(&self, number: usize, block: Block, memory: R) {
-        self.lock().jobs.push_back((number, block, memory));
-        self.to_do.notify_one();
+        let mut on_it = self.lock();
+        on_it.jobs.push_back((number, block, memory));
+        let is_waited_for = on_it.idle > 0;
+        drop(on_it);
+        if is_waited_for {
+            self.to_do.notify_one();
+        }
     }
 
     /// Works until no more blocks come.
@@ -135,17 +146,21 @@ impl<R, E> Bench<R, E> {
         let mut on_it = self.lock();
         while !on_it.closed {
             let Some((number, block, memory)) = on_it.jobs.pop_front() else {
+                on_it.idle += 1;
                 on_it = self
                     .to_do
                     .wait(on_it)
                     .unwrap_or_else(PoisonError::into_inner);
+                on_it.idle -= 1;
                 continue;
             };
             drop(on_it);
             let result = work(&block, memory);
             on_it = self.lock();
             on_it.results.insert(number, (block, result));
-            self.done.notify_one();
+            if on_it.awaited {
+                self.done.notify_one();
+            }
         }
     }
 
@@ -162,10 +177,12 @@ impl<R, E> Bench<R, E> {
             if let Some((number, block, memory)) = on_it.jobs.pop_front() {
                 return Next::Work(number, block, memory);
             }
+            on_it.awaited = true;
             on_it = self
                 .done
                 .wait(on_it)
                 .unwrap_or_else(PoisonError::into_inner);
+            on_it.awaited = false;
         }
     }
 }
