@@ -10,6 +10,7 @@ of the same stretch; the CPU time of a process counts its threads and its childr
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import statistics
@@ -49,6 +50,21 @@ class Spread:
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
         return cls(min(values), statistics.median(values), max(values))
+
+
+def median_within(values: Sequence[float]) -> Spread:
+    """The median, and between which two values that of all possible rounds lies with 95 % certainty.
+
+    By the order of the values alone, whatever they are spread like: a single round that was disturbed moves
+    the end of a minimum-to-maximum spread, and this hardly.
+    """
+    ordered, count = sorted(values), len(values)
+    chance, below = 0.0, 0
+    while below < (count - 1) // 2 and chance + math.comb(count, below) / 2**count <= 0.025:
+        chance += math.comb(count, below) / 2**count
+        below += 1
+    rank = max(below - 1, 0)
+    return Spread(ordered[rank], statistics.median(ordered), ordered[-1 - rank])
 
 
 class Stretch:

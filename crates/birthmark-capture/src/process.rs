@@ -87,7 +87,9 @@ fn without_ours(name: &str, value: String) -> Option<String> {
         return Some(value);
     }
     let is_ours = |part: &&str| {
-        part.contains("/.birthmark/sessions/") || part.ends_with("/libbirthmark_preload.so")
+        part.contains("/.birthmark/sessions/")
+            || part.contains("/birthmark-python-")
+            || part.ends_with("/libbirthmark_preload.so")
     };
     let parts: Vec<&str> = value.split(':').filter(|part| !is_ours(part)).collect();
     let kept = parts.join(":");
@@ -122,6 +124,23 @@ pub fn argv() -> Finding<Vec<String>> {
         return Finding::unknown("the system did not hand over the command line");
     }
     Finding::Found(redactor().argv(&argv))
+}
+
+/// What this process's stdin is: `terminal`, `nothing`, `pipe`, `file` with its path, or `other`.
+pub fn stdin() -> Finding<(&'static str, Option<PathBuf>)> {
+    use std::io::IsTerminal;
+    if std::io::stdin().is_terminal() {
+        return Finding::Found(("terminal", None));
+    }
+    let Ok(link) = std::fs::read_link("/proc/self/fd/0") else {
+        return Finding::unknown("the system does not tell");
+    };
+    Finding::Found(match link.to_str() {
+        Some("/dev/null") => ("nothing", None),
+        Some(text) if text.starts_with("pipe:") || text.starts_with("socket:") => ("pipe", None),
+        _ if link.is_file() => ("file", Some(link)),
+        _ => ("other", None),
+    })
 }
 
 /// All that is known of this process. Takes some reads of `/proc`.

@@ -191,6 +191,15 @@ pub(crate) fn process_facts() -> Fields {
     put(&mut facts, "cwd", seen.folder.map(Value::from));
     put(&mut facts, "user", seen.user.map(Value::from));
     put(&mut facts, "parent_pid", seen.parent_pid.map(Value::from));
+    let told = |(kind, file): (&str, Option<std::path::PathBuf>)| {
+        let file = file.map(|file| {
+            process::redactor()
+                .text(&file.to_string_lossy())
+                .into_owned()
+        });
+        json!({ "kind": kind, "file": file })
+    };
+    put(&mut facts, "stdin", process::stdin().map(told));
     put(
         &mut facts,
         "pid_started",

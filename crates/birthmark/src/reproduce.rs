@@ -27,6 +27,7 @@
 //! * Where the commit below a snapshot is not to be had, the folder is no repository: a script
 //!   that asks git itself is told nothing, and that is said.
 
+mod around;
 mod beside;
 mod blockers;
 mod code;
@@ -57,6 +58,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Kind, Result};
 use crate::text;
 
+pub use around::Around;
 pub use beside::Beside;
 pub use blockers::Blocker;
 pub use code::Code;

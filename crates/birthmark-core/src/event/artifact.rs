@@ -125,4 +125,7 @@ pub struct LineageObserved {
     /// older journals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_complete: Option<bool>,
+    /// Code that was loaded from neither a package nor a repository: `file` and `digest` of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loose_code: Vec<Fields>,
 }

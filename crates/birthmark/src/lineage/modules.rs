@@ -8,12 +8,16 @@ use std::time::Duration;
 use birthmark_capture::git;
 use birthmark_core::event::{Module, ModulesObserved};
 use birthmark_core::{Fields, Finding};
+use serde_json::Value;
 
+use crate::dataset;
 use crate::project::Project;
 
 const GIT_LIMIT: Duration = Duration::from_secs(10);
 /// Modules of one repository that are listed.
 const MOST: usize = 5_000;
+/// Of those in no repository, that are listed.
+const MOST_LOOSE: usize = 100;
 
 /// The loaded files of each repository; those in none are left out. `since` is when the run
 /// began, in microseconds: a file that changed later may have been loaded with other bytes.
@@ -27,9 +31,7 @@ pub(crate) fn observed(
 ) -> Vec<ModulesObserved> {
     let mut by_root: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for file in files {
-        let top = file.ancestors().skip(1).find(|up| up.join(".git").exists());
-        let root = top.or_else(|| file.starts_with(project.root()).then(|| project.root()));
-        if let Some(root) = root {
+        if let Some(root) = root_of(project, file) {
             by_root
                 .entry(root.to_owned())
                 .or_default()
@@ -59,6 +61,27 @@ pub(crate) fn observed(
             }
         })
         .collect()
+}
+
+/// The repository that a file lies in; without one the project.
+fn root_of<'a>(project: &'a Project, file: &'a Path) -> Option<&'a Path> {
+    let top = file.ancestors().skip(1).find(|up| up.join(".git").exists());
+    top.or_else(|| file.starts_with(project.root()).then(|| project.root()))
+}
+
+/// The loaded files that lie in no repository, each with its digest.
+pub(crate) fn loose(project: &Project, files: &BTreeSet<PathBuf>) -> Vec<Fields> {
+    let loose = files.iter().filter(|file| root_of(project, file).is_none());
+    let told = |file: &PathBuf| {
+        let mut fields = Fields::new();
+        fields.insert("file".to_owned(), Value::from(project.stored_path(file)));
+        let digest = dataset::digest_of(file)
+            .ok()
+            .map(|digest| digest.to_string());
+        fields.insert("digest".to_owned(), Value::from(digest));
+        fields
+    };
+    loose.take(MOST_LOOSE).map(told).collect()
 }
 
 fn name(file: &Path, root: &Path) -> String {

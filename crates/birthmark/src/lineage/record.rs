@@ -126,6 +126,7 @@ impl Session {
             inputs: loaded + listed.0,
             left_out,
             code_complete: Some(watched.all_code),
+            loose_code: modules::loose(self.project(), &code),
         })
     }
 

@@ -281,10 +281,25 @@ pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<guard::
         }
         command.env("VIRTUAL_ENV", laid.top.join(venv::FOLDER));
     }
+    if let Some(file) = stdin(plan, laid) {
+        command.stdin(file);
+    }
     if options.quiet {
         command.stdout(std::process::Stdio::null());
     }
     guard::run(plan, laid, &mut command)?.map_err(|error| io(&options.program, "run", error))
+}
+
+/// What the recorded command had for its stdin, where it can be had; else it has the caller's.
+fn stdin(plan: &Plan, laid: &Laid) -> Option<std::process::Stdio> {
+    match (plan.around.stdin.as_deref(), &plan.around.stdin_file) {
+        (Some("nothing"), _) => Some(std::process::Stdio::null()),
+        (Some("file"), Some(stored)) => {
+            let file = atomic::open_regular(&laid.folder.join(stored)).ok()?;
+            Some(file.into())
+        }
+        _ => None,
+    }
 }
 
 /// The command, with every word that names a file of the user's tree turned to the folder.

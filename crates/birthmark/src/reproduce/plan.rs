@@ -9,6 +9,7 @@ use birthmark_core::session::{Artifact, Run, Session};
 use birthmark_core::{Finding, RunId, SessionId};
 use serde_json::{Value, json};
 
+use super::around::Around;
 use super::beside::{self, Beside};
 use super::code::{self, Code};
 use super::hand::InHand;
@@ -99,6 +100,8 @@ pub struct Plan {
     pub environment: Result<Vec<String>, String>,
     /// The recorded environment.
     pub environment_fields: Fields,
+    /// What stood around the run.
+    pub around: Around,
     /// Whether its run ended without a failure.
     pub had_ended: bool,
     /// Seeds by name; empty where none was recorded.
@@ -144,6 +147,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
         .filter(|run| found.runs.contains(&run.id));
     let own: Vec<&Run> = own.collect();
     let mut plan = Plan {
+        around: Around::of(&project, &own, &found.facts, &environment_fields),
         beside: beside::of_runs(&project, &own, &environment_fields),
         all_modules: beside::told_all(&own),
         modules: own
@@ -291,6 +295,7 @@ impl Plan {
             "environment_differs": self.environment.as_ref().ok(),
             "environment_unknown": self.environment.as_ref().err(),
             "seeds": self.seeds,
+            "around": self.around.to_json(),
             "original_kept": if guard::is_here() { "no writing" } else { "looked at after" },
             "blockers": self.blockers(options).iter().map(|blocker| &blocker.text).collect::<Vec<_>>(),
         })

@@ -14,8 +14,8 @@ const LONGEST: usize = 100;
 const MOST: usize = 12;
 
 /// What no plan says.
-const NOT_PROMISED: &str = "\nnot promised: environment variables, what stdin gave, modules of neither a\n\
-    package nor a repository, and what else it read without anybody recording it\n";
+const NOT_PROMISED: &str = "\nnot promised: variables that are never recorded, and what else it read without\n\
+    anybody recording it\n";
 
 /// What keeps the original as it is.
 fn original() -> &'static str {
@@ -109,6 +109,9 @@ pub fn render(plan: &Plan, options: &Options) -> String {
                 &format!("cannot be built: {}", neutral(&error.whole())),
             ),
         }
+    }
+    for (label, line) in plan.around.lines() {
+        put(label, &neutral(&line));
     }
     put(
         "seeds",

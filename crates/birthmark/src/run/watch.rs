@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use birthmark_core::Timestamp;
+use birthmark_capture::process;
+use birthmark_core::{Finding, Timestamp};
 use birthmark_store::atomic;
 
 use super::python;
@@ -91,6 +92,9 @@ impl Watch {
         };
         let mut seen = Seen::read(notes);
         seen.writes.extend(self.handed());
+        if let Finding::Found(("file", Some(file))) = process::stdin() {
+            seen.reads.insert(file);
+        }
         seen.enter_folders(&Rules::of(session.project()));
         // What is in the journal is not needed twice.
         self.forget();

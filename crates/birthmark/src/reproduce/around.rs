@@ -1,0 +1,155 @@
+//! What stood around a run and is no input of it: variables, stdin, modules that lie in neither a
+//! package nor a repository. What was recorded of them, and whether it is so now.
+//!
+//! # Limitations
+//!
+//! * Variables are those of a list (`birthmark_capture::process`); of all others nothing is known.
+//! * A file that stdin was is laid out as an input; what a pipe or a person gave is gone.
+
+use std::path::PathBuf;
+
+use birthmark_capture::process;
+use birthmark_core::birthmark::Fields;
+use birthmark_core::session::Run;
+use serde_json::{Value, json};
+
+use crate::project::Project;
+use crate::sessions;
+use crate::text::{plain, short};
+
+/// Names that are told on one line.
+const NAMED: usize = 8;
+
+/// What was recorded of it, and what of that differs now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Around {
+    /// Names of the variables that were recorded; none where none could be.
+    pub variables: Option<Vec<String>>,
+    /// What differs of these now, a line each.
+    pub variables_differ: Vec<String>,
+    /// What stdin was: `terminal`, `nothing`, `pipe`, `file`, `other`; none where it was not recorded.
+    pub stdin: Option<String>,
+    /// The file that it was, as stored.
+    pub stdin_file: Option<String>,
+    /// Loose modules, each with whether it is as it was; none where not all code was seen.
+    pub modules: Option<Vec<(String, &'static str)>>,
+}
+
+impl Around {
+    /// Of a run, by what its session recorded.
+    pub(super) fn of(
+        project: &Project,
+        runs: &[&Run],
+        facts: &Fields,
+        environment: &Fields,
+    ) -> Self {
+        let was = environment.get("variables").and_then(Value::as_object);
+        let stdin = facts.get("stdin");
+        let told = |name: &str| Some(stdin?.get(name)?.as_str()?.to_owned());
+        let lineage = || runs.iter().filter_map(|run| run.observed.lineage.as_ref());
+        let all_code = super::beside::told_all(runs);
+        let loose = lineage().flat_map(|lineage| &lineage.loose_code);
+        Self {
+            variables: was.map(|was| was.keys().cloned().collect()),
+            variables_differ: was.map(differing).unwrap_or_default(),
+            stdin: told("kind"),
+            stdin_file: told("file").map(|file| project.stored_path(&PathBuf::from(file))),
+            modules: all_code.then(|| loose.filter_map(|one| module(project, one)).collect()),
+        }
+    }
+
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        let module = |(file, state): &(String, &str)| json!({ "file": file, "state": state });
+        let modules = self.modules.as_ref();
+        json!({
+            "variables": self.variables,
+            "variables_differ": self.variables_differ,
+            "stdin": self.stdin,
+            "stdin_file": self.stdin_file,
+            "loose_modules": modules.map(|all| all.iter().map(module).collect::<Vec<_>>()),
+        })
+    }
+
+    /// The lines of a plan: a label and a text each.
+    pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        match &self.variables {
+            None => lines.push(("variables", "not recorded".to_owned())),
+            Some(_) if !self.variables_differ.is_empty() => {
+                let differ = self.variables_differ.iter().take(NAMED);
+                lines.extend(differ.map(|line| ("variables", format!("differs: {line}"))));
+            }
+            Some(names) if names.is_empty() => {
+                lines.push((
+                    "variables",
+                    "none of those that are recorded was set".to_owned(),
+                ));
+            }
+            Some(names) => lines.push(("variables", format!("as they were: {}", listed(names)))),
+        }
+        let stdin = match (self.stdin.as_deref(), &self.stdin_file) {
+            (Some("file"), Some(file)) => format!("the file {}", short(file, 60)),
+            (Some("nothing"), _) => "nothing was to be read".to_owned(),
+            (Some("terminal"), _) => "a terminal: what was typed was not recorded".to_owned(),
+            (Some("pipe"), _) => "a pipe: what came through it was not recorded".to_owned(),
+            (Some(_), _) => "what it gave was not recorded".to_owned(),
+            (None, _) => "not recorded".to_owned(),
+        };
+        lines.push(("stdin", stdin));
+        match &self.modules {
+            None => lines.push(("loose code", "not recorded".to_owned())),
+            Some(all) => {
+                let line = |(file, state): &(String, &str)| {
+                    ("loose code", format!("{}  {state}", short(file, 60)))
+                };
+                lines.extend(all.iter().take(NAMED).map(line));
+                if all.len() > NAMED {
+                    let more = format!("+ {} more (all with --json)", all.len() - NAMED);
+                    lines.push(("", more));
+                }
+            }
+        }
+        lines
+    }
+}
+
+fn differing(was: &Fields) -> Vec<String> {
+    let is = process::variables();
+    let now = |name: &String| is.get(name).map(|value| short(value, 40));
+    let changed = was.iter().filter_map(|(name, value)| {
+        let value = short(&plain(value), 40);
+        match now(name) {
+            Some(now) if now == value => None,
+            Some(now) => Some(format!("{name} is {now}, was {value}")),
+            None => Some(format!("{name} is not set, was {value}")),
+        }
+    });
+    let new = is.keys().filter(|name| !was.contains_key(*name));
+    let new = new.filter_map(|name| Some(format!("{name} is {}, was not set", now(name)?)));
+    changed.chain(new).collect()
+}
+
+fn listed(names: &[String]) -> String {
+    let mut text = names[..names.len().min(NAMED)].join(", ");
+    if names.len() > NAMED {
+        text.push_str(&format!(", +{}", names.len() - NAMED));
+    }
+    text
+}
+
+fn module(project: &Project, told: &Fields) -> Option<(String, &'static str)> {
+    let file = told.get("file")?.as_str()?;
+    let digest = told.get("digest").and_then(Value::as_str);
+    let path = sessions::locate(project, file, None);
+    let now = crate::dataset::digest_of(&path)
+        .ok()
+        .map(|now| now.to_string());
+    let state = match (digest, now) {
+        (_, None) => "not here",
+        (None, _) => "its digest was not recorded",
+        (Some(was), Some(now)) if was == now => "as it was",
+        _ => "changed since",
+    };
+    Some((file.to_owned(), state))
+}

@@ -1,0 +1,76 @@
+"""A plan names what stood around a run: variables, stdin, loose modules; and whether it is so now."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def call(repo, program, monkeypatch):
+    """Call the program with an environment and a stdin of its own."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    (repo / "artifacts").mkdir()
+
+    def call(*words, stdin=subprocess.DEVNULL, **env):
+        done = subprocess.run(
+            [program, *words], cwd=repo, env={**os.environ, **env}, stdin=stdin, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return call
+
+
+def seen(repo):
+    journals = (repo / "artifacts/.birthmark/sessions").glob("*/*.jsonl")
+    if not any('"preload"' in journal.read_text() for journal in journals):
+        pytest.skip("SKIPPED: the library to be preloaded is not beside the program")
+
+
+def around(call, artifact, **env):
+    return json.loads(call("reproduce", "--dry-run", "--json", artifact, **env))["plan"]["around"]
+
+
+def test_a_file_that_was_stdin_is_an_input_and_is_given_again(repo, call):
+    (repo / "words.txt").write_text("b\na\nc\n")
+    with (repo / "words.txt").open() as words:
+        call("run", "--", "sort", "-o", "artifacts/s.txt", stdin=words, OMP_NUM_THREADS="2")
+    seen(repo)
+    plan = call("reproduce", "--dry-run", "artifacts/s.txt")
+    assert "inputs       words.txt  as it was\n" in plan
+    assert "stdin        the file words.txt\n" in plan
+    assert "variables    differs: OMP_NUM_THREADS is not set, was 2\n" in plan
+    assert "variables    as they were: " in call("reproduce", "--dry-run", "artifacts/s.txt", OMP_NUM_THREADS="2")
+    assert "\nidentical\n" in call("reproduce", "--yes", "artifacts/s.txt")
+
+
+def test_what_was_no_file_is_said_to_be_gone(repo, call):
+    call("run", "--", "sh", "-c", "cat > artifacts/n.txt; echo 1 > artifacts/n.txt")
+    assert around(call, "artifacts/n.txt")["stdin"] == "nothing"
+    read, write = os.pipe()
+    os.write(write, b"x\n")
+    os.close(write)
+    call("run", "--", "sh", "-c", "cat > artifacts/p.txt", stdin=read)
+    os.close(read)
+    assert "stdin        a pipe: what came through it was not recorded\n" in call("reproduce", "--dry-run", "artifacts/p.txt")
+
+
+def test_modules_of_no_repository_are_named_with_what_became_of_them(repo, call, git, tmp_path_factory):
+    place = tmp_path_factory.mktemp("loose")
+    (place / "helper.py").write_text("X = 1\n")
+    (repo / "main.py").write_text("import helper; open('artifacts/x.txt', 'w').write(str(helper.X))\n")
+    git("add", "main.py")
+    git("commit", "--quiet", "--message", "Main")
+    call("run", "--", sys.executable, "main.py", PYTHONPATH=str(place))
+    seen(repo)
+    name = str(place / "helper.py")
+    assert around(call, "artifacts/x.txt")["loose_modules"] == [{"file": name, "state": "as it was"}]
+    (place / "helper.py").write_text("X = 2\n")
+    assert around(call, "artifacts/x.txt")["loose_modules"] == [{"file": name, "state": "changed since"}]
+    assert "  changed since\n" in call("reproduce", "--dry-run", "artifacts/x.txt")
+    # What the watch itself gives to Python is neither code of the run nor a variable of it.
+    folder = repo / "artifacts/.birthmark/sessions"
+    assert not any("birthmark-python-" in journal.read_text() for journal in folder.glob("*/*.jsonl"))
