@@ -152,6 +152,13 @@ def test_what_could_not_be_watched_is_said(repo, ran):
     assert "/bin/cat was started without the watch" in lineage["reasons"][0]
 
 
+def test_looking_for_a_library_of_the_system_leaves_nothing_unseen(repo, ran):
+    found = ran(sys.executable, "-c", "import ctypes.util; ctypes.util.find_library('z')")
+    needs_preload(found)
+    lineage = found["lineage_observed"][0]
+    assert (lineage["state"], lineage.get("reasons")) == ("complete", None)
+
+
 def test_rules_of_the_project_leave_files_out(repo, ran):
     (repo / "birthmark.toml").write_text('[lineage]\nignore = ["*.tmp", "scratch/**"]\n')
     (repo / "scratch").mkdir()

@@ -61,6 +61,8 @@ def test_what_was_no_file_is_said_to_be_gone(repo, call):
 def test_modules_of_no_repository_are_named_with_what_became_of_them(repo, call, git, tmp_path_factory):
     place = tmp_path_factory.mktemp("loose")
     (place / "helper.py").write_text("X = 1\n")
+    (place / "tinypkg-1.0.dist-info").mkdir()
+    (place / "tinypkg-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: tinypkg\nVersion: 1.0\n")
     (repo / "main.py").write_text("import helper; open('artifacts/x.txt', 'w').write(str(helper.X))\n")
     git("add", "main.py")
     git("commit", "--quiet", "--message", "Main")
@@ -68,6 +70,9 @@ def test_modules_of_no_repository_are_named_with_what_became_of_them(repo, call,
     seen(repo)
     name = str(place / "helper.py")
     assert around(call, "artifacts/x.txt")["loose_modules"] == [{"file": name, "state": "as it was"}]
+    # Packages that `PYTHONPATH` brings are the run's as well.
+    plan = json.loads(call("reproduce", "--dry-run", "--json", "artifacts/x.txt", PYTHONPATH=str(place)))["plan"]
+    assert plan["environment_differs"] == []
     (place / "helper.py").write_text("X = 2\n")
     assert around(call, "artifacts/x.txt")["loose_modules"] == [{"file": name, "state": "changed since"}]
     assert "  changed since\n" in call("reproduce", "--dry-run", "artifacts/x.txt")

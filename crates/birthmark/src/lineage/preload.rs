@@ -11,6 +11,13 @@ use super::Seen;
 
 /// The library's file name.
 const LIBRARY: &str = "libbirthmark_preload.so";
+/// Programs that read the system's own lists alone, whatever they are asked: Python's `ctypes` starts
+/// one to find a library, with an environment of its own.
+const OF_THE_SYSTEM: [&str; 3] = [
+    "/sbin/ldconfig",
+    "/usr/sbin/ldconfig",
+    "/sbin/ldconfig.real",
+];
 /// Programs named as not watched, of many.
 const NAMED: usize = 3;
 
@@ -53,6 +60,7 @@ pub(crate) fn gaps(seen: &Seen, command: &Path) -> Vec<String> {
         .iter()
         .map(|path| searched(path))
         .chain([command.to_owned()])
+        .filter(|path| !is_of_the_system(path))
         .collect();
     let names = |wanted: &dyn Fn(&Path) -> bool| -> Vec<String> {
         let mut names: Vec<String> = found
@@ -72,6 +80,7 @@ pub(crate) fn gaps(seen: &Seen, command: &Path) -> Vec<String> {
     let unwatched: Vec<String> = seen
         .unwatched
         .iter()
+        .filter(|path| !is_of_the_system(path))
         .map(|path| path.display().to_string())
         .collect();
     reasons.extend(said(
@@ -108,6 +117,10 @@ fn searched(path: &Path) -> PathBuf {
     found
         .find(|path| path.is_file())
         .unwrap_or_else(|| path.to_owned())
+}
+
+fn is_of_the_system(path: &Path) -> bool {
+    OF_THE_SYSTEM.iter().any(|known| path == Path::new(known))
 }
 
 fn is_privileged(path: &Path) -> bool {
@@ -161,6 +174,7 @@ mod tests {
         assert!(!is_static(Path::new("/etc/passwd")));
         let mut seen = Seen::default();
         seen.unwatched.insert(PathBuf::from("/bin/cat"));
+        seen.unwatched.insert(PathBuf::from("/sbin/ldconfig"));
         seen.lost = 2;
         let gaps = gaps(&seen, Path::new("/bin/sh"));
         assert_eq!(

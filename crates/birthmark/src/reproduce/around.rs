@@ -31,8 +31,10 @@ pub struct Around {
     pub stdin: Option<String>,
     /// The file that it was, as stored.
     pub stdin_file: Option<String>,
-    /// Loose modules, each with whether it is as it was; none where not all code was seen.
-    pub modules: Option<Vec<(String, &'static str)>>,
+    /// Loose modules, each with whether it is as it was.
+    pub modules: Vec<(String, &'static str)>,
+    /// Whether these are all; none where nothing was recorded of it.
+    pub all_modules: Option<bool>,
 }
 
 impl Around {
@@ -47,27 +49,28 @@ impl Around {
         let stdin = facts.get("stdin");
         let told = |name: &str| Some(stdin?.get(name)?.as_str()?.to_owned());
         let lineage = || runs.iter().filter_map(|run| run.observed.lineage.as_ref());
-        let all_code = super::beside::told_all(runs);
+        let watched = lineage().any(|lineage| lineage.code_complete.is_some());
         let loose = lineage().flat_map(|lineage| &lineage.loose_code);
         Self {
             variables: was.map(|was| was.keys().cloned().collect()),
             variables_differ: was.map(differing).unwrap_or_default(),
             stdin: told("kind"),
             stdin_file: told("file").map(|file| project.stored_path(&PathBuf::from(file))),
-            modules: all_code.then(|| loose.filter_map(|one| module(project, one)).collect()),
+            modules: loose.filter_map(|one| module(project, one)).collect(),
+            all_modules: watched.then(|| super::beside::told_all(runs)),
         }
     }
 
     /// For programs.
     pub fn to_json(&self) -> Value {
         let module = |(file, state): &(String, &str)| json!({ "file": file, "state": state });
-        let modules = self.modules.as_ref();
         json!({
             "variables": self.variables,
             "variables_differ": self.variables_differ,
             "stdin": self.stdin,
             "stdin_file": self.stdin_file,
-            "loose_modules": modules.map(|all| all.iter().map(module).collect::<Vec<_>>()),
+            "loose_modules": self.modules.iter().map(module).collect::<Vec<_>>(),
+            "loose_modules_complete": self.all_modules,
         })
     }
 
@@ -97,18 +100,20 @@ impl Around {
             (None, _) => "not recorded".to_owned(),
         };
         lines.push(("stdin", stdin));
-        match &self.modules {
-            None => lines.push(("loose code", "not recorded".to_owned())),
-            Some(all) => {
-                let line = |(file, state): &(String, &str)| {
-                    ("loose code", format!("{}  {state}", short(file, 60)))
-                };
-                lines.extend(all.iter().take(NAMED).map(line));
-                if all.len() > NAMED {
-                    let more = format!("+ {} more (all with --json)", all.len() - NAMED);
-                    lines.push(("", more));
-                }
+        let line = |(file, state): &(String, &str)| {
+            ("loose code", format!("{}  {state}", short(file, 60)))
+        };
+        lines.extend(self.modules.iter().take(NAMED).map(line));
+        if self.modules.len() > NAMED {
+            let more = format!("+ {} more (all with --json)", self.modules.len() - NAMED);
+            lines.push(("", more));
+        }
+        match self.all_modules {
+            Some(true) => {}
+            Some(false) => {
+                lines.push(("loose code", "not all that was loaded was seen".to_owned()))
             }
+            None => lines.push(("loose code", "not recorded".to_owned())),
         }
         lines
     }

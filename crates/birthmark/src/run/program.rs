@@ -35,7 +35,15 @@ pub(super) fn interpreter_of(program: &Path) -> Option<Interpreter> {
     };
     let name = program.file_name()?.to_str()?;
     let is_its = program.parent()? == beside && (is_python(name) || is_script_of(program, beside));
-    is_its.then_some(interpreter)
+    is_its.then(|| {
+        let mut interpreter = interpreter;
+        // As the run will have it: before the interpreter's own.
+        let here = std::env::current_dir().unwrap_or_default();
+        let first = searched_for_modules(&here).into_iter();
+        let first = first.filter(|folder| folder.is_absolute());
+        interpreter.sys_path.splice(0..0, first);
+        interpreter
+    })
 }
 
 /// Whether a program is a script that a Python of this folder runs: its first lines say so,
