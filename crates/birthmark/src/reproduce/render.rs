@@ -60,30 +60,8 @@ pub fn render(plan: &Plan, options: &Options) -> String {
     for line in beside(plan) {
         put("", &line);
     }
-    if plan.inputs.is_empty() {
-        put("inputs", "none was recorded");
-    }
-    for input in plan.inputs.iter().take(MOST) {
-        let state = match &input.state {
-            InputState::Here(path) => as_it_was(plan, input, path),
-            InputState::NotAsItWas(why) => (*why).to_owned(),
-            InputState::InCode(why) => format!("{why}: the code's is taken"),
-            InputState::NameAlone => "known by name alone: cannot be checked".to_owned(),
-            InputState::NoPlace => "the run finds it by itself: not checked here".to_owned(),
-        };
-        put(
-            "inputs",
-            &format!("{}  {state}", short(&input.name, LONGEST)),
-        );
-        if let Some((changed, _)) = &input.changed_since {
-            put("", &format!("  ! {}", neutral(changed)));
-        }
-    }
-    if plan.inputs.len() > MOST {
-        put(
-            "",
-            &format!("+ {} more (all with --json)", plan.inputs.len() - MOST),
-        );
+    for (label, line) in inputs(plan) {
+        put(label, &line);
     }
     for (label, line) in plan.share.iter().flat_map(|share| shared(plan, share)) {
         put(label, &line);
@@ -137,6 +115,33 @@ pub fn render(plan: &Plan, options: &Options) -> String {
     }
     out.push_str(NOT_PROMISED);
     out
+}
+
+/// What it read, and whether it is as it was.
+fn inputs(plan: &Plan) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if plan.inputs.is_empty() {
+        lines.push(("inputs", "none was recorded".to_owned()));
+    }
+    for input in plan.inputs.iter().take(MOST) {
+        let state = match &input.state {
+            InputState::Here(path) => as_it_was(plan, input, path),
+            InputState::NotAsItWas(why) => (*why).to_owned(),
+            InputState::InCode(why) => format!("{why}: the code's is taken"),
+            InputState::NameAlone => "known by name alone: cannot be checked".to_owned(),
+            InputState::NoPlace => "the run finds it by itself: not checked here".to_owned(),
+        };
+        let name = short(&input.name, LONGEST);
+        lines.push(("inputs", format!("{name}  {state}")));
+        if let Some((changed, _)) = &input.changed_since {
+            lines.push(("", format!("  ! {}", neutral(changed))));
+        }
+    }
+    if plan.inputs.len() > MOST {
+        let more = plan.inputs.len() - MOST;
+        lines.push(("", format!("+ {more} more (all with --json)")));
+    }
+    lines
 }
 
 /// What the run went on with, which of several runs it is, and what of the file is its own.
