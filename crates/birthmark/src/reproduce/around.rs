@@ -108,13 +108,12 @@ impl Around {
             let more = format!("+ {} more (all with --json)", self.modules.len() - NAMED);
             lines.push(("", more));
         }
-        match self.all_modules {
-            Some(true) => {}
-            Some(false) => {
-                lines.push(("loose code", "not all that was loaded was seen".to_owned()))
-            }
-            None => lines.push(("loose code", "not recorded".to_owned())),
-        }
+        let lacking = match self.all_modules {
+            Some(true) => None,
+            Some(false) => Some("not all that was loaded was seen"),
+            None => Some("not recorded"),
+        };
+        lines.extend(lacking.map(|text| ("loose code", text.to_owned())));
         lines
     }
 }
