@@ -74,3 +74,28 @@ def test_snapshot_that_is_not_here_is_called_one(repo: Path, git, birthmark, pro
     assert "of a dirty tree" in said.stdout, said
     shown = subprocess.run([program, "show", "artifacts/o.txt"], cwd=there, capture_output=True, text=True)
     assert "a snapshot is on no remote" in shown.stdout, shown
+
+
+def test_module_that_git_ignores_is_told_by_all_who_are_asked_for_the_code(repo: Path, git, birthmark) -> None:
+    (repo / ".gitignore").write_text("artifacts/\nlocal_cfg.py\n")
+    (repo / "local_cfg.py").write_text("X = 1\n")
+    (repo / "kept.py").write_text("Y = 1\n")
+    (repo / "t.py").write_text(
+        "import kept, local_cfg; open('artifacts/o.txt', 'w').write(str(local_cfg.X))\n"
+    )
+    git("add", ".")
+    git("commit", "--quiet", "--message", "A script")
+    (repo / "artifacts").mkdir()
+    said = subprocess.run(
+        [Path(sys.executable).with_name("birthmark"), "run", "--", sys.executable, "t.py"],
+        cwd=repo,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "local_cfg.py ran, and no commit or snapshot holds it" in said.stderr
+    assert "kept.py" not in said.stderr
+    for asked in (["show"], ["verify"], ["snapshot", "show"]):
+        told = birthmark(*asked, "artifacts/o.txt")
+        assert "local_cfg.py ran" in told and "kept.py" not in told, told
+    birthmark("snapshot", "restore", "artifacts/o.txt", "--into", "../out", status=1)

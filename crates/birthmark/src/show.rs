@@ -179,7 +179,7 @@ impl Shown {
     }
 
     /// The run that made it, where its session is here.
-    fn own_run(&self) -> Option<&Run> {
+    pub(crate) fn own_run(&self) -> Option<&Run> {
         let id = self.birthmark.get("run_id")?.as_str()?;
         let mut runs = self.session.iter().flat_map(|session| &session.ran);
         runs.find(|run| run.id.as_str() == id)

@@ -152,6 +152,14 @@ pub fn closing(session: &Session, run: &birthmark_core::RunId, for_all: bool) ->
     lines
 }
 
+/// At most three of them in one line.
+pub(crate) fn some_of(texts: &[String]) -> String {
+    if texts.len() <= 3 {
+        return texts.join(", ");
+    }
+    format!("{}, +{}", texts[..2].join(", "), texts.len() - 2)
+}
+
 fn made_line(made: &[&Artifact], before: &dyn Fn(&Artifact) -> u64) -> Option<String> {
     let all: u64 = made.iter().filter_map(|one| one.records).sum();
     let new = |one: &&&Artifact| Some(one.records?.saturating_sub(before(one)));

@@ -175,6 +175,8 @@ fn show(ui: &mut Ui, args: &ShowArgs) -> Answer {
 fn page(described: &Described) -> String {
     let commit = short(&described.commit);
     let mut lines = Vec::new();
+    let unkept = described.unkept.iter();
+    let unkept = unkept.map(|reason| format!("not exact {reason}"));
     let Some(taken) = &described.taken else {
         lines.push(if described.is_snapshot {
             format!("snapshot {commit}: of a dirty tree; what it holds is not told here")
@@ -182,9 +184,14 @@ fn page(described: &Described) -> String {
             format!("commit {commit}: the tree was clean")
         });
         lines.push(format!("lives     {}", described.lives.phrase()));
+        lines.extend(unkept);
         return lines.join("\n");
     };
-    let exact = if taken.exact { "exact" } else { "not exact" };
+    let exact = if taken.exact && described.unkept.is_empty() {
+        "exact"
+    } else {
+        "not exact"
+    };
     let files = talk::count(taken.files, "file");
     let parent = taken.parent.as_deref().map_or("no commit", short);
     lines.push(format!(
@@ -208,7 +215,7 @@ fn page(described: &Described) -> String {
         }
         Err(reason) => lines.push(format!("unknown   what differs: {reason}")),
     }
-    let mut told = Vec::new();
+    let mut told: Vec<String> = unkept.collect();
     for file in &taken.left_out {
         told.push(format!("left out  {}: {}", file.path, file.reason));
     }

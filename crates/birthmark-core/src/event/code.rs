@@ -90,6 +90,10 @@ pub struct Module {
     /// Whether it changed after the run began, so that other bytes may have been loaded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub changed: bool,
+    /// Whether neither the commit nor the snapshot of the run holds such a file, as where git
+    /// ignores it: its text is kept nowhere. Not told in older journals.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unkept: bool,
 }
 
 /// Code of a repository that a run really loaded.

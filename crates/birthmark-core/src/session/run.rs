@@ -58,6 +58,12 @@ pub struct Observed {
 }
 
 impl Run {
+    /// Files that it loaded and that neither its commit nor its snapshot holds.
+    pub fn unkept(&self) -> impl Iterator<Item = &str> {
+        let files = self.observed.modules.iter().flat_map(|one| &one.files);
+        files.filter(|one| one.unkept).map(|one| one.file.as_str())
+    }
+
     /// A run that has just begun, of which nothing else is known.
     pub fn new(id: RunId, process: ProcessIdentity, start: Timestamp) -> Self {
         Self {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use birthmark_capture::git;
+use birthmark_core::code::ObjectKind;
 use birthmark_core::event::{Module, ModulesObserved};
 use birthmark_core::{Fields, Finding};
 use serde_json::Value;
@@ -53,6 +54,7 @@ pub(crate) fn observed(
                         file: name(file, &root),
                         blob: blob.found().cloned(),
                         changed: written(file) > since,
+                        unkept: false,
                     })
                     .collect(),
                 code: look(&root).unwrap_or_default(),
@@ -82,6 +84,23 @@ pub(crate) fn loose(project: &Project, files: &BTreeSet<PathBuf>) -> Vec<Fields>
         fields
     };
     loose.take(MOST_LOOSE).map(told).collect()
+}
+
+/// Marks what the commit does not hold that is said to hold the code of this repository. What
+/// is reached through a symlink lies elsewhere, and what cannot be read is not judged.
+pub(super) fn mark_unkept(modules: &mut ModulesObserved, root: &Path, commit: &str) {
+    let objects = match git::Objects::open(root) {
+        Finding::Found(objects) if objects.root() == Some(root) => objects,
+        _ => return,
+    };
+    if objects.kind(commit) != Finding::Found(ObjectKind::Commit) {
+        return;
+    }
+    for module in &mut modules.files {
+        let path = root.join(&module.file);
+        let lies_there = path.canonicalize().is_ok_and(|real| real == path);
+        module.unkept = lies_there && objects.blob_at(commit, &module.file).is_none();
+    }
 }
 
 fn name(file: &Path, root: &Path) -> String {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use birthmark_capture::process;
-use birthmark_core::event::{ArtifactUsed, LineageObserved, SeedsObserved};
+use birthmark_core::event::{ArtifactUsed, LineageObserved, ModulesObserved, SeedsObserved};
 use birthmark_core::{Fields, Timestamp};
 use birthmark_store::atomic;
 use serde_json::Value;
@@ -17,7 +18,7 @@ use super::rules::{Class, Rules, source_of};
 use super::{Seen, modules};
 use crate::error::Result;
 use crate::session::{Session, fold_session};
-use crate::snapshot;
+use crate::{snapshot, talk, text};
 
 /// File systems tell times by a clock that runs up to a tick behind.
 const CLOCK_STEP: i64 = 20_000;
@@ -104,7 +105,8 @@ impl Session {
         self.finish_looks();
         let folded = fold_session(self.project(), self.id())?;
         let look = |root: &Path| snapshot::look_beside(self, &folded, root);
-        for modules in modules::observed(self.project(), look, &code, start.micros(), by) {
+        for mut modules in modules::observed(self.project(), look, &code, start.micros(), by) {
+            self.find_unkept(&mut modules);
             self.record(modules)?;
         }
         let mut reasons = watched.gaps.clone();
@@ -128,6 +130,32 @@ impl Session {
             code_complete: Some(watched.all_code),
             loose_code: modules::loose(self.project(), &code),
         })
+    }
+
+    /// Tells of loaded code that git ignores, or that no snapshot took.
+    fn find_unkept(&self, observed: &mut ModulesObserved) {
+        let Some(code) = self.code_within(Duration::ZERO) else {
+            return;
+        };
+        let text = |name: &str| code.fields.get(name).and_then(Value::as_str);
+        let is_clean = code.fields.get("git_dirty") == Some(&Value::Bool(false));
+        let Some(commit) = text("git_snapshot").or(text("git_commit").filter(|_| is_clean)) else {
+            return;
+        };
+        let root = self.project().resolve(&observed.root);
+        modules::mark_unkept(observed, &root, commit);
+        let unkept: Vec<String> = observed
+            .files
+            .iter()
+            .filter(|one| one.unkept)
+            .map(|one| text::short(&one.file, 100))
+            .collect();
+        if !unkept.is_empty() {
+            self.say(&format!(
+                "birthmark: {} ran, and no commit or snapshot holds it",
+                talk::some_of(&unkept)
+            ));
+        }
     }
 
     /// What of the data was opened to be read and written at once, was there before, and has

@@ -115,7 +115,10 @@ impl Session {
         if changes.is_empty() {
             return Ok(());
         }
-        self.say(&format!("birthmark: while it ran, {}", phrase(&changes)));
+        self.say(&format!(
+            "birthmark: while it ran, {}",
+            talk::some_of(&changes)
+        ));
         let state = git::capture_status(self.anchor(), &options);
         let fields: Fields = CodeSeen::new(state, None).fields;
         self.record(Drift { changes, fields })
@@ -182,12 +185,4 @@ fn real(path: &Path) -> PathBuf {
         (Some(folder), Some(name)) => folder.join(name),
         _ => path.to_owned(),
     }
-}
-
-/// At most three changes in one line.
-fn phrase(changes: &[String]) -> String {
-    if changes.len() <= 3 {
-        return changes.join(", ");
-    }
-    format!("{}, +{}", changes[..2].join(", "), changes.len() - 2)
 }

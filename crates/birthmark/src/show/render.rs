@@ -11,6 +11,8 @@ mod page;
 mod session;
 mod written;
 
+use std::collections::BTreeSet;
+
 use birthmark_core::Timestamp;
 use birthmark_core::birthmark::{self, Group, PROVENANCE_KEYS};
 use jiff::tz::TimeZone;
@@ -63,6 +65,7 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         for problem in &session.problems {
             page.put("problem", &[text::neutral(problem).into_owned()]);
         }
+        page.put("unkept", &unkept(shown));
         page.put(
             "drift",
             &session
@@ -181,6 +184,27 @@ fn kept(shown: &Shown) -> Vec<String> {
         }
     });
     phrase.into_iter().collect()
+}
+
+/// Code that ran and that no commit holds: of the run that made it, else of all.
+fn unkept(shown: &Shown) -> Vec<String> {
+    let own = shown.own_run();
+    let all = shown.session.iter().flat_map(|session| &session.ran);
+    let runs = all.filter(|run| own.is_none_or(|own| own.id == run.id));
+    let files: BTreeSet<&str> = runs
+        .flat_map(birthmark_core::session::Run::unkept)
+        .collect();
+    let named = files
+        .iter()
+        .map(|file| short(file, LONGEST))
+        .collect::<Vec<_>>();
+    if named.is_empty() {
+        return named;
+    }
+    vec![format!(
+        "{} ran, and no commit holds it",
+        crate::talk::some_of(&named)
+    )]
 }
 
 fn dirty(shown: &Shown) -> String {

@@ -74,6 +74,8 @@ pub struct Described {
     pub is_snapshot: bool,
     /// What was told when it was taken; `None` also where that is not here.
     pub taken: Option<SnapshotTaken>,
+    /// What ran and is not in it, as reasons.
+    pub unkept: Vec<String>,
     /// Where it lives now.
     pub lives: Lives,
     /// What differs from its parent, if both are here; else why not.
@@ -87,6 +89,7 @@ impl Described {
             "commit": self.commit,
             "session_id": self.session.as_ref().map(SessionId::as_str),
             "is_snapshot": self.is_snapshot,
+            "unkept": self.unkept,
             "snapshot": self.taken,
             "lives": self.lives.to_json(),
             "changes": self.changes.as_ref().ok().map(|changes| {
@@ -111,6 +114,7 @@ pub fn describe(project: &Project, what: &str) -> Result<Described> {
         commit: wanted.commit,
         session: wanted.session,
         is_snapshot: wanted.is_snapshot,
+        unkept: wanted.unkept,
         taken: wanted.taken,
         changes,
     })

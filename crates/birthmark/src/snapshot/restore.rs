@@ -115,10 +115,11 @@ pub fn restore(project: &Project, what: &str, options: &RestoreOptions<'_>) -> R
     let writer = open_target(&folder, options.force)?;
     let source = source::find(project, &wanted.commit, &wanted.hints);
     let source = source.map_err(|reason| nowhere(project, reason, &wanted))?;
-    let (left_out, inexact) = match &wanted.taken {
+    let (left_out, mut inexact) = match &wanted.taken {
         Some(taken) => (taken.left_out.clone(), taken.inexact.clone()),
         None => (Vec::new(), Vec::new()),
     };
+    inexact.extend(wanted.unkept.iter().cloned());
     let mut restored = Restored {
         commit: wanted.commit.clone(),
         is_snapshot: wanted.is_snapshot,

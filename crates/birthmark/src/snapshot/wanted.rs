@@ -1,16 +1,17 @@
 //! What a person means who names code: a session, an artifact, or a commit.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use birthmark_capture::git::Database;
 use birthmark_core::event::SnapshotTaken;
-use birthmark_core::session::Session;
+use birthmark_core::session::{Run, Session};
 use birthmark_core::{Finding, RunId, SessionId};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::project::Project;
-use crate::{sessions, show};
+use crate::{sessions, show, text};
 
 /// A commit that was named, and what is known of it.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub(super) struct Wanted {
     pub(super) session: Option<SessionId>,
     /// The remote of its repository then.
     pub(super) remote: Option<String>,
+    /// What ran and is not in it, as reasons.
+    pub(super) unkept: Vec<String>,
     /// Folders of repositories that may have it.
     pub(super) hints: Vec<PathBuf>,
 }
@@ -134,12 +137,22 @@ fn told(session: &Session, id: &SessionId, prefix: &str) -> Option<Wanted> {
     };
     let remote = snapshot.and_then(|one| one.taken.remote.clone());
     let told = session.code.get("git_remote").and_then(Value::as_str);
+    let run = snapshot.and_then(|one| one.run.clone());
+    let runs = session.runs.iter();
+    let unkept: BTreeSet<&str> = runs
+        .filter(|one| run.as_ref().is_none_or(|run| one.id == *run))
+        .flat_map(Run::unkept)
+        .collect();
+    let unkept = unkept.into_iter().map(|file| text::short(file, 100));
     Some(Wanted {
+        unkept: unkept
+            .map(|file| format!("{file} ran, and is not in it"))
+            .collect(),
         remote: remote.or_else(|| told.map(str::to_owned)),
         commit: commit.to_owned(),
         taken: snapshot.map(|one| one.taken.clone()),
         is_snapshot: snapshot.is_some(),
-        run: snapshot.and_then(|one| one.run.clone()),
+        run,
         session: Some(id.clone()),
         hints: roots(session),
     })
@@ -153,6 +166,7 @@ fn plain(commit: &str) -> Wanted {
         run: None,
         session: None,
         remote: None,
+        unkept: Vec::new(),
         hints: Vec::new(),
     }
 }

@@ -15,7 +15,7 @@ use super::mark::{Judge, Named};
 use super::report::{Item, ItemKind, Reason, Word};
 use super::whole::against_whole;
 use super::{Options, folder, jsonl, keyed, packed, sidecar, single};
-use crate::{add, text};
+use crate::{add, talk, text};
 
 /// Judges one file or folder.
 pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &Options) -> Item {
@@ -88,8 +88,15 @@ fn of_code(judge: &Judge<'_>, history: &History) -> Vec<Reason> {
     let session = judge.claims.session(&history.by).ok();
     let runs = session.iter().flat_map(|loaded| &loaded.session.runs);
     let own = runs.filter(|one| run.is_none_or(|run| one.id.as_str() == run));
-    let drift: BTreeSet<&String> = own.flat_map(|run| &run.drift).collect();
+    let own: Vec<_> = own.collect();
+    let drift: BTreeSet<&String> = own.iter().flat_map(|run| &run.drift).collect();
+    let unkept: BTreeSet<&str> = own.iter().flat_map(|run| run.unkept()).collect();
     let mut reasons = Vec::new();
+    if !unkept.is_empty() {
+        let files: Vec<String> = unkept.iter().map(|one| text::short(one, 100)).collect();
+        let text = format!("{} ran, and no commit holds it", talk::some_of(&files));
+        reasons.push(Reason::caveat("unkept-code", text));
+    }
     if !drift.is_empty() {
         let changes: Vec<String> = drift.iter().map(|one| text::short(one, 100)).collect();
         let text = format!(
