@@ -95,6 +95,8 @@ pub struct Sealed {
     pub size: u64,
     /// When it was recorded.
     pub time: Timestamp,
+    /// Digests and sizes that others recorded, of which nothing proves that they were before.
+    pub others: Vec<(String, u64)>,
 }
 
 /// Where the reading of a file stopped.

@@ -16,10 +16,12 @@
 //! * A session and a run is numbered by the label of its id, `number`, which `_owners` tells of
 //!   each group.
 //! * `same` of an artifact is the first of those that are one with it, among all of its `kin`.
+//! * What holds large blobs has a whole number as its key: of any other key SQLite reads the blobs
+//!   of all rows that it meets on its way to one.
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
 /// What `user_version` says; a catalog of another version is built anew.
-pub(crate) const VERSION: i32 = 8;
+pub(crate) const VERSION: i32 = 9;
 /// Where the numbers of groups begin that are not the first of their artifact.
 pub(crate) const MORE: i64 = 1 << 40;
 /// `BMCA`, which tells the file from other databases.
@@ -49,13 +51,11 @@ CREATE TABLE _labels (
   key BLOB NOT NULL,
   UNIQUE (name, key, value)
 );
-CREATE TABLE _postings (
-  list INTEGER NOT NULL, stretch INTEGER NOT NULL, bits BLOB NOT NULL, PRIMARY KEY (list, stretch)
-) WITHOUT ROWID;
+-- The number of the list, and in its last 26 bits which stretch of it.
+CREATE TABLE _postings (row INTEGER PRIMARY KEY, bits BLOB NOT NULL);
 CREATE TABLE _names (stretch INTEGER PRIMARY KEY, names BLOB NOT NULL);
-CREATE TABLE _owners (
-  owner INTEGER NOT NULL, stretch INTEGER NOT NULL, numbers BLOB NOT NULL, PRIMARY KEY (owner, stretch)
-) WITHOUT ROWID;
+-- Whose numbers they are, and in its last 40 bits which stretch.
+CREATE TABLE _owners (row INTEGER PRIMARY KEY, numbers BLOB NOT NULL);
 CREATE TABLE _marks (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE);
 CREATE TABLE _mark_facts (
   mark INTEGER NOT NULL, fact INTEGER NOT NULL, PRIMARY KEY (mark, fact)
@@ -106,6 +106,7 @@ CREATE TABLE _runs (
   exit_code INTEGER,
   error TEXT,
   drift TEXT NOT NULL,
+  clock TEXT,
   PRIMARY KEY (session, run_id)
 ) WITHOUT ROWID;
 CREATE INDEX _runs_name ON _runs (run_id);

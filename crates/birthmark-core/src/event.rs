@@ -202,6 +202,7 @@ mod tests {
                 pid_namespace: None,
             },
             parent_run: None,
+            since_boot_us: Some(9_000_000_001),
         };
         let ended = RunEnded {
             outcome: Outcome::Failed,

@@ -14,6 +14,7 @@
 //! | is what was made again the same? | [`reproduce`] |
 //! | what is known of the code, of the machine? | [`code`], [`environment`] |
 //! | which word was meant by a mistyped one? | [`near`] |
+//! | which of several moments was first? | [`order`] |
 //! | how are things named? | [`id`], [`digest`], [`timestamp`], [`schema`] |
 
 pub mod base64;
@@ -30,6 +31,7 @@ pub mod id;
 pub mod json;
 pub mod lineage;
 pub mod near;
+pub mod order;
 pub mod plan;
 pub mod policy;
 pub mod reproduce;

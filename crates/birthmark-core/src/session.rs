@@ -336,6 +336,7 @@ impl Session {
     fn begin_run(&mut self, id: &RunId, opened: &WriterOpened, start: Timestamp) {
         let mut run = Run::new(id.clone(), opened.process.clone(), start);
         run.parent.clone_from(&opened.parent_run);
+        run.clock = opened.clock(start);
         self.runs.push(run);
     }
 
@@ -434,6 +435,7 @@ mod tests {
             run_id: Some(RunId::from_text("r")),
             process: process(),
             parent_run: None,
+            since_boot_us: None,
         })
     }
 

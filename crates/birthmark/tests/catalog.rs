@@ -21,7 +21,7 @@ use birthmark_core::event::Outcome;
 use birthmark_core::{Fields, SessionId, Timestamp};
 use birthmark_store::records::Mode;
 use serde_json::Value;
-use world::{World, now};
+use world::{World, now, retold};
 
 /// What a catalog that was never asked before says.
 fn fresh(world: &World) -> String {
@@ -497,45 +497,6 @@ fn metrics_of_other_tools_are_found_once_their_logs_are_imported() {
         let names = found(&mut catalog, &world, filter);
         assert_eq!(names, [file], "{filter}");
     }
-}
-
-/// Tells a session anew, as a machine of another name and with another clock would have.
-fn retold(world: &World, id: &SessionId, host: &str, minutes: i64) {
-    let later = |text: &str| match text.parse::<Timestamp>() {
-        Ok(time) => Timestamp::from_micros(time.micros() + minutes * 60_000_000).to_string(),
-        Err(_) => text.to_owned(),
-    };
-    fn each(value: &mut Value, later: &dyn Fn(&str) -> String, host: &str) {
-        match value {
-            Value::String(text) => *text = later(text),
-            Value::Array(all) => all.iter_mut().for_each(|one| each(one, later, host)),
-            Value::Object(all) => {
-                for (name, one) in all {
-                    if matches!(name.as_str(), "host" | "hostname") {
-                        *one = Value::from(host);
-                    }
-                    each(one, later, host);
-                }
-            }
-            _ => {}
-        }
-    }
-    for path in world.journals(id) {
-        let (mut above, mut out) = (Value::Null, String::new());
-        for line in fs::read_to_string(&path).unwrap().lines() {
-            let mut line: Value = serde_json::from_str(line).unwrap();
-            each(&mut line, &later, host);
-            line.as_object_mut().unwrap().shift_remove("sum");
-            line["prev"] = above;
-            let text = line.to_string();
-            let body = text.strip_suffix('}').unwrap();
-            let sum = birthmark_store::digest::digest_bytes(body.as_bytes()).to_string();
-            out.push_str(&format!("{body},\"sum\":\"{sum}\"}}\n"));
-            above = Value::from(sum);
-        }
-        fs::write(&path, out).unwrap();
-    }
-    let _ = fs::remove_file(world.manifest(id));
 }
 
 #[test]

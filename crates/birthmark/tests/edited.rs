@@ -13,14 +13,18 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
+use birthmark::catalog::{Catalog, Depth};
 use birthmark::compare::{Compared, Options, Target, compare};
+use birthmark::find::{self, Ask};
 use birthmark::session::RunEnd;
 use birthmark::show::{Now, render, show};
+use birthmark::verify::Word;
+use birthmark_core::Fields;
 use birthmark_core::compare::Verdict;
 use birthmark_core::event::Outcome;
 use birthmark_store::records::Mode;
 use jiff::tz::TimeZone;
-use world::{World, now, replace_in};
+use world::{World, has, now, replace_in, retold, tell_anew, told, word_of};
 
 fn looked_at(world: &World, name: &str, line: Option<u64>) -> (Option<Now>, String) {
     let shown = show(&world.project(), &world.path(name), line, now()).unwrap();
@@ -152,4 +156,68 @@ fn show_says_of_a_dirty_tree_that_was_not_kept_that_the_commit_alone_lives() {
     let text = looked_at(&world, "old.jsonl", None).1;
     let said = "the commit in this clone only; the edits of the dirty tree were not kept";
     assert!(text.contains(said), "{text}");
+}
+
+#[test]
+fn clock_that_was_set_back_between_two_sessions_makes_no_file_changed() {
+    let world = World::new();
+    fs::create_dir_all(world.artifacts()).unwrap();
+    let table = world.path("table.csv");
+    let write = |text: &str| {
+        let session = world.begin(&[]);
+        fs::write(&table, text).unwrap();
+        session.add(&table, "table", &Fields::new()).unwrap();
+        session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+        let sidecar = fs::read(world.path("table.csv.birthmark.json")).unwrap();
+        (session.id().clone(), text.to_owned(), sidecar)
+    };
+    let lie = |(_, text, sidecar): &(_, String, Vec<u8>)| {
+        fs::write(&table, text).unwrap();
+        fs::write(world.path("table.csv.birthmark.json"), sidecar).unwrap();
+    };
+    let retell = |one: &mut (_, String, Vec<u8>), host: &str, minutes| {
+        retold(&world, &one.0, host, minutes);
+        let mut sidecar: serde_json::Value = serde_json::from_slice(&one.2).unwrap();
+        tell_anew(&mut sidecar, host, minutes);
+        one.2 = sidecar.to_string().into_bytes();
+    };
+    let (first, mut second) = (write("a,b\n1,2\n"), write("a,b\n1,3\n"));
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    let mut judged = || {
+        let report = world.verify(std::slice::from_ref(&table));
+        let (word, is_open) = (
+            word_of(&report, "table.csv"),
+            has(&report, "order-not-proved"),
+        );
+        catalog.refresh(&world.project(), Depth::All).unwrap();
+        let ask = Ask::new("state=edited", now());
+        let parsed = find::parse(&ask).unwrap();
+        let edited = find::find_in(&mut catalog, &world.project(), &ask, &parsed).unwrap();
+        assert_eq!(
+            edited.found.total > 0,
+            word == Word::Failed,
+            "{}",
+            told(&report)
+        );
+        (word == Word::Failed, is_open)
+    };
+    assert_eq!(judged(), (false, false));
+    // By the clock of the second session it was first, but the boot of the machine tells.
+    retell(&mut second, "", -60 * 24);
+    lie(&second);
+    assert_eq!(judged(), (false, false));
+    lie(&first);
+    assert_eq!(judged(), (true, false), "it was surely written over");
+    // Nothing is common to another machine.
+    retell(&mut second, "pod-b", -1);
+    assert_eq!(
+        judged(),
+        (false, false),
+        "by their clocks the first was last"
+    );
+    lie(&second);
+    assert_eq!(judged(), (false, true));
+    fs::write(&table, "a,b\n1,4\n").unwrap();
+    assert_eq!(judged(), (true, false));
 }

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use birthmark_core::Finding;
 
+use crate::clock;
+
 /// How far up the line of parents is looked.
 const ANCESTORS_MAX: usize = 16;
 
@@ -68,23 +70,10 @@ pub(crate) fn started_micros(stat: &Stat) -> Finding<i64> {
 /// How long ago a process started, in microseconds: to a hundredth of a second, which the
 /// time of the boot is not.
 pub(crate) fn age_micros(stat: &Stat) -> Option<i64> {
-    let now = uptime_micros()?;
+    let now = i64::try_from(clock::since_boot_micros()?).ok()?;
     let after = u128::from(stat.start) * 1_000_000 / u128::from(ticks_per_second().max(1));
     now.checked_sub(i64::try_from(after).ok()?)
         .filter(|age| *age >= 0)
-}
-
-#[cfg(target_os = "linux")]
-fn uptime_micros() -> Option<i64> {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    now.tv_sec
-        .checked_mul(1_000_000)?
-        .checked_add(now.tv_nsec / 1000)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn uptime_micros() -> Option<i64> {
-    None
 }
 
 #[cfg(unix)]

@@ -439,7 +439,7 @@ fn tidy(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
          DELETE FROM _mark_facts WHERE mark NOT IN (SELECT id FROM _marks);
          DELETE FROM _facts WHERE id NOT IN (SELECT fact FROM _mark_facts);
          DELETE FROM _labels WHERE id NOT IN (
-           SELECT list / 4 FROM _postings WHERE list % 4 = 3 UNION SELECT number FROM _sessions UNION SELECT number FROM _runs);
+           SELECT (row >> 26) / 4 FROM _postings WHERE (row >> 26) % 4 = 3 UNION SELECT number FROM _sessions UNION SELECT number FROM _runs);
          DELETE FROM _packages WHERE list NOT IN (SELECT packages FROM _sessions WHERE packages IS NOT NULL);",
     )
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::birthmark::Fields;
 use crate::id::{RunId, SessionId};
+use crate::order::Clock;
 use crate::timestamp::Timestamp;
 
 /// Which process it is: enough to see at once whether it still lives.
@@ -39,6 +40,17 @@ pub struct WriterOpened {
     pub process: ProcessIdentity,
     /// The run that started this one, if one did.
     pub parent_run: Option<RunId>,
+    /// Microseconds since the machine booted, sleep included, when the line was written: a clock
+    /// may be set back, this only grows. None where the system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_boot_us: Option<u64>,
+}
+
+impl WriterOpened {
+    /// The clock of the writer, which wrote this line at `time`.
+    pub fn clock(&self, time: Timestamp) -> Option<Clock> {
+        Clock::new(self.process.boot_id.as_deref()?, time, self.since_boot_us?)
+    }
 }
 
 /// Who opened a session; decides who may join it.

@@ -104,6 +104,7 @@ impl Writing {
                 pid_namespace: None,
             },
             parent_run: self.parent.clone().map(RunId::from_text),
+            since_boot_us: None,
         };
         let started = RunStarted {
             script_name: Some(self.script.clone()),

@@ -5,6 +5,7 @@ use crate::event::{
     Event, Line, LineageObserved, LogKept, ModulesObserved, ProcessIdentity, RunEnded,
 };
 use crate::id::RunId;
+use crate::order::Clock;
 use crate::timestamp::Timestamp;
 
 /// One run of a session.
@@ -34,6 +35,8 @@ pub struct Run {
     pub used: Vec<Fields>,
     /// When it began.
     pub start: Timestamp,
+    /// The clock that tells its times, held against the boot of its machine.
+    pub clock: Option<Clock>,
     /// When something was last heard of it.
     pub last_heard: Timestamp,
     /// How it ended, and when; `None` while it has not.
@@ -79,6 +82,7 @@ impl Run {
             environment: Fields::new(),
             used: Vec::new(),
             start,
+            clock: None,
             last_heard: start,
             end: None,
             drift: Vec::new(),

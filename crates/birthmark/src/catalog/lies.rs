@@ -2,7 +2,8 @@
 //! not called sealed.
 //!
 //! What has another size than was recorded was edited. What was last changed before it was
-//! recorded is what was recorded. All else is read, as far as a question may.
+//! recorded is what was recorded, unless it may be of another session whose clock was another. All
+//! else is read, as far as a question may.
 //!
 //! # Invariants
 //!
@@ -69,10 +70,13 @@ pub(super) fn look(
         Some(sealed) => (sealed.digest.as_str(), sealed.size),
         None => (facts.digest.as_deref().unwrap_or_default(), facts.size),
     };
-    if size != then {
+    let others = sealed.map_or(&[][..], |sealed| &sealed.others);
+    if size != then && !others.iter().any(|(_, other)| *other == size) {
         return 0;
     }
-    if sealed.is_some_and(|sealed| changed + TICK_NANOS < i128::from(sealed.time.micros()) * 1_000)
+    if others.is_empty()
+        && sealed
+            .is_some_and(|sealed| changed + TICK_NANOS < i128::from(sealed.time.micros()) * 1_000)
     {
         facts.lies = Some(digest.to_owned());
         return 0;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::machine::Interpreter;
 use birthmark_capture::git::{self, Listed, StatusOptions};
-use birthmark_capture::{chance, process};
+use birthmark_capture::{chance, clock, process};
 use birthmark_core::Finding;
 use birthmark_core::birthmark::{self, Fields};
 use birthmark_core::event::{OpenedBy, RunStarted, SessionStarted, WriterOpened};
@@ -266,6 +266,7 @@ fn open(
             run_id: Some(run.clone()),
             process: identity,
             parent_run,
+            since_boot_us: clock::since_boot_micros(),
         }
         .into(),
     )?;

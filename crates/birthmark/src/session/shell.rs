@@ -72,6 +72,7 @@ pub fn end_from_shell(
         run_id: None,
         process: identity,
         parent_run: None,
+        since_boot_us: birthmark_capture::clock::since_boot_micros(),
     };
     journal.append(time, &opened.into())?;
     journal.append(time, &SessionEnded { outcome }.into())?;

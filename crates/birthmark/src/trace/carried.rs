@@ -138,6 +138,7 @@ fn session_of(carried: &Carried, run: Option<&str>) -> Session {
         environment: Fields::new(),
         used: Vec::new(),
         start: time,
+        clock: None,
         last_heard: time,
         end: None,
         drift: Vec::new(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use birthmark_core::digest::Algorithm;
 use birthmark_core::json;
 use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::FileKind;
@@ -19,14 +20,22 @@ use crate::{add, talk, text};
 
 /// Judges one file or folder.
 pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &Options) -> Item {
-    let history = judge.claims.of(path);
+    let mut history = judge.claims.of(path);
     judge.turn_to(history.as_ref().map(|history| &history.birthmark));
     judge.eyes.meter.begin(path);
-    let (evidence, mut reasons) = match look(judge, path, history.as_ref(), options) {
-        Ok(looked) => looked,
-        Err(error) => (String::new(), vec![unreadable(&error)]),
-    };
+    let looked = look(judge, path, history.as_ref(), options);
+    let (evidence, mut reasons) =
+        looked.unwrap_or_else(|error| (String::new(), vec![unreadable(&error)]));
     judge.eyes.meter.end();
+    let is_wrong = |reasons: &[Reason]| reasons.iter().any(|reason| reason.word == Word::Failed);
+    if is_wrong(&reasons)
+        && let Some(known) = &history
+        && let Some((before, mut others)) = as_before(judge, path, known, options)
+        && !is_wrong(&others)
+    {
+        std::mem::swap(&mut reasons, &mut others);
+        history = Some(before);
+    }
     if let Some(history) = &history {
         if is_stamped_since(judge, path, history, &reasons) {
             reasons.retain(|reason| !OF_THE_BYTES.contains(&reason.code));
@@ -79,6 +88,34 @@ fn is_stamped_since(judge: &Judge<'_>, path: &Path, history: &History, reasons: 
     history.is_observed()
         && is_other
         && recorded.is_some_and(|then| content().as_ref() == Some(then))
+}
+
+/// Held against what another session recorded, where nothing proves which of both wrote last and
+/// these are the bytes that it left.
+fn as_before(
+    judge: &mut Judge<'_>,
+    path: &Path,
+    last: &History,
+    options: &Options,
+) -> Option<(History, Vec<Reason>)> {
+    if options.quick || !judge.claims.has_formers(path) {
+        return None;
+    }
+    let real = path.canonicalize().ok()?;
+    let digest = judge
+        .eyes
+        .digester
+        .whole_as(&real, Algorithm::Blake3)
+        .ok()?;
+    let before = judge.claims.before(path, &digest.to_string())?;
+    judge.turn_to(Some(&before.birthmark));
+    let (_, mut reasons) = look(judge, path, Some(&before), options).ok()?;
+    let text = format!(
+        "it is as session {} recorded it; session {} recorded other bytes, later by its clock, and nothing proves which was last",
+        before.by, last.by
+    );
+    reasons.push(Reason::caveat("order-not-proved", text));
+    Some((before, reasons))
 }
 
 /// The code that its birthmark names is not all that made it: it changed under the run, or items

@@ -28,6 +28,7 @@ use birthmark_core::SessionId;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::digest::Digest;
 use birthmark_core::event::Event;
+use birthmark_core::order;
 use birthmark_core::session::ArtifactState;
 use serde_json::Value;
 
@@ -39,7 +40,7 @@ use crate::sessions::{self, Loaded, Orphans};
 
 use history::Kept;
 pub(super) use history::{Count, History, Last};
-use told::{At, Sum, Telling};
+use told::{At, Entry, Sum, Telling};
 
 /// All claims of a store, or those on some files of it.
 pub(super) struct Claims {
@@ -128,7 +129,7 @@ impl Claims {
         });
         self.names = names;
         self.sizes = sizes;
-        entries.sort_by_key(|(file, entry)| (*file, entry.time, entry.at));
+        in_order(&mut entries);
         let mut texts: Vec<Box<str>> = vec![Box::default(); stored.len()];
         for (text, file) in stored {
             texts[file as usize] = text;
@@ -201,21 +202,13 @@ impl Claims {
     /// What is claimed of the file at `path`.
     pub(super) fn of(&self, path: &Path) -> Option<History> {
         let kept = self.kept_of(path)?;
-        let said = self.said(kept);
+        let said = self.said(&kept.stored, kept.said);
         let lost = said.is_none();
         let (format, birthmark) = said.unwrap_or_default();
-        let count = |point: &told::Point| Count {
-            time: point.time,
-            size: point.size,
-            records: point.records,
-            digest: point.digest.as_ref().map(Sum::text),
-            content_digest: point.content_digest.as_ref().map(Sum::text),
-            at: point.at,
-        };
         Some(History {
             format,
             birthmark,
-            counts: kept.points.iter().map(count).collect(),
+            counts: kept.points.iter().map(Count::of).collect(),
             last: kept.last,
             by: self.names[kept.by as usize].clone(),
             bound: kept.bound,
@@ -225,12 +218,40 @@ impl Claims {
         })
     }
 
-    /// The format and the birthmark of a file, as they were recorded.
-    fn said(&self, kept: &Kept) -> Option<(String, Fields)> {
-        let told = |file: &str, format: &str, birthmark: &Fields| {
-            (file == &*kept.stored).then(|| (format.to_owned(), birthmark.clone()))
+    /// What was claimed of the file at `path` when it held these bytes, where another session wrote
+    /// it anew and nothing proves which of both was last. The newest of several.
+    pub(super) fn before(&self, path: &Path, digest: &str) -> Option<History> {
+        let kept = self.kept_of(path)?;
+        let is_it = |former: &&history::Former| {
+            let known = former.point.digest.as_ref();
+            known.is_some_and(|known| known.text() == digest)
         };
-        self.event(kept.said, |event| match event {
+        let former = kept.formers.iter().rev().find(is_it)?;
+        let (format, birthmark) = self.said(&kept.stored, former.said)?;
+        Some(History {
+            format,
+            birthmark,
+            counts: vec![Count::of(&former.point)],
+            last: Last::Sealed,
+            by: self.names[former.by as usize].clone(),
+            bound: former.bound,
+            uncounted: 0,
+            lost: false,
+        })
+    }
+
+    /// Whether a file has such an earlier state.
+    pub(super) fn has_formers(&self, path: &Path) -> bool {
+        self.kept_of(path)
+            .is_some_and(|kept| !kept.formers.is_empty())
+    }
+
+    /// The format and the birthmark of a file, as they were recorded.
+    fn said(&self, stored: &str, at: At) -> Option<(String, Fields)> {
+        let told = |file: &str, format: &str, birthmark: &Fields| {
+            (file == stored).then(|| (format.to_owned(), birthmark.clone()))
+        };
+        self.event(at, |event| match event {
             Recorded::Event(Event::ArtifactOpened(one))
             | Recorded::Artifact(ArtifactState::Open(one)) => {
                 told(&one.file, &one.format, &one.birthmark)
@@ -377,6 +398,22 @@ enum Recorded<'a> {
 
 /// Sessions that are kept in mind beside those that were asked about.
 const MOST_OTHERS: usize = 10_000;
+
+/// Puts what is told of each file in order; see [`birthmark_core::order`].
+fn in_order(entries: &mut [(u32, Entry)]) {
+    entries.sort_by_key(|(file, entry)| (*file, entry.time, entry.at));
+    for of_one in entries.chunk_by_mut(|a, b| a.0 == b.0) {
+        let first = of_one.first().and_then(|(_, entry)| entry.clock);
+        if of_one.iter().all(|(_, entry)| entry.clock == first) {
+            continue;
+        }
+        let moments: Vec<_> = of_one.iter().map(|(_, entry)| entry.moment()).collect();
+        for ((_, entry), time) in of_one.iter_mut().zip(order::straight(&moments)) {
+            entry.place = time;
+        }
+        of_one.sort_by_key(|(_, entry)| (entry.place, entry.at));
+    }
+}
 
 fn key(path: &Path) -> PathBuf {
     plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::lists::{HAS, HERE};
+use super::lists::{HAS, HERE, place_of_row};
 use super::owners::{self, Owner};
 use super::sets::Set;
 
@@ -96,15 +96,16 @@ fn postings(db: &Connection) -> rusqlite::Result<String> {
     )?;
     let projects = names("SELECT id, root FROM _projects")?;
     let mut statement = db.prepare(
-        "SELECT p.list, p.stretch, p.bits, coalesce(f.name, l.name), coalesce(f.kind, l.kind), coalesce(f.value, l.value)
-         FROM _postings p LEFT JOIN _facts f ON f.id = p.list / 4 AND p.list % 4 < 3
+        "SELECT p.list, p.row, p.bits, coalesce(f.name, l.name), coalesce(f.kind, l.kind), coalesce(f.value, l.value)
+         FROM (SELECT row >> 26 AS list, row, bits FROM _postings) p
+         LEFT JOIN _facts f ON f.id = p.list / 4 AND p.list % 4 < 3
          LEFT JOIN _labels l ON l.id = p.list / 4 AND p.list % 4 = 3",
     )?;
     let mut lines = Vec::new();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let mut set = Set::default();
-        set.take(row.get(1)?, &row.get::<_, Vec<u8>>(2)?);
+        set.take(place_of_row(row.get(1)?).1, &row.get::<_, Vec<u8>>(2)?);
         let (whose, name, kind): (i64, String, String) =
             (row.get::<_, i64>(0)? % 4, row.get(3)?, row.get(4)?);
         let mut value: String = row.get(5)?;

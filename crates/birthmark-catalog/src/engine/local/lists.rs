@@ -38,6 +38,24 @@ pub(super) fn id_of(list: i64) -> i64 {
     list / 4
 }
 
+/// Bits of the key of a stretch that say which of its list it is.
+const STRETCHES: u32 = 26;
+
+/// The row of `_postings` that holds a stretch of a list.
+pub(super) fn row_of(list: i64, stretch: i64) -> i64 {
+    (list << STRETCHES) | stretch
+}
+
+/// The first and the last row that a list may have.
+pub(super) fn rows_of(list: i64) -> [i64; 2] {
+    [row_of(list, 0), row_of(list, (1 << STRETCHES) - 1)]
+}
+
+/// The list and the stretch of a row.
+pub(super) fn place_of_row(row: i64) -> (i64, i64) {
+    (row >> STRETCHES, row & ((1 << STRETCHES) - 1))
+}
+
 /// The project of an artifact, and whether it is there.
 pub(super) const HERE: &str = "here";
 /// The beginning of a group's time, where all of its records have the same one.
@@ -155,10 +173,10 @@ impl Source {
         for class in [Class::Null].iter().chain(&Class::VALUES) {
             if let Some(id) = label_id(db, HAS, &self.class(*class))? {
                 let list = number_of(id, Whose::Label);
-                let sql = "SELECT EXISTS (SELECT 1 FROM _postings WHERE list = ?)";
+                let sql = "SELECT EXISTS (SELECT 1 FROM _postings WHERE row BETWEEN ? AND ?)";
                 if db
                     .prepare_cached(sql)?
-                    .query_row([list], |row| row.get(0))?
+                    .query_row(rows_of(list), |row| row.get(0))?
                 {
                     return Ok(true);
                 }
@@ -190,15 +208,15 @@ pub(super) struct Reader<'a>(CachedStatement<'a>);
 
 impl<'a> Reader<'a> {
     pub(super) fn new(db: &'a Connection) -> rusqlite::Result<Self> {
-        let sql = "SELECT stretch, bits FROM _postings WHERE list = ?";
+        let sql = "SELECT row, bits FROM _postings WHERE row BETWEEN ? AND ?";
         Ok(Self(db.prepare_cached(sql)?))
     }
 
     /// Whether a list has a number that the set has too.
     pub(super) fn meets(&mut self, list: i64, set: &Set) -> rusqlite::Result<bool> {
-        let mut rows = self.0.query([list])?;
+        let mut rows = self.0.query(rows_of(list))?;
         while let Some(row) = rows.next()? {
-            if set.meets(row.get(0)?, row.get_ref(1)?.as_blob()?) {
+            if set.meets(place_of_row(row.get(0)?).1, row.get_ref(1)?.as_blob()?) {
                 return Ok(true);
             }
         }
@@ -207,9 +225,9 @@ impl<'a> Reader<'a> {
 
     /// Takes a list into a set.
     pub(super) fn take(&mut self, list: i64, out: &mut Set) -> rusqlite::Result<()> {
-        let mut rows = self.0.query([list])?;
+        let mut rows = self.0.query(rows_of(list))?;
         while let Some(row) = rows.next()? {
-            out.take(row.get(0)?, row.get_ref(1)?.as_blob()?);
+            out.take(place_of_row(row.get(0)?).1, row.get_ref(1)?.as_blob()?);
         }
         Ok(())
     }

@@ -20,6 +20,14 @@ const SPAN: i64 = 1 << 12;
 /// Bytes of one number.
 const WIDTH: usize = 5;
 
+/// Bits of the key of a stretch that say which of its owner it is.
+const STRETCHES: u32 = 40;
+
+/// The row of `_owners` that holds a stretch.
+fn row_of(owner: Owner, stretch: i64) -> i64 {
+    ((owner as i64) << STRETCHES) | stretch
+}
+
 /// Whose numbers they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Owner {
@@ -53,10 +61,10 @@ impl Edits {
     /// Writes them down.
     pub(super) fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
         for ((owner, stretch), edits) in std::mem::take(&mut self.0) {
-            let at = params![owner as i64, stretch];
+            let row = row_of(owner, stretch);
             let before: Vec<u8> = db
-                .prepare_cached("SELECT numbers FROM _owners WHERE owner = ? AND stretch = ?")?
-                .query_row(at, |row| row.get(0))
+                .prepare_cached("SELECT numbers FROM _owners WHERE row = ?")?
+                .query_row([row], |row| row.get(0))
                 .optional()?
                 .unwrap_or_default();
             let numbers = edited(before.clone(), &edits);
@@ -64,13 +72,11 @@ impl Edits {
                 continue;
             }
             if numbers.is_empty() {
-                db.prepare_cached("DELETE FROM _owners WHERE owner = ? AND stretch = ?")?
-                    .execute(at)?;
+                db.prepare_cached("DELETE FROM _owners WHERE row = ?")?
+                    .execute([row])?;
             } else {
-                db.prepare_cached(
-                    "INSERT OR REPLACE INTO _owners (owner, stretch, numbers) VALUES (?, ?, ?)",
-                )?
-                .execute(params![owner as i64, stretch, numbers])?;
+                db.prepare_cached("INSERT OR REPLACE INTO _owners (row, numbers) VALUES (?, ?)")?
+                    .execute(params![row, numbers])?;
             }
         }
         Ok(())
@@ -95,8 +101,7 @@ fn edited(mut numbers: Vec<u8>, edits: &BTreeMap<usize, i64>) -> Vec<u8> {
 
 /// The numbers of the owners of these groups.
 pub(super) fn of(db: &Connection, owner: Owner, groups: &Set) -> rusqlite::Result<Set> {
-    let mut statement =
-        db.prepare_cached("SELECT numbers FROM _owners WHERE owner = ? AND stretch = ?")?;
+    let mut statement = db.prepare_cached("SELECT numbers FROM _owners WHERE row = ?")?;
     let mut out = Set::default();
     let (mut numbers, mut here, mut last) = (Vec::new(), None, 0);
     for group in groups.iter() {
@@ -104,7 +109,7 @@ pub(super) fn of(db: &Connection, owner: Owner, groups: &Set) -> rusqlite::Resul
         if here != Some(stretch) {
             here = Some(stretch);
             numbers = statement
-                .query_row(params![owner as i64, stretch], |row| row.get(0))
+                .query_row([row_of(owner, stretch)], |row| row.get(0))
                 .optional()?
                 .unwrap_or_default();
         }
@@ -120,11 +125,13 @@ pub(super) fn of(db: &Connection, owner: Owner, groups: &Set) -> rusqlite::Resul
 
 /// Every group that is of an owner, with its number.
 pub(super) fn all(db: &Connection, owner: Owner) -> rusqlite::Result<Vec<(i64, i64)>> {
-    let mut statement = db.prepare("SELECT stretch, numbers FROM _owners WHERE owner = ?")?;
-    let mut rows = statement.query([owner as i64])?;
+    let mut statement = db.prepare("SELECT row, numbers FROM _owners WHERE row BETWEEN ? AND ?")?;
+    let last = (1 << STRETCHES) - 1;
+    let mut rows = statement.query([row_of(owner, 0), row_of(owner, last)])?;
     let mut out = Vec::new();
     while let Some(row) = rows.next()? {
-        let (stretch, numbers): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let (row, numbers): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let stretch = row & last;
         let numbers = (0..numbers.len() / WIDTH).map(|place| number_at(&numbers, place));
         let groups = (stretch * SPAN..).zip(numbers);
         out.extend(groups.filter(|(_, number)| *number != 0));
@@ -147,10 +154,8 @@ mod tests {
 
     fn catalog() -> Connection {
         let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(
-            "CREATE TABLE _owners (owner INTEGER, stretch INTEGER, numbers BLOB, PRIMARY KEY (owner, stretch)) WITHOUT ROWID",
-        )
-        .unwrap();
+        db.execute_batch("CREATE TABLE _owners (row INTEGER PRIMARY KEY, numbers BLOB)")
+            .unwrap();
         db
     }
 
@@ -180,7 +185,9 @@ mod tests {
         }
         edits.write(&db).unwrap();
         let left: i64 = db
-            .query_row("SELECT sum(owner = 1) FROM _owners", [], |row| row.get(0))
+            .query_row("SELECT sum(row >> 40 = 1) FROM _owners", [], |row| {
+                row.get(0)
+            })
             .unwrap();
         assert_eq!((left, ask(Owner::Session, &[1])), (0, vec![5]));
     }

@@ -1,11 +1,127 @@
 //! What was last recorded of a file, and whether it lies so.
+//!
+//! Sessions are in the order of what their machine's boot tells, and of their clocks alone where
+//! that tells nothing (see [`birthmark_core::order`]). Then a clock that was set back may put
+//! what was written last before what it wrote over: so of a file that holds the bytes which
+//! another session recorded, that session counts as the last.
 
 use birthmark_core::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use birthmark_core::order::{Moment, straight};
+use rusqlite::{Connection, params};
 use serde_json::Value as Json;
 
-use super::write::Told;
 use crate::engine::Sealed;
+
+/// What a journal tells of an artifact.
+#[derive(Debug, Hash)]
+pub(super) struct Told {
+    pub(super) run: Option<String>,
+    pub(super) artifact_type: String,
+    pub(super) format: String,
+    pub(super) state: String,
+    pub(super) timestamp: String,
+    pub(super) size: i64,
+    pub(super) records: Option<i64>,
+    pub(super) digest: Option<String>,
+    pub(super) content_digest: Option<String>,
+    pub(super) mark: i64,
+    pub(super) inputs: String,
+    /// When these bytes were first made in the session.
+    pub(super) made: String,
+}
+
+impl Told {
+    /// From twelve columns in the order of the fields, which begin at the second of the row.
+    pub(super) fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            run: row.get(1)?,
+            artifact_type: row.get(2)?,
+            format: row.get(3)?,
+            state: row.get(4)?,
+            timestamp: row.get(5)?,
+            size: row.get(6)?,
+            records: row.get(7)?,
+            digest: row.get(8)?,
+            content_digest: row.get(9)?,
+            mark: row.get(10)?,
+            inputs: row.get(11)?,
+            made: row.get(12)?,
+        })
+    }
+
+    pub(super) fn print(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+/// What one session told of a file.
+pub(super) struct Word {
+    /// The session.
+    pub(super) session: String,
+    /// What it told.
+    pub(super) told: Told,
+    moment: Moment,
+}
+
+/// What was told of a file, the last at the end.
+pub(super) fn all(db: &Connection, project: i64, file: &str) -> rusqlite::Result<Vec<Word>> {
+    let mut statement = db.prepare_cached(
+        "SELECT s.session_id, t.run_id, t.artifact_type, t.format, t.state, t.timestamp, t.size, t.records, t.digest, t.content_digest, t.mark, t.inputs, t.made, r.clock
+         FROM _told t JOIN _sessions s ON s.id = t.session LEFT JOIN _runs r ON r.session = t.session AND r.run_id = t.run_id
+         WHERE t.project = ? AND t.file = ? ORDER BY t.timestamp, s.session_id",
+    )?;
+    let rows = statement.query_map(params![project, file], |row| {
+        let told = Told::of(row)?;
+        let clock: Option<String> = row.get(13)?;
+        let moment = Moment {
+            time: told.timestamp.parse().unwrap_or_default(),
+            clock: clock.and_then(|clock| clock.parse().ok()),
+        };
+        Ok(Word {
+            session: row.get(0)?,
+            told,
+            moment,
+        })
+    })?;
+    let mut all: Vec<Word> = rows.collect::<rusqlite::Result<_>>()?;
+    let clock = all.first().and_then(|word| word.moment.clock);
+    if all.iter().all(|word| word.moment.clock == clock) {
+        return Ok(all);
+    }
+    let moments: Vec<Moment> = all.iter().map(|word| word.moment).collect();
+    let mut keyed: Vec<(Timestamp, Word)> =
+        straight(&moments).into_iter().zip(all.drain(..)).collect();
+    keyed.sort_by_key(|(time, _)| *time);
+    Ok(keyed.into_iter().map(|(_, word)| word).collect())
+}
+
+/// Whether these bytes may be what was written last, though another word counts as the last.
+fn may_be_last(word: &Word, last: &Word) -> bool {
+    // A file that was gone on with is longer.
+    let goes_on = last.told.format == "jsonl" && last.told.size >= word.told.size;
+    word.told.state == "sealed"
+        && word.told.digest.is_some()
+        && word.told.digest != last.told.digest
+        && !goes_on
+        && !word.moment.is_surely_before(last.moment)
+}
+
+/// Puts the word last that told of the bytes as they lie, where nothing proves that others came
+/// after it.
+pub(super) fn as_it_lies(all: &mut Vec<Word>, found: &Json) {
+    let Some(own) = own_digest(found) else { return };
+    let Some(last) = all.last().filter(|last| last.told.state == "sealed") else {
+        return;
+    };
+    if last.told.digest.as_ref() == Some(&own) {
+        return;
+    }
+    let is_it = |word: &Word| word.told.digest.as_ref() == Some(&own) && may_be_last(word, last);
+    if let Some(place) = all.iter().rposition(is_it) {
+        let word = all.remove(place);
+        all.push(word);
+    }
+}
 
 /// What a file was when it was last recorded; none where nobody told, or it is written to.
 pub(super) fn sealed(
@@ -13,22 +129,23 @@ pub(super) fn sealed(
     project: i64,
     file: &str,
 ) -> rusqlite::Result<Option<Sealed>> {
-    type Row = (String, Option<String>, i64, String);
-    let newest: Option<Row> = db
-        .prepare_cached(
-            "SELECT t.state, t.digest, t.size, t.timestamp FROM _told t JOIN _sessions s ON s.id = t.session
-             WHERE t.project = ? AND t.file = ? ORDER BY t.timestamp DESC, s.session_id DESC LIMIT 1",
-        )?
-        .query_row(params![project, file], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
-        .optional()?;
-    Ok(newest.and_then(|(state, digest, size, time)| {
-        Some(Sealed {
-            digest: digest.filter(|_| state == "sealed")?,
-            size: size.unsigned_abs(),
-            time: time.parse::<Timestamp>().ok()?,
-        })
+    let all = all(db, project, file)?;
+    let Some((last, before)) = all.split_last() else {
+        return Ok(None);
+    };
+    if last.told.state != "sealed" {
+        return Ok(None);
+    }
+    let others = before.iter().filter(|word| may_be_last(word, last));
+    let others = others.filter_map(|word| {
+        let digest = word.told.digest.clone()?;
+        Some((digest, word.told.size.unsigned_abs()))
+    });
+    Ok(last.told.digest.clone().map(|digest| Sealed {
+        digest,
+        size: last.told.size.unsigned_abs(),
+        time: last.moment.time,
+        others: others.collect(),
     }))
 }
 
@@ -44,9 +161,8 @@ pub(super) struct Lying {
 /// sidecar says of it.
 pub(super) fn lying(found: &Json, newest: Option<&Told>) -> Lying {
     let text = |name: &str| found[name].as_str().map(str::to_owned);
-    let is_beside = matches!(found["format"].as_str(), Some("file" | "folder"));
-    let claimed = text("digest").filter(|_| is_beside);
-    let own = text("lies").or_else(|| text("digest").filter(|_| !is_beside));
+    let claimed = text("digest").filter(|_| is_beside(found));
+    let own = own_digest(found);
     let (recorded, size, good, unknown) = match newest {
         Some(told) if told.state != "sealed" || found.is_null() => {
             return Lying {
@@ -76,4 +192,15 @@ pub(super) fn lying(found: &Json, newest: Option<&Told>) -> Lying {
         state: state.to_owned(),
         digest,
     }
+}
+
+/// Whether a file's birthmark stands beside it, with a digest that only claims.
+fn is_beside(found: &Json) -> bool {
+    matches!(found["format"].as_str(), Some("file" | "folder"))
+}
+
+/// The digest of the bytes as they lie, where they were read.
+fn own_digest(found: &Json) -> Option<String> {
+    let text = |name: &str| found[name].as_str().map(str::to_owned);
+    text("lies").or_else(|| text("digest").filter(|_| !is_beside(found)))
 }

@@ -148,48 +148,6 @@ impl Writer<'_> {
     }
 }
 
-/// What a journal tells of an artifact.
-#[derive(Debug, Hash)]
-pub(super) struct Told {
-    run: Option<String>,
-    artifact_type: String,
-    format: String,
-    pub(super) state: String,
-    timestamp: String,
-    pub(super) size: i64,
-    records: Option<i64>,
-    pub(super) digest: Option<String>,
-    content_digest: Option<String>,
-    mark: i64,
-    inputs: String,
-    /// When these bytes were first made in the session.
-    made: String,
-}
-
-impl Told {
-    /// From twelve columns in the order of the fields, which begin at the second of the row.
-    fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            run: row.get(1)?,
-            artifact_type: row.get(2)?,
-            format: row.get(3)?,
-            state: row.get(4)?,
-            timestamp: row.get(5)?,
-            size: row.get(6)?,
-            records: row.get(7)?,
-            digest: row.get(8)?,
-            content_digest: row.get(9)?,
-            mark: row.get(10)?,
-            inputs: row.get(11)?,
-            made: row.get(12)?,
-        })
-    }
-
-    fn print(&self) -> String {
-        format!("{self:?}")
-    }
-}
-
 /// A number as a float that SQL can calculate with.
 fn finite(value: &Value) -> Option<f64> {
     value.as_f64().filter(|number| number.is_finite())

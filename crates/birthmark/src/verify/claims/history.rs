@@ -1,12 +1,15 @@
 //! What is claimed of one file, over all sessions.
 //!
 //! The events of all sessions are heard in the order of time: a file that is begun anew wipes
-//! what was said before; one that goes on keeps it.
+//! what was said before; one that goes on keeps it. Of clocks that were set back the order is that
+//! of what the machine's boot tells ([`birthmark_core::order`]); where that proves nothing, what a
+//! file held before another session wrote it anew is kept as a [`Former`] state of it.
 
 use birthmark_core::birthmark::Fields;
+use birthmark_core::order::Moment;
 use birthmark_core::{SessionId, Timestamp};
 
-use super::told::{At, Entry, Point, What};
+use super::told::{At, Entry, Point, Sum, What};
 
 /// How far a file had come at some moment, as a session recorded it.
 #[derive(Debug, Clone)]
@@ -19,6 +22,31 @@ pub(in crate::verify) struct Count {
     pub content_digest: Option<String>,
     /// Where it was recorded, for what is only looked up where something is wrong.
     pub at: At,
+}
+
+impl Count {
+    pub(super) fn of(point: &Point) -> Self {
+        Self {
+            time: point.time,
+            size: point.size,
+            records: point.records,
+            digest: point.digest.as_ref().map(Sum::text),
+            content_digest: point.content_digest.as_ref().map(Sum::text),
+            at: point.at,
+        }
+    }
+}
+
+/// A whole state of a file that another writer wrote over, as clocks tell; nothing proves that
+/// it was this one that came first.
+#[derive(Debug, Clone)]
+pub(super) struct Former {
+    /// The event that holds its birthmark.
+    pub said: At,
+    pub by: u32,
+    pub bound: bool,
+    pub point: Point,
+    moment: Moment,
 }
 
 /// How the last session left a file.
@@ -87,8 +115,12 @@ pub(super) struct Kept {
     pub uncounted: u64,
     /// What a run called it since.
     pub renamed: Option<Box<str>>,
+    /// What others may have written over, or may have been written over by.
+    pub formers: Vec<Former>,
     /// How far counts and openings have come.
     upto: u64,
+    /// When something was last told of it.
+    moment: Moment,
 }
 
 impl Kept {
@@ -109,7 +141,9 @@ impl Kept {
             overwritten: Vec::new(),
             uncounted: 0,
             renamed: None,
+            formers: Vec::new(),
             upto: 0,
+            moment: entry.moment(),
         };
         kept.hear(entry);
         Some(kept)
@@ -126,15 +160,17 @@ impl Kept {
             return;
         }
         self.renamed = None;
-        let session = entry.at.session;
+        let (session, moment) = (entry.at.session, entry.moment());
+        if self.is_anew(&entry.what) {
+            self.part_with(entry.at, moment);
+            self.wipe(session);
+        }
         self.bound = entry.bound;
+        self.moment = moment;
         add(&mut self.sessions, session);
         self.by = session;
         match entry.what {
-            What::Opened { goes_on, found } => {
-                if !goes_on {
-                    self.wipe(session);
-                }
+            What::Opened { found, .. } => {
                 if let Some(found) = found {
                     self.uncounted += found.saturating_sub(self.upto);
                     self.upto = self.upto.max(found);
@@ -146,11 +182,7 @@ impl Kept {
                 self.reach(&point);
                 self.points.push(*point);
             }
-            What::Sealed { jsonl, point } => {
-                let goes_on = self.last == Last::Open && jsonl;
-                if !goes_on {
-                    self.wipe(session);
-                }
+            What::Sealed { point, .. } => {
                 self.said = entry.at;
                 self.last = Last::Sealed;
                 self.reach(&point);
@@ -158,6 +190,38 @@ impl Kept {
             }
             What::Removed => self.last = Last::Removed,
             What::Renamed(_) => {}
+        }
+    }
+
+    /// Whether what was said before no longer counts.
+    fn is_anew(&self, what: &What) -> bool {
+        match what {
+            What::Opened { goes_on, .. } => !goes_on,
+            What::Sealed { jsonl, .. } => !(self.last == Last::Open && *jsonl),
+            What::Count(_) | What::Removed => false,
+        }
+    }
+
+    /// Another state begins: of those that were, what is surely no longer there is forgotten.
+    fn part_with(&mut self, next: At, moment: Moment) {
+        let is_over = |at: At, told: Moment| {
+            (at.session, at.journal) == (next.session, next.journal)
+                || told.is_surely_before(moment)
+        };
+        self.formers
+            .retain(|former| !is_over(former.point.at, former.moment));
+        if let Some(point) = self.points.last()
+            && self.last == Last::Sealed
+            && point.digest.is_some()
+            && !is_over(point.at, self.moment)
+        {
+            self.formers.push(Former {
+                said: self.said,
+                by: self.by,
+                bound: self.bound,
+                point: point.clone(),
+                moment: self.moment,
+            });
         }
     }
 

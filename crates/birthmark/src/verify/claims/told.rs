@@ -11,6 +11,7 @@ use birthmark_core::Fields;
 use birthmark_core::digest::Digest;
 use birthmark_core::event::{ArtifactOpened, ArtifactSealed, Event};
 use birthmark_core::lineage::RENAMED;
+use birthmark_core::order::{Clock, Moment};
 use birthmark_core::session::{Artifact, ArtifactState, Journal, Session};
 use birthmark_core::{SessionId, Timestamp};
 use serde_json::Value;
@@ -68,6 +69,10 @@ pub(super) struct Point {
 pub(super) struct Entry {
     /// The latest moment that its writer had told of: clocks may be set back.
     pub time: Timestamp,
+    /// The time that it is sorted by.
+    pub place: Timestamp,
+    /// The clock that told it, where it is known.
+    pub clock: Option<Clock>,
     pub at: At,
     pub bound: bool,
     pub what: What,
@@ -117,6 +122,7 @@ impl Telling {
 
     fn hear_journal(&mut self, journal: &Journal, session: u32, number: u32) {
         let mut latest = Timestamp::from_micros(i64::MIN);
+        let mut clock = None;
         for (line, place) in journal.lines.iter().zip(0..) {
             latest = latest.max(line.time);
             self.commits.extend(commit_of(&line.event));
@@ -126,6 +132,10 @@ impl Telling {
                 line: place,
             };
             let (file, bytes, what) = match &line.event {
+                Event::WriterOpened(opened) => {
+                    clock = opened.clock(line.time);
+                    continue;
+                }
                 Event::ArtifactOpened(opened) => {
                     (&opened.file, &opened.file_bytes, of_opened(opened))
                 }
@@ -154,6 +164,8 @@ impl Telling {
             };
             let entry = Entry {
                 time: latest,
+                place: latest,
+                clock,
                 at,
                 bound: true,
                 what,
@@ -176,6 +188,8 @@ impl Telling {
             for what in of_artifact(artifact, at) {
                 let entry = Entry {
                     time: artifact.time,
+                    place: artifact.time,
+                    clock: None,
                     at,
                     bound: false,
                     what,
@@ -258,6 +272,14 @@ fn commit_of(event: &Event) -> Option<String> {
 }
 
 impl Entry {
+    /// When it was told, and by which clock.
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            time: self.time,
+            clock: self.clock,
+        }
+    }
+
     /// The digest that it tells of.
     pub(super) fn digest(&self) -> Option<String> {
         match &self.what {

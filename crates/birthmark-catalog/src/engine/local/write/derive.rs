@@ -3,17 +3,22 @@
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value as Json;
 
-use super::super::recorded::{Lying, lying};
+use super::super::recorded::{self, Lying, Word, lying};
 use super::posts::Drop;
 use super::same::kin_of;
-use super::{Told, Writer, signed};
+use super::{Writer, signed};
 
 impl Writer<'_> {
     /// Joins what is told of a file with what it carries.
     pub(super) fn derive(&mut self, file: &str) -> rusqlite::Result<()> {
         self.elsewhere(file)?;
-        let told = self.all_told(file)?;
         let known = self.known_artifact(file)?;
+        let mut told = recorded::all(self.db, self.project, file)?;
+        if told.len() > 1
+            && let Some(artifact) = known
+        {
+            recorded::as_it_lies(&mut told, &self.found(artifact)?);
+        }
         let carried = match known {
             Some(artifact) => self.carried(artifact)?,
             None => Vec::new(),
@@ -35,41 +40,36 @@ impl Writer<'_> {
             for group in &carried {
                 let of_session = told
                     .iter()
-                    .find(|(session, _)| Some(session) == group.session.as_ref());
+                    .find(|word| Some(&word.session) == group.session.as_ref());
                 let varying = if group.zoned {
                     self.varying(group.id)?
                 } else {
                     Vec::new()
                 };
                 let mark = match of_session {
-                    Some((_, told)) => self.overlay(group.raw, told.mark, &varying)?,
+                    Some(word) => self.overlay(group.raw, word.told.mark, &varying)?,
                     None => group.raw,
                 };
                 if mark != group.mark {
                     self.run("UPDATE _groups SET mark = ? WHERE id = ?", [mark, group.id])?;
                 }
             }
-            if let Some((session, told)) = told.last() {
-                self.wrote(artifact, &carried, session, told)?;
+            if let Some(last) = told.last() {
+                self.wrote(artifact, &carried, &last.session, &last.told)?;
             }
         }
-        self.update_artifact(
-            artifact,
-            told.last().map(|(session, told)| (session.as_str(), told)),
-        )?;
+        self.update_artifact(artifact, told.last())?;
         self.post(artifact)
     }
 
-    pub(super) fn all_told(&self, file: &str) -> rusqlite::Result<Vec<(String, Told)>> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT s.session_id, t.run_id, t.artifact_type, t.format, t.state, t.timestamp, t.size, t.records, t.digest, t.content_digest, t.mark, t.inputs, t.made
-             FROM _told t JOIN _sessions s ON s.id = t.session WHERE t.project = ? AND t.file = ?
-             ORDER BY t.timestamp, s.session_id",
-        )?;
-        let rows = statement.query_map(params![self.project, file], |row| {
-            Ok((row.get(0)?, Told::of(row)?))
-        })?;
-        rows.collect()
+    /// What was found of an artifact's file.
+    fn found(&self, artifact: i64) -> rusqlite::Result<Json> {
+        let found: Option<String> = self
+            .db
+            .prepare_cached("SELECT found FROM _artifacts WHERE id = ?")?
+            .query_row([artifact], |row| row.get(0))?;
+        let found = found.and_then(|found| serde_json::from_str(&found).ok());
+        Ok(found.unwrap_or(Json::Null))
     }
 
     pub(super) fn carried(&self, artifact: i64) -> rusqlite::Result<Vec<Carried>> {
@@ -101,10 +101,10 @@ impl Writer<'_> {
     pub(super) fn tell_group(
         &mut self,
         artifact: i64,
-        told: Option<&(String, Told)>,
+        told: Option<&Word>,
     ) -> rusqlite::Result<()> {
         self.drop_groups(artifact, Drop::All)?;
-        let Some((session, told)) = told else {
+        let Some(Word { session, told, .. }) = told else {
             return Ok(());
         };
         self.run(
@@ -147,18 +147,12 @@ impl Writer<'_> {
     pub(super) fn update_artifact(
         &mut self,
         artifact: i64,
-        told: Option<(&str, &Told)>,
+        told: Option<&Word>,
     ) -> rusqlite::Result<()> {
-        let found: Option<String> = self
-            .db
-            .prepare_cached("SELECT found FROM _artifacts WHERE id = ?")?
-            .query_row([artifact], |row| row.get(0))?;
-        let found: Json = found
-            .and_then(|found| serde_json::from_str(&found).ok())
-            .unwrap_or(Json::Null);
+        let found = self.found(artifact)?;
         let text = |name: &str| found[name].as_str().map(str::to_owned);
         let number = |name: &str| found[name].as_u64().map(signed);
-        let newest = told.map(|(_, told)| told);
+        let newest = told.map(|word| &word.told);
         let (session, run, time, mark) = self.last_group(artifact)?;
         let Lying { state, digest } = lying(&found, newest);
         let edited = state == "edited";
@@ -171,7 +165,7 @@ impl Writer<'_> {
             Some(told) => Some(told.inputs.clone()),
             None => self.fact_of(mark, "inputs")?,
         };
-        let session = session.or_else(|| told.map(|(session, _)| session.to_owned()));
+        let session = session.or_else(|| told.map(|word| word.session.clone()));
         let kin = kin_of(self.db, artifact, digest.as_deref())?;
         self.run(
             "UPDATE _artifacts SET format = ?, state = ?, timestamp = ?, size = ?, records = ?, unstamped = ?, bad_lines = ?,

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::lists::Whose;
+use super::super::lists::{Whose, row_of};
 use super::super::names::Edits;
 use super::super::owners::{self, Owner};
 use super::super::sets::{Set, place_of};
@@ -74,8 +74,8 @@ impl Writer<'_> {
             let mut set = Set::default();
             let before: Option<Vec<u8>> = self
                 .db
-                .prepare_cached("SELECT bits FROM _postings WHERE list = ? AND stretch = ?")?
-                .query_row([list, stretch], |row| row.get(0))
+                .prepare_cached("SELECT bits FROM _postings WHERE row = ?")?
+                .query_row([row_of(list, stretch)], |row| row.get(0))
                 .optional()?;
             if let Some(before) = &before {
                 set.take(stretch, before);
@@ -222,15 +222,13 @@ fn store(
     match set.blob(stretch) {
         Some(now) if before == Some(now.as_slice()) => Ok(()),
         Some(now) => db
-            .prepare_cached(
-                "INSERT OR REPLACE INTO _postings (list, stretch, bits) VALUES (?, ?, ?)",
-            )?
-            .execute(params![list, stretch, now])
+            .prepare_cached("INSERT OR REPLACE INTO _postings (row, bits) VALUES (?, ?)")?
+            .execute(params![row_of(list, stretch), now])
             .map(drop),
         None if before.is_none() => Ok(()),
         None => db
-            .prepare_cached("DELETE FROM _postings WHERE list = ? AND stretch = ?")?
-            .execute([list, stretch])
+            .prepare_cached("DELETE FROM _postings WHERE row = ?")?
+            .execute([row_of(list, stretch)])
             .map(drop),
     }
 }

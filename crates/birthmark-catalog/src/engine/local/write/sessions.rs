@@ -9,7 +9,8 @@ use rusqlite::{OptionalExtension, params};
 use serde_json::Value as Json;
 
 use super::super::owners::Owner;
-use super::{APART, Facts, Told, Writer, signed};
+use super::super::recorded::Told;
+use super::{APART, Facts, Writer, signed};
 use crate::engine::SessionFacts;
 use crate::groups::fields_of;
 use crate::value::Value;
@@ -112,8 +113,8 @@ impl Writer<'_> {
             .and_then(|ended| serde_json::to_value(ended.outcome).ok())
             .and_then(|word| word.as_str().map(str::to_owned));
         self.run(
-            "INSERT OR REPLACE INTO _runs (session, project, run_id, number, script_name, argv, rank, host, start, end, outcome, duration_s, exit_code, error, drift)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO _runs (session, project, run_id, number, script_name, argv, rank, host, start, end, outcome, duration_s, exit_code, error, drift, clock)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 session,
                 self.project,
@@ -130,6 +131,7 @@ impl Writer<'_> {
                 ended.and_then(|ended| ended.exit_code),
                 ended.and_then(|ended| ended.error.as_deref()),
                 Json::from(run.drift.clone()).to_string(),
+                run.clock.map(|clock| clock.to_string()),
             ],
         )
         .map(drop)

@@ -11,8 +11,9 @@
 use birthmark_core::wrote::is_of_another;
 use rusqlite::params;
 
+use super::super::recorded::Told;
 use super::derive::Carried;
-use super::{Facts, Told, Writer};
+use super::{Facts, Writer};
 
 /// Whether a field is of the run that wrote a file, and not of what it carries.
 fn is_of_writer(name: &str) -> bool {

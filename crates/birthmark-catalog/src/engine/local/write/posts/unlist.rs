@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::Transaction;
 
-use super::super::super::lists::{HAS, Whose, number_of};
+use super::super::super::lists::{HAS, Whose, number_of, place_of_row, row_of};
 use super::super::super::names::Edits;
 use super::super::super::owners::{self, Owner};
 use super::super::super::sets::Set;
@@ -36,15 +36,15 @@ pub(in crate::engine::local) fn unlist(db: &Transaction<'_>, project: i64) -> ru
         .map(|id| id.map(|id| number_of(id, Whose::Label)))
         .collect::<rusqlite::Result<_>>()?;
     let all: Vec<(i64, i64)> = db
-        .prepare("SELECT list, stretch FROM _postings")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .prepare("SELECT row FROM _postings")?
+        .query_map([], |row| Ok(place_of_row(row.get(0)?)))?
         .collect::<rusqlite::Result<_>>()?;
     for (list, stretch) in all {
         let is_of_sessions = list % 4 == Whose::Session as i64 || of_sessions.contains(&list);
         let gone = if is_of_sessions { &sessions } else { &groups };
         let bits: Vec<u8> = db
-            .prepare_cached("SELECT bits FROM _postings WHERE list = ? AND stretch = ?")?
-            .query_row([list, stretch], |row| row.get(0))?;
+            .prepare_cached("SELECT bits FROM _postings WHERE row = ?")?
+            .query_row([row_of(list, stretch)], |row| row.get(0))?;
         if gone.meets(stretch, &bits) {
             let mut left = Set::default();
             left.take(stretch, &bits);
