@@ -174,7 +174,7 @@ def find(
 
     Returns:
         The rows, with the stored field names. Of a field that varies from record to record
-        stands ``{"min": …, "max": …}``.
+        stands ``{"min": …, "max": …}``, with ``"values": […]`` of texts where they are at most 32.
 
     Raises:
         UsageError: If the filter cannot be read (the message points at the character), or if no artifact
@@ -187,6 +187,12 @@ def find(
 
     if what not in ("artifacts", "sessions", "runs"):
         raise ValueError(f"what must be artifacts, sessions or runs, not {what!r}")
+    if isinstance(columns, str):
+        raise TypeError(f"columns must be a list of names, not the text {columns!r}: columns=[{columns!r}]")
+    columns = list(columns)
+    for column in columns:
+        if not isinstance(column, str):
+            raise TypeError(f"columns must be names of fields, not {column!r}")
     text = _native.find_json(
         filter,
         what=what,
@@ -194,7 +200,7 @@ def find(
         gone=gone,
         sort=sort,
         limit=limit,
-        columns=list(columns),
+        columns=columns,
         folder=folder,
     )
     answer = json.loads(text)

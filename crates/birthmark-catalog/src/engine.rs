@@ -11,7 +11,7 @@ use birthmark_core::{SessionId, Timestamp};
 use crate::error::CatalogError;
 use crate::filter::Filter;
 use crate::groups::{Group, Place};
-use crate::value::Value;
+use crate::value::{Kind, Value};
 
 /// The folder under which files are seen that only journals tell of, wherever they lie; no
 /// folder has this name.
@@ -308,10 +308,47 @@ pub enum Cell {
     Missing,
     /// One.
     Value(Value),
+    /// Several that are few: each, the least first.
+    Values(Vec<Value>),
     /// Several: the least and the greatest.
     Range(Value, Value),
     /// Several that have no order.
     Several,
+}
+
+impl Cell {
+    /// Each value that it counts for: of a list what that holds. None where they are not known.
+    pub fn each(&self) -> Option<Vec<Value>> {
+        let values = match self {
+            Self::Missing => return Some(Vec::new()),
+            Self::Value(value) => std::slice::from_ref(value),
+            Self::Values(values) => values,
+            Self::Range(..) | Self::Several => return None,
+        };
+        let mut out: Vec<Value> = Vec::new();
+        for value in values.iter().filter(|value| !value.is_null()) {
+            let mut held = value.elements();
+            held.retain(|value| !value.is_null());
+            if held.is_empty() {
+                held.push(value.clone());
+            }
+            out.extend(held);
+        }
+        out.sort_by_cached_key(Value::key);
+        out.dedup_by_key(|value| value.key());
+        Some(out)
+    }
+
+    /// The least and the greatest of several numbers, as which they are told.
+    pub fn ends(&self) -> Option<(&Value, &Value)> {
+        match self {
+            Self::Range(low, high) => Some((low, high)),
+            Self::Values(values) if values.iter().all(|one| one.kind() == Kind::Number) => {
+                Some((values.first()?, values.last()?))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// An answer.
@@ -406,6 +443,8 @@ pub trait Engine {
     /// Files that were read on as they grew, and so have no digest, and those of which it was
     /// not looked whether they are what was recorded.
     fn unread(&self, project: i64) -> Result<Vec<String>, CatalogError>;
+    /// The names of the columns of all tables that `sql` may ask, but for the fields of records.
+    fn table_columns(&self) -> Result<Vec<String>, CatalogError>;
     /// Takes over changes: all of them or none.
     fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError>;
     /// Answers a question.

@@ -12,7 +12,7 @@
 //! A word alone asks whether file, model, script or session contain it. `~` is
 //! *contains*, without regard to case. A quoted value is text, whatever it looks like;
 //! one that is not is compared as what the field holds, so `seed=42` finds the number
-//! and the text.
+//! and the text. A list is what it is, and each of what it holds: `tags=x` finds `["x", "y"]`.
 //!
 //! # Invariants
 //!
@@ -79,7 +79,8 @@ pub enum Test {
     Has,
     /// It is there, and null.
     IsNull,
-    /// It is one of these: the readings of what was typed, as number, text …
+    /// It is one of these, or a list that holds one: the readings of what was typed, as number,
+    /// text …
     Equal(Vec<Value>),
     /// Its text begins with one of these: for digests, commits and ids, which are typed
     /// short.

@@ -77,6 +77,8 @@ pub struct Grouper {
     by_name: HashMap<String, usize>,
     /// For each member of the birthmark at hand its column; none for nested ones.
     slots: Vec<Option<usize>>,
+    /// Which of its members are objects or lists: what becomes of those concerns other columns too.
+    nested: Vec<bool>,
     first: Option<Place>,
     end: u64,
     records: u64,
@@ -113,6 +115,7 @@ impl Grouper {
         own: &[Option<usize>],
         last: &HashMap<&str, usize>,
     ) {
+        self.nested = own.iter().map(Option::is_none).collect();
         let mut at_column = vec![None; flat.len()];
         for (at, (name, _)) in flat.iter().enumerate() {
             at_column[at] = self.column(name);
@@ -160,8 +163,14 @@ impl Grouper {
         out
     }
 
+    /// Whether none of these members is an object or a list, which [`Grouper::same`] cannot
+    /// take for another value.
+    pub fn are_plain(&self, mut members: impl Iterator<Item = usize>) -> bool {
+        !members.any(|member| self.nested.get(member) == Some(&true))
+    }
+
     /// A record whose birthmark has the same members, of which some changed: the place
-    /// of each among the members, and its value, which is no object or list.
+    /// of each among the members, and its value. Neither is nor was an object or a list.
     pub fn same<'a>(
         &mut self,
         place: Place,

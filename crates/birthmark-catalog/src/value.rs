@@ -192,6 +192,17 @@ impl Value {
         }
     }
 
+    /// What a list holds, one after the other; nothing where it is no list.
+    pub fn elements(&self) -> Vec<Self> {
+        if self.kind != Kind::Json || !self.text.starts_with('[') {
+            return Vec::new();
+        }
+        let read: Result<Vec<&serde_json::value::RawValue>, _> = serde_json::from_str(&self.text);
+        let read = read.unwrap_or_default().into_iter();
+        read.map(|raw| Self::of_json(raw.get().as_bytes()))
+            .collect()
+    }
+
     /// Bytes that are equal where the values are, and that sort as they do.
     pub fn key(&self) -> Vec<u8> {
         let tagged = |tag: u8| {
@@ -265,6 +276,23 @@ mod tests {
         }
         assert_eq!(number_key("-NaN"), None);
         assert_eq!(number_key("-0.0"), number_key("0"));
+    }
+
+    #[test]
+    fn elements_of_a_list_are_values_and_nothing_else_has_any() {
+        let list = Value::of_json(br#"[ "a\u00e9", 1e400, [2], null ]"#);
+        let texts: Vec<String> = list
+            .elements()
+            .iter()
+            .map(|one| one.as_str().to_owned())
+            .collect();
+        assert_eq!(texts, ["a\u{e9}", "1e400", "[2]", "null"]);
+        for other in ["{\"a\":1}", "7", "\"[1]\"", "[1", "[NaN]", "[]"] {
+            assert!(
+                Value::of_json(other.as_bytes()).elements().is_empty(),
+                "{other}"
+            );
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ enum Plain {
     Flag(bool),
     Whole(i64),
     Text(&'static str),
+    /// As it stands, and what it holds.
+    List(&'static str, &'static [Plain]),
 }
 
 impl Plain {
@@ -38,6 +40,7 @@ impl Plain {
             Self::Flag(flag) => Some(flag.to_string()),
             Self::Whole(number) => Some(number.to_string()),
             Self::Text(text) => Some(format!("\"{text}\"")),
+            Self::List(text, _) => Some((*text).to_owned()),
         }
     }
 }
@@ -46,6 +49,16 @@ const FIELDS: [&str; 3] = ["x", "y", "model_name"];
 const TEXTS: [&str; 5] = ["alpha", "Alphabet", "beta", "7", "true"];
 
 /// A record: the value of each field.
+const LISTS: [(&str, &[Plain]); 4] = [
+    ("[\"alpha\", 7]", &[Plain::Text("alpha"), Plain::Whole(7)]),
+    (
+        "[\"7\",true,null]",
+        &[Plain::Text("7"), Plain::Flag(true), Plain::Null],
+    ),
+    ("[]", &[]),
+    ("[[\"beta\"]]", &[]),
+];
+
 type Row = [Plain; 3];
 
 /// A question, in the test's own terms.
@@ -92,6 +105,15 @@ impl Ask {
                 // A number that is asked for is also looked for as text.
                 (Plain::Text(text), "=") => Some(*text == limit.to_string()),
                 (Plain::Text(text), "!=") => Some(*text != limit.to_string()),
+                (Plain::List(_, held), "=" | "!=") => {
+                    let text = limit.to_string();
+                    let is = |one: &Plain| match one {
+                        Plain::Whole(number) => number == limit,
+                        Plain::Text(one) => *one == text,
+                        _ => false,
+                    };
+                    Some(held.iter().any(is) == (*op == "="))
+                }
                 (Plain::Flag(_), "=") => Some(false),
                 (Plain::Flag(_), "!=") => Some(true),
                 // Nothing is nothing, and values of another kind have no order with a number.
@@ -100,13 +122,16 @@ impl Ask {
             Self::Is(field, wanted) => match &row[*field] {
                 Plain::Missing | Plain::Null => None,
                 Plain::Text(text) => Some(text == wanted),
+                Plain::List(_, held) => Some(held.contains(&Plain::Text(wanted))),
                 _ => Some(false),
             },
             Self::Contains(field, part) => match &row[*field] {
                 Plain::Missing | Plain::Null => None,
                 Plain::Flag(flag) => Some(flag.to_string().contains(&part.to_lowercase())),
                 Plain::Whole(number) => Some(number.to_string().contains(part)),
-                Plain::Text(text) => Some(text.to_lowercase().contains(&part.to_lowercase())),
+                Plain::Text(text) | Plain::List(text, _) => {
+                    Some(text.to_lowercase().contains(&part.to_lowercase()))
+                }
             },
             Self::Between(field, low, high) => match &row[*field] {
                 Plain::Whole(number) => Some(low <= number && number <= high),
@@ -116,7 +141,7 @@ impl Ask {
             Self::IsNull(field) => Some(row[*field] == Plain::Null),
             Self::Word(word) => {
                 let model = match &row[2] {
-                    Plain::Text(text) => text.to_lowercase(),
+                    Plain::Text(text) | Plain::List(text, _) => text.to_lowercase(),
                     Plain::Whole(number) => number.to_string(),
                     Plain::Flag(flag) => flag.to_string(),
                     _ => String::new(),
@@ -145,6 +170,7 @@ fn plain() -> impl Strategy<Value = Plain> {
         1 => any::<bool>().prop_map(Plain::Flag),
         6 => (-4i64..60).prop_map(Plain::Whole),
         3 => proptest::sample::select(&TEXTS[..]).prop_map(Plain::Text),
+        2 => proptest::sample::select(&LISTS[..]).prop_map(|(text, held)| Plain::List(text, held)),
     ]
 }
 

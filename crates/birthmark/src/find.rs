@@ -31,6 +31,8 @@ pub use birthmark_catalog::engine::{
     Cell as FoundCell, Found as Answered, FoundRow as Row, What as Sought,
 };
 
+pub use birthmark_catalog::value::{Kind as FoundKind, Value as FoundValue};
+
 pub use complete::complete;
 pub use group_by::group_by;
 use spelling::odd_values;
@@ -346,7 +348,8 @@ pub fn field_of(name: &str) -> String {
     filter::alias(name).unwrap_or(name).to_owned()
 }
 
-/// A row as JSON, with the stored field names; of a field that varies both ends.
+/// A row as JSON, with the stored field names; of a field that varies both ends, and each value
+/// where they are few.
 pub fn row_to_json(row: &FoundRow) -> Value {
     let mut out = Map::new();
     for (name, cell) in &row.fields {
@@ -363,7 +366,17 @@ fn cell_to_json(cell: &Cell) -> Value {
     match cell {
         Cell::Missing => Value::Null,
         Cell::Value(value) => value.to_json(),
-        Cell::Range(low, high) => serde_json::json!({"min": low.to_json(), "max": high.to_json()}),
+        Cell::Values(values) if cell.ends().is_none() => {
+            let values: Vec<Value> = values.iter().map(FoundValue::to_json).collect();
+            serde_json::json!({"min": values.first(), "max": values.last(), "values": values})
+        }
+        Cell::Values(_) | Cell::Range(..) => {
+            let ends = cell.ends();
+            serde_json::json!({
+                "min": ends.map(|(low, _)| low.to_json()),
+                "max": ends.map(|(_, high)| high.to_json()),
+            })
+        }
         Cell::Several => serde_json::json!({"min": null, "max": null}),
     }
 }

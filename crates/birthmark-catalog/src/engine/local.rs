@@ -320,6 +320,10 @@ impl Engine for Local {
         )
     }
 
+    fn table_columns(&self) -> Result<Vec<String>, CatalogError> {
+        known::table_columns(&self.opened.connection).map_err(self.failed())
+    }
+
     fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError> {
         self.in_turn(|transaction| {
             let mut writer = write::Writer::new(transaction, project);

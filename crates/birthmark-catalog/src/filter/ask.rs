@@ -72,8 +72,11 @@ impl Test {
         match self {
             Self::Has | Self::IsNull => None,
             Self::Equal(wanted) => {
-                let key = value.key();
-                Some(wanted.iter().any(|wanted| wanted.key() == key))
+                let is = |value: &Value| {
+                    let key = value.key();
+                    wanted.iter().any(|wanted| wanted.key() == key)
+                };
+                Some(is(value) || value.elements().iter().any(is))
             }
             Self::Begins(starts) => Some(
                 value.kind() == Kind::Text

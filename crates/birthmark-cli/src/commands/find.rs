@@ -21,11 +21,12 @@ use crate::ui::Ui;
 ///   birthmark find 'type=evaluation base_accuracy>0.6 since:yesterday'
 ///   birthmark find 'dirty=true OR NOT has:seed' --sessions
 ///
-/// `=`, `!=`, `<`, `<=`, `>`, `>=` compare; `~` is contains, without regard to
-/// case; `1..10`, `0.5..` and `..0.5` are ranges; `has:field` and `field=null` ask
-/// whether it is there. `model` is model_name or any role in models. A word alone
-/// is looked for in file, model, script and session. What is unknown is left out,
-/// and counted. Quote the filter: `>` means something to the shell.
+/// `=`, `!=`, `<`, `<=`, `>`, `>=` compare; of a list `=` is also one of what it
+/// holds; `~` is contains, without regard to case; `1..10`, `0.5..` and `..0.5`
+/// are ranges; `has:field` and `field=null` ask whether it is there. `model` is
+/// model_name or any role in models. A word alone is looked for in file, model,
+/// script and session. What is unknown is left out, and counted. Quote the
+/// filter: `>` means something to the shell.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]

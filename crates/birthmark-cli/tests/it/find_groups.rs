@@ -47,7 +47,7 @@ fn counted_by_model_each_is_counted_as_often_as_it_is_found() {
     }
     let said = picture(&world.output(["find", "--group-by", "model"]));
     assert!(
-        said.contains("What names several models counts for each."),
+        said.contains("What has several values counts for each."),
         "{said}"
     );
     // The stored name means itself alone.

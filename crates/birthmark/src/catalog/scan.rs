@@ -337,7 +337,9 @@ impl Reading {
             return;
         };
         self.last = Some(place);
-        if let Some(changes) = mark.changes {
+        if let Some(changes) = mark.changes
+            && self.grouper.are_plain(changes.iter().map(|one| one.member))
+        {
             let values = changes.iter();
             self.grouper.same(
                 place,

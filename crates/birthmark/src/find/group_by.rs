@@ -42,7 +42,7 @@ pub fn group_by(project: &Project, ask: &Ask, fields: &[String]) -> Result<(Answ
     };
     let sum: u64 = counts.iter().map(|(_, count)| count).sum();
     if sum > answer.found.total {
-        let line = "What names several models counts for each.";
+        let line = "What has several values counts for each.";
         answer.also.push(line.to_owned());
     }
     Ok((answer, counts))
@@ -53,15 +53,11 @@ fn counted(found: &Found, by: &[By]) -> Counts {
     let mut counts: BTreeMap<Vec<Option<String>>, u64> = BTreeMap::new();
     for row in &found.rows {
         let value = |name: &String, is_plain: bool| {
-            let cell = row.fields.iter().find(|(known, _)| known == name);
-            match cell.map(|(_, cell)| cell) {
-                Some(Cell::Value(value))
-                    if !(value.is_null() || is_plain && value.kind() == Kind::Json) =>
-                {
-                    Some(value.as_str().to_owned())
-                }
-                _ => None,
-            }
+            let (_, cell) = row.fields.iter().find(|(known, _)| known == name)?;
+            let is_nested = matches!(cell, Cell::Value(value) if value.kind() == Kind::Json);
+            let mut each = cell.each()?;
+            each.retain(|_| !(is_plain && is_nested));
+            (!each.is_empty()).then_some(each)
         };
         let mut all: Vec<Vec<Option<String>>> = vec![Vec::new()];
         for field in by {
@@ -69,7 +65,8 @@ fn counted(found: &Found, by: &[By]) -> Counts {
                 .chains
                 .iter()
                 .filter_map(|chain| chain.iter().find_map(|name| value(name, chain.len() > 1)))
-                .map(Some)
+                .flatten()
+                .map(|value| Some(value.as_str().to_owned()))
                 .collect();
             values.sort();
             values.dedup();

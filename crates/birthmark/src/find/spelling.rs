@@ -14,33 +14,6 @@ use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::text;
 
-/// Columns of the tables that are no fields.
-const TABLE_COLUMNS: [&str; 24] = [
-    "artifact_id",
-    "argv",
-    "bad_lines",
-    "drift",
-    "first_line",
-    "group_id",
-    "group_number",
-    "kind",
-    "last_heard",
-    "line",
-    "metadata",
-    "name",
-    "number",
-    "object",
-    "object_kind",
-    "record",
-    "relation",
-    "role",
-    "runs",
-    "subject",
-    "there",
-    "unstamped",
-    "value",
-    "version",
-];
 /// Values that are looked at for one that is spelt nearly so.
 const VALUES: usize = 200;
 /// Files that are looked at for one that is named nearly so.
@@ -162,7 +135,7 @@ fn near<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
 /// The field, or the column of a table, that is spelt nearly so.
 pub(crate) fn near_field(catalog: &Catalog, name: &str) -> Option<String> {
     let mut known = catalog.engine.fields(None).ok()?;
-    known.extend(TABLE_COLUMNS.map(str::to_owned));
+    known.extend(catalog.engine.table_columns().ok()?);
     near(name, &known).map(super::field_of)
 }
 

@@ -33,9 +33,6 @@ use whole::Whole;
 pub(super) use ground::beginning;
 pub(super) use rows::fact_of;
 
-/// Groups of one artifact that are looked at to fill a cell.
-const MOST_GROUPS: i64 = 64;
-
 /// One question, being answered.
 pub(super) struct Asking<'a> {
     db: &'a Connection,

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::lists::{Class, HAS, HERE, Reader, Source, Whose, here, label, label_id, number_of};
 use super::sets::Set;
-use super::sql::{names, names_in};
+use super::sql::{COLUMNS, names, names_in};
 
 /// What belongs to a project: its groups, whether there or not, and its sessions.
 pub(super) struct Ours {
@@ -108,6 +108,17 @@ pub(super) fn fields(db: &Connection, project: Option<i64>) -> rusqlite::Result<
         }
     }
     Ok(found.into_iter().collect())
+}
+
+/// The columns of all tables, as the tables themselves have them.
+pub(super) fn table_columns(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = db.prepare(
+        "SELECT DISTINCT c.name FROM sqlite_schema v JOIN pragma_table_info(v.name) c WHERE v.type = 'view'",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    let mut all: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
+    all.extend(COLUMNS.map(str::to_owned));
+    Ok(all)
 }
 
 /// The names of all metrics, or of those that a project has.

@@ -30,7 +30,7 @@ use crate::engine::{Known, Stretch};
 use crate::error::CatalogError;
 use crate::tables;
 
-pub(super) use columns::{names, names_in};
+pub(super) use columns::{COLUMNS, names, names_in};
 
 /// The longest statement, in bytes.
 const LONGEST_STATEMENT: i32 = 1 << 20;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use birthmark::find::{self, Ask, FoundCell};
+use birthmark::find::{self, Ask, FoundCell, FoundKind as Kind};
 use birthmark::text;
 use birthmark_core::Timestamp;
 use birthmark_core::timestamp::render_local;
@@ -147,11 +147,8 @@ fn with_place(file: String, args: &FindArgs, row: &find::Row) -> String {
 
 /// A cell for people: times short, commits and sessions short where nobody chose.
 fn shown(field: &str, cell: &FoundCell, zone: &TimeZone, short: bool) -> String {
+    let is_time = is_time(field);
     let one = |value: &str| -> String {
-        let is_time = matches!(
-            field,
-            "timestamp" | "session_start" | "session_end" | "run_start" | "run_end" | "stamped_at"
-        );
         if is_time && let Ok(time) = value.parse::<Timestamp>() {
             let long = render_local(time, zone);
             return if short {
@@ -175,9 +172,28 @@ fn shown(field: &str, cell: &FoundCell, zone: &TimeZone, short: bool) -> String 
     match cell {
         FoundCell::Missing => String::new(),
         FoundCell::Value(value) => one(&on_one_line(value.as_str())),
-        FoundCell::Range(low, high) => format!("{}..{}", one(low.as_str()), one(high.as_str())),
-        FoundCell::Several => "several".to_owned(),
+        FoundCell::Values(values) if cell.ends().is_none() => {
+            let values: Vec<String> = values
+                .iter()
+                .map(|value| one(&on_one_line(value.as_str())))
+                .collect();
+            values.join(", ")
+        }
+        FoundCell::Values(_) | FoundCell::Range(..) => match cell.ends() {
+            Some((low, high)) if low.kind() == Kind::Number || is_time => {
+                format!("{}..{}", one(low.as_str()), one(high.as_str()))
+            }
+            _ => "varies (many values)".to_owned(),
+        },
+        FoundCell::Several => "varies".to_owned(),
     }
+}
+
+fn is_time(field: &str) -> bool {
+    matches!(
+        field,
+        "timestamp" | "session_start" | "session_end" | "run_start" | "run_end" | "stamped_at"
+    )
 }
 
 /// A list or object as a row holds it: without the line breaks of its file.
@@ -210,7 +226,14 @@ fn csv_rows(ui: &mut Ui, args: &FindArgs, found: &find::Answered) -> Result<(), 
             let value = row.fields.iter().find(|(name, _)| name == field);
             value.map_or_else(String::new, |(_, cell)| match cell {
                 FoundCell::Value(value) => on_one_line(value.as_str()).into_owned(),
-                FoundCell::Range(low, high) => format!("{}..{}", low.as_str(), high.as_str()),
+                FoundCell::Values(values) if cell.ends().is_none() => {
+                    let values = values.iter().map(find::FoundValue::to_json);
+                    serde_json::Value::from_iter(values).to_string()
+                }
+                FoundCell::Values(_) | FoundCell::Range(..) => {
+                    let ends = cell.ends().map(|(low, high)| [low.as_str(), high.as_str()]);
+                    ends.map_or_else(String::new, |ends| ends.join(".."))
+                }
                 FoundCell::Missing | FoundCell::Several => String::new(),
             })
         };

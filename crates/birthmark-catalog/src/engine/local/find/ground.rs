@@ -25,7 +25,7 @@ use super::super::lists::{Class, Source, Whose, metric};
 use super::super::sets::Set;
 use super::home::{Home, Homes, has_zone};
 use crate::filter::{Filter, Span, Term, Test, WORDS, searched_by_words};
-use crate::value::Kind;
+use crate::value::{Kind, NESTED};
 
 /// Where a condition is true, and where it is false.
 #[derive(Debug, Clone, Default)]
@@ -115,10 +115,9 @@ impl Ground<'_> {
         let zone = zoned.filter(|_| self.of == Of::Groups);
         let told = self.told(&home, &term.test)?;
         let (varies, may) = match zone {
-            Some(name) if has_zone(self.db, name)? => (
-                self.zones(name, None)?,
-                self.zones(name, matching::reach(&term.test))?,
-            ),
+            Some(name) if has_zone(self.db, name)? => {
+                (self.zones(name, None)?, self.may_be(name, &term.test)?)
+            }
             _ => Default::default(),
         };
         let mut sets = Sets {
@@ -151,6 +150,15 @@ impl Ground<'_> {
             could,
             surely,
         })
+    }
+
+    /// Groups in which the field varies, and the test may hold for a value of it.
+    fn may_be(&self, name: &str, test: &Test) -> rusqlite::Result<Set> {
+        let mut may = self.zones(name, matching::reach(test))?;
+        if matches!(test, Test::Equal(_)) {
+            may |= &self.zones(name, Some((vec![NESTED], vec![0xFF])))?;
+        }
+        Ok(may)
     }
 
     /// Groups in which the field varies, and may have a value between these keys.

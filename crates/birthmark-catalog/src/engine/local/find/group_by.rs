@@ -3,6 +3,7 @@
 //!
 //! # Invariants
 //!
+//! * What has several values of a field, in its records or in a list, counts for each that is known.
 //! * Numbers of one size are one value, however they are spelled; the shortest is shown.
 
 use std::collections::{BTreeMap, HashMap};
@@ -132,24 +133,28 @@ impl Asking<'_> {
                     continue;
                 }
                 let value = Value::stored(&row.get::<_, String>(1)?, row.get(2)?);
-                if !(is_plain && value.kind() == Kind::Json) {
+                if is_plain && value.kind() == Kind::Json {
+                    continue;
+                }
+                for value in Cell::Value(value).each().unwrap_or_default() {
                     take(values.number(&value), &set);
                 }
             }
         }
         for artifact in one_by_one.iter() {
-            let value = match self.cell(artifact, name)? {
-                Cell::Missing => continue,
-                Cell::Value(value) if value.is_null() => continue,
-                Cell::Value(value) if is_plain && value.kind() == Kind::Json => continue,
-                Cell::Value(value) => value,
-                Cell::Range(low, high) => {
-                    Value::text(format!("{}..{}", low.as_str(), high.as_str()))
+            let cell = self.cell(artifact, name)?;
+            let each = match (cell.each(), cell.ends()) {
+                (Some(_), _) if is_plain && is_nested(&cell) => continue,
+                (Some(each), _) => each,
+                (None, Some((low, high))) if low.kind() == Kind::Number => {
+                    vec![Value::text(format!("{}..{}", low.as_str(), high.as_str()))]
                 }
-                Cell::Several => Value::text("several"),
+                (None, _) => vec![Value::text(MANY)],
             };
             let only: Set = std::iter::once(artifact).collect();
-            take(values.number(&value), &only);
+            for value in each {
+                take(values.number(&value), &only);
+            }
         }
         Ok(())
     }
@@ -162,6 +167,13 @@ impl Asking<'_> {
         let zoned: Set = rows.collect::<rusqlite::Result<_>>()?;
         Ok(zoned | &label(self.db, SPREAD, "")?)
     }
+}
+
+/// What a field is of which a file has more texts than are known one by one.
+const MANY: &str = "varies (many values)";
+
+fn is_nested(cell: &Cell) -> bool {
+    matches!(cell, Cell::Value(value) if value.kind() == Kind::Json)
 }
 
 /// The number of no value.

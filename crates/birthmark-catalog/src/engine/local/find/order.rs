@@ -201,6 +201,14 @@ impl Asking<'_> {
                 let end = if self.query.sort.1 { low } else { high };
                 Some(Sql::Blob(end.key()))
             }
+            Cell::Values(values) => {
+                let end = if self.query.sort.1 {
+                    values.first()
+                } else {
+                    values.last()
+                };
+                end.map(|end| Sql::Blob(end.key()))
+            }
             Cell::Value(value) if !value.is_null() => Some(Sql::Blob(value.key())),
             _ => None,
         })

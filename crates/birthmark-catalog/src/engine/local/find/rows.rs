@@ -3,8 +3,8 @@
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params};
 
+use super::Asking;
 use super::home::Home;
-use super::{Asking, MOST_GROUPS};
 use crate::engine::{Cell, FoundRow};
 use crate::value::{Kind, Value};
 use crate::zone::Zone;
@@ -64,28 +64,49 @@ impl Asking<'_> {
     /// The value of a field over all groups of an artifact.
     pub(super) fn cell(&self, artifact: i64, name: &str) -> rusqlite::Result<Cell> {
         let place = self.homes.of(name)?;
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT id FROM _groups WHERE artifact = ? ORDER BY number LIMIT ?")?;
-        let rows = statement.query_map(params![artifact, MOST_GROUPS], |row| row.get(0))?;
-        let groups: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
         if let Some(value) = self.of_writer(artifact, &place)? {
             return Ok(Cell::Value(value));
         }
+        if let Home::Fact(name) = &place {
+            return self.fact_cell(artifact, name);
+        }
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT id FROM _groups WHERE artifact = ? ORDER BY number")?;
+        let rows = statement.query_map([artifact], |row| row.get(0))?;
+        let groups: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
         let mut cell = Cell::Missing;
         for group in groups {
-            let bare = match &place {
-                Home::Fact(name) => name.as_str(),
-                _ => name,
-            };
-            let next = match self.zone(group, bare, &place)? {
-                Some(zone) => match zone.ends() {
-                    Some((low, high)) => Cell::Range(low.clone(), high.clone()),
-                    None => Cell::Several,
-                },
+            let next = match self.zone(group, name, &place)? {
+                Some(zone) => cell_of(&zone),
                 None => value_at(self.db, group, &place)?.map_or(Cell::Missing, Cell::Value),
             };
             cell = join(cell, next);
+        }
+        Ok(cell)
+    }
+
+    /// The same of a field of birthmarks, of which a file may have thousands.
+    fn fact_cell(&self, artifact: i64, name: &str) -> rusqlite::Result<Cell> {
+        let mut cell = Cell::Missing;
+        let mut zones = self.db.prepare_cached(
+            "SELECT z.zone FROM _groups g CROSS JOIN _zones z ON z.grp = g.id
+             WHERE g.artifact = ? AND g.zoned AND z.name = ?",
+        )?;
+        let mut rows = zones.query(params![artifact, name])?;
+        while let Some(row) = rows.next()? {
+            if let Some(zone) = Zone::read(row.get_ref(0)?.as_str()?) {
+                cell = join(cell, cell_of(&zone));
+            }
+        }
+        let mut facts = self.db.prepare_cached(
+            "SELECT DISTINCT f.kind, f.value FROM _groups g CROSS JOIN _mark_facts m ON m.mark = g.mark
+             CROSS JOIN _facts f ON f.id = m.fact WHERE g.artifact = ? AND f.name = ?",
+        )?;
+        let mut rows = facts.query(params![artifact, name])?;
+        while let Some(row) = rows.next()? {
+            let value = Value::stored(&row.get::<_, String>(0)?, row.get(1)?);
+            cell = join(cell, Cell::Value(value));
         }
         Ok(cell)
     }
@@ -106,32 +127,70 @@ impl Asking<'_> {
     }
 }
 
-pub(super) fn join(a: Cell, b: Cell) -> Cell {
+/// Distinct values that a cell holds.
+const MOST_VALUES: usize = 32;
+
+fn cell_of(zone: &Zone) -> Cell {
+    if let Some(values) = zone.values() {
+        return of_values(values.into_iter().map(|(value, _)| value).collect());
+    }
+    match zone.ends() {
+        Some((low, high)) => Cell::Range(low.clone(), high.clone()),
+        None => Cell::Several,
+    }
+}
+
+fn of_values(mut values: Vec<Value>) -> Cell {
+    if values.iter().any(|value| !value.is_null()) {
+        values.retain(|value| !value.is_null());
+    }
+    values.sort_by_cached_key(Value::key);
+    values.dedup_by_key(|value| value.key());
+    if values.len() > MOST_VALUES {
+        return match (values.first(), values.last()) {
+            (Some(low), Some(high)) if low.compare(high).is_some() => {
+                Cell::Range(low.clone(), high.clone())
+            }
+            _ => Cell::Several,
+        };
+    }
+    match values.as_slice() {
+        [] => Cell::Missing,
+        [one] => Cell::Value(one.clone()),
+        _ => Cell::Values(values),
+    }
+}
+
+fn join(a: Cell, b: Cell) -> Cell {
     match (a, b) {
         (Cell::Missing, other) | (other, Cell::Missing) => other,
         (a, b) if a == b => a,
         (Cell::Several, _) | (_, Cell::Several) => Cell::Several,
-        (a, b) => {
-            let ends = |cell: Cell| match cell {
-                Cell::Value(value) => (value.clone(), value),
+        (Cell::Range(low, high), other) | (other, Cell::Range(low, high)) => {
+            let (least, most) = match other {
                 Cell::Range(low, high) => (low, high),
-                Cell::Missing | Cell::Several => (Value::null(), Value::null()),
+                Cell::Value(value) if value.is_null() => return Cell::Range(low, high),
+                Cell::Value(value) => (value.clone(), value),
+                Cell::Values(values) => match (values.first(), values.last()) {
+                    (Some(least), Some(most)) => (least.clone(), most.clone()),
+                    _ => return Cell::Range(low, high),
+                },
+                Cell::Missing | Cell::Several => return Cell::Several,
             };
-            let ((low, high), (other_low, other_high)) = (ends(a), ends(b));
-            if low.compare(&other_low).is_none() {
+            if low.compare(&least).is_none() || high.compare(&most).is_none() {
                 return Cell::Several;
             }
-            let least = if other_low.key() < low.key() {
-                other_low
-            } else {
-                low
-            };
-            let most = if other_high.key() > high.key() {
-                other_high
-            } else {
-                high
-            };
-            Cell::Range(least, most)
+            let low = if least.key() < low.key() { least } else { low };
+            let high = if most.key() > high.key() { most } else { high };
+            Cell::Range(low, high)
+        }
+        (a, b) => {
+            let all = [a, b].into_iter().flat_map(|cell| match cell {
+                Cell::Value(value) => vec![value],
+                Cell::Values(values) => values,
+                _ => Vec::new(),
+            });
+            of_values(all.collect())
         }
     }
 }

@@ -11,7 +11,10 @@ use rusqlite::Connection;
 /// Columns at most; SQLite allows 2,000.
 const MOST: usize = 1_900;
 
-/// The columns that are no fields, in their order.
+/// The columns that are no fields.
+pub(in crate::engine::local) const COLUMNS: [&str; FIELDS_FROM] =
+    ["project", "file", "line", "record", "metadata"];
+/// Their places.
 pub(super) const PROJECT: usize = 0;
 pub(super) const FILE: usize = 1;
 pub(super) const LINE: usize = 2;
@@ -23,9 +26,7 @@ pub(super) const FIELDS_FROM: usize = 5;
 /// The names of the fields that are columns: those of the format, and those that the
 /// catalog knows. Names that SQL cannot tell apart from others are left out.
 pub(super) fn fields(db: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut taken: HashSet<String> = ["project", "file", "line", "record", "metadata"]
-        .map(str::to_owned)
-        .into();
+    let mut taken: HashSet<String> = COLUMNS.map(str::to_owned).into();
     let mut out: Vec<String> = Vec::new();
     let known = names(db)?;
     let ours = FIELDS.iter().map(|field| field.name.to_owned());

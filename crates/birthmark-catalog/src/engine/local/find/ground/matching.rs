@@ -45,6 +45,20 @@ impl Ground<'_> {
         while let Some(row) = rows.next()? {
             reader.take(number_of(row.get(0)?, source.whose), &mut out)?;
         }
+        if matches!(test, Test::Equal(_)) {
+            let mut lists = self.db.prepare_cached(&format!(
+                "SELECT id, value FROM {} WHERE name = ? AND key >= ?",
+                source.table()
+            ))?;
+            let mut rows = lists.query(params![source.name, [NESTED]])?;
+            while let Some(row) = rows.next()? {
+                if test.ask(Some(&Value::of_json(row.get_ref(1)?.as_str()?.as_bytes())))
+                    == Some(true)
+                {
+                    reader.take(number_of(row.get(0)?, source.whose), &mut out)?;
+                }
+            }
+        }
         Ok(out)
     }
 
@@ -284,7 +298,8 @@ fn of_key(test: &Test) -> Option<(String, Vec<Sql>)> {
     })
 }
 
-/// The keys between which whatever is asked for must lie, where that can be told.
+/// The keys between which whatever is asked for must lie, where that can be told; what lists
+/// hold lies apart.
 pub(super) fn reach(test: &Test) -> Option<(Vec<u8>, Vec<u8>)> {
     let (floor, ceiling) = match test {
         Test::Order(_, limit) => span_of(limit.kind()),
