@@ -233,6 +233,7 @@ impl Claims {
             birthmark,
             counts: vec![Count::of(&former.point)],
             last: Last::Sealed,
+            renamed: None,
             by: self.names[former.by as usize].clone(),
             bound: former.bound,
             uncounted: 0,

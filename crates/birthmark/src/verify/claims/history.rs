@@ -198,7 +198,7 @@ impl Kept {
         match what {
             What::Opened { goes_on, .. } => !goes_on,
             What::Sealed { jsonl, .. } => !(self.last == Last::Open && *jsonl),
-            What::Count(_) | What::Removed => false,
+            What::Count(_) | What::Removed | What::Renamed(_) => false,
         }
     }
 
