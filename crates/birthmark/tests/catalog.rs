@@ -18,9 +18,8 @@ use birthmark::find::{self, Ask, FoundCell};
 use birthmark::records::RecordsOptions;
 use birthmark::session::RunEnd;
 use birthmark_core::event::Outcome;
-use birthmark_core::{Fields, SessionId, Timestamp};
+use birthmark_core::{Fields, SessionId};
 use birthmark_store::records::Mode;
-use serde_json::Value;
 use world::{World, now, retold};
 
 /// What a catalog that was never asked before says.
