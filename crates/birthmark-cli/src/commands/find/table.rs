@@ -228,7 +228,7 @@ fn csv_rows(ui: &mut Ui, args: &FindArgs, found: &find::Answered) -> Result<(), 
                 FoundCell::Value(value) => on_one_line(value.as_str()).into_owned(),
                 FoundCell::Values(values) if cell.ends().is_none() => {
                     let values = values.iter().map(find::FoundValue::to_json);
-                    serde_json::Value::from_iter(values).to_string()
+                    values.collect::<serde_json::Value>().to_string()
                 }
                 FoundCell::Values(_) | FoundCell::Range(..) => {
                     let ends = cell.ends().map(|(low, high)| [low.as_str(), high.as_str()]);
