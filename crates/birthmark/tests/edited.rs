@@ -186,7 +186,7 @@ fn clock_that_was_set_back_between_two_sessions_makes_no_file_changed() {
     let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
     let mut judged = || {
         let report = world.verify(std::slice::from_ref(&table));
-        let (word, is_open) = (
+        let (judgement, is_open) = (
             word_of(&report, "table.csv"),
             has(&report, "order-not-proved"),
         );
@@ -196,11 +196,11 @@ fn clock_that_was_set_back_between_two_sessions_makes_no_file_changed() {
         let edited = find::find_in(&mut catalog, &world.project(), &ask, &parsed).unwrap();
         assert_eq!(
             edited.found.total > 0,
-            word == Word::Failed,
+            judgement == Word::Failed,
             "{}",
             told(&report)
         );
-        (word == Word::Failed, is_open)
+        (judgement == Word::Failed, is_open)
     };
     assert_eq!(judged(), (false, false));
     // By the clock of the second session it was first, but the boot of the machine tells.
