@@ -21,6 +21,9 @@ use crate::error::{Error, Kind, Result};
 use crate::session::{Session, now};
 use crate::{dataset, digests};
 
+/// The note on what lay there before the run began that added it: it did not write it.
+pub(crate) const WAS_THERE: &str = "was_there";
+
 /// How what is added is digested.
 #[derive(Debug, Default)]
 pub struct HowToDigest {
@@ -97,6 +100,9 @@ impl Session {
         }
         if !kept {
             beside.replace(&place, &sidecar.render(), Durability::Power)?;
+        }
+        if self.was_there_before(path) {
+            notes.insert(WAS_THERE.to_owned(), Value::from(true));
         }
         self.record_sealed(
             path,

@@ -39,6 +39,7 @@ use crate::looks::CodeSeen;
 use crate::project::Project;
 use crate::talk::Talk;
 
+mod before;
 mod begin;
 mod end;
 mod join;

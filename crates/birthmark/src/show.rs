@@ -27,10 +27,10 @@ mod session;
 
 use std::path::{Path, PathBuf};
 
-use birthmark_core::Timestamp;
 use birthmark_core::birthmark::{Fields, PROVENANCE_KEYS, REQUIRED};
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_core::session::Run;
+use birthmark_core::{Finding, Timestamp};
 use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
 
@@ -133,6 +133,8 @@ pub struct Shown {
     pub now: Option<Now>,
     /// Inputs that something unrecorded had changed before they were read.
     pub inputs_changed: Vec<ChangedInput>,
+    /// The name as it is typed where one stands.
+    pub typed: String,
     /// Who wrote the file, where that was another run than its birthmark names.
     pub wrote: Option<Wrote>,
 }
@@ -141,6 +143,7 @@ impl Shown {
     fn new(what: What, name: String) -> Self {
         Self {
             what,
+            typed: name.clone(),
             name,
             line: None,
             size: None,
@@ -277,6 +280,11 @@ pub fn parse_target(text: &str) -> (PathBuf, Option<u64>) {
 pub fn show(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -> Result<Shown> {
     let mut shown = look(project, path, line, now)?;
     look_who_wrote(project, &mut shown, &subject(path));
+    if let Finding::Found(folder) = birthmark_capture::process::working_folder()
+        && shown.what != What::Session
+    {
+        shown.typed = crate::talk::to_type(project.root(), &shown.name, &folder);
+    }
     let commit = shown.commit();
     shown.lives = commit.map(|commit| crate::snapshot::lives(project, commit));
     shown.now = now::look(&shown, &subject(path));

@@ -1,5 +1,7 @@
 //! What a session says to the person before the terminal: two lines at each end at most.
 
+use std::path::{Path, PathBuf};
+
 use birthmark_core::Finding;
 use birthmark_core::plan::PlanOutcome;
 use birthmark_core::session::{Artifact, Session};
@@ -106,12 +108,36 @@ pub fn dirty_line(code: &CodeSeen) -> Option<String> {
     }
 }
 
+/// A stored path as it is typed in a folder: from there where that lies in the project, else whole.
+pub(crate) fn to_type(root: &Path, stored: &str, folder: &Path) -> String {
+    let Ok(own) = folder.strip_prefix(root) else {
+        return root.join(stored).to_string_lossy().into_owned();
+    };
+    if Path::new(stored).is_absolute() {
+        return stored.to_owned();
+    }
+    let (own, path): (Vec<_>, Vec<_>) = (
+        own.components().collect(),
+        Path::new(stored).components().collect(),
+    );
+    let same = own.iter().zip(&path).take_while(|(a, b)| a == b).count();
+    let up = own.iter().skip(same).map(|_| "..".as_ref());
+    let down = path.iter().skip(same).map(|part| part.as_os_str());
+    let typed: PathBuf = up.chain(down).collect();
+    typed.to_string_lossy().into_owned()
+}
+
 /// Artifacts named in one line.
 const NAMED_ARTIFACTS: usize = 3;
 
 /// The lines at the end of a run: what it made, and `for_all` also what others made in its
 /// session since it began, its children among them.
-pub fn closing(session: &Session, run: &birthmark_core::RunId, for_all: bool) -> Vec<String> {
+pub fn closing(
+    session: &Session,
+    run: &birthmark_core::RunId,
+    for_all: bool,
+    root: &Path,
+) -> Vec<String> {
     let start = session
         .runs
         .iter()
@@ -139,7 +165,10 @@ pub fn closing(session: &Session, run: &birthmark_core::RunId, for_all: bool) ->
         .filter(|one| one.records > Some(0))
         .max_by_key(|one| one.records);
     if let Some(artifact) = with_records.or(made.last()) {
-        let next = format!("next: birthmark show {}", shell_word(&artifact.file));
+        let own = session.runs.iter().find(|one| one.id == *run);
+        let folder = own.and_then(|one| one.facts.get("cwd")?.as_str());
+        let file = to_type(root, &artifact.file, folder.map_or(root, Path::new));
+        let next = format!("next: birthmark show {}", shell_word(&file));
         last = if last.is_empty() {
             next
         } else {

@@ -29,6 +29,7 @@ pub mod draw;
 mod json;
 mod named;
 pub mod render;
+mod seen_as;
 mod stores;
 mod target;
 mod tree;
@@ -43,6 +44,8 @@ use birthmark_core::{SessionId, Timestamp};
 use crate::error::Result;
 use crate::project::Project;
 use crate::reproduce::{Kept, kept_in};
+
+use seen_as::SeenAs;
 
 pub(crate) use changed::{changed_at, changed_since, mind};
 pub use disk::OnDisk;
@@ -110,6 +113,8 @@ pub struct Traced {
     pub reproductions: Vec<Kept>,
     /// What could not be read.
     pub problems: Vec<String>,
+    /// Under which names files were read, and which were only added.
+    seen_as: SeenAs,
 }
 
 /// Traces a file, a folder, a record (`FILE:LINE`), a digest, a session or a run.
@@ -144,6 +149,7 @@ pub fn trace(artifact: &Path, options: &Options) -> Result<Traced> {
         options.read_limit,
     );
     Ok(Traced {
+        seen_as: SeenAs::of(&told, &lineage, up.union(&down)),
         reproductions: reproductions(&target, &lineage, &projects),
         target,
         up,
@@ -196,7 +202,7 @@ impl Traced {
         if self.up.is_empty() {
             return Vec::new();
         }
-        tree::up(&self.lineage, &self.target)
+        tree::up(&self.lineage, &self.target, &self.seen_as)
     }
 
     /// What came of it, as a tree.
@@ -204,7 +210,7 @@ impl Traced {
         if self.down.is_empty() {
             return Vec::new();
         }
-        tree::down(&self.lineage, &self.target)
+        tree::down(&self.lineage, &self.target, &self.seen_as)
     }
 
     /// Every node that takes part, in the order of the graph.

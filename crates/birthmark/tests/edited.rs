@@ -68,7 +68,11 @@ fn show_says_of_every_kind_of_file_whether_it_is_still_what_was_recorded() {
         let (found, text) = looked_at(&world, name, line);
         assert_eq!(found, Some(Now::Edited), "{name}: {text}");
         assert!(!text.contains(" as recorded"), "{text}");
-        let advice = format!("edited since it was recorded: birthmark verify artifacts/{name}");
+        let typed = world.path(name);
+        let advice = format!(
+            "edited since it was recorded: birthmark verify {}",
+            typed.display()
+        );
         assert!(text.contains(&advice), "{text}");
     }
 }

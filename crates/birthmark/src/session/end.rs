@@ -59,7 +59,7 @@ impl Session {
             // What children and other ranks made is told here: they themselves are silent.
             let for_all =
                 !self.is_joined() || self.inner.of_launch || self.inner.opened_by == OpenedBy::Run;
-            for line in talk::closing(&folded, self.run_id(), for_all) {
+            for line in talk::closing(&folded, self.run_id(), for_all, self.project().root()) {
                 self.say(&line);
             }
         }

@@ -95,12 +95,12 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
     page.put("unknown", &unknown(shown));
     match shown.what {
         What::Records => {
-            let target = crate::talk::shell_word(&format!("{}:1", shown.name));
+            let target = crate::talk::shell_word(&format!("{}:1", shown.typed));
             page.text
                 .push_str(&format!("\none record: birthmark show {target}\n"));
         }
         What::Unstamped => {
-            let name = crate::talk::shell_word(&shown.name);
+            let name = crate::talk::shell_word(&shown.typed);
             page.text.push_str(&format!(
                 "\ntry: birthmark trace {name}, if it was made under another name\n"
             ));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{ArtifactSealed, ProcessIdentity};
+use birthmark_core::lineage::{ArtifactNode, Lineage, Place};
 use birthmark_core::session::{Artifact, ArtifactState, Had, Run, Session};
 use birthmark_core::{Finding, RunId, SessionId, Timestamp};
 use serde_json::Value;
@@ -94,6 +95,37 @@ pub(super) fn carried(
         content: digests.1.clone(),
         birthmark,
         sessions,
+    })
+}
+
+/// What is to be minded of a file that was stamped or imported, and of which no session tells.
+pub(super) const ONLY_STAMPED: &str = "no session here made or read it, and its birthmark names \
+     none; `birthmark show` tells what it says";
+
+/// A node for a file of which no session tells, and that carries a birthmark.
+pub(super) fn only_stamped(
+    path: &Path,
+    name: &str,
+    digests: &(Option<String>, Option<String>),
+    lineage: &mut Lineage,
+) -> usize {
+    let (digest, content) = digests.clone();
+    let size = path.metadata().ok().map(|found| found.len());
+    lineage.add_artifact(ArtifactNode {
+        digests: digest.iter().chain(&content).cloned().collect(),
+        content_digests: content.into_iter().collect(),
+        places: vec![Place {
+            store: 0,
+            file: name.to_owned(),
+            file_bytes: None,
+            is_path: true,
+            made: false,
+            time: Timestamp::default(),
+            digest,
+            size,
+        }],
+        size,
+        ..ArtifactNode::default()
     })
 }
 

@@ -35,6 +35,7 @@ pub(super) fn find_name(
         digests: (None, None),
         mind: None,
         items_from: Vec::new(),
+        size: None,
     };
     if let Some((node, digest)) = by_digest(lineage, text)? {
         return Ok(target(digest, FoundBy::Digest, Some(node), Vec::new()));

@@ -117,16 +117,27 @@ fn head(page: &mut Page, traced: &Traced, now: Timestamp, zone: &TimeZone) {
             render_age(time, now)
         ));
     }
+    if let Some(size) = target.size.filter(|size| Some(*size) != artifact.size) {
+        parts.push(format!("({} by now)", text::bytes(size)));
+    }
     page.put(1, "", &parts);
-    let is_own = |name: &&str| **name != target.name;
-    let names: Vec<String> = std::iter::once(artifact.name())
-        .chain(artifact.other_names())
-        .filter(is_own)
-        .take(4)
-        .map(|name| short(name, 100))
-        .collect();
-    if !names.is_empty() {
-        page.put(1, "recorded as", &names);
+    let called = |made: bool| {
+        let mut names: Vec<String> = Vec::new();
+        for name in std::iter::once(artifact.name()).chain(artifact.other_names()) {
+            let mut places = artifact.places.iter().filter(|place| place.file == name);
+            let was_made = places.any(|place| place.made);
+            let shown = short(name, 100);
+            if name != target.name && was_made == made && !names.contains(&shown) {
+                names.push(shown);
+            }
+        }
+        names.truncate(4);
+        names
+    };
+    let is_made = artifact.places.iter().any(|place| place.made);
+    page.put(1, "recorded as", &called(is_made));
+    if is_made {
+        page.put(1, "read as", &called(false));
     }
     let mind = target.mind.clone().or_else(|| warning(traced, place));
     if let Some(mind) = mind {
@@ -162,20 +173,30 @@ fn branches(page: &mut Page, traced: &Traced, tree: &[Branch], step: usize) {
 
 fn artifact_line(traced: &Traced, place: usize, branch: &Branch) -> Vec<String> {
     let artifact = &traced.lineage.artifacts[place];
-    let mut parts = vec![short(artifact.name(), 200)];
+    let name = branch.read_as.as_deref().unwrap_or(artifact.name());
+    let mut parts = vec![short(name, 200)];
     if branch.above {
         parts.extend(artifact.digest().map(short_digest));
         parts.push("(above)".to_owned());
         return parts;
     }
     parts.extend(facts(artifact));
+    if branch.read_as.is_some() {
+        let other = short(artifact.name(), 100);
+        parts.push(format!("(the same bytes as {other})"));
+    }
     if branch.cut {
         parts.push("(deeper with --json)".to_owned());
     }
     if branch.by_name {
         parts.push("(by its name alone)".to_owned());
     }
-    if let Some(reason) = &artifact.unknown {
+    // An empty file has a digest that tells nothing, and is known all the same.
+    if let Some(reason) = artifact
+        .unknown
+        .as_ref()
+        .filter(|_| artifact.digest().is_none())
+    {
         parts.push(format!("({})", short(reason, 100)));
     }
     let left = super::changed_since(&traced.lineage, place);

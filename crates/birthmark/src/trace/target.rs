@@ -1,5 +1,6 @@
 //! What was asked for: a file by what it is, a record, a digest, a session, a run.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use birthmark_core::Timestamp;
@@ -9,15 +10,15 @@ use birthmark_store::Layout;
 use serde_json::Value;
 
 use super::Told;
-use super::carried::{Carried, carried, digests};
+use super::carried::{Carried, ONLY_STAMPED, carried, digests, only_stamped};
 use super::changed::{self, changed_since};
 use super::named::find_name;
+use super::seen_as::also_made;
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::show::What;
+use crate::wrote::Wrote;
 use crate::{sessions, show};
-
-/// At most so many other places of the same bytes are named.
-const MOST_NAMED: usize = 6;
 
 /// How the artifact was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct Target {
     pub mind: Option<String>,
     /// The items of a report that were made with other code than its run's.
     pub items_from: Vec<String>,
+    /// Bytes of the file as it lies, where these are others than were recorded.
+    pub size: Option<u64>,
 }
 
 impl Target {
@@ -107,6 +110,10 @@ pub(super) struct Wanted {
     line: Option<u64>,
     digests: (Option<String>, Option<String>),
     pub(super) carried: Option<Carried>,
+    /// Whether it carries a birthmark, of whatever session or of none.
+    stamped: bool,
+    /// Who wrote the file, where its birthmarks were born elsewhere.
+    wrote: Option<Wrote>,
     pub(super) named: Project,
 }
 
@@ -119,6 +126,8 @@ pub(super) fn look(artifact: &Path, projects: &[Project], named: &Project) -> Re
         line: None,
         digests: (None, None),
         carried: None,
+        stamped: false,
+        wrote: None,
         named: named.clone(),
     };
     let (mut path, line) = match artifact.to_str() {
@@ -138,7 +147,12 @@ pub(super) fn look(artifact: &Path, projects: &[Project], named: &Project) -> Re
     let now = Timestamp::default();
     // A file that cannot be shown is still found by its digest; one that has no line is not.
     match show::show(project, &path, line, now) {
-        Ok(shown) => wanted.carried = carried(&shown, &wanted.digests),
+        Ok(shown) => {
+            wanted.carried = carried(&shown, &wanted.digests);
+            wanted.stamped =
+                !matches!(shown.what, What::Observed | What::Unstamped | What::Session);
+            wanted.wrote = shown.wrote;
+        }
         Err(error) if line.is_some() => return Err(error),
         Err(error) if wanted.digests.0.is_none() => return Err(error),
         Err(_) => {}
@@ -193,8 +207,9 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
         let so_called = |node: &usize| made_as(lineage, projects, *node, &path);
         let there = nodes.iter().find(|node| so_called(node));
         let there = there.or_else(|| nodes.iter().find(|node| made_there(node)));
+        let is_made = there.is_some();
         let there = there.or_else(|| nodes.iter().find(|node| seen_there(node)));
-        Some((*there.or(nodes.first())?, there.is_some()))
+        Some((*there.or(nodes.first())?, there.is_some(), is_made))
     };
     let found = by(digest).or_else(|| by(content));
     let is_bytes = |node: usize| {
@@ -210,19 +225,20 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
         path: Some(path.clone()),
         line: wanted.line,
         found_by: FoundBy::Digest,
-        artifact: found.map(|(node, _)| node),
+        artifact: found.map(|(node, _, _)| node),
         runs: Vec::new(),
         digests: wanted.digests.clone(),
         mind: None,
         items_from: wanted.carried.as_ref().map_or(Vec::new(), |carried| {
             crate::report::origins::of_other_code(&carried.birthmark)
         }),
+        size: None,
     };
-    if let Some((node, is_there)) = found {
+    if let Some((node, is_there, is_made)) = found {
         if !is_bytes(node) {
             target.found_by = FoundBy::Content;
         }
-        target.mind = (!is_there).then(|| also_made(lineage, node)).flatten();
+        target.mind = (!is_made).then(|| also_made(lineage, node)).flatten();
         if let Some(left) = changed_since(lineage, node).filter(|_| is_there) {
             target.mind = Some(changed::mind(lineage, left.run));
         }
@@ -233,6 +249,16 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
         && let Some(carried) = &wanted.carried
     {
         target.runs = runs_of(lineage, carried);
+    }
+    if target.line.is_some()
+        && target.mind.is_none()
+        && let Some(wrote) = &wanted.wrote
+    {
+        let who = crate::text::short(wrote.script().unwrap_or("a run"), 60);
+        target.mind = Some(format!(
+            "the record was born there; the file was written by {who} in session {}",
+            wrote.session.short()
+        ));
     }
     Ok(target)
 }
@@ -264,27 +290,6 @@ fn place_at(lineage: &Lineage, projects: &[Project], node: usize, path: &Path, m
     places.any(|place| (place.made || !made) && is_at(projects, place, path))
 }
 
-/// Where else the bytes of an artifact were made that only its bytes name.
-fn also_made(lineage: &Lineage, node: usize) -> Option<String> {
-    let digest = lineage.artifacts[node].digest()?;
-    let own = crate::text::short(lineage.artifacts[node].name(), 100);
-    let mut names: Vec<String> = Vec::new();
-    for other in lineage.artifacts_of(digest) {
-        let places = &lineage.artifacts[*other].places;
-        let made = places.iter().find(|place| place.made);
-        let name = made.map(|place| crate::text::short(&place.file, 100));
-        names.extend(name.filter(|name| *other != node && own != *name && !names.contains(name)));
-    }
-    names.sort();
-    let more = names.len().saturating_sub(MOST_NAMED);
-    names.truncate(MOST_NAMED);
-    if more > 0 {
-        names.push(format!("{more} more"));
-    }
-    let text = format!("the same bytes were also made as {}", names.join(", "));
-    (!names.is_empty()).then_some(text)
-}
-
 /// A file whose bytes nobody recorded: it is known by its path, or by what it carries.
 fn find_changed(
     target: &mut Target,
@@ -312,6 +317,11 @@ fn find_changed(
             return Ok(());
         }
         let state = lineage.artifacts[node].state;
+        target.size = path
+            .metadata()
+            .ok()
+            .filter(fs::Metadata::is_file)
+            .map(|lies| lies.len());
         target.found_by = FoundBy::Path;
         let made_by = changed::last_run(lineage, node);
         target.mind = Some(match (state, made_by) {
@@ -328,6 +338,13 @@ fn find_changed(
         return Ok(());
     }
     let Some(carried) = &wanted.carried else {
+        if wanted.stamped {
+            let node = only_stamped(&path, &target.name, &target.digests, lineage);
+            target.artifact = Some(node);
+            target.found_by = FoundBy::Birthmark;
+            target.mind = Some(ONLY_STAMPED.to_owned());
+            return Ok(());
+        }
         let message = format!(
             "nothing here tells of `{}`",
             crate::text::neutral(&target.name)

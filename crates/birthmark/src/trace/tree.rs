@@ -10,6 +10,7 @@ use birthmark_core::lineage::{
 };
 
 use super::Target;
+use super::seen_as::SeenAs;
 
 /// The deepest branch.
 const DEEPEST: usize = 64;
@@ -27,19 +28,24 @@ pub struct Branch {
     pub above: bool,
     /// Whether it is too deep to be opened up.
     pub cut: bool,
+    /// The name under which it was read, where that is none that it was made under: both have
+    /// the same bytes.
+    pub read_as: Option<String>,
     /// Beyond it.
     pub children: Vec<Branch>,
 }
 
 struct Walk<'a> {
     lineage: &'a Lineage,
+    seen_as: &'a SeenAs,
     opened: BTreeSet<NodeId>,
 }
 
 /// Where it came from.
-pub(super) fn up(lineage: &Lineage, target: &Target) -> Vec<Branch> {
+pub(super) fn up(lineage: &Lineage, target: &Target, seen_as: &SeenAs) -> Vec<Branch> {
     let mut walk = Walk {
         lineage,
+        seen_as,
         opened: target.roots().collect(),
     };
     if target.runs.is_empty() {
@@ -60,6 +66,7 @@ pub(super) fn up(lineage: &Lineage, target: &Target) -> Vec<Branch> {
         by_name: false,
         above: false,
         cut: false,
+        read_as: None,
         children: walk.origins_of_run(run, None, false, 1),
     };
     runs.into_iter()
@@ -68,9 +75,10 @@ pub(super) fn up(lineage: &Lineage, target: &Target) -> Vec<Branch> {
 }
 
 /// What came of it.
-pub(super) fn down(lineage: &Lineage, target: &Target) -> Vec<Branch> {
+pub(super) fn down(lineage: &Lineage, target: &Target, seen_as: &SeenAs) -> Vec<Branch> {
     let mut walk = Walk {
         lineage,
+        seen_as,
         opened: target.roots().collect(),
     };
     match target.artifact {
@@ -102,11 +110,12 @@ impl Walk<'_> {
         for (run, edge) in &runs {
             let above = !self.opened.insert(NodeId::Run(*run));
             branches.push(Branch {
-                label: "made by".to_owned(),
+                label: self.made_by(*run, artifact),
                 node: NodeId::Run(*run),
                 by_name: edge.by_name,
                 above: false,
                 cut: false,
+                read_as: None,
                 children: self.origins_of_run(*run, Some(artifact), above, depth + 1),
             });
         }
@@ -154,9 +163,35 @@ impl Walk<'_> {
             if is_own || !named.insert(edge.to) {
                 continue;
             }
-            branches.push(self.input(edge, "read", depth + 1));
+            let mut branch = self.input(edge, "read", depth + 1);
+            if let NodeId::Artifact(artifact) = edge.to {
+                self.name_as_read(&mut branch, run, artifact);
+            }
+            branches.push(branch);
         }
         branches
+    }
+
+    /// Which run made an artifact, or only added it.
+    fn made_by(&self, run: usize, artifact: usize) -> String {
+        if self.seen_as.was_added_by(run, artifact) {
+            "added by".to_owned()
+        } else {
+            "made by".to_owned()
+        }
+    }
+
+    /// What was read is called as it was read; where it stands for a file with the same bytes,
+    /// what is told of that says so.
+    fn name_as_read(&self, branch: &mut Branch, run: usize, artifact: usize) {
+        let Some(read) = self.seen_as.read_by(run, artifact) else {
+            return;
+        };
+        branch.read_as = Some(read.to_owned());
+        let other = self.lineage.artifacts[artifact].name();
+        for child in &mut branch.children {
+            child.label = format!("{other} {}", child.label);
+        }
     }
 
     fn input(&mut self, edge: &Edge, label: &str, depth: usize) -> Branch {
@@ -184,6 +219,7 @@ impl Walk<'_> {
             by_name: edge.by_name,
             above,
             cut: !above && depth >= DEEPEST && self.lineage.origins(edge.to).next().is_some(),
+            read_as: None,
             children,
         }
     }
@@ -207,7 +243,9 @@ impl Walk<'_> {
                 }
                 _ => continue,
             };
+            let read_as = self.seen_as.read_by(run, artifact);
             let label = match edge.role.as_deref() {
+                _ if read_as.is_some() => format!("read as {} by", read_as.unwrap_or_default()),
                 Some(BEFORE) => "gone on with by".to_owned(),
                 Some(role @ (RENAMED | LINKED | COPIED)) => format!("{role} by"),
                 Some(role) => format!("{role} of"),
@@ -226,6 +264,7 @@ impl Walk<'_> {
                 by_name,
                 above: false,
                 cut: false,
+                read_as: None,
                 children: self.outcomes_of_run(run, Some(artifact), depth + 1),
             });
         }
@@ -283,6 +322,7 @@ impl Walk<'_> {
             by_name: edge.by_name,
             above,
             cut: !above && depth >= DEEPEST && self.lineage.outcomes(node).next().is_some(),
+            read_as: None,
             children,
         }
     }

@@ -16,7 +16,7 @@ pub(super) fn digests(shown: &Shown) -> Vec<String> {
     let digest = short_digest(digest);
     let is_open = recorded.is_some_and(|found| found.state == "open");
     let size = text::bytes(recorded.map_or(0, |found| found.size));
-    let look = format!("birthmark verify {}", talk::shell_word(&shown.name));
+    let look = format!("birthmark verify {}", talk::shell_word(&shown.typed));
     match shown.now {
         Some(Now::AsRecorded) if is_open => vec![format!("{digest} as last counted")],
         Some(Now::AsRecorded) => vec![format!("{digest} as recorded")],
