@@ -1,8 +1,11 @@
 """What was read is called as it was read, and what lies outside the project is found from it."""
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +43,10 @@ def test_a_file_with_the_bytes_of_another_is_called_as_it_was_read(repo, ask, ra
     assert "artifacts/one.txt made by" in told and "read artifacts/one.txt" not in told
     told = words(ask("trace", "artifacts/one.txt"))
     assert "recorded as b.json" not in told and "read as b.json by" in told, told
+    told = words(ask("trace", "b.json"))
+    assert "recorded as artifacts/one.txt" in told and "artifacts/one.txt made by" in told, told
+    edges = json.loads(ask("trace", "--json", "artifacts/sum.txt").stdout)["edges"]
+    assert {edge["read_as"] for edge in edges} == {"b.json", None}
 
 
 def test_a_copy_and_a_hard_link_are_called_as_they_were_read(repo, ask, ran):
@@ -52,9 +59,16 @@ def test_a_copy_and_a_hard_link_are_called_as_they_were_read(repo, ask, ran):
         assert f"read {name}" in told and "(the same bytes as artifacts/b.txt)" in told, told
 
 
-def test_what_lies_outside_the_project_is_found_from_it(repo, ask, ran, tmp_path):
-    outside = tmp_path / "scratch" / "outside.txt"
-    outside.parent.mkdir()
+@pytest.fixture
+def beside():
+    """A folder outside of the project that is not where temporary files lie."""
+    folder = tempfile.mkdtemp(prefix="scratch_", dir=Path(__file__).parent)
+    yield Path(folder)
+    shutil.rmtree(folder)
+
+
+def test_what_lies_outside_the_project_is_found_from_it(ask, ran, beside):
+    outside = beside / "outside.txt"
     said = ran(f"open({str(outside)!r}, 'w').write('hello')")
     if str(outside) not in said:
         pytest.skip("SKIPPED: the library to be preloaded is not beside the program")

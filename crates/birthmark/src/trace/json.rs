@@ -1,6 +1,6 @@
 //! The answer as JSON: the nodes and edges that take part, and how they were found.
 
-use birthmark_core::lineage::{ArtifactNode, NodeId, RunNode};
+use birthmark_core::lineage::{ArtifactNode, Edge, NodeId, RunNode};
 use serde_json::{Value, json};
 
 use super::Traced;
@@ -34,6 +34,7 @@ impl Traced {
                     "role": edge.role,
                     "by": edge.by.map(|run| name(NodeId::Run(run))),
                     "by_name": edge.by_name,
+                    "read_as": self.read_as(edge),
                 })
             })
             .collect();
@@ -48,6 +49,7 @@ impl Traced {
             "content_digest": target.digests.1,
             "found_by": target.found_by.word(),
             "mind": target.mind,
+            "same_as": target.same_as,
             "items_from": target.items_from,
             "roots": target.roots().map(name).collect::<Vec<_>>(),
             "nodes": nodes.iter().map(node).collect::<Vec<_>>(),
@@ -60,6 +62,18 @@ impl Traced {
             "reproductions": self.reproductions,
             "problems": self.problems,
         })
+    }
+
+    /// The name under which an artifact was read, where it was made under others.
+    fn read_as(&self, edge: &Edge) -> Option<&str> {
+        let run = match edge.from {
+            NodeId::Run(run) => Some(run),
+            NodeId::Artifact(_) => edge.by,
+        };
+        match edge.to {
+            NodeId::Artifact(artifact) => self.seen_as.read_by(run?, artifact),
+            NodeId::Run(_) => None,
+        }
     }
 
     fn artifact_json(&self, place: usize, artifact: &ArtifactNode) -> Value {

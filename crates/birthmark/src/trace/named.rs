@@ -36,6 +36,7 @@ pub(super) fn find_name(
         mind: None,
         items_from: Vec::new(),
         size: None,
+        same_as: None,
     };
     if let Some((node, digest)) = by_digest(lineage, text)? {
         return Ok(target(digest, FoundBy::Digest, Some(node), Vec::new()));

@@ -135,9 +135,11 @@ fn head(page: &mut Page, traced: &Traced, now: Timestamp, zone: &TimeZone) {
         names
     };
     let is_made = artifact.places.iter().any(|place| place.made);
-    page.put(1, "recorded as", &called(is_made));
-    if is_made {
-        page.put(1, "read as", &called(false));
+    for (label, made) in [("recorded as", is_made), ("read as", false)] {
+        let names = called(made);
+        if !names.is_empty() && (is_made || label == "recorded as") {
+            page.put(1, label, &names);
+        }
     }
     let mind = target.mind.clone().or_else(|| warning(traced, place));
     if let Some(mind) = mind {

@@ -72,6 +72,8 @@ pub struct Target {
     pub items_from: Vec<String>,
     /// Bytes of the file as it lies, where these are others than were recorded.
     pub size: Option<u64>,
+    /// The file with the same bytes that was made, where nobody made them under this name.
+    pub same_as: Option<String>,
 }
 
 impl Target {
@@ -233,12 +235,16 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
             crate::report::origins::of_other_code(&carried.birthmark)
         }),
         size: None,
+        same_as: None,
     };
     if let Some((node, is_there, is_made)) = found {
         if !is_bytes(node) {
             target.found_by = FoundBy::Content;
         }
         target.mind = (!is_made).then(|| also_made(lineage, node)).flatten();
+        let mut places = lineage.artifacts[node].places.iter();
+        let made = places.find(|place| place.made && !is_made);
+        target.same_as = made.map(|place| place.file.clone());
         if let Some(left) = changed_since(lineage, node).filter(|_| is_there) {
             target.mind = Some(changed::mind(lineage, left.run));
         }

@@ -49,10 +49,17 @@ pub(super) fn up(lineage: &Lineage, target: &Target, seen_as: &SeenAs) -> Vec<Br
         opened: target.roots().collect(),
     };
     if target.runs.is_empty() {
-        return target
+        let mut branches = target
             .artifact
             .map(|artifact| walk.origins_of_artifact(artifact, 0))
             .unwrap_or_default();
+        // What is told is told of other files with the same bytes.
+        if let Some(other) = &target.same_as {
+            for branch in &mut branches {
+                branch.label = format!("{other} {}", branch.label);
+            }
+        }
+        return branches;
     }
     let runs = target.runs.clone();
     let made_by = |run: usize, walk: &mut Walk<'_>| Branch {
