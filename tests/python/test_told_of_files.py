@@ -138,3 +138,17 @@ def test_an_empty_file_has_its_digest_and_an_edited_one_both_sizes(repo, ask, ra
         file.write("abcde")
     told = words(ask("trace", "artifacts/o.txt"))
     assert "10 B" in told and "(15 B by now)" in told, told
+
+
+def test_link_that_nobody_recorded_stands_for_what_it_leads_to(repo: Path, birthmark) -> None:
+    (repo / "artifacts").mkdir()
+    (repo / "artifacts/.gitignore").write_text("*\n")
+    birthmark("run", "--", sys.executable, "-c", "open('artifacts/o.txt', 'w').write('1')")
+    (repo / "artifacts/latest").symlink_to("o.txt")
+    assert "artifacts/latest" not in birthmark("verify")
+    assert "o.txt" in birthmark("verify", "artifacts/latest")
+    assert "o.txt" in birthmark("show", "artifacts/latest")
+    # What leads out of the folder is not met there.
+    (repo / "secret.txt").write_text("2")
+    (repo / "artifacts/outside").symlink_to("../secret.txt")
+    assert "artifacts/outside" in birthmark("verify", status=2)

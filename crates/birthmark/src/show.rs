@@ -279,6 +279,13 @@ pub fn parse_target(text: &str) -> (PathBuf, Option<u64>) {
 /// Shows a file, a folder, a sidecar, a manifest, a session by its name, or one record.
 pub fn show(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -> Result<Shown> {
     let mut shown = look(project, path, line, now)?;
+    // A link of which nothing is told stands for what it leads to.
+    if shown.what == What::Unstamped
+        && path.is_symlink()
+        && let Ok(leads_to) = path.canonicalize()
+    {
+        return show(project, &leads_to, line, now);
+    }
     look_who_wrote(project, &mut shown, &subject(path));
     if let Finding::Found(folder) = birthmark_capture::process::working_folder()
         && shown.what != What::Session

@@ -119,7 +119,12 @@ pub fn verify_watched(
     options: &Options,
     meter: &Meter,
 ) -> Result<Report> {
-    let claims = Claims::read(project, Scope::of(project, paths), meter)?;
+    let links = paths.iter().filter(|path| path.is_symlink());
+    let told_of: Vec<PathBuf> = links
+        .filter_map(|link| link.canonicalize().ok())
+        .chain(paths.iter().cloned())
+        .collect();
+    let claims = Claims::read(project, Scope::of(project, &told_of), meter)?;
     let mut wanted = Wanted {
         project,
         claims: &claims,
@@ -253,7 +258,10 @@ impl Wanted<'_> {
         if whole.symlink_metadata().is_err() {
             return self.add_absent(path, &whole);
         }
-        self.add_path(&whole);
+        // A link that nobody recorded stands for what it leads to.
+        let leads_to = whole.canonicalize().ok();
+        let leads_to = leads_to.filter(|_| whole.is_symlink() && !self.claims.lists(&whole));
+        self.add_path(&leads_to.unwrap_or(whole));
         Ok(())
     }
 
@@ -320,7 +328,7 @@ impl Wanted<'_> {
             let name = entry.file_name();
             let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let passed = name == STORE_NAME || PASSED_BY.iter().any(|passed| name == *passed);
-            if is_dir && passed {
+            if is_dir && passed || self.is_met_elsewhere(&entry.path(), folder) {
                 continue;
             }
             self.add_path(&entry.path());
@@ -329,6 +337,15 @@ impl Wanted<'_> {
         let listed = self.claims.listed_in(folder).iter();
         let gone = listed.filter(|path| path.symlink_metadata().is_err());
         self.files.extend(gone.cloned());
+    }
+
+    /// A link that nobody recorded, to what is met where it lies.
+    fn is_met_elsewhere(&self, path: &Path, folder: &Path) -> bool {
+        if !path.is_symlink() || self.claims.lists(path) {
+            return false;
+        }
+        let (target, folder) = (path.canonicalize(), folder.canonicalize());
+        matches!((target, folder), (Ok(target), Ok(folder)) if target.starts_with(&folder))
     }
 
     /// The whole artifacts folder: every session, whether or not it has a manifest.
