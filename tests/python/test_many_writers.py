@@ -181,3 +181,56 @@ def test_two_machines_write_into_one_session_of_a_shared_folder(
     files = {entry["file"] for entry in by_id[session]["artifacts_generated"]}
     assert files == {"artifacts/pod-a.jsonl", "artifacts/pod-b.jsonl"}
     assert "as recorded" in birthmark("verify", session)
+
+
+# One process after the other comes, records and goes; what each took is told.
+ONE_AFTER_THE_OTHER = """
+import os, resource, sys
+import birthmark as bm
+
+def used():
+    so_far = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return so_far.ru_utime + so_far.ru_stime
+
+for worker in range(int(sys.argv[1])):
+    before = used()
+    for manifest in sys.argv[2:]:
+        os.utime(manifest)  # as if somebody had folded just now
+    child = os.fork()
+    if child == 0:
+        try:
+            with bm.session() as s, s.jsonl(f"artifacts/{os.getpid()}.jsonl") as out:
+                out.write({"worker": worker})
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    print(used() - before)
+"""
+
+
+def test_a_worker_in_a_session_of_many_does_not_read_what_the_others_wrote(
+    repo, git, birthmark, store
+):
+    (repo / "workers.py").write_text(ONE_AFTER_THE_OTHER)
+    git("add", "workers.py")
+    git("commit", "--quiet", "--message", "Workers")
+
+    def cpu(*manifest):
+        command = [sys.executable, "workers.py", "4", *manifest]
+        ran = subprocess.run(command, cwd=repo, check=True, capture_output=True, text=True)
+        return min(map(float, ran.stdout.split()))
+
+    birthmark("session", "start")
+    among_few = cpu()
+    (folder,) = (repo / "artifacts/.birthmark/sessions").iterdir()
+    journals = sorted(folder.glob("*.jsonl"), key=lambda journal: journal.stat().st_size)
+    for n in range(800):
+        shutil.copy(journals[-1], folder / f"another-{n:03}.jsonl")
+    cpu()  # the first of them folds
+    (manifest,) = (repo / "artifacts").glob("session_manifest_*.json")
+    assert len(store.manifest()["heads"]) > 800, "it is folded"
+    among_many = cpu(str(manifest))
+    assert among_many < 4 * among_few, (among_few, among_many)
+    birthmark("session", "end")
+    written = set(store.manifest()["heads"])
+    assert written == {journal.stem for journal in folder.glob("*.jsonl")}, "nobody is left out"

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::birthmark::Fields;
 use crate::event::{
-    CodeKept, Event, Line, OpenedBy, Outcome, ProcessIdentity, ReportLeft, SnapshotTaken,
-    WriterOpened,
+    CodeKept, Event, Line, OpenedBy, Outcome, ProcessIdentity, ReportLeft, SessionStarted,
+    SnapshotTaken, WriterOpened,
 };
 use crate::id::{RunId, SessionId, WriterId};
 use crate::plan::{self, Made, Plan, PlanReport};
@@ -106,9 +106,9 @@ pub struct Session {
 
 /// Folds journals into the session they tell of. Events of one writer keep their
 /// order; those of several are merged by time, since no other clock is common.
-pub fn fold(journals: &[Journal]) -> Session {
+pub fn fold<'a>(journals: impl IntoIterator<Item = &'a Journal>) -> Session {
     let mut lines: Vec<(&Journal, &Line)> = journals
-        .iter()
+        .into_iter()
         .flat_map(|journal| journal.lines.iter().map(move |line| (journal, line)))
         .collect();
     // A stable sort by time alone could reorder one writer's lines when its clock
@@ -135,6 +135,22 @@ pub fn fold(journals: &[Journal]) -> Session {
         session.apply(writer, line, runs.get(writer));
     }
     session
+}
+
+impl Session {
+    /// A session of which nothing is told but its beginning.
+    pub fn begun(opened: &WriterOpened, started: &SessionStarted) -> Self {
+        Self {
+            id: Some(opened.session_id.clone()),
+            uuid: opened.session_uuid.clone(),
+            start: Some(started.session_start),
+            opened_by: Some(started.opened_by),
+            opener: Some(opened.process.clone()),
+            planned: started.planned_artifacts.clone(),
+            given: started.given.clone(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Folds only up to the given heads: what a manifest with these heads must say.
@@ -396,7 +412,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{SessionEnded, SessionStarted};
+    use crate::event::SessionEnded;
 
     fn process() -> ProcessIdentity {
         ProcessIdentity {

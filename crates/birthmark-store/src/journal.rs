@@ -27,6 +27,9 @@
 //!   order of the older ones.
 //! * Whoever can rewrite the whole file can forge all of it: nothing is signed.
 
+mod followed;
+mod opening;
+mod turn;
 mod writer;
 
 use std::ffi::OsString;
@@ -34,13 +37,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use birthmark_core::event::{self, Event, Line};
+use birthmark_core::event::{self, Line};
 use birthmark_core::session::Journal;
 use birthmark_core::{Fields, SessionId, WriterId};
 
 use crate::atomic::{self, PathContext, PathError};
 use crate::layout::Layout;
 
+pub use followed::Followed;
+pub use opening::{Opening, opening};
+pub use turn::{Held, Turn};
 pub use writer::{JournalError, JournalWriter};
 
 /// A journal larger than this is refused: no session writes so many events.
@@ -72,62 +78,62 @@ pub struct Damage {
     pub reason: &'static str,
 }
 
-/// The first event of a journal, where its line is right.
-pub fn first_event(path: &Path) -> Option<Event> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    let (file, _) = crate::digest::open_still(path).ok()?;
-    file.take(FIRST_LINE_LIMIT).read_to_end(&mut bytes).ok()?;
-    let line = bytes.split(|byte| *byte == b'\n').next()?;
-    read_line(line, 0, None).ok().map(|line| line.event)
-}
-
-/// A first line names its process, and is not longer.
-const FIRST_LINE_LIMIT: u64 = 64 << 10;
-
 /// Reads a journal as far as it is right. Never changes it.
 pub fn read(path: &Path) -> Result<JournalContents, PathError> {
     let bytes = atomic::read_limited(path, JOURNAL_LIMIT)?;
-    let writer = path
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or_default();
-    let mut contents = JournalContents {
-        journal: Journal {
-            writer: WriterId::from_text(writer),
-            lines: Vec::new(),
-        },
-        torn_bytes: 0,
-        damage: None,
-    };
-    let mut offset = 0;
-    while offset < bytes.len() {
-        let Some(length) = memchr::memchr(b'\n', &bytes[offset..]) else {
-            contents.torn_bytes = (bytes.len() - offset) as u64;
-            break;
-        };
-        let number = contents.journal.lines.len() as u64;
-        let prev = contents.journal.lines.last().map(|line| line.sum.as_str());
-        let line = &bytes[offset..offset + length];
-        match read_line(line, number, prev) {
-            Ok(line) => contents.journal.lines.push(line),
-            // Its end came to the disk before a power cut, and not all that stands before.
-            Err(_) if offset + length + 1 == bytes.len() && memchr::memchr(0, line).is_some() => {
-                contents.torn_bytes = (bytes.len() - offset) as u64;
-                break;
-            }
-            Err(reason) => {
-                contents.damage = Some(Damage {
-                    line: number + 1,
-                    offset: offset as u64,
-                    reason,
-                });
-                break;
-            }
-        }
-        offset += length + 1;
-    }
+    let mut contents = JournalContents::of(path);
+    contents.read_on(&bytes, 0);
     Ok(contents)
+}
+
+impl JournalContents {
+    /// Those of a journal of which nothing was read yet.
+    fn of(path: &Path) -> Self {
+        let writer = path.file_stem().and_then(|stem| stem.to_str());
+        Self {
+            journal: Journal {
+                writer: WriterId::from_text(writer.unwrap_or_default()),
+                lines: Vec::new(),
+            },
+            torn_bytes: 0,
+            damage: None,
+        }
+    }
+
+    /// Reads what stands after the whole lines that are known: `bytes`, which begin at
+    /// `start` in the file. Answers how many of these are whole and right lines.
+    fn read_on(&mut self, bytes: &[u8], start: u64) -> usize {
+        let mut offset = 0;
+        while offset < bytes.len() {
+            let Some(length) = memchr::memchr(b'\n', &bytes[offset..]) else {
+                self.torn_bytes = (bytes.len() - offset) as u64;
+                break;
+            };
+            let number = self.journal.lines.len() as u64;
+            let prev = self.journal.lines.last().map(|line| line.sum.as_str());
+            let line = &bytes[offset..offset + length];
+            match read_line(line, number, prev) {
+                Ok(line) => self.journal.lines.push(line),
+                // Its end came to the disk before a power cut, and not all that stands before.
+                Err(_)
+                    if offset + length + 1 == bytes.len() && memchr::memchr(0, line).is_some() =>
+                {
+                    self.torn_bytes = (bytes.len() - offset) as u64;
+                    break;
+                }
+                Err(reason) => {
+                    self.damage = Some(Damage {
+                        line: number + 1,
+                        offset: start + offset as u64,
+                        reason,
+                    });
+                    break;
+                }
+            }
+            offset += length + 1;
+        }
+        offset
+    }
 }
 
 fn read_line(bytes: &[u8], number: u64, prev: Option<&str>) -> Result<Line, &'static str> {
@@ -216,7 +222,7 @@ pub fn list_sessions(layout: &Layout) -> Result<Vec<SessionId>, PathError> {
 #[cfg(test)]
 mod tests {
     use birthmark_core::Timestamp;
-    use birthmark_core::event::{Outcome, SessionEnded};
+    use birthmark_core::event::{Event, Outcome, SessionEnded};
 
     use super::*;
     use crate::atomic::Durability;

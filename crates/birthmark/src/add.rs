@@ -120,7 +120,7 @@ impl Session {
                 notes,
             },
         )?;
-        self.fold_manifest(false);
+        self.fold_soon();
         Ok(Some(place))
     }
 
@@ -185,7 +185,7 @@ impl Session {
             file,
             reason: redactor().text(reason).into_owned(),
         })?;
-        self.fold_manifest(false);
+        self.fold_soon();
         Ok(())
     }
 }

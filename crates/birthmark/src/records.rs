@@ -306,7 +306,7 @@ impl Records {
                 records: count.records,
                 digest: count.digest.to_string(),
             });
-            self.shared.session.fold_manifest(false);
+            self.shared.session.fold_soon();
         }
     }
 
@@ -426,7 +426,7 @@ impl Shared {
                 notes,
             },
         )?;
-        self.session.fold_manifest(false);
+        self.session.fold_soon();
         Ok(())
     }
 }

@@ -449,7 +449,7 @@ fn seal(
             notes: items_note(count.records),
         },
     )?;
-    session.fold_manifest(false);
+    session.fold_soon();
     Ok(())
 }
 

@@ -64,7 +64,7 @@ impl Session {
                 notes: Fields::new(),
             },
         )?;
-        self.fold_manifest(false);
+        self.fold_soon();
         Ok(to.to_owned())
     }
 

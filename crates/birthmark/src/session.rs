@@ -27,11 +27,10 @@ use std::time::{Duration, Instant};
 use birthmark_capture::clock;
 use birthmark_core::birthmark::{self, Fields, Scope};
 use birthmark_core::event::{ArtifactSealed, Event, OpenedBy, Outcome, Planned, RunEnded};
-use birthmark_core::session::{self as core_session, Journal};
 use birthmark_core::{RunId, SessionId, Timestamp};
+use birthmark_store::Durability;
 use birthmark_store::config::OnDirty;
-use birthmark_store::journal::{self, JournalWriter};
-use birthmark_store::{Durability, atomic};
+use birthmark_store::journal::{Followed, JournalWriter, Opening};
 use serde_json::Value;
 
 use crate::error::Result;
@@ -42,19 +41,19 @@ use crate::talk::Talk;
 mod before;
 mod begin;
 mod end;
+mod folding;
 mod join;
 mod looker;
 mod shell;
 
 pub(crate) use begin::status_options;
 pub use begin::{Begin, begin, refuse_reserved};
+pub(crate) use folding::{fold_session, manifest_text, write_manifest};
 pub use shell::{end_from_shell, start_from_shell};
 
 /// How long a birthmark waits for the code to be known: the limits of the look and of the
 /// wait for a snapshot, and a little.
 const CODE_WAIT: Duration = Duration::from_millis(8_500);
-/// Between two folds of the manifest while a run goes on.
-const FOLD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A session that this process takes part in. Clones are the same session.
 #[derive(Clone)]
@@ -84,6 +83,12 @@ struct Inner {
     code_known: Condvar,
     looker: Mutex<Option<JoinHandle<()>>>,
     last_fold: Mutex<Option<Instant>>,
+    /// The session's journals, as far as this process read them.
+    journals: Mutex<Followed>,
+    /// Who began the session, where it was joined and that is known.
+    opening: Option<Opening>,
+    /// Whether it plans something itself.
+    planned: AtomicBool,
     open_files: Mutex<Vec<Weak<dyn CloseWithSession>>>,
     /// Reports that were begun and not put together yet: their parts, and their own paths.
     begun_reports: Mutex<BTreeMap<PathBuf, PathBuf>>,
@@ -193,10 +198,11 @@ impl Session {
     /// Adds plans.
     pub fn plan(&self, planned: &[String]) -> Result<()> {
         if !planned.is_empty() {
+            self.inner.planned.store(true, Ordering::Release);
             self.record(Planned {
                 planned_artifacts: without_secrets(planned),
             })?;
-            self.fold_manifest(true);
+            self.fold_now();
         }
         Ok(())
     }
@@ -260,17 +266,6 @@ impl Session {
         lock(&self.inner.begun_reports)
     }
 
-    /// Folds the journals into the manifest; not more than once a second unless `urgent`. A
-    /// failure is no loss: the journals have it all, and the next fold tells it.
-    pub(crate) fn fold_manifest(&self, urgent: bool) {
-        let mut last = lock(&self.inner.last_fold);
-        if !urgent && last.is_some_and(|last| last.elapsed() < FOLD_INTERVAL) {
-            return;
-        }
-        let _ = write_manifest(&self.inner.project, self.id(), Durability::Process);
-        *last = Some(Instant::now());
-    }
-
     pub(crate) fn speaks(&self) -> bool {
         self.inner.speaks
     }
@@ -300,62 +295,6 @@ fn without_secrets(planned: &[String]) -> Vec<String> {
     let redactor = birthmark_capture::process::redactor();
     let plans = planned.iter().map(|plan| redactor.text(plan).into_owned());
     plans.collect()
-}
-
-/// Reads a session's journals and folds them. Damaged lines and what follows them are
-/// left out; `verify` names them.
-pub(crate) fn fold_session(project: &Project, id: &SessionId) -> Result<core_session::Session> {
-    let journals: Vec<Journal> = journal::read_session(&project.layout, id)?
-        .into_iter()
-        .filter_map(|contents| contents.ok().map(|contents| contents.journal))
-        .collect();
-    Ok(core_session::fold(&journals))
-}
-
-/// Folds again at most, while others record beside.
-const MOST_FOLDS: usize = 20;
-
-/// Folds a session into its manifest.
-///
-/// Several processes may do so at once, and one that read the journals earlier may write later.
-/// So each looks again after it wrote: if something was recorded meanwhile, whoever recorded it
-/// may have been overwritten, and it folds once more.
-pub(crate) fn write_manifest(
-    project: &Project,
-    id: &SessionId,
-    durability: Durability,
-) -> Result<()> {
-    for _ in 0..MOST_FOLDS {
-        let before = journal::extent(&project.layout, id)?;
-        write_fold(project, id, durability)?;
-        if journal::extent(&project.layout, id)? == before {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Folds the journals into the manifest. What a later version folded is left as it is: that
-/// says more than this one knows, and the journals hold the rest.
-fn write_fold(project: &Project, id: &SessionId, durability: Durability) -> Result<()> {
-    if crate::sessions::is_of_later_version(project, id) {
-        return Ok(());
-    }
-    let manifest = core_session::manifest(&fold_session(project, id)?);
-    Ok(atomic::replace(
-        &project.layout.manifest(id),
-        &manifest_text(&manifest)?,
-        durability,
-    )?)
-}
-
-/// The bytes of a manifest's file.
-pub(crate) fn manifest_text(manifest: &Fields) -> Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(manifest).map_err(|source| {
-        crate::Error::usage("spelling", "cannot spell the manifest as JSON").with_source(source)
-    })?;
-    text.push(b'\n');
-    Ok(text)
 }
 
 /// How a run came out, as its door tells it.

@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::inputs::{self, Budget, Input};
 use super::made::Known;
 use crate::error::Result;
-use crate::session::{Session, fold_session};
+use crate::session::Session;
 
 /// One thing that was loaded, as the caller of the loader knows it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -92,7 +92,10 @@ impl Session {
 
     /// Records each load that nobody told of. Answers how many inputs they are.
     pub(super) fn record_loaded(&self, loads: &[Load], budget: &mut Budget) -> Result<u64> {
-        let folded = fold_session(self.project(), self.id())?;
+        if loads.is_empty() {
+            return Ok(0);
+        }
+        let folded = self.folded()?;
         let known = Known::of(self, &folded);
         let mut told = Told::of(&folded.used);
         let mut count = 0;

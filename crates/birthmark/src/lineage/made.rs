@@ -15,7 +15,7 @@ use super::folders::Folders;
 use super::inputs::Budget;
 use crate::add;
 use crate::error::Result;
-use crate::session::{Session, fold_session, now};
+use crate::session::{Session, now};
 
 /// A new folder with more files than this is one artifact.
 const MANY: usize = 64;
@@ -36,7 +36,7 @@ impl Session {
         budget: &mut Budget,
     ) -> Result<usize> {
         let after = Folders::look(folders);
-        let folded = fold_session(self.project(), self.id())?;
+        let folded = self.folded()?;
         let known = Known::of(self, &folded);
         let changed: Vec<PathBuf> = after
             .changed_since(before)

@@ -17,7 +17,7 @@ use super::made::Known;
 use super::rules::{Class, Rules, source_of};
 use super::{Seen, modules};
 use crate::error::Result;
-use crate::session::{Session, fold_session};
+use crate::session::Session;
 use crate::{snapshot, talk, text};
 
 /// File systems tell times by a clock that runs up to a tick behind.
@@ -72,7 +72,7 @@ impl Session {
         if seeds.is_empty() {
             return Ok(seeds);
         }
-        let folded = fold_session(self.project(), self.id())?;
+        let folded = self.folded()?;
         let is_told = |name: &String, seed: &Value| {
             let mut runs = folded.runs.iter();
             runs.any(|run| run.observed.seeds.get(name) == Some(seed))
@@ -103,12 +103,7 @@ impl Session {
         let listed = self.record_inputs(&reads, by, &mut budget)?;
         // Which repositories were looked at when it began is then known.
         self.finish_looks();
-        let folded = fold_session(self.project(), self.id())?;
-        let look = |root: &Path| snapshot::look_beside(self, &folded, root);
-        for mut modules in modules::observed(self.project(), look, &code, start.micros(), by) {
-            self.find_unkept(&mut modules);
-            self.record(modules)?;
-        }
+        self.record_modules(&code, start, by)?;
         let mut reasons = watched.gaps.clone();
         reasons.extend(updated);
         if listed.1 > 0 {
@@ -158,6 +153,15 @@ impl Session {
         }
     }
 
+    fn record_modules(&self, code: &BTreeSet<PathBuf>, start: Timestamp, by: &str) -> Result<()> {
+        let look = |root: &Path| snapshot::look_beside(self, root);
+        for mut modules in modules::observed(self.project(), look, code, start.micros(), by) {
+            self.find_unkept(&mut modules);
+            self.record(modules)?;
+        }
+        Ok(())
+    }
+
     /// What of the data was opened to be read and written at once, was there before, and has
     /// changed since: what was read of it is gone. What a writer of ours wrote is known.
     fn updated(
@@ -174,7 +178,7 @@ impl Session {
         if lost.is_empty() {
             return Ok(None);
         }
-        let folded = fold_session(self.project(), self.id())?;
+        let folded = self.folded()?;
         let known = Known::by_writers(self, &folded);
         let mut names: Vec<String> = lost
             .into_iter()
@@ -200,7 +204,10 @@ impl Session {
         by: &str,
         budget: &mut Budget,
     ) -> Result<(u64, u64)> {
-        let folded = fold_session(self.project(), self.id())?;
+        if reads.is_empty() {
+            return Ok((0, 0));
+        }
+        let folded = self.folded()?;
         let known = Known::of(self, &folded);
         // What the session itself vouches for is no input, also where it was read to be digested.
         let reads = reads
@@ -232,8 +239,6 @@ impl Session {
     ) -> Result<()> {
         let seen = &watched.seen;
         let by = watched.by.first().map_or("watch", String::as_str);
-        let folded = fold_session(self.project(), self.id())?;
-        let known = Known::of(self, &folded);
         let since = start.micros() - CLOCK_STEP;
         let is_made = |path: &&PathBuf| {
             // Opened to be written is not written yet.
@@ -242,9 +247,17 @@ impl Session {
                 && (modules::written(path) >= since
                     || was_born(path, since)
                     || seen.earlier(path, since).is_some())
-                && !known.has(path)
         };
-        let made: Vec<PathBuf> = seen.writes.iter().filter(is_made).cloned().collect();
+        // Most often what it made itself, by a writer of ours: that needs no look at the others.
+        let own = Known::of(self, &self.told_here()?);
+        let made = seen.writes.iter().filter(|path| !own.has(path));
+        let mut made: Vec<PathBuf> = made.filter(is_made).cloned().collect();
+        if made.is_empty() {
+            return Ok(());
+        }
+        let folded = self.folded()?;
+        let known = Known::of(self, &folded);
+        made.retain(|path| !known.has(path));
         for artifact in self.as_artifacts(&folded, &made) {
             self.record_observed(&artifact, by, budget)?;
         }

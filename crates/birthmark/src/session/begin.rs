@@ -305,6 +305,9 @@ fn open(
             code_known: Condvar::new(),
             looker: Mutex::new(None),
             last_fold: Mutex::new(None),
+            journals: Mutex::default(),
+            opening: joining.opening,
+            planned: AtomicBool::new(!begin.planned.is_empty()),
             open_files: Mutex::new(Vec::new()),
             begun_reports: Mutex::default(),
             ended: AtomicBool::new(false),
@@ -314,7 +317,7 @@ fn open(
     if session.is_joined() && rank == 0 {
         session.plan(&begin.planned)?;
     }
-    session.fold_manifest(true);
+    session.fold_now();
     Ok((
         session,
         looker::Machine {

@@ -13,7 +13,7 @@ use birthmark_store::{Layout, atomic};
 use serde_json::Value;
 
 use super::begin::status_options;
-use super::{RunEnd, Session, fold_session, lock, write_manifest};
+use super::{RunEnd, Session, lock};
 use crate::error::Result;
 use crate::lineage::OBSERVED;
 use crate::looks::CodeSeen;
@@ -53,17 +53,28 @@ impl Session {
         if !self.is_joined() && self.inner.opened_by != OpenedBy::Shell {
             self.record(SessionEnded { outcome })?;
         }
-        write_manifest(self.project(), self.id(), self.durability())?;
+        self.last_fold()?;
         if self.speaks() {
-            let folded = fold_session(self.project(), self.id())?;
             // What children and other ranks made is told here: they themselves are silent.
             let for_all =
                 !self.is_joined() || self.inner.of_launch || self.inner.opened_by == OpenedBy::Run;
+            let folded = if for_all || self.has_plans() {
+                self.folded()?
+            } else {
+                self.told_here()?
+            };
             for line in talk::closing(&folded, self.run_id(), for_all, self.project().root()) {
                 self.say(&line);
             }
         }
         Ok(())
+    }
+
+    /// Whether who began the session, or this process, planned something.
+    fn has_plans(&self) -> bool {
+        let opening = self.inner.opening.as_ref();
+        self.inner.planned.load(Ordering::Acquire)
+            || opening.is_none_or(|told| !told.started.planned_artifacts.is_empty())
     }
 
     fn close_files(&self) {
@@ -139,7 +150,7 @@ impl Session {
             _ => None,
         };
         let top = top.unwrap_or_else(|| project.root().to_owned());
-        let told = fold_session(project, self.id())?;
+        let told = self.folded()?;
         let mut own: BTreeSet<PathBuf> = BTreeSet::from([project.layout.manifest(self.id())]);
         // What was only seen to be written was written by the script, and not by Birthmark.
         let seen = |one: &&Artifact| one.sealed().is_some_and(|one| one.format == OBSERVED);
@@ -170,7 +181,7 @@ impl Session {
 
     /// The path, type and birthmark of what this session made so far, for doors.
     pub fn made(&self) -> Result<Vec<(String, Value)>> {
-        let folded = fold_session(self.project(), self.id())?;
+        let folded = self.folded()?;
         let entry = |one: &birthmark_core::session::Artifact| {
             (one.file.clone(), Value::Object(one.birthmark().clone()))
         };

@@ -6,9 +6,10 @@
 
 use birthmark_capture::process;
 use birthmark_core::environment::Launch;
-use birthmark_core::session::Status;
+use birthmark_core::session::{Session as Folded, Status};
 use birthmark_core::{Fields, SessionId, Timestamp};
-use birthmark_store::{Layout, atomic, journal, launches};
+use birthmark_store::journal::{self, Opening};
+use birthmark_store::{Layout, atomic, launches};
 
 use super::begin::new_id;
 use super::{fold_session, now};
@@ -28,6 +29,8 @@ pub(super) struct Joining {
     pub(super) of_launch: bool,
     /// What was given to it.
     pub(super) given: Fields,
+    /// Who began it, where another did and that is known.
+    pub(super) opening: Option<Opening>,
 }
 
 pub(super) fn decide(project: &Project, launch: Option<&Launch>) -> Result<Joining> {
@@ -39,8 +42,8 @@ pub(super) fn decide(project: &Project, launch: Option<&Launch>) -> Result<Joini
     {
         return of_launch(project, key, launch.rank);
     }
-    if let Some(id) = open_session(project) {
-        return joined(project, id);
+    if let Some((id, opening)) = open_session(project) {
+        return joined(project, id, opening);
     }
     let (id, uuid, start) = new_id()?;
     Ok(Joining {
@@ -50,6 +53,7 @@ pub(super) fn decide(project: &Project, launch: Option<&Launch>) -> Result<Joini
         ours: true,
         of_launch: false,
         given: Fields::new(),
+        opening: None,
     })
 }
 
@@ -66,18 +70,27 @@ fn named(project: &Project, name: &str) -> Result<Joining> {
             "unset BIRTHMARK_SESSION, or set BIRTHMARK_DIR to the session's artifacts folder",
         ));
     }
-    joined(project, SessionId::from_text(name))
+    let id = SessionId::from_text(name);
+    let opening = journal::opening(&project.layout, &id);
+    joined(project, id, opening)
 }
 
-fn joined(project: &Project, id: SessionId) -> Result<Joining> {
-    let session = fold_session(project, &id)?;
+fn joined(project: &Project, id: SessionId, opening: Option<Opening>) -> Result<Joining> {
+    let (uuid, given) = match &opening {
+        Some(told) => (told.opened.session_uuid.clone(), told.started.given.clone()),
+        None => {
+            let session = fold_session(project, &id)?;
+            (session.uuid, session.given)
+        }
+    };
     Ok(Joining {
         id,
-        uuid: session.uuid,
+        uuid,
         start: now(),
         ours: false,
         of_launch: false,
-        given: session.given,
+        given,
+        opening,
     })
 }
 
@@ -94,15 +107,27 @@ fn of_launch(project: &Project, key: &str, rank: u32) -> Result<Joining> {
         ours: agreed.ours,
         of_launch: true,
         given: Fields::new(),
+        opening: None,
     })
 }
 
-/// The session that `birthmark session start` opened here and that is still open.
-pub(super) fn open_session(project: &Project) -> Option<SessionId> {
+/// The session that `birthmark session start` opened here and that is still open, and who began
+/// it.
+pub(super) fn open_session(project: &Project) -> Option<(SessionId, Option<Opening>)> {
     let id = pointed_at(&project.layout)?;
+    let opening = journal::opening(&project.layout, &id);
+    // Its end takes the pointer away first: what it still names was not ended. What the others
+    // say matters only where it would have grown too old.
+    let is_open = |told: &Opening| {
+        let alone = Folded::begun(&told.opened, &told.started);
+        alone.status(now(), machine::is_alive) == Status::Open
+    };
+    if opening.as_ref().is_some_and(is_open) {
+        return Some((id, opening));
+    }
     let session = fold_session(project, &id).ok()?;
     match session.status(now(), machine::is_alive) {
-        Status::Open | Status::Running => Some(id),
+        Status::Open | Status::Running => Some((id, opening)),
         _ => None,
     }
 }
@@ -112,5 +137,5 @@ pub(super) fn pointed_at(layout: &Layout) -> Option<SessionId> {
     let text = atomic::read_limited(&layout.open_session(), 1 << 10).ok()?;
     let name = String::from_utf8(text).ok()?.trim().to_owned();
     let id = SessionId::is_well_formed(&name).then(|| SessionId::from_text(name))?;
-    journal::read_session(layout, &id).ok().map(|_| id)
+    journal::paths(layout, &id).ok().map(|_| id)
 }

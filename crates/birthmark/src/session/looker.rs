@@ -9,7 +9,7 @@ use birthmark_core::code::CodeState;
 use birthmark_core::event::{CodeObserved, EnvironmentObserved};
 
 use super::begin::status_options;
-use super::{Session, fold_session, lock};
+use super::{Session, lock};
 use crate::looks::CodeSeen;
 use crate::machine::{self, Interpreter};
 use crate::snapshot;
@@ -75,7 +75,7 @@ fn look(session: &Session, machine: &Machine) {
     snapshot::note_code_beside(session, &mut environment, &machine.modules, &own);
     let _ = session.record(EnvironmentObserved { environment });
     taking.finish();
-    session.fold_manifest(true);
+    session.fold_now();
 }
 
 fn publish(session: &Session, code: CodeSeen) {
@@ -109,6 +109,6 @@ fn code_of_rank_0(session: &Session) -> CodeSeen {
 }
 
 fn told(session: &Session) -> Option<Fields> {
-    let folded = fold_session(session.project(), session.id()).ok()?;
+    let folded = session.folded().ok()?;
     (!folded.code.is_empty()).then_some(folded.code)
 }

@@ -17,7 +17,7 @@ pub fn start_from_shell(mut options: Begin) -> Result<Session> {
     options.opened_by = OpenedBy::Shell;
     // What is wrong with its settings is said when the session begins.
     let (project, _) = Project::find_leniently(&options.anchor)?;
-    if let Some(open) = join::open_session(&project) {
+    if let Some((open, _)) = join::open_session(&project) {
         let message = format!("session {} is open already", open.short());
         return Err(Error::usage("session-open", message)
             .with_hint("end it with `birthmark session end`, or go on in it"));
@@ -75,10 +75,12 @@ pub fn end_from_shell(
         since_boot_us: birthmark_capture::clock::since_boot_micros(),
     };
     journal.append(time, &opened.into())?;
-    journal.append(time, &SessionEnded { outcome }.into())?;
+    // First: who joins goes by the pointer, and does not read all that was written in a session
+    // to see whether it was ended.
     if open.as_ref() == Some(&id) {
         atomic::replace(&project.layout.open_session(), b"", Durability::Process)?;
     }
+    journal.append(time, &SessionEnded { outcome }.into())?;
     write_manifest(project, &id, project.config.durability.value)?;
     Ok(id)
 }

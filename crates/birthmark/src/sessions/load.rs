@@ -112,16 +112,14 @@ pub(crate) fn fold_of(project: &Project, id: &SessionId) -> Result<Session> {
     })
 }
 
-/// Whether a later version folded the manifest that is there. Only journals that a later
-/// version wrote are looked at closely.
-pub(crate) fn is_of_later_version(project: &Project, id: &SessionId) -> bool {
-    let Ok(journals) = journal::paths(&project.layout, id) else {
-        return false;
-    };
-    let later = |path: &std::path::PathBuf| {
-        journal::first_event(path).is_some_and(|event| manifest::is_by_later(&event))
-    };
-    journals.iter().any(later)
+/// Whether a later version folded the manifest that is there: looked at closely only where one
+/// of the journals, by its first event, is a later version's.
+pub(crate) fn is_of_later_version<'a>(
+    project: &Project,
+    id: &SessionId,
+    mut first_events: impl Iterator<Item = &'a Event>,
+) -> bool {
+    first_events.any(manifest::is_by_later)
         && load(project, id).is_ok_and(|loaded| loaded.manifest == ManifestState::Later)
 }
 

@@ -17,7 +17,7 @@ use birthmark_capture::git::snapshot::capture_status_and_changes;
 use birthmark_capture::git::{Repository, StatusOptions};
 use birthmark_capture::process;
 use birthmark_core::code::CodeState;
-use birthmark_core::session::{Run, Session as Folded};
+use birthmark_core::session::Run;
 use birthmark_core::{Fields, Finding};
 use birthmark_store::config::OnDirty;
 use birthmark_store::objects;
@@ -68,34 +68,34 @@ pub(crate) fn note_code_beside(
 
 /// What stands in a repository that modules were imported from, for one that was not looked at
 /// when the session began; `None` where it was, or is the script's own.
-pub(crate) fn look_beside(session: &Session, folded: &Folded, root: &Path) -> Option<Fields> {
-    let of_run = |run: &Run| {
-        let listed = NAMES.iter().filter_map(|name| {
-            let list = run.environment.get(*name)?.as_array()?;
-            Some(list.iter().filter_map(|entry| entry["root"].as_str()))
-        });
-        let roots: Vec<PathBuf> = listed.flatten().map(PathBuf::from).collect();
-        let later = run.observed.modules.iter();
-        let later = later.filter_map(|modules| modules.code.get("root")?.as_str());
-        roots
-            .into_iter()
-            .chain(later.map(PathBuf::from))
-            .collect::<Vec<_>>()
-    };
-    let mut seen: BTreeSet<PathBuf> = folded.runs.iter().flat_map(of_run).collect();
+pub(crate) fn look_beside(session: &Session, root: &Path) -> Option<Fields> {
     // What lies within the script's own repository is part of its snapshot.
     let state = &session.code().state;
     let top = state.root.clone().map(PathBuf::from);
-    for submodule in &state.submodules {
-        seen.extend(top.as_ref().map(|top| top.join(&submodule.path)));
-    }
+    let inner = state.submodules.iter();
+    let inner = inner.filter_map(|one| Some(top.as_ref()?.join(&one.path)));
+    let mut seen: BTreeSet<PathBuf> = inner.chain(top.clone()).collect();
+    // Most often that is all, and need not be looked up in what all others recorded.
+    new_root(root, &mut seen.clone())?;
+    let folded = session.folded().unwrap_or_default();
+    seen.extend(folded.runs.iter().flat_map(looked_at));
     for one in &folded.snapshots {
         let root = PathBuf::from(&one.taken.root);
         seen.extend(one.taken.nested.iter().map(|inner| root.join(&inner.path)));
         seen.insert(root);
     }
-    seen.extend(top);
     new_root(root, &mut seen).map(|root| look(session, &root))
+}
+
+/// The repositories that were looked at in a run.
+fn looked_at(run: &Run) -> Vec<PathBuf> {
+    let listed = NAMES.iter().filter_map(|name| {
+        let list = run.environment.get(*name)?.as_array()?;
+        Some(list.iter().filter_map(|entry| entry["root"].as_str()))
+    });
+    let later = run.observed.modules.iter();
+    let later = later.filter_map(|modules| modules.code.get("root")?.as_str());
+    listed.flatten().chain(later).map(PathBuf::from).collect()
 }
 
 /// The folder that a module lies in, or a folder itself; none of an installation.
