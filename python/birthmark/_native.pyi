@@ -509,7 +509,9 @@ def stamp(
     in_place: bool,
     on_existing: str,
     force: bool,
+    quarantine: _AnyPath | None,
     sha256: bool,
+    longest_line: int | None,
     argv: list[str],
 ) -> tuple[dict[str, Any], list[str]]:
     """Stamp a file or folder that is there already.

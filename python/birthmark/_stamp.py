@@ -26,7 +26,9 @@ def stamp(
     in_place: bool = False,
     on_existing: str = "error",
     force: bool = False,
+    quarantine: str | os.PathLike[str] | None = None,
     sha256: bool = False,
+    longest_line: int | None = None,
     inputs: Any = None,
     dataset: Any = None,
     models: dict[str, Any] | None = None,
@@ -46,8 +48,14 @@ def stamp(
         in_place: Write into the file itself (JSON, JSONL, Parquet, safetensors). Without
             ``out`` and ``in_place`` a sidecar ``<path>.birthmark.json`` is written.
         on_existing: Where there is one already: ``"error"``, ``"merge"``, ``"replace"``, ``"keep"``.
-        force: Overwrite ``out``; stamp in place what a session recorded.
+        force: Overwrite ``out``; stamp in place what a session recorded, or what has other
+            names, too (hard links).
+        quarantine: Set lines that are no records aside into this file, byte for byte, instead of
+            stopping at the first. It is not made where there is none; ``set_aside`` in the answer
+            tells how many there were, and of the first ones where and why.
         sha256: Put SHA-256 into the sidecar too, for tools that know no BLAKE3.
+        longest_line: Take lines of up to so many bytes, 64 MiB where nothing is said; each takes
+            twice that of memory.
         inputs: What it was made from: a path, name or dict, or a list of them.
         dataset: A path or dict; size, digest and last commit are filled in.
         models: Role to model: name, path or None.
@@ -60,13 +68,19 @@ def stamp(
         list the rules of the project's policy that it does not meet, which are said on stderr too.
 
     Raises:
-        UsageError: If it is not there, cannot carry a birthmark within, has one already, or a
-            line of it is no record: then nothing was changed.
-        ArtifactExistsError: If ``out`` is there.
+        UsageError: If it is not there, cannot carry a birthmark within, has one already, has
+            several names (hard links) and shall be stamped in place, or a line of it is no
+            record: then nothing was changed.
+        ValueError: If ``out`` and ``in_place`` are both said, or ``longest_line`` is no size.
+        ArtifactExistsError: If ``out`` or ``quarantine`` is there.
         StoreError: If it cannot be read or written.
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
         raise TypeError(_no_path(path))
+    if out is not None and in_place:
+        raise ValueError("out writes a copy and in_place the file itself: say one of them")
+    if longest_line is not None and longest_line < 1:
+        raise ValueError(f"no line is {longest_line} bytes long")
     given, reasons = _given(
         provenance, params, own, inputs=inputs, dataset=dataset, models=models
     )
@@ -79,7 +93,9 @@ def stamp(
         in_place=in_place,
         on_existing=on_existing,
         force=force,
+        quarantine=None if quarantine is None else os.fspath(quarantine),
         sha256=sha256,
+        longest_line=longest_line,
         argv=_talk.argv(),
     )
     talk = _talk.talker()

@@ -17,7 +17,7 @@ use crate::interrupt::interruptible;
 /// Stamps a file or folder: gives what `birthmark stamp --json` prints of it, and a line for each
 /// rule of the project that its birthmark does not meet.
 #[pyfunction]
-#[pyo3(signature = (path, *, artifact_type, given, reasons, out, in_place, on_existing, force, sha256, argv))]
+#[pyo3(signature = (path, *, artifact_type, given, reasons, out, in_place, on_existing, force, quarantine, sha256, longest_line, argv))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
 pub(crate) fn stamp<'py>(
     py: Python<'py>,
@@ -29,7 +29,9 @@ pub(crate) fn stamp<'py>(
     in_place: bool,
     on_existing: &str,
     force: bool,
+    quarantine: Option<PathBuf>,
     sha256: bool,
+    longest_line: Option<usize>,
     argv: Vec<String>,
 ) -> PyResult<(Bound<'py, PyAny>, Vec<String>)> {
     process::remember_environment();
@@ -45,7 +47,9 @@ pub(crate) fn stamp<'py>(
             .parse::<OnExisting>()
             .map_err(PyValueError::new_err)?,
         force,
+        quarantine,
         sha256,
+        longest_line,
         argv,
         ..StampOptions::new(artifact_type)
     };

@@ -114,7 +114,8 @@ pub enum Durability {
     Power,
 }
 
-/// Replaces `path` by `bytes`, all or nothing. An existing file's mode is kept.
+/// Replaces `path` by `bytes`, all or nothing. An existing file's owner, mode, access list and
+/// attributes are kept.
 pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), PathError> {
     replace_with(path, durability, |file| {
         bytes
@@ -144,7 +145,7 @@ pub fn replace_with(
     settle(temp, path, durability)
 }
 
-/// A temporary file in the folder of `path`, with the mode that `path` has or would get.
+/// A temporary file in the folder of `path`, with the looks that `path` has or would get.
 /// It is gone when dropped.
 pub fn temp_beside(path: &Path) -> Result<Temp, PathError> {
     let folder = Folder::open(folder_of(path)).at("write", path)?;
@@ -154,7 +155,7 @@ pub fn temp_beside(path: &Path) -> Result<Temp, PathError> {
 /// The same in a folder that is held open: only the name of `path` counts.
 pub(crate) fn temp_in(folder: Folder, path: &Path) -> Result<Temp, PathError> {
     let temp = folder.temporary().at("write", path)?;
-    temp.take_owner_and_mode_of(name_of(path).at("write", path)?);
+    temp.take_looks_of(name_of(path).at("write", path)?);
     Ok(temp)
 }
 

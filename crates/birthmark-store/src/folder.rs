@@ -12,10 +12,10 @@
 //!   nothing behind.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, linkat, mkdirat, openat, statat, unlinkat};
@@ -23,6 +23,8 @@ use rustix::io::Errno;
 
 use crate::layout::STORE_NAME;
 use crate::modes;
+
+mod looks;
 
 /// How a folder is held: it need not be readable.
 #[cfg(target_os = "linux")]
@@ -277,16 +279,9 @@ impl Temp {
         &self.folder
     }
 
-    /// Takes the owner and the mode of the file whose name it will get, if there is one.
-    pub(crate) fn take_owner_and_mode_of(&self, name: &OsStr) {
-        if let Ok(old) = statat(&self.folder.held, name, AtFlags::empty()) {
-            // Best effort: only root may give a file away, and a file system without modes has
-            // none to keep.
-            let _ = fchown(&self.file, Some(old.st_uid), Some(old.st_gid));
-            #[cfg_attr(target_os = "linux", expect(clippy::useless_conversion))]
-            let mode = Permissions::from_mode(old.st_mode.into());
-            let _ = self.file.set_permissions(mode);
-        }
+    /// Takes the looks of the file whose name it will get, if there is one.
+    pub(crate) fn take_looks_of(&self, name: &OsStr) {
+        looks::take(&self.folder.held, name, &self.file);
     }
 
     /// Gives it its name, whatever had it.
@@ -332,11 +327,7 @@ impl Temp {
         let mut from = &self.file;
         from.rewind()?;
         let copied = io::copy(&mut from, &mut copy)
-            .and_then(|_| {
-                let own = self.file.metadata()?;
-                let _ = fchown(&copy, Some(own.uid()), Some(own.gid()));
-                copy.set_permissions(own.permissions())
-            })
+            .and_then(|_| looks::copy(&self.file, &copy))
             .and_then(|()| copy.sync_all());
         match copied {
             Ok(()) => Ok((copy, name)),

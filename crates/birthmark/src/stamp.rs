@@ -14,7 +14,8 @@
 //!
 //! # Limits
 //!
-//! * A file replaced in place belongs to whoever stamps it; its mode is kept.
+//! * A file replaced in place keeps its mode, access list and attributes, and where root stamps
+//!   it its owner. It is a new file: one with several names is refused.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -77,7 +78,8 @@ pub struct StampOptions {
     pub target: Target,
     /// What to do with a record or sidecar that has one.
     pub on_existing: OnExisting,
-    /// Overwrite an `--out` file that is there; stamp in place what a session recorded.
+    /// Overwrite an `--out` file that is there; stamp in place what a session recorded, or what
+    /// has several names.
     pub force: bool,
     /// Where lines go that are no records; without it they stop everything.
     pub quarantine: Option<PathBuf>,

@@ -54,7 +54,8 @@ pub struct StampArgs {
     #[arg(long, value_name = "FILE")]
     model_provenance: Option<PathBuf>,
 
-    /// Write into the file itself
+    /// Write into the file itself: owner, mode and attributes stay, its time is that of now, as
+    /// its bytes are others
     #[arg(long, conflicts_with = "out")]
     in_place: bool,
 
@@ -68,7 +69,8 @@ pub struct StampArgs {
     /// Set lines that are no records aside into FILE, instead of stopping
     #[arg(long, value_name = "FILE")]
     quarantine: Option<PathBuf>,
-    /// Overwrite --out; stamp in place what a session recorded
+    /// Overwrite --out; stamp in place what a session recorded, or what has other names, too
+    /// (hard links)
     #[arg(long)]
     force: bool,
 

@@ -76,12 +76,11 @@ fn named(project: &Project, name: &str) -> Result<Joining> {
 }
 
 fn joined(project: &Project, id: SessionId, opening: Option<Opening>) -> Result<Joining> {
-    let (uuid, given) = match &opening {
-        Some(told) => (told.opened.session_uuid.clone(), told.started.given.clone()),
-        None => {
-            let session = fold_session(project, &id)?;
-            (session.uuid, session.given)
-        }
+    let (uuid, given) = if let Some(told) = &opening {
+        (told.opened.session_uuid.clone(), told.started.given.clone())
+    } else {
+        let session = fold_session(project, &id)?;
+        (session.uuid, session.given)
     };
     Ok(Joining {
         id,

@@ -9,7 +9,7 @@
 //! * A file that fails, as by a bad line, stays as it was, is told, and stops no other.
 //! * When the work is interrupted no other file is begun.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -64,6 +64,13 @@ pub fn find(named: &[PathBuf], into_folders: bool) -> Result<Vec<PathBuf>> {
             files.push(path.clone());
         }
     }
+    // One that is named twice is one file, and stamped once.
+    let mut named = HashSet::new();
+    let mut is_new = |file: &PathBuf| {
+        let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        named.insert(crate::project::plain(&whole))
+    };
+    files.retain(&mut is_new);
     Ok(files)
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_store::format::FileKind;
+use birthmark_store::{Layout, atomic};
 
 use super::{StampOptions, Target, births, kind_of};
 use crate::error::{Error, Result};
@@ -31,8 +32,21 @@ pub(super) fn unfit(project: &Project, file: &Path, options: &StampOptions) -> R
         let text = format!("cannot stamp `{name}`: it is not there");
         return meant::or_hint(project, file, Err(Error::usage("no-file", text)));
     }
+    own(project, file)?;
     if options.target == Target::Sidecar {
-        return Ok(());
+        return match options.quarantine {
+            Some(_) => {
+                let text = "lines are set aside only of what is written into a file";
+                Err(Error::usage("quarantine", text).with_hint("say --in-place or --out FILE"))
+            }
+            None => Ok(()),
+        };
+    }
+    if options.sha256 {
+        let text = "SHA-256 goes into a sidecar only";
+        return Err(
+            Error::usage("sha256", text).with_hint("leave out sha256, or --in-place and --out")
+        );
     }
     if file.is_dir() {
         return Err(Error::usage(
@@ -43,11 +57,28 @@ pub(super) fn unfit(project: &Project, file: &Path, options: &StampOptions) -> R
     }
     let kind = kind_of(file)?;
     match &options.target {
+        Target::InPlace if !options.force => linked(file).map_or(Ok(()), |error| {
+            Err(error.with_hint(
+                "say --force to stamp this one alone, the others then keep what they hold, or \
+                 --out FILE to write a stamped copy",
+            ))
+        }),
         Target::Out(out) if birthmark_store::records::same_file(out, file) => Err(Error::usage(
             "same-file",
             format!("`{}` is the file itself", out.display()),
         )
         .with_hint("say --in-place to stamp the file itself")),
+        Target::Out(out) if out.is_dir() => {
+            let text = format!("`{}` is a folder", out.display());
+            let inside = out.join(file.file_name().unwrap_or_default());
+            let hint = format!("name the copy: --out {}", inside.display());
+            Err(Error::usage("out-folder", text).with_hint(hint))
+        }
+        Target::Out(out) if !atomic::folder_of(out).is_dir() => {
+            let folder = atomic::folder_of(out).display();
+            let text = format!("cannot write `{}`: its folder is not there", out.display());
+            Err(Error::usage("no-folder", text).with_hint(format!("mkdir -p {folder}")))
+        }
         Target::Out(out) if FileKind::of(out).is_none_or(|to| kind.into(to, None).is_none()) => {
             Err(other_kind(kind, out))
         }
@@ -56,6 +87,37 @@ pub(super) fn unfit(project: &Project, file: &Path, options: &StampOptions) -> R
         }
         _ => Ok(()),
     }
+}
+
+/// The store, what lies in it, and manifests: what Birthmark itself writes is no artifact.
+fn own(project: &Project, file: &Path) -> Result<()> {
+    let whole = crate::project::plain(&std::path::absolute(file).unwrap_or_default());
+    let layout = &project.layout;
+    let is_store = whole.starts_with(layout.store());
+    let is_manifest =
+        whole.parent() == Some(layout.artifacts()) && Layout::session_of_manifest(&whole).is_some();
+    if !is_store && !is_manifest {
+        return Ok(());
+    }
+    let what = if is_store {
+        "is of Birthmark's own store"
+    } else {
+        "is the manifest of a session"
+    };
+    let text = format!("`{}` {what}, not an artifact", file.display());
+    Err(Error::usage("own", text).with_hint("name what a session made"))
+}
+
+/// A file with several names: written anew it would part from the others, and nobody would tell
+/// who reads it by one of those.
+pub(super) fn linked(file: &Path) -> Option<Error> {
+    use std::os::unix::fs::MetadataExt;
+    let names = file.metadata().ok()?.nlink();
+    let text = format!(
+        "`{}` has {names} names (hard links): written anew it would part from the others",
+        file.display()
+    );
+    (names > 1).then(|| Error::usage("hard-links", text))
 }
 
 /// A copy whose name says that it is something else.

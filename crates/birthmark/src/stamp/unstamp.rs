@@ -8,7 +8,7 @@ use birthmark_store::format::{self, FileKind, FormatError, Input, Mark, Watched}
 use birthmark_store::{Layout, digest, reading};
 use serde_json::{Value, json};
 
-use super::refuse::exists;
+use super::refuse::{self, exists};
 use super::write::rewrite;
 use super::{Target, births};
 use crate::error::{Error, Kind, Result};
@@ -92,6 +92,9 @@ pub fn unstamp(
     let Some(kind) = FileKind::of(file).filter(|_| !file.is_dir()) else {
         return Err(no_birthmark(file));
     };
+    if let (Target::InPlace, Some(error)) = (target, refuse::linked(file)) {
+        return Err(error.with_hint("say --out FILE, which then may take its place"));
+    }
     let into = kind.out_of(FileKind::of(out), longest_line);
     let Some(beneath) = first(&*into, file)? else {
         return Err(no_birthmark(file));
