@@ -92,8 +92,11 @@ impl Session {
         let mut budget = Budget::new(inputs::DIGEST_TIME);
         let updated = self.updated(&data, &watched.seen, start)?;
         self.record_written(&rules, watched, start, &mut budget)?;
-        let folded = fold_session(self.project(), self.id())?;
-        self.record_names(&watched.seen, &folded, start.micros() - CLOCK_STEP)?;
+        self.record_names(
+            &watched.seen,
+            &self.told_here()?,
+            start.micros() - CLOCK_STEP,
+        )?;
         // What was opened to be written, and was not, is what was read.
         let is_read = |path: &&PathBuf| {
             !watched.seen.writes.contains(*path) || !has_changed(path, start.micros() - CLOCK_STEP)
