@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,16 @@ def test_module_that_git_ignores_is_told_by_all_who_are_asked_for_the_code(repo:
         told = birthmark(*asked, "artifacts/o.txt")
         assert "local_cfg.py ran" in told and "kept.py" not in told, told
     birthmark("snapshot", "restore", "artifacts/o.txt", "--into", "../out", status=1)
+
+
+def test_commit_is_found_from_manifests_alone(repo: Path, git, birthmark) -> None:
+    (repo / "t.py").write_text("open('artifacts/o.txt', 'w').write('1')\n")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "A script")
+    (repo / "artifacts").mkdir()
+    birthmark("run", "--", sys.executable, "t.py")
+    shutil.rmtree(repo / "artifacts/.birthmark")
+    commit = git("rev-parse", "HEAD")
+    assert "artifacts/o.txt" in birthmark("find", f"commit={commit[:7]}", "script=t.py", "dirty=false")
+    assert commit[:7] in birthmark("show", "artifacts/o.txt")
+    birthmark("verify", status=0)

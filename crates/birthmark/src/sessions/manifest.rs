@@ -233,6 +233,13 @@ pub(super) fn session_of(manifest: &Fields, id: &SessionId) -> Session {
     let runs: Vec<Run> = list("runs").iter().filter_map(run_of).collect();
     let start = time(manifest, "session_start");
     let end = time(manifest, "session_end");
+    let entries = list("artifacts_generated");
+    let mut artifacts: Vec<Artifact> = entries.iter().filter_map(artifact_of).collect();
+    if let [run] = &runs[..] {
+        for artifact in &mut artifacts {
+            complete(artifact, id, run, &code);
+        }
+    }
     Session {
         id: Some(id.clone()),
         uuid: text(manifest, "session_uuid"),
@@ -245,10 +252,7 @@ pub(super) fn session_of(manifest: &Fields, id: &SessionId) -> Session {
         code,
         code_details: object("code"),
         environment: object("environment"),
-        artifacts: list("artifacts_generated")
-            .iter()
-            .filter_map(artifact_of)
-            .collect(),
+        artifacts,
         used: list("used")
             .into_iter()
             .filter_map(|used| {
@@ -391,6 +395,30 @@ fn artifact_of(value: &Value) -> Option<Artifact> {
         continued: Had::default(),
         gone_on: Vec::new(),
     })
+}
+
+/// What was only seen to be made carries nothing: where the session had one run, its code and
+/// script are those of the artifact. Of several, a manifest does not tell which saw what.
+fn complete(artifact: &mut Artifact, id: &SessionId, run: &Run, code: &Fields) {
+    let ArtifactState::Sealed(sealed) = &mut artifact.state else {
+        return;
+    };
+    if sealed.format != crate::lineage::OBSERVED {
+        return;
+    }
+    let own = [
+        ("session_id", Some(id.as_str())),
+        ("run_id", Some(run.id.as_str())),
+        ("script_name", run.script_name.as_deref()),
+    ];
+    let own = own
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?))));
+    let code = code
+        .iter()
+        .filter(|(name, _)| name.starts_with("git_"))
+        .map(|(name, value)| (name.clone(), value.clone()));
+    sealed.birthmark.extend(own.chain(code));
 }
 
 #[cfg(test)]
