@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use birthmark_core::event::ReportLeft;
-use birthmark_core::session::Session;
+use birthmark_core::session::{Run, Session, Status};
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
@@ -100,6 +100,12 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
             "journals",
             "they are not here; this is what the manifest alone says",
         );
+    }
+    let died = |run: &Run| run.end.is_none() && run.observed.lineage.is_none();
+    if facts.status == Status::Interrupted && facts.ran.iter().any(died) {
+        let why = "what watched a run of it died without a word: what that run read, and what it \
+                   made without a writer of ours, is not told";
+        note(&mut shown, "lineage", why);
     }
     shown.session = Some(facts);
     Ok(shown)
