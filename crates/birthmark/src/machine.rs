@@ -12,7 +12,7 @@ use birthmark_core::event::ProcessIdentity;
 use birthmark_store::objects;
 use serde_json::{Value, json};
 
-pub use birthmark_capture::python::{Interpreter, find_interpreter};
+pub use birthmark_capture::python::{Interpreter, find_interpreter, interpreter_at};
 
 use crate::looks::put;
 use crate::project::Project;

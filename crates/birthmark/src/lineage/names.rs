@@ -28,6 +28,7 @@ use birthmark_core::session::Session as Folded;
 use serde_json::Value;
 
 use super::folders::Folders;
+use super::record::CLOCK_STEP;
 use super::rules::{Class, Rules};
 use super::seen::{Naming, Seen};
 use super::{made, modules};
@@ -72,7 +73,8 @@ impl Seen {
     }
 
     /// The earlier file that a file or folder is, where it was there before a moment in
-    /// microseconds and was given its name since.
+    /// microseconds, which is a step of the clock before the run began, and was given its name
+    /// since.
     pub(super) fn earlier(&self, path: &Path, since: i64) -> Option<Earlier> {
         if self.names.is_empty() {
             return None;
@@ -80,11 +82,16 @@ impl Seen {
         let found = path.metadata().ok()?;
         let born = found.created().ok();
         let born = born.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let was_there = match born {
-            Some(born) => i64::try_from(born.as_micros()).is_ok_and(|born| born < since),
-            None => modules::written(path) < since,
+        let born = match born {
+            Some(born) => i64::try_from(born.as_micros()).ok()?,
+            None => modules::written(path),
         };
-        let (earlier, given) = was_there.then(|| self.called_before(path)).flatten()?;
+        let (earlier, given) = self.called_before(path)?;
+        // Within a step of the clock the time tells nothing: who made it opened it.
+        let own = || self.opened_to_write(path) || self.opened_to_write(&earlier.name);
+        if born >= since + CLOCK_STEP || born >= since && own() {
+            return None;
+        }
         // What was noted before it was tried did not come about where nothing has changed.
         let given = given.metadata().ok()?;
         let named = given.ctime() * 1_000_000 + given.ctime_nsec() / 1_000;

@@ -21,7 +21,7 @@ use crate::session::Session;
 use crate::{snapshot, talk, text};
 
 /// File systems tell times by a clock that runs up to a tick behind.
-const CLOCK_STEP: i64 = 20_000;
+pub(super) const CLOCK_STEP: i64 = 20_000;
 /// Files that are named in a reason.
 const NAMED: usize = 3;
 

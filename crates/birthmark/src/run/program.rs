@@ -26,24 +26,24 @@ pub(super) fn script_of(command: &[OsString], folder: &Path) -> Option<PathBuf> 
 /// (`torchrun`, `pytest`, and whatever script names it in its first lines, as `jupyter` does).
 /// For any other program none is named.
 pub(super) fn interpreter_of(program: &Path) -> Option<Interpreter> {
-    let interpreter = machine::find_interpreter().found().cloned()?;
-    let beside = interpreter.executable.as_deref()?.parent()?;
-    let is_python = |name: &str| {
-        ["python", "torchrun", "accelerate", "deepspeed", "pytest"]
+    let (name, beside) = (program.file_name()?.to_str()?, program.parent()?);
+    let executable = if name.starts_with("python") {
+        program.to_owned()
+    } else {
+        let is_known = ["torchrun", "accelerate", "deepspeed", "pytest"]
             .iter()
-            .any(|known| name.starts_with(known))
+            .any(|known| name.starts_with(known));
+        let python = beside.join("python");
+        let is_its = python.exists() && (is_known || is_script_of(program, beside));
+        is_its.then_some(python)?
     };
-    let name = program.file_name()?.to_str()?;
-    let is_its = program.parent()? == beside && (is_python(name) || is_script_of(program, beside));
-    is_its.then(|| {
-        let mut interpreter = interpreter;
-        // As the run will have it: before the interpreter's own.
-        let here = std::env::current_dir().unwrap_or_default();
-        let first = searched_for_modules(&here).into_iter();
-        let first = first.filter(|folder| folder.is_absolute());
-        interpreter.sys_path.splice(0..0, first);
-        interpreter
-    })
+    let mut interpreter = machine::interpreter_at(&executable).found().cloned()?;
+    // As the run will have it: before the interpreter's own.
+    let here = std::env::current_dir().unwrap_or_default();
+    let first = searched_for_modules(&here).into_iter();
+    let first = first.filter(|folder| folder.is_absolute());
+    interpreter.sys_path.splice(0..0, first);
+    Some(interpreter)
 }
 
 /// Whether a program is a script that a Python of this folder runs: its first lines say so,
