@@ -95,8 +95,7 @@ impl Session {
                 birthmark: self.whole_birthmark(artifact_type, given, time),
                 notes,
             },
-        )?;
-        Ok(())
+        )
     }
 }
 

@@ -72,24 +72,7 @@ pub(crate) fn at(
     stored: &str,
     lies: impl FnOnce() -> Option<String>,
 ) -> Option<Wrote> {
-    let quoted = serde_json::to_string(stored).ok()?;
-    let mut all: Vec<(SessionId, Artifact, Option<Run>)> = Vec::new();
-    for id in sessions::ids(project).ok()? {
-        let manifest = atomic::read_limited(&project.layout.manifest(&id), MANIFEST_LIMIT);
-        // Most manifests tell at once that it is not theirs, unless they are behind.
-        let may = manifest.map_or(true, |text| {
-            memchr::memmem::find(&text, quoted.as_bytes()).is_some()
-        });
-        let session = may.then(|| sessions::fold_of(project, &id).ok()).flatten();
-        all.extend(session.and_then(|session| {
-            let one = session.made().find(|one| one.file == stored)?.clone();
-            let run = session
-                .runs
-                .iter()
-                .find(|run| Some(&run.id) == one.run.as_ref());
-            Some((id, one, run.cloned()))
-        }));
-    }
+    let mut all: Vec<Telling> = tellings(project, stored).collect();
     let differ = all.iter().any(|one| one.1.digest != all[0].1.digest);
     let lies = if differ { lies() } else { None };
     let told = all
