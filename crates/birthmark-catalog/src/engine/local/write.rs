@@ -156,3 +156,50 @@ fn finite(value: &Value) -> Option<f64> {
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::engine::FileFacts;
+    use crate::engine::local::place;
+
+    /// Steps of SQLite's machine, in hundreds, for so many files that nobody tells of.
+    fn steps(files: usize) -> u64 {
+        let mut db = place::in_memory().unwrap().connection;
+        let steps = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&steps);
+        let count = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        db.progress_handler(100, Some(count)).unwrap();
+        let mut writer = Writer::new(&db, 1);
+        for number in 0..files {
+            let file = format!("artifacts/{number}.png");
+            let facts = FileFacts {
+                file: file.clone(),
+                scanned: true,
+                ..FileFacts::default()
+            };
+            writer.apply(&Change::File(Box::new(facts))).unwrap();
+            let seen = Change::Seen {
+                folder: String::new(),
+                name: format!("{number}.png"),
+                state: "as it was".to_owned(),
+                file,
+            };
+            writer.apply(&seen).unwrap();
+        }
+        writer.finish().unwrap();
+        steps.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_file_among_many_costs_no_more_than_among_few() {
+        let (few, many) = (steps(100), steps(1_600));
+        assert!(many < few * 24, "{few} for 100 files, {many} for 1,600");
+    }
+}

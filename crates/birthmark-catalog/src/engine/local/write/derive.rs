@@ -129,10 +129,7 @@ impl Writer<'_> {
         }
         // Whoever tells of it again lets it be read again.
         self.forget_content(artifact)?;
-        self.run(
-            "UPDATE _files SET state = '~' WHERE (project, file) IN (SELECT project, file FROM _artifacts WHERE id = ?)",
-            [artifact],
-        )?;
+        self.look_again(artifact, true)?;
         self.leave_kin(artifact)
     }
 
@@ -194,19 +191,21 @@ impl Writer<'_> {
         )?;
         self.kin(artifact, kin, newest.is_some())?;
         let unseen = state == "unchecked" && found["looked"] != Json::Bool(true);
+        // What was read on, and is written by no session any longer, has a digest once it is read
+        // whole; and what was looked at before anybody told of it was not read at all.
         if state != "open" {
-            self.read_whole(artifact, unseen)?;
+            self.look_again(artifact, unseen)?;
         }
         Ok(())
     }
 
-    /// A file that was read on while it grew, and is written by no session any longer, counts
-    /// as changed: once it is read whole, it has a digest. So does one that was looked at before
-    /// anybody told of it.
-    fn read_whole(&self, artifact: i64, unseen: bool) -> rusqlite::Result<()> {
+    /// Lets the file of an artifact count as changed, `always` or where it was read on as it grew.
+    fn look_again(&self, artifact: i64, always: bool) -> rusqlite::Result<()> {
+        // By this index: left to itself, SQLite goes through all files of the project.
         self.run(
-            "UPDATE _files SET state = '~' WHERE (project, file) IN (SELECT project, file FROM _artifacts WHERE id = ? AND (read_on OR ?))",
-            params![artifact, unseen],
+            "UPDATE _files INDEXED BY _files_file SET state = '~' WHERE project = ?1
+               AND file = (SELECT file FROM _artifacts WHERE id = ?2 AND (read_on OR ?3))",
+            params![self.project, artifact, always],
         )
         .map(drop)
     }
