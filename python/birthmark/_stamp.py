@@ -176,8 +176,10 @@ def to_jsonl(
     """Write the rows of a table as JSONL, each born with its birthmark.
 
     Args:
-        frame: A pandas or Polars frame, a pyarrow table, or a Hugging Face ``Dataset``; the
-            library spells the records.
+        frame: A pandas or Polars frame, a pyarrow table, or a Hugging Face ``Dataset``. Values are
+            spelled as by :meth:`Records.write`, floats with all their digits and times as
+            ``isoformat`` has them; what is missing in a pandas frame is ``null``, and its index is
+            left out (``frame.reset_index()`` makes it a column).
         path: The file: ``.jsonl``, or packed ``.jsonl.gz`` or ``.jsonl.zst``.
         artifact_type: ``"training_data"``, ``"dataset"`` or your own.
         mode: ``"x"`` refuses an existing file, before any work; ``"w"`` replaces it.
@@ -188,25 +190,20 @@ def to_jsonl(
 
     Raises:
         ArtifactExistsError: If the file is there and the mode is ``"x"``.
-        TypeError: If ``frame`` is none of these.
+        TypeError: If ``frame`` is none of these, or holds what has no obvious form in JSON, such as
+            bytes or a span of time.
         UsageError: If the name does not end so, or a field is reserved or of the wrong type.
+        ValueError: If two columns have one name.
     """
     family = _family(frame)
 
     def write(temporary: str) -> None:
-        if family == "pandas":
-            frame.to_json(temporary, orient="records", lines=True, force_ascii=False)
-        elif family == "polars":
+        if family == "polars":
             frame.write_ndjson(temporary)
-        elif family == "datasets":
-            frame.to_json(temporary)
         else:
-            import json
+            from ._rows import write_rows
 
-            with open(temporary, "w", encoding="utf-8") as file:
-                for batch in frame.to_batches(max_chunksize=1024):
-                    for row in batch.to_pylist():
-                        file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            write_rows(frame, family, temporary)
 
     return _born(path, artifact_type, mode, (".jsonl", ".ndjson", ".gz", ".zst"), write, fields)
 
