@@ -512,6 +512,8 @@ def stamp(
     quarantine: _AnyPath | None,
     sha256: bool,
     longest_line: int | None,
+    set_file: list[str],
+    model_provenance: _AnyPath | None,
     argv: list[str],
 ) -> tuple[dict[str, Any], list[str]]:
     """Stamp a file or folder that is there already.

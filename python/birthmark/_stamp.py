@@ -13,9 +13,11 @@ from ._session import _given, current
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from typing import Any
+
+    _Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 def stamp(
@@ -29,6 +31,8 @@ def stamp(
     quarantine: str | os.PathLike[str] | None = None,
     sha256: bool = False,
     longest_line: int | None = None,
+    set_file: _Paths = (),
+    model_provenance: str | os.PathLike[str] | None = None,
     inputs: Any = None,
     dataset: Any = None,
     models: dict[str, Any] | None = None,
@@ -56,6 +60,9 @@ def stamp(
         sha256: Put SHA-256 into the sidecar too, for tools that know no BLAKE3.
         longest_line: Take lines of up to so many bytes, 64 MiB where nothing is said; each takes
             twice that of memory.
+        set_file: Fields from a JSON, TOML or YAML file, or from several: a later one counts over
+            the one before, and what is said here over all of them.
+        model_provenance: What the model's loader said of itself: a JSON file.
         inputs: What it was made from: a path, name or dict, or a list of them.
         dataset: A path or dict; size, digest and last commit are filled in.
         models: Role to model: name, path or None.
@@ -69,8 +76,8 @@ def stamp(
 
     Raises:
         UsageError: If it is not there, cannot carry a birthmark within, has one already, has
-            several names (hard links) and shall be stamped in place, or a line of it is no
-            record: then nothing was changed.
+            several names (hard links) and shall be stamped in place, if a line of it is no
+            record, or a file of fields holds none: then nothing was changed.
         ValueError: If ``out`` and ``in_place`` are both said, or ``longest_line`` is no size.
         ArtifactExistsError: If ``out`` or ``quarantine`` is there.
         StoreError: If it cannot be read or written.
@@ -96,6 +103,8 @@ def stamp(
         quarantine=None if quarantine is None else os.fspath(quarantine),
         sha256=sha256,
         longest_line=longest_line,
+        set_file=_paths(set_file),
+        model_provenance=None if model_provenance is None else os.fspath(model_provenance),
         argv=_talk.argv(),
     )
     talk = _talk.talker()
@@ -103,6 +112,12 @@ def stamp(
         for line in unmet:
             talk(f"birthmark: {line}")
     return stamped
+
+
+def _paths(given: _Paths) -> list[str]:
+    """One path, or several."""
+    one = isinstance(given, (str, bytes, os.PathLike))
+    return [os.fspath(path) for path in ([given] if one else given)]
 
 
 def _no_path(value: object) -> str:

@@ -13,10 +13,10 @@ import birthmark as bm
 def test_every_option_of_the_command_is_an_argument_of_the_same_name(birthmark):
     options = set(re.findall(r"^ +(?:-\w, )?--([a-z0-9-]+)", birthmark("stamp", "--help"), re.M))
     # Said by the arguments' values, by other arguments, or of no use to a script.
-    other_words = {"type", "set", "set-text", "set-file", "model-provenance", "recursive"}
+    other_words = {"type", "set", "set-text", "recursive"}
     terminal = {"json", "color", "help", "quiet"}
     wanted = {option.replace("-", "_") for option in options - other_words - terminal}
-    assert {"out", "quarantine", "longest_line"} <= wanted
+    assert {"out", "quarantine", "longest_line", "set_file", "model_provenance"} <= wanted
     assert wanted <= set(inspect.signature(bm.stamp).parameters)
 
 
@@ -48,6 +48,35 @@ def test_a_line_may_be_as_long_as_was_said(repo):
     with pytest.raises(ValueError, match="no line"):
         bm.stamp(path, "training_data", in_place=True, longest_line=0)
     assert bm.stamp(path, "training_data", in_place=True, longest_line=8_192)["records"] == 1
+
+
+def test_fields_are_taken_from_files_as_the_command_takes_them(repo, birthmark):
+    (repo / "run.toml").write_text("temperature = 0.7\nseed = 1\n")
+    (repo / "more.yaml").write_text("seed: 2\nnote: from yaml\n")
+    (repo / "loader.json").write_text(json.dumps({"model_name": "m-7b", "seed": 0}))
+    for name in ("a.jsonl", "b.jsonl"):
+        (repo / name).write_text('{"a": 1}\n')
+    said = bm.stamp(
+        repo / "a.jsonl",
+        "training_data",
+        set_file=[repo / "run.toml", "more.yaml"],
+        model_provenance=repo / "loader.json",
+        note="said here",
+    )["metadata"]
+    assert (said["temperature"], said["seed"], said["model_name"]) == (0.7, 2, "m-7b")
+    assert said["note"] == "said here"
+    command = "stamp b.jsonl --type training_data --json --set-file run.toml --set-file more.yaml"
+    words = [*command.split(), "--model-provenance", "loader.json", "--set", "note=said here"]
+    typed = json.loads(birthmark(*words))
+    typed = (typed[0] if isinstance(typed, list) else typed)["metadata"]
+    assert typed["declared"] == said["declared"]
+    assert {name: typed[name] for name in ("temperature", "seed", "model_name", "note")} == {
+        name: said[name] for name in ("temperature", "seed", "model_name", "note")
+    }
+    with pytest.raises(bm.UsageError, match="run.toml.* has none of"):
+        bm.stamp(repo / "a.jsonl", "training_data", model_provenance="run.toml")
+    with pytest.raises(bm.BirthmarkError, match="none.json"):
+        bm.stamp(repo / "a.jsonl", "training_data", set_file="none.json")
 
 
 def test_arguments_that_exclude_each_other_are_refused(repo):

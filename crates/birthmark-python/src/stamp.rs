@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use birthmark::Project;
-use birthmark::stamp::{StampOptions, Target, stamp as stamp_file};
+use birthmark::stamp::{StampOptions, Target, given as given_in, stamp as stamp_file};
 use birthmark_capture::process;
 use birthmark_core::json::OnExisting;
 use pyo3::exceptions::PyValueError;
@@ -17,7 +17,7 @@ use crate::interrupt::interruptible;
 /// Stamps a file or folder: gives what `birthmark stamp --json` prints of it, and a line for each
 /// rule of the project that its birthmark does not meet.
 #[pyfunction]
-#[pyo3(signature = (path, *, artifact_type, given, reasons, out, in_place, on_existing, force, quarantine, sha256, longest_line, argv))]
+#[pyo3(signature = (path, *, artifact_type, given, reasons, out, in_place, on_existing, force, quarantine, sha256, longest_line, set_file, model_provenance, argv))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
 pub(crate) fn stamp<'py>(
     py: Python<'py>,
@@ -32,12 +32,17 @@ pub(crate) fn stamp<'py>(
     quarantine: Option<PathBuf>,
     sha256: bool,
     longest_line: Option<usize>,
+    set_file: Vec<PathBuf>,
+    model_provenance: Option<PathBuf>,
     argv: Vec<String>,
 ) -> PyResult<(Bound<'py, PyAny>, Vec<String>)> {
     process::remember_environment();
     let project = Project::here().into_py_result(py)?;
+    let in_files = given_in::from_files(model_provenance.as_deref(), &set_file);
+    let mut fields = in_files.into_py_result(py)?;
+    fields.extend(convert::given(py, given, reasons, |_| Ok(()))?);
     let options = StampOptions {
-        given: convert::given(py, given, reasons, |_| Ok(()))?,
+        given: fields,
         target: match out {
             Some(out) => Target::Out(out),
             None if in_place => Target::InPlace,

@@ -8,6 +8,7 @@
 //! | how is a large file written at the speed of the disk? | [`bulk`] |
 //! | how are events recorded and read back? | [`journal`] |
 //! | how far is long reading, and is it to stop? | [`reading`], [`stop`] |
+//! | does a long line end soon? | [`ahead`] |
 //! | is the last line of a file whole? | [`tail`] |
 //! | how are records appended, and an interrupted file gone on with? | [`records`] |
 //! | what did a command say? | [`logs`] |
@@ -20,6 +21,7 @@
 //! Durability: what is acknowledged survives the death of the process at any
 //! instruction; with [`Durability::Power`](atomic::Durability) also a power cut.
 
+pub mod ahead;
 pub mod atomic;
 pub mod beside;
 pub mod bulk;

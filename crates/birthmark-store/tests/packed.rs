@@ -11,7 +11,7 @@ use birthmark_store::digest::digest_bytes;
 use birthmark_store::format::codec::Codec;
 use birthmark_store::format::jsonl::{Jsonl, PACKED_LINE_LIMIT};
 use birthmark_store::format::{
-    ArtifactFormat, FormatError, Input, OnExisting, Same, Stamped, Unstamped, format_of,
+    ArtifactFormat, FormatError, Input, Mark, OnExisting, Same, Stamped, Unstamped, format_of,
 };
 use proptest::prelude::*;
 
@@ -199,6 +199,42 @@ fn a_bomb_is_refused_in_little_memory() {
     let error = stamp(Jsonl::packed(Codec::Zstd, Codec::Plain), &noise).unwrap_err();
     assert!(
         matches!(error, FormatError::TooLong { line: 1, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_bomb_is_refused_by_what_was_unpacked_of_it_and_not_by_what_was_read_ahead() {
+    let bomb = zstd::encode_all(vec![b'\n'; 256 << 20].as_slice(), 1).unwrap();
+    let mut text = Codec::Zstd.unpack(Box::new(bomb.as_slice())).unwrap();
+    let (mut piece, mut unpacked) = (vec![0; 1 << 20], 0);
+    while let Ok(got) = text.read(&mut piece) {
+        assert!(got > 0, "{unpacked} bytes were unpacked");
+        unpacked += got;
+    }
+    assert!(unpacked <= 65 << 20, "{unpacked} bytes were unpacked");
+}
+
+#[test]
+fn lines_are_numbered_through_any_number_of_blank_ones() {
+    let blank = ["\n", "\r\n", " \t\n"]
+        .map(|line| line.repeat(100_001))
+        .concat();
+    let text = format!("{{\"a\": 1}}\n{blank}{{\"a\": 2}}\r\n{blank}  {{\"a\": 3}}\n{blank}");
+    let wanted = [1, 300_005, 600_009];
+    let mut numbers = Vec::new();
+    let bytes = &mut text.as_bytes();
+    let name = Path::new("a.jsonl");
+    let input = Input { name, bytes };
+    let mut take = |mark: Result<Mark<'_>, FormatError>| {
+        numbers.push(mark.unwrap().line);
+        true
+    };
+    Jsonl::default().read(input, &mut take).unwrap();
+    assert_eq!(numbers, wanted);
+    let error = stamp(Jsonl::default(), format!("{text}no record").as_bytes()).unwrap_err();
+    assert!(
+        matches!(error, FormatError::NotJson { line: 900_013, .. }),
         "{error}"
     );
 }

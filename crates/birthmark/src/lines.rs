@@ -7,14 +7,17 @@
 //!
 //! # Limitations
 //!
-//! * A line longer than [`LINE_LIMIT`] is not looked into.
+//! * A line longer than the limit is not looked into: of a file [`LINE_LIMIT`], of a stream (packed
+//!   text) [`PACKED_LINE_LIMIT`]. In a file that is seen ahead, and so much is never held.
 
 use std::io::{self, Read};
 
 use birthmark_core::json::{self, ScanError};
+use birthmark_store::ahead::{Ahead, HELD};
+use birthmark_store::format::Source;
+use birthmark_store::format::codec::Codec;
+use birthmark_store::format::jsonl::{LINE_LIMIT, PACKED_LINE_LIMIT};
 
-/// The longest line that is held in memory, in bytes.
-pub(crate) const LINE_LIMIT: usize = 256 << 20;
 /// How much is read at once.
 const BLOCK: usize = 1 << 20;
 
@@ -28,8 +31,8 @@ pub(crate) struct Line<'a> {
     pub record: &'a [u8],
     /// What stands before the record (a byte order mark) and after it (the line end).
     pub around: (&'a [u8], &'a [u8]),
-    /// Whether the line is longer than we look at; `record` is then its beginning.
-    pub too_long: bool,
+    /// The limit, where the line is longer than that; `record` is then its beginning.
+    pub too_long: Option<usize>,
 }
 
 impl Line<'_> {
@@ -54,8 +57,17 @@ pub(crate) trait Sink {
     fn line(&mut self, line: Line<'_>) -> bool;
 }
 
+/// The text of a file, however it is packed.
+pub(crate) fn text_of(file: impl Source + 'static, codec: Codec) -> io::Result<Box<dyn Source>> {
+    Ok(match codec {
+        Codec::Plain => Box::new(file),
+        _ => Box::new(codec.unpack(Box::new(file))?),
+    })
+}
+
 /// Reads a file to its end, or until the sink has enough.
-pub(crate) fn read(file: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
+pub(crate) fn read(file: &mut dyn Source, sink: &mut dyn Sink) -> io::Result<()> {
+    let mut lengths = Lengths::of(file);
     let mut buffer = Vec::with_capacity(2 * BLOCK);
     let (mut number, mut offset, mut skipping) = (1, 0, false);
     loop {
@@ -68,7 +80,7 @@ pub(crate) fn read(file: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
         while let Some(end) =
             memchr::memchr(b'\n', &buffer[searched..]).map(|end| searched + end + 1)
         {
-            if !skipping && !sink.line(line_of(&buffer[at..end], number, offset, false)) {
+            if !skipping && !sink.line(line_of(&buffer[at..end], number, offset, None)) {
                 return Ok(());
             }
             skipping = false;
@@ -78,13 +90,14 @@ pub(crate) fn read(file: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
         }
         if ended {
             if at < buffer.len() && !skipping {
-                sink.line(line_of(&buffer[at..], number, offset, false));
+                sink.line(line_of(&buffer[at..], number, offset, None));
             }
             return Ok(());
         }
         buffer.drain(..at);
-        if buffer.len() > LINE_LIMIT || skipping {
-            if !skipping && !sink.line(line_of(&buffer, number, offset, true)) {
+        if skipping || lengths.is_too_long(offset, buffer.len())? {
+            let limit = Some(lengths.limit);
+            if !skipping && !sink.line(line_of(&buffer, number, offset, limit)) {
                 return Ok(());
             }
             skipping = true;
@@ -94,7 +107,7 @@ pub(crate) fn read(file: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
     }
 }
 
-fn line_of(whole: &[u8], number: u64, offset: u64, too_long: bool) -> Line<'_> {
+fn line_of(whole: &[u8], number: u64, offset: u64, too_long: Option<usize>) -> Line<'_> {
     let body = if offset == 0 {
         json::without_bom(whole)
     } else {
@@ -114,6 +127,48 @@ fn line_of(whole: &[u8], number: u64, offset: u64, too_long: bool) -> Line<'_> {
         around: (before, end),
         too_long,
     }
+}
+
+/// Which lines are too long.
+struct Lengths {
+    ahead: Option<Ahead>,
+    limit: usize,
+    /// Where the line begins that was asked for ahead last.
+    asked: Option<u64>,
+}
+
+impl Lengths {
+    fn of(file: &dyn Source) -> Self {
+        let ahead = Ahead::of(file);
+        let limit = match ahead {
+            Some(_) => LINE_LIMIT,
+            None => PACKED_LINE_LIMIT,
+        };
+        Self {
+            ahead,
+            limit,
+            asked: None,
+        }
+    }
+
+    /// Whether a line that begins there, of which so much was read, is longer than the limit.
+    fn is_too_long(&mut self, begin: u64, read: usize) -> io::Result<bool> {
+        let Some(left) = self.limit.checked_sub(read) else {
+            return Ok(true);
+        };
+        let Some(ahead) = self.ahead.as_ref().filter(|_| read > HELD) else {
+            return Ok(false);
+        };
+        if self.asked.replace(begin) == Some(begin) {
+            return Ok(false);
+        }
+        Ok(!ahead.ends_within(begin + read as u64, left as u64)?)
+    }
+}
+
+/// What is wrong with a line that is longer than the limit, for people.
+pub(crate) fn too_long(limit: usize) -> String {
+    format!("it is longer than {} MiB", limit >> 20)
 }
 
 /// What is wrong with a line, and where, for people.
@@ -142,6 +197,40 @@ mod tests {
             self.0.push((line.number, line.offset, text));
             true
         }
+    }
+
+    #[test]
+    fn line_that_is_longer_than_the_limit_is_told_without_holding_it() {
+        use std::io::{Seek, SeekFrom, Write};
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"{}\n").unwrap();
+        file.set_len(4 + LINE_LIMIT as u64).unwrap();
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(b"\nlast").unwrap();
+        file.rewind().unwrap();
+        let mut sink = Gather(Vec::new(), Vec::new());
+        struct Long<'a>(&'a mut Gather, u64);
+        impl Sink for Long<'_> {
+            fn bytes(&mut self, bytes: &[u8]) {
+                self.1 += bytes.len() as u64;
+            }
+            fn line(&mut self, mut line: Line<'_>) -> bool {
+                if line.too_long.is_some() {
+                    assert!(line.record.len() <= 2 * HELD, "it was held");
+                    line.record = b"long";
+                }
+                self.0.line(line)
+            }
+        }
+        let mut long = Long(&mut sink, 0);
+        read(&mut file, &mut long).unwrap();
+        let size = file.metadata().unwrap().len();
+        assert_eq!(long.1, size);
+        let wanted = [(1, 0, "{}"), (2, 3, "long"), (3, size - 4, "last")];
+        assert_eq!(
+            sink.0,
+            wanted.map(|(line, at, text)| (line, at, text.to_owned()))
+        );
     }
 
     #[test]

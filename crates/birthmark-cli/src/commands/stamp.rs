@@ -216,13 +216,7 @@ pub(super) fn target(in_place: bool, out: Option<&PathBuf>) -> Target {
 
 /// All fields given; those on the command line count over those of files.
 fn all_fields(args: &StampArgs) -> Result<Fields, Failure> {
-    let mut fields = Fields::new();
-    if let Some(path) = &args.model_provenance {
-        fields.extend(given::read_model_provenance(path)?);
-    }
-    for path in &args.set_file {
-        fields.extend(given::read_file(path)?);
-    }
+    let mut fields = given::from_files(args.model_provenance.as_deref(), &args.set_file)?;
     fields.extend(super::fields(&args.set, &args.set_text)?);
     Ok(fields)
 }

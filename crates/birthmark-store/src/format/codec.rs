@@ -17,12 +17,12 @@
 //!   are refused, as by most programs.
 
 use std::cell::Cell;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::rc::Rc;
 
 use birthmark_core::digest::{Algorithm, Digest};
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use zstd::stream::raw::CParameter;
 use zstd::stream::{read, write};
@@ -84,13 +84,13 @@ impl Codec {
         }
         let packed = Rc::new(Cell::new(0));
         let counted = Counted {
-            input,
+            input: BufReader::with_capacity(AT_ONCE, input),
             count: Rc::clone(&packed),
         };
         let text: Box<dyn Read + 'a> = if self == Self::Gzip {
             Box::new(MultiGzDecoder::new(counted))
         } else {
-            Box::new(read::Decoder::new(counted)?)
+            Box::new(read::Decoder::with_buffer(counted)?)
         };
         Ok(Box::new(Guarded {
             text,
@@ -112,8 +112,9 @@ impl Codec {
     }
 }
 
+/// Counts what is taken out of it: what was read ahead says nothing of what was unpacked.
 struct Counted<'a> {
-    input: Box<dyn Read + 'a>,
+    input: BufReader<Box<dyn Read + 'a>>,
     count: Rc<Cell<u64>>,
 }
 
@@ -122,6 +123,17 @@ impl Read for Counted<'_> {
         let got = self.input.read(buffer)?;
         self.count.set(self.count.get() + got as u64);
         Ok(got)
+    }
+}
+
+impl BufRead for Counted<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.input.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.input.consume(count);
+        self.count.set(self.count.get() + count as u64);
     }
 }
 

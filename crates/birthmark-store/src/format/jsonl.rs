@@ -27,6 +27,7 @@ use super::{
     ArtifactFormat, Aside, Bad, Birthmarks, Each, FormatError, Input, OnExisting, Places, Stamped,
     Unstamped,
 };
+use crate::ahead::Ahead;
 use crate::bulk::Output;
 use crate::digest::{Part, Subtrees};
 use crate::running::RunningDigest;
@@ -36,8 +37,8 @@ use look::Looked;
 mod edits;
 mod look;
 
-/// The longest line that is read, in bytes: 1 GiB.
-pub const LINE_LIMIT: usize = 1 << 30;
+/// The longest line that is read, in bytes: 256 MiB.
+pub const LINE_LIMIT: usize = 256 << 20;
 
 /// The longest line of packed text that is read, in bytes: 64 MiB. Nobody sees from
 /// the outside how long a packed line is.
@@ -121,6 +122,12 @@ impl Jsonl {
         }
     }
 
+    /// Sees how long a line is before it is read, in a file that is not packed.
+    fn ahead(self, input: &Input<'_>) -> Option<Ahead> {
+        let plain = self.reads == Codec::Plain;
+        plain.then(|| Ahead::of(input.bytes)).flatten()
+    }
+
     /// The text of a file.
     fn text<'a>(self, input: &'a mut Input<'_>) -> Result<Box<dyn Read + 'a>, FormatError> {
         let name = input.name;
@@ -168,8 +175,9 @@ impl Jsonl {
             }
             packer.put(&made.text, &made.piece).map_err(failed)
         };
+        let ahead = self.ahead(input);
         let mut bytes = self.text(input)?;
-        let blocks = &mut Blocks::new(&mut *bytes, self.limit);
+        let blocks = &mut Blocks::new(&mut *bytes, self.limit).seeing(ahead);
         if let Err(error) = pipeline::run(blocks, work, take) {
             packer.break_off();
             return Err(self.explain(name, error));
@@ -327,8 +335,9 @@ struct Cuts {
 impl ArtifactFormat for Jsonl {
     fn read(&self, mut input: Input<'_>, each: &mut Each<'_>) -> Result<u64, FormatError> {
         let (name, mut count) = (input.name, 0);
+        let ahead = self.ahead(&input);
         let mut bytes = self.text(&mut input)?;
-        let mut blocks = Blocks::unnumbered(&mut *bytes, self.limit);
+        let mut blocks = Blocks::unnumbered(&mut *bytes, self.limit).seeing(ahead);
         let mut lines = 0;
         let work = |block: &Block, mut looked: Looked| {
             looked.look(block);

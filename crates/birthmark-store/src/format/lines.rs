@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use birthmark_core::json::{self, BOM, ScanError, Span};
 
+use crate::ahead::{Ahead, HELD};
 use crate::digest::Part;
 
 /// Bytes in a block, if not asked for otherwise.
@@ -80,6 +81,8 @@ impl BlockError {
 /// Reads blocks.
 pub(super) struct Blocks<'a> {
     input: &'a mut dyn Read,
+    /// Where the end of a long line can be asked for before it is read.
+    ahead: Option<Ahead>,
     limit: usize,
     /// Bytes in a block whose lines are not longer than that.
     size: usize,
@@ -98,6 +101,7 @@ impl<'a> Blocks<'a> {
     pub(super) fn new(input: &'a mut dyn Read, limit: usize) -> Self {
         Self {
             input,
+            ahead: None,
             limit,
             size: BLOCK,
             rest: Vec::new(),
@@ -118,11 +122,16 @@ impl<'a> Blocks<'a> {
         }
     }
 
+    /// The same where it can be seen ahead how long a line is.
+    pub(super) fn seeing(self, ahead: Option<Ahead>) -> Self {
+        Self { ahead, ..self }
+    }
+
     /// The next block, in the memory of an old one; none at the end.
     pub(super) fn next(&mut self, mut old: Vec<u8>) -> Result<Option<Block>, BlockError> {
         let mut filled = self.take_rest(&mut old);
         let (fresh, fresh_offset) = (filled, self.read);
-        let mut searched = 0;
+        let (mut searched, mut asked) = (0, false);
         let end = loop {
             filled += self.fill(&mut old, filled).map_err(BlockError::Read)?;
             let new = old.get(searched..filled).unwrap_or_default();
@@ -138,6 +147,10 @@ impl<'a> Blocks<'a> {
                 break filled;
             }
             searched = filled;
+            let asks = filled > HELD && !std::mem::replace(&mut asked, true);
+            if asks && self.is_too_long(filled).map_err(BlockError::Read)? {
+                return Err(BlockError::TooLong(self.line));
+            }
         };
         self.rest
             .extend_from_slice(old.get(end..filled).unwrap_or_default());
@@ -158,6 +171,13 @@ impl<'a> Blocks<'a> {
         }
         self.offset += end as u64;
         Ok(Some(block))
+    }
+
+    /// Whether a line of which so much was read is longer than the limit, where that can be seen.
+    fn is_too_long(&self, filled: usize) -> io::Result<bool> {
+        let left = self.limit.saturating_sub(filled) as u64;
+        let ends = |ahead: &Ahead| ahead.ends_within(self.read, left);
+        Ok(!self.ahead.as_ref().map_or(Ok(true), ends)?)
     }
 
     /// Puts what is left of the block before to the front: how many bytes that is.
@@ -260,13 +280,34 @@ impl Line<'_> {
     }
 }
 
-/// The lines of a block.
+/// How many lines hold nothing but white space before the next that is to be looked at, and their
+/// bytes: passed over in one step, since a packed file may have very many. The last of all is
+/// looked at, so that its number is known.
+fn blank_lines(bytes: &[u8]) -> (u64, usize) {
+    let (mut count, mut begin, mut end) = (0_u64, 0, 0);
+    for (place, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'\n' => (count, begin, end) = (count + 1, end, place + 1),
+            b' ' | b'\t' | b'\r' => {}
+            _ => break,
+        }
+    }
+    if end == bytes.len() {
+        return (count.saturating_sub(1), begin);
+    }
+    (count, end)
+}
+
+/// The lines of a block. Of blank ones some are left out, but not if the block ends with them.
 pub(super) fn lines(block: &Block) -> impl Iterator<Item = Line<'_>> {
     let (mut number, mut at) = (block.line, 0);
     let bytes = block.text();
     // The encoding is checked once for all lines, unless one is wrong.
     let text = simdutf8::basic::from_utf8(bytes).ok();
     std::iter::from_fn(move || {
+        let (blank, skipped) = blank_lines(bytes.get(at..)?);
+        number += blank;
+        at += skipped;
         let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
         let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
         let whole = rest.get(..end)?;

@@ -81,7 +81,11 @@ impl Read for Digesting {
     }
 }
 
-impl Source for Digesting {}
+impl Source for Digesting {
+    fn file(&self) -> Option<&File> {
+        Some(&self.file)
+    }
+}
 
 /// What a file carries within; false where it carries nothing.
 fn within(path: &Path, facts: &mut FileFacts) -> bool {

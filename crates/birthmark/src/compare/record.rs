@@ -96,7 +96,7 @@ fn read((path, line): (&Path, u64)) -> Result<Vec<u8>> {
         })
     };
     let file = atomic::open_regular(path).map_err(cannot)?;
-    let mut text = Codec::of(path).unpack(Box::new(file)).map_err(cannot)?;
+    let mut text = lines::text_of(file, Codec::of(path)).map_err(cannot)?;
     let mut one = One { line, record: None };
     lines::read(&mut *text, &mut one).map_err(cannot)?;
     one.record.ok_or_else(|| {
@@ -117,7 +117,7 @@ impl Sink for One {
         if line.number < self.line {
             return true;
         }
-        self.record = (!line.too_long).then(|| line.record.to_vec());
+        self.record = line.too_long.is_none().then(|| line.record.to_vec());
         false
     }
 }

@@ -235,7 +235,7 @@ impl Sink for Pass {
         }
         let object = json::scan_object(line.record)
             .ok()
-            .filter(|_| !line.too_long);
+            .filter(|_| line.too_long.is_none());
         let Some(object) = object else {
             self.bad += 1;
             return true;

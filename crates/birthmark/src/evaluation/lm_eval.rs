@@ -487,7 +487,7 @@ impl Sink for Samples<'_> {
 
     fn line(&mut self, line: Line<'_>) -> bool {
         if line.is_blank() {
-        } else if line.too_long || json::scan_object(line.record).is_err() {
+        } else if line.too_long.is_some() || json::scan_object(line.record).is_err() {
             self.bad += 1;
         } else {
             self.seen.take(self.evaluation, self.task, line.record);

@@ -14,13 +14,14 @@ use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::codec::Codec;
 use birthmark_store::format::json::REPORT_LIMIT;
 use birthmark_store::format::sidecar::Sidecar;
-use birthmark_store::format::{FileKind, Input};
+use birthmark_store::format::{FileKind, Input, Source};
 use birthmark_store::layout::Layout;
 use birthmark_store::reading;
 use serde_json::Value;
 
 use super::{Shown, What, columns, finish, gather, note, now, records};
 use crate::error::{Error, Kind, Result};
+use crate::lines;
 use crate::project::Project;
 use crate::wrote;
 
@@ -41,13 +42,13 @@ fn cannot_read(error: FileError) -> Error {
 }
 
 /// The text of a file of records, unpacked, and the size of the file as it lies.
-fn open_text(path: &Path) -> Result<(Box<dyn Read>, u64)> {
+fn open_text(path: &Path) -> Result<(Box<dyn Source>, u64)> {
     let (file, size) = open(path)?;
     let counted = Counted {
         file,
         done: reading::expect(size),
     };
-    let text = Codec::of(path).unpack(Box::new(counted));
+    let text = lines::text_of(counted, Codec::of(path));
     Ok((text.map_err(|source| unread(path, &source))?, size))
 }
 
@@ -64,6 +65,12 @@ impl Read for Counted {
             done.fetch_add(got as u64, Ordering::Relaxed);
         }
         Ok(got)
+    }
+}
+
+impl Source for Counted {
+    fn file(&self) -> Option<&File> {
+        Some(&self.file)
     }
 }
 

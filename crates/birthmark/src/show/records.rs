@@ -4,9 +4,10 @@
 //! birthmark of the same shape as the one before, only that end is looked at. So a
 //! line whose *record* is broken may not be noticed here; `verify` notices it.
 
-use std::io::{self, Read};
+use std::io;
 
-use birthmark_core::json::{MarkKind, Marks, Step};
+use birthmark_core::json::{MarkKind, Marks, ScanError, Step};
+use birthmark_store::format::Source;
 
 use super::columns::{Columns, Varying};
 use crate::lines::{self, Line, Sink};
@@ -37,7 +38,7 @@ struct Reading {
 }
 
 /// Reads a whole file.
-pub(super) fn read_all(file: &mut dyn Read) -> io::Result<Found> {
+pub(super) fn read_all(file: &mut dyn Source) -> io::Result<Found> {
     let mut reading = Reading::default();
     lines::read(file, &mut reading)?;
     let Reading {
@@ -77,24 +78,28 @@ impl Sink for Reading {
     }
 }
 
+/// Why a line is no record.
+enum Why {
+    TooLong(usize),
+    Scan(ScanError),
+}
+
 impl Reading {
     fn look(&mut self, line: &Line<'_>) {
-        let scanned = if line.too_long {
-            None
-        } else {
-            Some(self.marks.scan(line.record))
+        let scanned = match line.too_long {
+            Some(limit) => Err(Why::TooLong(limit)),
+            None => self.marks.scan(line.record).map_err(Why::Scan),
         };
         let step = match scanned {
-            Some(Ok((_, step))) => step,
-            other => {
+            Ok((_, step)) => step,
+            Err(why) => {
                 self.found.bad_lines += 1;
-                if self.found.first_bad.is_none() {
-                    let why = other.and_then(Result::err).map_or_else(
-                        || "it is longer than 256 MB".to_owned(),
-                        |error| lines::fault_of(line, &error),
-                    );
-                    self.found.first_bad = Some((line.number, why));
-                }
+                let text = || match &why {
+                    Why::TooLong(limit) => lines::too_long(*limit),
+                    Why::Scan(error) => lines::fault_of(line, error),
+                };
+                let first = &mut self.found.first_bad;
+                first.get_or_insert_with(|| (line.number, text()));
                 return;
             }
         };
@@ -125,7 +130,7 @@ pub(super) struct OneLine {
 }
 
 /// Reads up to one line.
-pub(super) fn read_one(file: &mut dyn Read, wanted: u64) -> io::Result<OneLine> {
+pub(super) fn read_one(file: &mut dyn Source, wanted: u64) -> io::Result<OneLine> {
     let mut one = OneLine {
         wanted,
         last: 0,
@@ -144,7 +149,7 @@ impl Sink for OneLine {
         if line.number < self.wanted {
             return true;
         }
-        self.too_long = line.too_long;
+        self.too_long = line.too_long.is_some();
         self.record = Some(line.record.to_vec());
         false
     }

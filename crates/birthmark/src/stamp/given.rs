@@ -5,7 +5,7 @@
 //! * Any other value is JSON if it is a finite value that JSON would write the same
 //!   way, and text if not: `note=7` is a number, `note=007` is text.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use birthmark_core::birthmark::{self, Kind, PROVENANCE_KEYS};
 use birthmark_core::{Fields, json};
@@ -164,6 +164,18 @@ fn not_fields(path: &Path, reason: &str) -> Error {
         format!("cannot read fields from `{}`: {reason}", path.display()),
     )
     .with_hint("it must be one JSON object, or TOML or YAML in a file named so")
+}
+
+/// The fields of files: what the model's loader said of itself, and over it those of each file in turn.
+pub fn from_files(model_provenance: Option<&Path>, files: &[PathBuf]) -> Result<Fields> {
+    let mut fields = Fields::new();
+    if let Some(path) = model_provenance {
+        fields.extend(read_model_provenance(path)?);
+    }
+    for path in files {
+        fields.extend(read_file(path)?);
+    }
+    Ok(fields)
 }
 
 /// The origin's provenance of a loader, from a JSON file: its six keys, and whatever

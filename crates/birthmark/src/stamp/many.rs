@@ -271,7 +271,9 @@ impl Work<'_> {
             }
         });
         if self.next.load(Ordering::Relaxed) == 0 && !self.files.is_empty() {
-            let error = Error::new(Kind::Io, "io", "no thread could be made");
+            let stopped = stop::check().err().map(|stopped| stopped.to_string());
+            let why = stopped.unwrap_or_else(|| "no thread could be made".to_owned());
+            let error = Error::new(Kind::Io, "io", why);
             told(Path::new(""), Err(error));
             self.failed.store(true, Ordering::Relaxed);
         }

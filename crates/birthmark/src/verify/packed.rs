@@ -44,7 +44,7 @@ pub(super) fn verify(
     };
     let scanned = codec
         .unpack(Box::new(file))
-        .and_then(|mut text| records::scan(&mut *text, Vec::new(), judge));
+        .and_then(|mut text| records::scan(&mut text, Vec::new(), judge));
     let (_, after) = open_still(path)?;
     if before != after || before != lies.state {
         return Err(FileError::ChangedWhileRead {

@@ -6,9 +6,10 @@
 //! that differ from those above and below, timestamps out of order.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io;
 
 use birthmark_core::json::{self, MarkKind, Marks, Step, Where};
+use birthmark_store::format::Source;
 use birthmark_store::line_sums::LineSums;
 use birthmark_store::running::RunningDigest;
 
@@ -114,7 +115,7 @@ struct Swing {
 
 /// Reads a file once. `marks` are the sizes at which a digest is to be taken, in order.
 pub(super) fn scan(
-    file: &mut dyn Read,
+    file: &mut dyn Source,
     marks: Vec<Mark>,
     judge: &mut Judge<'_>,
 ) -> io::Result<Scanned> {
@@ -200,11 +201,9 @@ impl Pass<'_, '_> {
     }
 
     fn look(&mut self, line: &Line<'_>) {
-        if line.too_long {
+        if let Some(limit) = line.too_long {
             self.found.too_long = true;
-            self.found
-                .bad
-                .add(line.number, || "it is longer than 256 MB".to_owned());
+            self.found.bad.add(line.number, || lines::too_long(limit));
             self.found.records += 1;
             return;
         }
