@@ -83,6 +83,18 @@ impl Project {
         self.layout.root()
     }
 
+    /// The folders of the project above a file or folder, the nearest first; neither the root
+    /// nor the artifacts folder.
+    pub(crate) fn folders_above(&self, path: &Path) -> Vec<PathBuf> {
+        let whole = plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+        let above = whole.ancestors().skip(1).map(Path::to_owned);
+        let within = above.take_while(|folder| folder.starts_with(self.root()));
+        let artifacts = self.layout.artifacts();
+        within
+            .filter(|folder| folder != self.root() && folder != artifacts)
+            .collect()
+    }
+
     /// How `path` is stored: relative to the root, with `/`; absolute when it lies outside.
     pub fn stored_path(&self, path: &Path) -> String {
         self.stored_name(path).0

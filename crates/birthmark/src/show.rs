@@ -21,6 +21,7 @@ mod environment;
 mod facts;
 mod file;
 mod now;
+mod part;
 mod records;
 pub mod render;
 mod session;
@@ -47,6 +48,7 @@ pub use columns::Varying;
 pub use environment::render_environment;
 pub use facts::{Recorded, SessionFacts};
 pub use now::Now;
+pub use part::Part;
 pub use render::render;
 
 /// Why no digest is known of a file that its birthmark's session did not make.
@@ -137,6 +139,8 @@ pub struct Shown {
     pub typed: String,
     /// Who wrote the file, where that was another run than its birthmark names.
     pub wrote: Option<Wrote>,
+    /// The file that was asked for, where its folder is what is shown.
+    pub part: Option<Part>,
 }
 
 impl Shown {
@@ -163,6 +167,7 @@ impl Shown {
             now: None,
             inputs_changed: Vec::new(),
             wrote: None,
+            part: None,
         }
     }
 
@@ -237,6 +242,7 @@ impl Shown {
             "recorded": self.recorded.as_ref().map(Recorded::to_json),
             "now": self.now.map(Now::word),
             "inputs_changed": self.inputs_changed.iter().map(ChangedInput::to_json).collect::<Vec<_>>(),
+            "part": self.part.as_ref().map(Part::to_json),
             "written_by": self.wrote.as_ref().map(Wrote::to_json),
             "recorded_metadata": self.recorded.as_ref().map(|recorded| &recorded.birthmark),
             "session": self.session.as_ref().map(SessionFacts::to_json),
@@ -285,6 +291,15 @@ pub fn show(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -
         && let Ok(leads_to) = path.canonicalize()
     {
         return show(project, &leads_to, line, now);
+    }
+    // A file that carries nothing may be part of a folder that is one artifact.
+    if shown.what == What::Unstamped
+        && line.is_none()
+        && let Some(folder) = wrote::folder_of(project, path)
+    {
+        let mut whole = show(project, &folder, None, now)?;
+        whole.part = Some(part::look(&folder, path, whole.now));
+        return Ok(whole);
     }
     look_who_wrote(project, &mut shown, &subject(path));
     if let Finding::Found(folder) = birthmark_capture::process::working_folder()

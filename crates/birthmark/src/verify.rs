@@ -185,6 +185,10 @@ pub fn verify_watched(
     report
         .items
         .sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    // Several files of one folder are judged with it, once.
+    report
+        .items
+        .dedup_by(|a, b| (a.kind, &a.name) == (b.kind, &b.name));
     report.not_proved = not_proved::lines(&report, options, judge.eyes.inputs.left_out);
     let lists = judge.eyes.kept.not_read();
     report.not_proved.splice(0..0, not_proved::lists(lists));
@@ -225,10 +229,24 @@ fn judge_file(
         ..*options
     };
     if path.symlink_metadata().is_err() {
-        moved::missing(judge, path, name, options, places)
-    } else {
-        artifact::verify(judge, path, &name, options)
+        return moved::missing(judge, path, name, options, places);
     }
+    let item = artifact::verify(judge, path, &name, options);
+    // What carries nothing and is part of a folder that is one artifact is judged with it.
+    if item.word == Word::Unstamped
+        && let Some(folder) = folder_of(judge, path)
+    {
+        let project = judge.eyes.inputs.project;
+        let name = text::neutral(&project.stored_path(&folder)).into_owned();
+        return artifact::verify(judge, &folder, &name, options);
+    }
+    item
+}
+
+/// The nearest folder above a file that a session lists, or beside which a sidecar stands.
+fn folder_of(judge: &Judge<'_>, path: &Path) -> Option<PathBuf> {
+    let mut folders = judge.eyes.inputs.project.folders_above(path).into_iter();
+    folders.find(|folder| judge.claims.lists(folder) || Layout::sidecar(folder).is_file())
 }
 
 fn judge_session(judge: &mut Judge<'_>, id: &SessionId, options: &Options) -> Item {

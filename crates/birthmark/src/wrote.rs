@@ -6,13 +6,14 @@
 //!
 //! * What is larger than is read by the way is held to be the work of who wrote it last.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use birthmark_core::birthmark::Fields;
 use birthmark_core::session::{Artifact, Run};
 use birthmark_core::wrote::who_wrote;
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::atomic;
+use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
 
 use crate::project::Project;
@@ -63,6 +64,13 @@ pub(crate) fn is_told(project: &Project, path: &Path) -> bool {
     tellings(project, &project.stored_path(path))
         .next()
         .is_some()
+}
+
+/// The nearest folder above a file that is an artifact as a whole, by its sidecar or by what a
+/// session tells; none where no folder of the project above it is one.
+pub(crate) fn folder_of(project: &Project, path: &Path) -> Option<PathBuf> {
+    let mut folders = project.folders_above(path).into_iter();
+    folders.find(|folder| Layout::sidecar(folder).is_file() || is_told(project, folder))
 }
 
 /// Who wrote what lies at a path, of which `lies` is the digest, where it is known. The path is

@@ -21,7 +21,7 @@ use crate::project::Project;
 use crate::weights;
 
 /// Files read from one folder up to which each is an input of its own.
-const MANY: usize = 32;
+const MANY: usize = 256;
 /// Inputs that are listed.
 pub(crate) const MOST: usize = 1_000;
 /// How long digests may take at the end of a run.
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_belongs_together_is_one_input() {
-        let mut reads: BTreeSet<PathBuf> = (0..40)
+        let mut reads: BTreeSet<PathBuf> = (0..=MANY)
             .map(|n| PathBuf::from(format!("/p/images/{n}.png")))
             .collect();
         for path in [
@@ -257,7 +257,7 @@ mod tests {
                 ),
                 ("model", path("/m/q.gguf"), None, 1),
                 ("read", path("/p/data.csv"), None, 1),
-                ("read", path("/p/images"), None, 40),
+                ("read", path("/p/images"), None, MANY + 1),
             ]
         );
     }

@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::session::{Session, now};
 
 /// A new folder with more files than this is one artifact.
-const MANY: usize = 64;
+const MANY: usize = 256;
 /// Files of which more are made are listed up to here; the rest is counted.
 const MOST: usize = 2_000;
 /// What makes a folder of weights a model.

@@ -26,7 +26,7 @@ use page::Page;
 use session::{session, session_lines};
 use written::{born, written};
 
-use super::{Shown, Varying, What};
+use super::{Now, Shown, Varying, What};
 use crate::text::{self, plain, short};
 
 /// Longest value of a user's own field.
@@ -43,6 +43,7 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
     if shown.what == What::Session {
         session_lines(&mut page, shown);
     } else if shown.what != What::Unstamped {
+        page.put("part", &part(shown));
         let mut birth = code(shown);
         birth.extend(born(shown, now, zone));
         page.put("code", &birth);
@@ -110,6 +111,25 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         _ => {}
     }
     page.text
+}
+
+/// The file that was asked for, of the folder that is shown.
+fn part(shown: &Shown) -> Vec<String> {
+    let Some(part) = &shown.part else {
+        return Vec::new();
+    };
+    let state = match part.now {
+        Now::NotRecorded => "none of the files that were recorded",
+        Now::Edited => "edited since it was recorded",
+        now => now.word(),
+    };
+    let digest = part.digest.as_deref().map(short_digest);
+    let known = digest.map_or(String::new(), |digest| format!("  {digest}"));
+    let (file, folder) = (text::neutral(&part.file), text::neutral(&shown.name));
+    vec![
+        format!("{file}  {}{known} {state}", text::bytes(part.size)),
+        format!("of the folder {folder}, of which the rest is told"),
+    ]
 }
 
 fn word(shown: &Shown, name: &str) -> Option<String> {

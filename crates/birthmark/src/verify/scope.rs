@@ -39,6 +39,7 @@ impl Scope {
     pub(super) fn of(project: &Project, paths: &[PathBuf]) -> Self {
         let mut names = BTreeSet::new();
         for path in paths {
+            names.extend(holders(project, path));
             if !add(project, path, &mut names) || names.len() > MOST_NAMES {
                 return Self::All;
             }
@@ -53,6 +54,14 @@ impl Scope {
             Self::Of(names) => speaks_of(&project.layout, id, names),
         }
     }
+}
+
+/// The folders that a file may be part of, as they are stored and quoted: where it carries nothing
+/// itself, one of them is judged.
+fn holders(project: &Project, path: &Path) -> Vec<String> {
+    let folders = project.folders_above(path).into_iter();
+    let quoted = folders.map(|folder| serde_json::to_string(&project.stored_path(&folder)));
+    quoted.filter_map(std::result::Result::ok).collect()
 }
 
 /// Notes the names that a path asks about; false where all must be read.
