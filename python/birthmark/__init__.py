@@ -115,7 +115,9 @@ def session(
 
     Entered, it begins a session, or joins the one that this process belongs to: the one
     named by ``BIRTHMARK_SESSION``, the one that the ranks of a launch share, or the one opened
-    by ``birthmark session start``. Entered again in the same process it is the same session.
+    by ``birthmark session start``. Within a session of the same process it is that session
+    again, and what is given here is nearer for what is made through it: also in threads and
+    tasks, each of which has its own.
 
     Args:
         planned: What it means to make, a line each: ``"sft_*.jsonl (200 examples)"``.
@@ -130,9 +132,11 @@ def session(
 
     Raises:
         RefusedError: On entry, if the tree is dirty and that is to be refused.
-        UsageError: On entry, if a field is reserved or of the wrong type.
+        UsageError: On entry, if a field is reserved or of the wrong type, or if ``on_dirty`` or
+            ``lineage`` differs from those of the session that it lies in.
         StoreError: On entry, if the artifacts folder cannot be written.
-        TypeError: If ``params`` or ``provenance`` is none of the accepted kinds.
+        TypeError: If ``params`` or ``provenance`` is none of the accepted kinds, or a plan is
+            no text.
 
     Example:
         >>> import birthmark as bm

@@ -135,6 +135,39 @@ class Session:
     def rank(self) -> int:
         """The rank of this process in its launch; 0 when alone."""
     @property
+    def handed_on(self) -> tuple[str, str] | None:
+        """The variable that hands its fields on to children, and its value; None where the
+        session's journal tells them."""
+    def within(
+        self,
+        *,
+        planned: list[str],
+        given: dict[str, Any],
+        reasons: dict[str, str],
+        on_dirty: str | None,
+        beside: bool,
+    ) -> Session:
+        """Return the same session with nearer fields, for what is made through it.
+
+        Args:
+            planned: Plans more.
+            given: Fields that lie over those of this session.
+            reasons: Why some of them are None, by name.
+            on_dirty: As for :func:`begin`.
+            beside: Whether nothing that was given to this session is inherited.
+
+        Raises:
+            RefusedError: If the tree is dirty and that is to be refused.
+            UsageError: If a field is reserved or of the wrong type, or ``on_dirty`` differs
+                from what was done when the session began.
+            StoreError: If the plans cannot be recorded.
+            TypeError: If a field is not what JSON can say.
+            ValueError: If a field is NaN or infinite.
+        """
+    def among(self, open: list[Session], /) -> Session:
+        """Return the same session for one who is in none of those that are open: a field in
+        which they differ is None, with the reason."""
+    @property
     def is_over(self) -> bool:
         """Whether it was left or ended by this process, or this is a forked child."""
 

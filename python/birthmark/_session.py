@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import _thread
-import atexit
 import os
-import sys
 
-from . import _native, _talk
+from . import _life, _native, _talk
 from ._params import gather
 from ._writers import JsonlWriter, Report, say_nan
 
@@ -18,27 +15,26 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, TypeVar
 
-    from ._watch import Watch
-
     F = TypeVar("F", bound=Callable[..., Any])
 
-_current: Session | None = None
-_lock = _thread.RLock()
-_COROUTINE = 0x80  # inspect.CO_COROUTINE, without importing inspect
 
 
 def current() -> Session | None:
-    """Return the session that is open in this process, or None.
+    """Return the session that this thread or task is in, or None.
 
-    For callbacks and libraries, which have no session handed to them. A forked child has
-    none: there it is None.
+    For callbacks and libraries, which have no session handed to them. In a session within
+    another one it is the inner one. A thread that entered none is in that of the main thread.
+    A forked child has none: there it is None.
 
     Example:
         >>> current() is None
         True
     """
-    session = _current
-    return session if session is not None and session.is_open else None
+    near = _life.entered()
+    if near is not None:
+        return near
+    life = _life.living()
+    return None if life is None else life.shared()
 
 
 class Session:
@@ -46,9 +42,10 @@ class Session:
 
     Made by :func:`birthmark.session`, which says what the arguments mean.
 
-    Entered again in the same process it is the same session, and only the outermost ``with``
-    ends it. Children started with ``subprocess`` or ``multiprocessing`` join it through the
-    environment, each as a run of its own.
+    Within another one of the same process it is the same session: one id, one run, one
+    manifest. What it was given is nearer, for what is made through it; it ends with the
+    outermost ``with``. Children started with ``subprocess`` or ``multiprocessing`` join it
+    through the environment, each as a run of its own.
     """
 
     def __init__(
@@ -61,25 +58,31 @@ class Session:
         lineage: bool | None = None,
         **fields: Any,
     ) -> None:
-        self._planned = [planned] if isinstance(planned, str) else [str(one) for one in planned]
+        self._planned = _plans((planned,) if isinstance(planned, str) else planned)
         self._given, self._reasons = gather(provenance, params, _spelled_all(fields))
+        if lineage is not None and not isinstance(lineage, bool):
+            raise TypeError(f"lineage must be True, False or None, not {lineage!r}")
         self._on_dirty = on_dirty
         self._lineage = lineage
-        self._watch: Watch | None = None
-        self._finalizer: Any = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._life: _life.Life | None = None
         self._native: _native.Session | None = None
         self._outer: Session | None = None
         self._depth = 0
-        self._environ: dict[str, str | None] = {}
+        self._in_main = False
+        self._is_borrowed = False
 
     # -- life
 
     @property
     def is_open(self) -> bool:
         """Whether it was begun and not ended, in this process."""
-        if self._outer is not None:
-            return self._outer.is_open
-        return self._native is not None and not self._native.is_over
+        life = self._life
+        if life is None or life.native.is_over:
+            return False
+        return self._is_borrowed or self in life.open
 
     def start(self) -> Session:
         """Begin the session, or join the one that this process belongs to.
@@ -90,46 +93,82 @@ class Session:
 
         Raises:
             RefusedError: If the tree is dirty and that is to be refused.
-            UsageError: If a field is reserved or of the wrong type.
+            UsageError: If a field is reserved or of the wrong type, or in a session within
+                another one ``on_dirty`` or ``lineage`` differs.
             StoreError: If the artifacts folder cannot be written.
         """
-        global _current
-        with _lock:
+        with _life.lock:
             if self.is_open:
                 return self
-            open_one = current()
-            if open_one is not None and open_one is not self:
-                # Entered again in the same process: the same session.
-                self._outer = open_one
-                open_one._live.plan(self._planned)
-                return self
-            self._outer = None
-            self._native = _native.begin(
-                anchor=_talk.anchor(),
-                script=_talk.running_script(),
-                argv=_talk.argv(),
-                interpreter=_talk.interpreter(),
-                modules=_talk.module_files(),
-                runtime=_talk.runtime(),
-                planned=self._planned,
-                given=self._given,
-                reasons=self._reasons,
-                on_dirty=self._on_dirty,
-                talk=_talk.talker(),
-            )
-            self._export()
-            self._begin_watch()
-            _current = self
-            atexit.register(self._at_exit)
-            self._end_with_worker()
+            self._forget()
+            life = _life.living()
+            if life is None:
+                self._native = self._begin()
+                life = _life.Life(self._native)
+                wanted = self._native.wants_lineage if self._lineage is None else self._lineage
+                life.begin_watch(wanted)
+            else:
+                self._outer = life.around()
+                self._native = self._within(life)
+            self._life = life
+            self._in_main = _life.is_main()
+            life.enter(self)
+            _life.enter(self)
         return self
+
+    def _begin(self) -> _native.Session:
+        return _native.begin(
+            anchor=_talk.anchor(),
+            script=_talk.running_script(),
+            argv=_talk.argv(),
+            interpreter=_talk.interpreter(),
+            modules=_talk.module_files(),
+            runtime=_talk.runtime(),
+            planned=self._planned,
+            given=self._given,
+            reasons=self._reasons,
+            on_dirty=self._on_dirty,
+            talk=_talk.talker(),
+        )
+
+    def _within(self, life: _life.Life) -> _native.Session:
+        if self._lineage is not None and self._lineage != life.is_watched:
+            from .errors import UsageError
+
+            raise UsageError(
+                "what is read and made is watched for the whole process: lineage cannot differ in "
+                "a session within another one",
+                "lineage",
+                "say lineage= where the first session begins",
+            )
+        outer = life.native if self._outer is None else self._outer._live
+        return outer.within(
+            planned=self._planned,
+            given=self._given,
+            reasons=self._reasons,
+            on_dirty=self._on_dirty,
+            beside=self._outer is None,
+        )
+
+    def _is_around(self, main: bool) -> bool:
+        """Whether others are within it that are not by their own context: what the main thread
+        started for the whole program, and for other threads also what it is in."""
+        return self._in_main and (not main or self._depth == 0)
+
+    def _among(self, told: list[Session]) -> Session:
+        """One that tells only what several agree on."""
+        borrowed = self._again()
+        borrowed._life = self._life
+        borrowed._native = self._live.among([one._live for one in told])
+        borrowed._is_borrowed = True
+        return borrowed
 
     def end(
         self, outcome: str = "completed", error: str | None = None, exit_code: int | None = None
     ) -> None:
-        """End the session, or leave it if somebody else began it. Twice does nothing.
+        """End the session, or leave it if somebody else is in it. Twice does nothing.
 
-        Files that are still open are closed and sealed first.
+        Files that are still open are closed and sealed when it ends.
 
         Args:
             outcome: ``"completed"``, ``"failed"`` or ``"interrupted"``.
@@ -140,107 +179,13 @@ class Session:
             ValueError: If there is no such outcome.
             StoreError: If the end cannot be recorded.
         """
-        global _current
         self._depth = 0
-        if self._outer is not None:
-            self._outer = None
+        if self._life is None:
             return
-        if self._native is None:
-            return
-        native = self._native
-        self._end_watch(native)
-        native.end(outcome, error, exit_code)
-        # Reached only when it is over: after a failure it is tried once more at the exit.
-        atexit.unregister(self._at_exit)
-        if self._finalizer is not None:
-            self._finalizer.cancel()
-            self._finalizer = None
-        self._restore()
-        if _current is self:
-            _current = None
-
-    def _begin_watch(self) -> None:
-        """See what is read, made and loaded; under ``birthmark run`` that sees more already."""
-        wanted = self._live.wants_lineage if self._lineage is None else self._lineage
-        if not wanted:
-            return
-        from ._watch import Watch
-
-        try:
-            self._watch = Watch()
-            self._watch.start()
-        except Exception as error:  # noqa: BLE001 - capture never harms the run
-            _talk.say(f"birthmark: cannot watch what is read: {one_line(error)}")
-
-    def _end_watch(self, native: _native.Session) -> None:
-        watch, self._watch = self._watch, None
-        if watch is None or native.is_over:
-            return
-        try:
-            watch.end(native)
-        except Exception as error:  # noqa: BLE001 - the end itself comes first
-            _talk.say(f"birthmark: cannot record what was read: {one_line(error)}")
-
-    def _at_exit(self) -> None:
-        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-        if error is None or _talk.is_interactive():
-            self.end()
-        else:
-            self._end_with(error)
-
-    def _end_with_worker(self) -> None:
-        """End with a forked worker of multiprocessing too, such as that of a DataLoader.
-
-        It ends past what is registered for the interpreter's exit, and has finalizers of its own.
-        """
-        process = sys.modules.get("multiprocessing.process")
-        if process is None or process.parent_process() is None:
-            return
-        from multiprocessing import util
-
-        def end() -> None:
-            error = sys.exc_info()[1]
-            if error is None:
-                self.end()
-            else:
-                self._end_with(error)
-
-        # Below 0: after the worker's own children were waited for.
-        self._finalizer = util.Finalize(None, end, exitpriority=-1)
-
-    def _end_with(self, error: BaseException) -> None:
-        if isinstance(error, SystemExit):
-            # A status that is no number is printed, and the process ends with 1.
-            code = error.code
-            status = 0 if code is None else code if isinstance(code, int) else 1
-            if status == 0:
-                self.end(exit_code=0)
-            else:
-                self.end("failed", f"SystemExit: {code}", status)
-        elif isinstance(error, (KeyboardInterrupt, GeneratorExit)):
-            self.end("interrupted", type(error).__name__)
-        else:
-            self.end("failed", one_line(error))
-
-    def _export(self) -> None:
-        """Children of this process join its session through the environment."""
-        native = self._live
-        exported = {
-            "BIRTHMARK_SESSION": native.id,
-            "BIRTHMARK_PARENT_RUN": native.run_id,
-            "BIRTHMARK_DIR": os.fspath(native.artifacts),
-        }
-        for name, value in exported.items():
-            self._environ[name] = os.environ.get(name)
-            os.environ[name] = value
-
-    def _restore(self) -> None:
-        for name, value in self._environ.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        self._environ = {}
+        with _life.lock:
+            self._life.leave(self, outcome, error, exit_code)
+        if _life.nearest() is self:
+            _life.enter(_life.entered())
 
     def __enter__(self) -> Session:
         self.start()
@@ -256,49 +201,39 @@ class Session:
         self._depth -= 1
         if self._depth > 0:
             return
-        if error is None or self._outer is not None:
+        if error is None:
             self.end()
             return
         try:
-            self._end_with(error)
+            self.end(*_life.told(error))
         except Exception as other:  # noqa: BLE001 - the script's own error comes first
-            _talk.say(f"birthmark: cannot record the end of the session: {one_line(other)}")
+            _talk.say(
+                f"birthmark: cannot record the end of the session: {_talk.one_line(other)}"
+            )
 
     def __call__(self, function: F) -> F:
-        """Use the session as a decorator: each call of ``function`` is a session.
+        """Use the session as a decorator: each call of ``function`` is a session, until its body
+        is done: also that of a generator or coroutine, which runs later.
 
         Example:
             >>> @Session(planned=["a.json"])
             ... def main(): ...
         """
-        code = getattr(function, "__code__", None)
-        is_coroutine = code is not None and code.co_flags & _COROUTINE
+        from ._decorate import decorated
 
-        def inside(*args: Any, **kwargs: Any) -> Any:
-            with self._again():
-                return function(*args, **kwargs)
-
-        async def inside_later(*args: Any, **kwargs: Any) -> Any:
-            with self._again():
-                return await function(*args, **kwargs)
-
-        from functools import update_wrapper
-
-        wrapper = inside_later if is_coroutine else inside
-        return update_wrapper(wrapper, function)  # type: ignore[return-value]
+        return decorated(self._again, function)
 
     def _again(self) -> Session:
         """A session with the same arguments, not begun."""
         again = Session.__new__(type(self))
-        again.__dict__.update(self.__dict__, _native=None, _outer=None, _depth=0, _environ={}, _watch=None)
+        again.__dict__.update(self.__dict__)
+        again._forget()
         return again
 
     # -- what it is
 
     @property
     def _live(self) -> _native.Session:
-        if self._outer is not None:
-            return self._outer._live
         if self._native is None:
             from .errors import UsageError
 
@@ -346,7 +281,7 @@ class Session:
         return self._live.birthmark(artifact_type, _spelled_all(fields), {})
 
     def __repr__(self) -> str:
-        if self._outer is None and self._native is None:
+        if self._native is None:
             return "<birthmark session, not begun>"
         state = "open" if self.is_open else "ended"
         return f"<birthmark session {self._live.short_id} {state}>"
@@ -359,7 +294,7 @@ class Session:
         Raises:
             StoreError: If it cannot be recorded.
         """
-        self._live.plan([str(one) for one in planned])
+        self._live.plan(_plans(planned))
 
     def jsonl(
         self,
@@ -557,11 +492,6 @@ class Session:
         self._live.removed(os.fspath(path), reason)
 
 
-def one_line(error: BaseException) -> str:
-    """An exception as one line: its class and its message."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
-
-
 def _name_of(what: Any) -> tuple[str, dict[str, Any]]:
     """The path or name of something that was read, and what else tells which it is."""
     if isinstance(what, (str, os.PathLike)):
@@ -589,6 +519,14 @@ def _given(
     given, reasons = gather(provenance, params, _spelled_all(own))
     given.update((name, _spelled(value)) for name, value in filled.items() if value is not None)
     return given, reasons
+
+
+def _plans(planned: Iterable[str]) -> list[str]:
+    plans = list(planned)
+    for plan in plans:
+        if not isinstance(plan, (str, os.PathLike)):
+            raise TypeError(f"a plan is a text such as 'a_*.jsonl (200 examples)', not {plan!r}")
+    return [str(plan) for plan in plans]
 
 
 def _spelled_all(fields: dict[str, Any]) -> dict[str, Any]:

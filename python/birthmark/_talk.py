@@ -23,6 +23,11 @@ def say(line: str) -> None:
         pass
 
 
+def one_line(error: BaseException) -> str:
+    """An exception as one line: its class and its message."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def talker() -> Callable[[str], None] | None:
     """Return :func:`say`, or None when ``BIRTHMARK_QUIET`` asks for silence."""
     return None if os.environ.get("BIRTHMARK_QUIET", "0") not in ("", "0") else say

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from . import _native
-from ._talk import progress, say, talker
+from ._talk import one_line, progress, say, talker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,12 +78,6 @@ def _todo(
     return progress(left(), total, len(texts))
 
 
-def _one_line(error: BaseException) -> str:
-    from ._session import one_line
-
-    return one_line(error)
-
-
 class JsonlWriter(_native.Records):
     """A JSONL artifact being written: every record is born with its birthmark.
 
@@ -141,9 +135,9 @@ class JsonlWriter(_native.Records):
             self.close()
             return
         try:
-            self.close(_one_line(error))
+            self.close(one_line(error))
         except Exception as other:  # noqa: BLE001 - the script's own error comes first
-            say(f"birthmark: cannot record the end of {self.path}: {_one_line(other)}")
+            say(f"birthmark: cannot record the end of {self.path}: {one_line(other)}")
 
     def __repr__(self) -> str:
         return f"<JsonlWriter {self.path} {self.count} records>"

@@ -26,7 +26,7 @@ def own_world(tmp_path_factory, monkeypatch):
         monkeypatch.setenv(f"GIT_{who}_EMAIL", "test@example.invalid")
     yield
     birthmark = sys.modules.get("birthmark")
-    left = None if birthmark is None else birthmark.current()
+    left = None if birthmark is None else birthmark._life.living()
     if left is not None:
         left.end("failed", "the test left it open")
 

@@ -243,7 +243,7 @@ def test_representation_is_one_line(repo, capfd):
 def test_entered_again_it_is_the_same_session(repo, store):
     with bm.session(planned=["a.json"]) as outer:
         with bm.session(planned=["b.json"]) as inner:
-            assert inner.id == outer.id and bm.current() is outer
+            assert inner.id == outer.id and bm.current() is inner
             inner.report("artifacts/b.json", {"a": 1})
         with outer:
             pass

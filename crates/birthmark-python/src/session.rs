@@ -6,7 +6,7 @@ use std::sync::Arc;
 use birthmark::add::HowToDigest;
 use birthmark::records::RecordsOptions;
 use birthmark::report::ReportOptions;
-use birthmark::session::{Begin, RunEnd};
+use birthmark::session::{Begin, Nearer, RunEnd};
 use birthmark::talk::Talk;
 use birthmark_capture::process;
 use birthmark_core::event::{OpenedBy, Outcome};
@@ -119,6 +119,45 @@ impl Session {
     #[getter]
     fn rank(&self) -> u32 {
         self.inner.rank()
+    }
+
+    /// The same session within it: nearer fields, for what is made through it.
+    #[pyo3(signature = (*, planned, given, reasons, on_dirty, beside))]
+    fn within(
+        &self,
+        py: Python<'_>,
+        planned: Vec<String>,
+        given: &Bound<'_, PyDict>,
+        reasons: &Bound<'_, PyDict>,
+        on_dirty: Option<&str>,
+        beside: bool,
+    ) -> PyResult<Self> {
+        let nearer = Nearer {
+            given: convert::fields(given)?,
+            reasons: convert::fields(reasons)?,
+            planned,
+            on_dirty: on_dirty
+                .map(birthmark::project::on_dirty)
+                .transpose()
+                .into_py_result(py)?,
+            beside,
+        };
+        let inner = py.detach(|| self.inner.within(nearer)).into_py_result(py)?;
+        Ok(Self { inner })
+    }
+
+    /// The same session, for one who is in none of those that are open.
+    fn among(&self, open: Vec<PyRef<'_, Self>>) -> Self {
+        let open: Vec<_> = open.iter().map(|one| &one.inner).collect();
+        Self {
+            inner: self.inner.among(&open),
+        }
+    }
+
+    /// The variable that hands its fields on to children, and its value.
+    #[getter]
+    fn handed_on(&self) -> Option<(&'static str, String)> {
+        self.inner.handed_on()
     }
 
     /// Whether it is over, for this process.

@@ -202,6 +202,7 @@ fn command(path: &Path, words: &[OsString], session: &Session) -> Command {
     command.env("BIRTHMARK_SESSION", session.id().as_str());
     command.env("BIRTHMARK_DIR", session.project().layout.artifacts());
     command.env("BIRTHMARK_PARENT_RUN", session.run_id().as_str());
+    command.envs(session.handed_on());
     command
 }
 

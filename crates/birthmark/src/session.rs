@@ -15,6 +15,8 @@
 //!
 //! * A forked child never writes to its parent's journal and never ends its session.
 //! * Leaving a session that somebody else began ends the run only.
+//! * A session within it, in the same process, is the same session with nearer fields: see
+//!   [`nearer`].
 //! * Every event is in the journal before the caller is told that it happened.
 
 use std::collections::BTreeMap;
@@ -44,11 +46,13 @@ mod end;
 mod folding;
 mod join;
 mod looker;
+mod nearer;
 mod shell;
 
 pub(crate) use begin::status_options;
 pub use begin::{Begin, begin, refuse_reserved};
 pub(crate) use folding::{fold_session, manifest_text, write_manifest};
+pub use nearer::Nearer;
 pub use shell::{end_from_shell, start_from_shell};
 
 /// How long a birthmark waits for the code to be known: the limits of the look and of the
@@ -59,13 +63,20 @@ const CODE_WAIT: Duration = Duration::from_millis(8_500);
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
+    /// What is inherited by what is made through it.
+    given: Arc<Fields>,
 }
 
 struct Inner {
     id: SessionId,
     run: RunId,
     project: Project,
-    given: Fields,
+    /// What the process was given where it began or joined the session.
+    given: Arc<Fields>,
+    /// What it found given where it joined.
+    joined_with: Fields,
+    /// What sessions within this one were given otherwise.
+    differing: Mutex<nearer::Differing>,
     rank: u32,
     opened_by: OpenedBy,
     on_dirty: OnDirty,
@@ -129,7 +140,7 @@ impl Session {
 
     /// Fields given to the session, inherited by its artifacts.
     pub fn given(&self) -> &Fields {
-        &self.inner.given
+        &self.given
     }
 
     /// When the run of this process began, by the wall clock of now.
@@ -216,7 +227,7 @@ impl Session {
         context.insert("run_id".to_owned(), Value::from(self.run_id().as_str()));
         let code = self.code();
         let mut base = Fields::new();
-        for part in [&code.fields, &self.inner.given, given, &context] {
+        for part in [&code.fields, &self.given, given, &context] {
             for (name, value) in part {
                 match (name.as_str(), base.get_mut(name), value) {
                     ("unknown", Some(Value::Object(reasons)), Value::Object(more)) => {

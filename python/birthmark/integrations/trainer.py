@@ -23,7 +23,7 @@ import time
 from typing import Any
 
 from .. import _native
-from .._session import Session, current, one_line
+from .._session import Session, current
 from .._stamp import base_of
 from .._talk import say
 

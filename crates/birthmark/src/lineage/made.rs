@@ -118,7 +118,7 @@ impl Session {
                 records: add::records(path, None),
                 content_digest: content.or_else(|| digest.clone()),
                 digest,
-                birthmark: self.whole_birthmark("artifact", &Fields::new(), time),
+                birthmark: self.whole_birthmark("artifact", &self.differing(), time),
                 notes,
             },
         )?;

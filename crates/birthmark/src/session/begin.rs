@@ -20,6 +20,7 @@ use birthmark_store::journal::JournalWriter;
 use serde_json::Value;
 
 use super::join::{self, Joining};
+use super::nearer::overlaid;
 use super::{Inner, Session, looker, now};
 use crate::error::{Error, Kind, Result};
 use crate::looks::CodeSeen;
@@ -105,8 +106,11 @@ pub fn begin(mut begin: Begin) -> Result<Session> {
             crate::text::neutral(wrong)
         ));
     }
-    take_given(&mut begin, &project)?;
-    refuse_if_dirty(&begin, &project)?;
+    settle_given(&mut begin.given, &begin.reasons, &project)?;
+    let (wanted, from) = on_dirty_of(begin.on_dirty, &project);
+    if wanted == OnDirty::Refuse {
+        refuse_uncommitted(&begin.anchor, begin.script.as_deref(), &project, from)?;
+    }
     let launch = machine::launch();
     let joining = join::decide(&project, launch.as_ref())?;
     let rank = launch.as_ref().map_or(0, |launch| launch.rank);
@@ -124,7 +128,7 @@ pub fn begin(mut begin: Begin) -> Result<Session> {
     let code = session.code_within(FIRST_LOOK.saturating_sub(started.elapsed()).max(AT_LEAST));
     if session.speaks() {
         say_opening(&session, code.as_deref());
-        session.say_missing(&session.inner.given);
+        session.say_missing(session.given());
         if let Some(script) = elsewhere {
             session.say(&format!(
                 "birthmark: {} lies in no project: that of the working folder counts, {}",
@@ -161,14 +165,14 @@ pub fn refuse_reserved(given: &Fields) -> Result<()> {
 
 /// What was given, with what files can tell filled in, the reasons of its nulls beside it, and
 /// no secrets.
-fn take_given(begin: &mut Begin, project: &Project) -> Result<()> {
+pub(super) fn settle_given(given: &mut Fields, reasons: &Fields, project: &Project) -> Result<()> {
     let folder = std::path::absolute(".").unwrap_or_default();
-    crate::dataset::fill(project, &mut begin.given, &folder)?;
-    for (name, reason) in &begin.reasons {
-        birthmark::note_unknown(&mut begin.given, name, reason.as_str().unwrap_or_default());
+    crate::dataset::fill(project, given, &folder)?;
+    for (name, reason) in reasons {
+        birthmark::note_unknown(given, name, reason.as_str().unwrap_or_default());
     }
-    crate::template::check_given(&begin.given)?;
-    redact(&mut begin.given);
+    crate::template::check_given(given)?;
+    redact(given);
     Ok(())
 }
 
@@ -183,10 +187,10 @@ fn redact(given: &mut Fields) {
 
 /// What to do about uncommitted changes, and who said so: the variable, else the caller,
 /// else the settings.
-fn wanted<'a>(begin: &Begin, project: &'a Project) -> (OnDirty, &'a str) {
+pub(super) fn on_dirty_of(own: Option<OnDirty>, project: &Project) -> (OnDirty, &str) {
     let setting = &project.config.on_dirty;
     let for_once = setting.from.as_deref() == Some(ON_DIRTY_VARIABLE);
-    match begin.on_dirty {
+    match own {
         Some(own) if !for_once => (own, "the session"),
         _ => (
             setting.value,
@@ -196,13 +200,14 @@ fn wanted<'a>(begin: &Begin, project: &'a Project) -> (OnDirty, &'a str) {
 }
 
 /// Fails before anything is made, so that nothing is wasted.
-fn refuse_if_dirty(begin: &Begin, project: &Project) -> Result<()> {
-    let (wanted, from) = wanted(begin, project);
-    if wanted != OnDirty::Refuse {
-        return Ok(());
-    }
-    let options = status_options(project, begin.script.as_deref());
-    let state = git::capture_status(&begin.anchor, &options);
+pub(super) fn refuse_uncommitted(
+    anchor: &Path,
+    script: Option<&Path>,
+    project: &Project,
+    from: &str,
+) -> Result<()> {
+    let options = status_options(project, script);
+    let state = git::capture_status(anchor, &options);
     let why = match &state.dirty {
         Finding::Found(false) => return Ok(()),
         Finding::Found(true) => format!("dirty: {}", state.dirty_summary()),
@@ -283,13 +288,16 @@ fn open(
         )?;
     }
     journal.append(time, &run_started(&begin, rank, world_size).into())?;
-    let (on_dirty, _) = wanted(&begin, &project);
+    let (on_dirty, _) = on_dirty_of(begin.on_dirty, &project);
+    let given = Arc::new(overlaid(&joining.given, &begin.given));
     let session = Session {
         inner: Arc::new(Inner {
             on_dirty,
             id: joining.id,
             run,
-            given: inherited(&begin.given, joining.given),
+            given: Arc::clone(&given),
+            joined_with: joining.given,
+            differing: Mutex::default(),
             rank,
             opened_by: begin.opened_by,
             joined: !joining.ours,
@@ -313,6 +321,7 @@ fn open(
             ended: AtomicBool::new(false),
             project,
         }),
+        given,
     };
     if session.is_joined() && rank == 0 {
         session.plan(&begin.planned)?;
@@ -326,12 +335,6 @@ fn open(
             runtime: begin.runtime,
         },
     ))
-}
-
-fn inherited(own: &Fields, of_session: Fields) -> Fields {
-    let mut all = of_session;
-    all.extend(own.clone());
-    all
 }
 
 fn run_started(begin: &Begin, rank: u32, world_size: u32) -> RunStarted {

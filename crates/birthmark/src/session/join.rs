@@ -12,6 +12,7 @@ use birthmark_store::journal::{self, Opening};
 use birthmark_store::{Layout, atomic, launches};
 
 use super::begin::new_id;
+use super::nearer::handed_down;
 use super::{fold_session, now};
 use crate::error::{Error, Result};
 use crate::machine;
@@ -72,7 +73,9 @@ fn named(project: &Project, name: &str) -> Result<Joining> {
     }
     let id = SessionId::from_text(name);
     let opening = journal::opening(&project.layout, &id);
-    joined(project, id, opening)
+    let joining = joined(project, id, opening)?;
+    let given = handed_down(joining.id.as_str()).unwrap_or(joining.given);
+    Ok(Joining { given, ..joining })
 }
 
 fn joined(project: &Project, id: SessionId, opening: Option<Opening>) -> Result<Joining> {
