@@ -117,11 +117,11 @@ class Life:
         if session not in self.open:
             return
         if session in self.outermost():
-            if outcome != "completed" and self._failed is None:
-                self._failed = (outcome, error, exit_code)
             if len(self.outermost()) == 1:
                 self.end(*(self._failed or (outcome, error, exit_code)))
                 return
+            if outcome != "completed" and self._failed is None:
+                self._failed = (outcome, error, exit_code)
         self.open.remove(session)
         self._hand_on()
 

@@ -49,7 +49,8 @@ def test_what_an_inner_session_was_given_wins_for_what_is_made_through_it(repo, 
         mark = made(name)
         assert (mark["temperature"], mark["seed"], mark["model_name"]) == (0.1, 1, None)
     assert len(store.manifests()) == 1
-    assert {one["temperature"] for one in bm.find("type=evaluation temperature>0.1")} == {0.2, 0.7}
+    found = bm.find("type=evaluation temperature>0.1", columns=["temperature"])
+    assert {one["temperature"] for one in found} == {0.2, 0.7}
 
 
 def test_threads_beside_each_other_inherit_nothing_and_the_last_one_ends_it(repo, store):

@@ -42,6 +42,7 @@ use crate::id::{RunId, SessionId};
 use crate::timestamp::Timestamp;
 
 pub use build::{Builder, Source};
+pub use groups::with_run;
 pub use links::{Mention, input, mentions};
 
 /// Roles of one edge are told up to this length.

@@ -8,6 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::birthmark::Fields;
+
 /// Where the references to snapshots stand in a repository; the run's id follows.
 pub const REFERENCES: &str = "refs/birthmark/snapshots/";
 
@@ -34,6 +36,32 @@ pub struct NestedCommit {
     pub commit: String,
     /// Whether that commit is a snapshot.
     pub snapshot: bool,
+}
+
+/// What holds the code that a birthmark tells of, in short: `snapshot 5aaaf94`, `commit 01f2363`.
+pub fn code_named(mark: &Fields) -> Option<String> {
+    let text = |name: &str| mark.get(name).and_then(serde_json::Value::as_str);
+    let (word, id) = match text("git_snapshot") {
+        Some(snapshot) => ("snapshot", snapshot),
+        None => ("commit", text("git_commit")?),
+    };
+    let short: String = id.chars().take(7).collect();
+    Some(format!("{word} {}", short.escape_default()))
+}
+
+/// Why `script_name` is null where the code stood in no file.
+pub const THROUGH_STDIN: &str = "no script: the code came through stdin, and is kept nowhere";
+/// The same for a shell or notebook.
+pub const TYPED_IN: &str =
+    "no script: the code was typed into a shell or notebook, and is kept nowhere";
+
+/// Why the code that a birthmark tells of is not the code that ran: that is kept nowhere.
+pub fn kept_nowhere(mark: &Fields) -> Option<&'static str> {
+    let why = mark.get("unknown")?.get("script_name")?.as_str()?;
+    [THROUGH_STDIN, TYPED_IN]
+        .into_iter()
+        .find(|known| *known == why)
+        .and_then(|known| known.strip_prefix("no script: "))
 }
 
 /// Why a snapshot is not exact, in one phrase: `1 file left out (big.bin: over 50 MB)`.

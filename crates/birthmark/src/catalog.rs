@@ -10,6 +10,7 @@
 //!   nothing in it is known from anywhere but the files.
 //! * Nothing is written but the catalog's own files.
 
+mod items;
 mod lies;
 mod refresh;
 mod scan;

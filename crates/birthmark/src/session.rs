@@ -47,6 +47,7 @@ mod folding;
 mod join;
 mod looker;
 mod nearer;
+mod scriptless;
 mod shell;
 
 pub(crate) use begin::status_options;
@@ -85,6 +86,8 @@ struct Inner {
     owner: u32,
     started: Instant,
     script: Option<PathBuf>,
+    /// Why there is none, where that is known.
+    scriptless: Option<&'static str>,
     anchor: PathBuf,
     talk: Option<Talk>,
     /// Whether it says how it begins and ends: rank 0 does, and the one that started others.

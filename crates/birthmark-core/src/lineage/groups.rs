@@ -4,6 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::session::Run;
 
+/// The runs that are one execution with the run of this id, it among them.
+pub fn with_run<'a>(runs: &'a [Run], id: &str) -> Vec<&'a Run> {
+    let is_it = |group: &Vec<&Run>| group.iter().any(|run| run.id.as_str() == id);
+    groups(runs).into_iter().find(is_it).unwrap_or_default()
+}
+
 /// Runs that are one execution, the one that speaks for it first.
 pub(super) fn groups(runs: &[Run]) -> Vec<Vec<&Run>> {
     let mut launches: Vec<Vec<&Run>> = Vec::new();

@@ -11,6 +11,7 @@ use birthmark_catalog::engine::{FileFacts, Growing, Known, Looked, Stopped, Stre
 use birthmark_catalog::filter::Filter;
 use birthmark_catalog::groups::{self, Group, Grouper, Place, fields_of};
 use birthmark_catalog::value::Value;
+use birthmark_core::Fields;
 use birthmark_core::evaluation::Tool;
 use birthmark_core::json::{self, Followed, Where};
 use birthmark_store::format::codec::Codec;
@@ -20,6 +21,7 @@ use birthmark_store::format::{Each, FileKind, FormatError, Input, Mark, Source};
 use birthmark_store::running::RunningDigest;
 use birthmark_store::{Layout, atomic};
 
+use super::items::items_of;
 use crate::evaluation;
 
 /// Metrics of one report; beyond this number they are left out.
@@ -139,6 +141,15 @@ fn within(path: &Path, facts: &mut FileFacts) -> bool {
     facts.groups = reading.grouper.finish();
     if facts.groups.is_empty() {
         return false;
+    }
+    if let (Some(marks), [whole]) = (reading.of_items.take(), facts.groups.as_slice()) {
+        facts.groups = marks
+            .iter()
+            .map(|mark| Group {
+                constants: fields_of(&serde_json::to_vec(mark).unwrap_or_default()),
+                ..whole.clone()
+            })
+            .collect();
     }
     facts.format = Some(kind.word());
     // What could not be read to its end has no digest.
@@ -311,6 +322,8 @@ struct Reading {
     unstamped: u64,
     bad_lines: u64,
     metrics: Vec<(String, Value)>,
+    /// How the items of a report were made, where not all were made alike.
+    of_items: Option<Vec<Fields>>,
     /// The last record with a birthmark.
     last: Option<Place>,
     /// Whether a reading that had stopped was gone on with.
@@ -361,6 +374,7 @@ impl Reading {
             self.metrics.clear();
             metrics("", summary, MOST_DEPTH, &mut self.metrics);
         }
+        self.of_items = items_of(mark, raw);
     }
 }
 

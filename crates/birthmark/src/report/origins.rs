@@ -2,8 +2,8 @@
 //!
 //! A report has one birthmark, and an item that a run before left in the part was made by
 //! that run. What all items agree on stands in the report's birthmark. What they do not
-//! agree on is null there, with the reason; the commit stays the one of the run that put the
-//! report together. `items_from` names the other runs, their commits and what differs, and
+//! agree on is null there, with the reason, also whether the tree was dirty; the commit stays
+//! the one of the run that put the report together. `items_from` names the other runs, their commits and what differs, and
 //! each item of such a report keeps its own birthmark.
 
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use birthmark_core::SessionId;
 use birthmark_core::birthmark::{self, Fields, Group};
 use birthmark_core::json::{self, Marks, Step};
+use birthmark_core::snapshot::code_named;
 use serde_json::Value;
 
 use crate::text;
@@ -44,7 +45,7 @@ struct Origin {
 
 /// The birthmarks of items, in the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Origins {
+pub(crate) struct Origins {
     all: Vec<Origin>,
     marks: Marks,
     /// That of the item before.
@@ -53,7 +54,7 @@ pub(super) struct Origins {
 
 impl Origins {
     /// Counts an item, which must be a JSON object.
-    pub(super) fn take(&mut self, item: &[u8]) -> Result<(), json::ScanError> {
+    pub(crate) fn take(&mut self, item: &[u8]) -> Result<(), json::ScanError> {
         let place = json::find_birthmark(item)?;
         let mut memory = Vec::new();
         let own = if place.is_ours() {
@@ -86,6 +87,11 @@ impl Origins {
             self.all.push(Origin { fields, items: 0 });
             self.all.len() - 1
         })
+    }
+
+    /// How the items were made, each way once.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = &Fields> {
+        self.all.iter().filter_map(|origin| origin.fields.as_ref())
     }
 
     /// What items were made with, as `name value`, that is not so in `mine`.
@@ -130,7 +136,7 @@ impl Origins {
             }
             let mut other = Fields::new();
             for name in differs {
-                if !is_code(name) {
+                if !is_code(name) || is_of_the_tree(name, mine) {
                     names.insert(name.to_owned());
                 }
                 other.insert(
@@ -204,21 +210,8 @@ pub(crate) fn of_other_code(mark: &Fields) -> Vec<String> {
                 )
             },
         );
-        let commit = match (text("git_commit"), text("git_snapshot")) {
-            (Some(commit), snapshot) => {
-                let hex = snapshot.unwrap_or(commit);
-                let word = if snapshot.is_some() {
-                    "snapshot"
-                } else {
-                    "commit"
-                };
-                format!(
-                    "{word} {}",
-                    text::short(hex.get(..7).unwrap_or(hex), LONGEST)
-                )
-            }
-            (None, _) => "no commit".to_owned(),
-        };
+        let commit = entry.as_object().and_then(code_named);
+        let commit = commit.unwrap_or_else(|| "no commit".to_owned());
         format!("{} of {session}, at {commit}", text::count(items, "item"))
     };
     entries
@@ -227,6 +220,19 @@ pub(crate) fn of_other_code(mark: &Fields) -> Vec<String> {
         .filter(is_other)
         .map(told)
         .collect()
+}
+
+/// The birthmark of a report, as those of its items that were made like `item` have it.
+pub(crate) fn as_item(mark: &Fields, item: &Fields) -> Fields {
+    let mut told = mark.clone();
+    for name in differing(item, mark) {
+        let value = item.get(name).cloned().unwrap_or(Value::Null);
+        if let Some(Value::Object(reasons)) = told.get_mut("unknown") {
+            reasons.remove(name);
+        }
+        told.insert(name.clone(), value);
+    }
+    told
 }
 
 /// The names of the fields that two birthmarks do not agree on.
@@ -245,6 +251,12 @@ fn differing<'f>(theirs: &'f Fields, mine: &'f Fields) -> impl Iterator<Item = &
 fn is_code(name: &str) -> bool {
     let known = birthmark::FIELDS.iter().find(|field| field.name == name);
     known.is_some_and(|field| matches!(field.group, Group::Code | Group::Required))
+}
+
+/// Whether it says of the tree what only all items together can: that it was clean, and so needs
+/// no snapshot.
+fn is_of_the_tree(name: &str, mine: &Fields) -> bool {
+    name == "git_dirty" || name == "git_snapshot" && mine.get(name).is_none_or(Value::is_null)
 }
 
 fn said(value: Option<&Value>) -> String {
@@ -320,6 +332,41 @@ mod tests {
         );
         let mut same = mark(json!({"git_commit": "a", "timestamp": "2", "session_id": "s"}));
         assert!(!found.tell(&mut same) && !same.contains_key(ITEMS_FROM));
+    }
+
+    #[test]
+    fn clean_is_only_what_is_clean_for_all_items() {
+        let dirty = mark(
+            json!({"git_commit": "a", "timestamp": "1", "session_id": "s", "git_dirty": true, "git_snapshot": "c0ffee"}),
+        );
+        let clean = mark(
+            json!({"git_commit": "a", "timestamp": "2", "session_id": "t", "git_dirty": false, "git_snapshot": null}),
+        );
+        let found = origins(&[json!({"metadata": dirty}), json!({"metadata": clean})]);
+        let mut whole = clean.clone();
+        assert!(found.tell(&mut whole));
+        assert_eq!(
+            (&whole["git_dirty"], &whole["git_commit"]),
+            (&Value::Null, &json!("a"))
+        );
+        for name in ["git_dirty", "git_snapshot"] {
+            let why = whole["unknown"][name].as_str().unwrap();
+            assert!(why.starts_with("the report holds 1 item with"), "{why}");
+        }
+        let told = of_other_code(&whole).join("; ");
+        assert_eq!(told, "1 item of session s, at snapshot c0ffee");
+        let as_made: Vec<Fields> = found.marks().map(|one| as_item(&whole, one)).collect();
+        assert_eq!(as_made[0]["git_dirty"], true);
+        assert_eq!(as_made[1]["git_dirty"], false);
+        assert_eq!(as_made[1]["unknown"].get("git_dirty"), None);
+        assert_eq!(as_made[0]["session_id"], "t");
+        // A run that went on with a dirty tree keeps the snapshot that has its code.
+        let mut whole = dirty.clone();
+        assert!(found.tell(&mut whole));
+        assert_eq!(
+            (&whole["git_dirty"], &whole["git_snapshot"]),
+            (&Value::Null, &json!("c0ffee"))
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ use birthmark_core::RunId;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::Module;
 use birthmark_core::session::{Artifact, Run, Session};
+use birthmark_core::snapshot::kept_nowhere;
 use serde_json::Value;
 
 use super::plan::Plan;
@@ -62,6 +63,10 @@ pub(super) fn of(session: &Session, fields: &Fields, runs: &[&Run], recorded: &A
             code.inexact.push(change);
         }
     }
+    let nowhere = [recorded.birthmark(), fields]
+        .into_iter()
+        .find_map(kept_nowhere);
+    code.inexact.extend(nowhere.map(str::to_owned));
     code.inexact
         .extend(origins::of_other_code(recorded.birthmark()));
     code

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::join::{self, Joining};
 use super::nearer::overlaid;
-use super::{Inner, Session, looker, now};
+use super::{Inner, Session, looker, now, scriptless};
 use crate::error::{Error, Kind, Result};
 use crate::looks::CodeSeen;
 use crate::machine;
@@ -304,6 +304,10 @@ fn open(
             of_launch: joining.of_launch,
             owner: std::process::id(),
             started,
+            scriptless: match begin.script {
+                None => scriptless::reason(&begin.argv, stdin_kind()),
+                Some(_) => None,
+            },
             script: begin.script,
             anchor: begin.anchor,
             speaks: rank == 0 && begin.talk.is_some() && (joining.ours || !is_child),
@@ -346,6 +350,10 @@ fn run_started(begin: &Begin, rank: u32, world_size: u32) -> RunStarted {
         rank,
         world_size,
     }
+}
+
+fn stdin_kind() -> Option<&'static str> {
+    process::stdin().found().map(|(kind, _)| *kind)
 }
 
 fn random() -> Result<u64> {

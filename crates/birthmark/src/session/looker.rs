@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use birthmark_capture::git;
-use birthmark_core::birthmark::Fields;
+use birthmark_core::birthmark::{Fields, note_unknown};
 use birthmark_core::code::CodeState;
 use birthmark_core::event::{CodeObserved, EnvironmentObserved};
 
@@ -49,7 +49,10 @@ fn look(session: &Session, machine: &Machine) {
     let options = status_options(session.project(), session.inner.script.as_deref());
     let (state, changes) = git::snapshot::capture_status_and_changes(session.anchor(), &options);
     let taking = snapshot::Taking::start(session, &state, changes);
-    let code = CodeSeen::new(state, session.inner.script.as_deref());
+    let mut code = CodeSeen::new(state, session.inner.script.as_deref());
+    if let Some(why) = session.inner.scriptless {
+        note_unknown(&mut code.fields, "script_name", why);
+    }
     let code = code.with_snapshot(taking.wait());
     let observed = CodeObserved {
         fields: code.fields.clone(),

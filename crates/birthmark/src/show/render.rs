@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 
 use birthmark_core::Timestamp;
 use birthmark_core::birthmark::{self, Group, PROVENANCE_KEYS};
+use birthmark_core::snapshot::kept_nowhere;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -218,13 +219,12 @@ fn unkept(shown: &Shown) -> Vec<String> {
         .iter()
         .map(|file| short(file, LONGEST))
         .collect::<Vec<_>>();
-    if named.is_empty() {
-        return named;
-    }
-    vec![format!(
-        "{} ran, and no commit holds it",
-        crate::talk::some_of(&named)
-    )]
+    let nowhere = kept_nowhere(&shown.birthmark).map(str::to_owned);
+    let unkept = (!named.is_empty()).then(|| {
+        let named = crate::talk::some_of(&named);
+        format!("{named} ran, and no commit holds it")
+    });
+    nowhere.into_iter().chain(unkept).collect()
 }
 
 fn dirty(shown: &Shown) -> String {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use birthmark_core::digest::Algorithm;
 use birthmark_core::json;
+use birthmark_core::snapshot::kept_nowhere;
 use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::FileKind;
 use birthmark_store::format::codec::Codec;
@@ -133,6 +134,9 @@ fn of_code(judge: &Judge<'_>, history: &History) -> Vec<Reason> {
         let files: Vec<String> = unkept.iter().map(|one| text::short(one, 100)).collect();
         let text = format!("{} ran, and no commit holds it", talk::some_of(&files));
         reasons.push(Reason::caveat("unkept-code", text));
+    }
+    if let Some(why) = kept_nowhere(&history.birthmark) {
+        reasons.push(Reason::caveat("unkept-code", why.to_owned()));
     }
     if !drift.is_empty() {
         let changes: Vec<String> = drift.iter().map(|one| text::short(one, 100)).collect();

@@ -9,6 +9,8 @@ use super::super::ran::Held;
 use super::super::{Reason, Side, Weight};
 use super::{Between, CodeBetween, Part, version};
 use crate::Finding;
+use crate::birthmark::Fields;
+use crate::snapshot::{code_named, kept_nowhere};
 
 pub(super) fn get<'a>(side: &'a Side, name: &str) -> Option<&'a Value> {
     side.birthmark
@@ -48,6 +50,7 @@ pub(in super::super) fn judge(a: &Side, b: &Side, between: &CodeBetween) -> Vec<
     reasons.extend(case.drift());
     reasons.extend(case.untold());
     reasons.extend(case.other_items());
+    reasons.extend(case.nowhere());
     reasons.extend(case.read());
     reasons
 }
@@ -317,25 +320,38 @@ impl Case<'_> {
         ))
     }
 
+    /// The code stood in no file.
+    fn nowhere(&self) -> Vec<Reason> {
+        let of = |side: &&Side| {
+            let reasons = side.value("unknown")?;
+            let mark = Fields::from_iter([("unknown".to_owned(), reasons.clone())]);
+            let text = format!("of {}, {}", side.name, kept_nowhere(&mark)?);
+            Some(Reason::new(Weight::CannotTell, "unkept-code", "code", text))
+        };
+        self.sides.iter().filter_map(of).collect()
+    }
+
     /// Some items of a report were made by another run, at another commit or one that they do
     /// not tell.
     fn other_items(&self) -> Vec<Reason> {
         let of = |side: &&Side| {
             let entries = side.value("items_from")?.as_array()?;
-            let commit = side.value("git_commit");
-            let others = entries
+            let is_other = |entry: &&Value| {
+                let own = |name: &str| side.value(name).unwrap_or(&Value::Null);
+                let theirs = |name: &str| entry.get(name).unwrap_or(&Value::Null);
+                let names = ["git_commit", "git_snapshot"];
+                names.iter().any(|name| theirs(name) != own(name))
+            };
+            let told: Vec<String> = entries
                 .iter()
-                .filter(|entry| entry.get("git_commit") != commit);
-            let told: Vec<String> = others
+                .filter(is_other)
                 .map(|entry| {
                     let items = entry
                         .get("items")
                         .and_then(Value::as_u64)
                         .unwrap_or_default();
-                    let at = entry.get("git_commit").and_then(Value::as_str);
-                    let at = at.map_or("no known commit".to_owned(), |id| {
-                        format!("commit {}", short(id))
-                    });
+                    let at = entry.as_object().and_then(code_named);
+                    let at = at.unwrap_or_else(|| "no known commit".to_owned());
                     format!("{items} at {at}")
                 })
                 .collect();

@@ -1,5 +1,8 @@
 //! What it was made from.
 
+use birthmark_core::Fields;
+use birthmark_core::lineage::with_run;
+use birthmark_core::snapshot::code_named;
 use serde_json::Value;
 
 use super::super::Shown;
@@ -17,23 +20,26 @@ pub(super) fn inputs(shown: &Shown) -> Vec<String> {
     lines
 }
 
-/// What its birthmark says that it was made from, else what its session read.
+/// What its birthmark says that it was made from, else what its run read; of a manifest alone,
+/// which does not tell the runs apart, what its session read.
 pub(in crate::show) fn inputs_of(shown: &Shown) -> Vec<Value> {
     let listed = shown
         .get("inputs")
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    let used = shown
-        .session
-        .as_ref()
-        .map(|session| session.used.clone())
-        .unwrap_or_default();
-    if listed.is_empty() {
-        used.into_iter().map(Value::Object).collect()
-    } else {
-        listed
-    }
+    let Some(session) = shown.session.as_ref().filter(|_| listed.is_empty()) else {
+        return listed;
+    };
+    let tells_apart = session.ran.iter().any(|run| !run.used.is_empty());
+    let used: Vec<&Fields> = match shown.own_run().filter(|_| tells_apart) {
+        Some(own) => {
+            let own = with_run(&session.ran, own.id.as_str());
+            own.iter().flat_map(|run| &run.used).collect()
+        }
+        None => session.used.iter().collect(),
+    };
+    used.into_iter().cloned().map(Value::Object).collect()
 }
 
 /// Items of a report that other runs made.
@@ -47,13 +53,13 @@ pub(super) fn other_items(shown: &Shown) -> Vec<String> {
             return format!("{items} without a birthmark");
         };
         let mut line = format!("{items} of session {}", short(session, LONGEST));
-        if entry.get("git_commit") != shown.get("git_commit") {
-            let at = text("git_commit").map_or("unknown code".to_owned(), |id| {
-                format!(
-                    "commit {}",
-                    short(&id.chars().take(7).collect::<String>(), 7)
-                )
-            });
+        let mark = entry.as_object().cloned().unwrap_or_default();
+        let other = |name: &str| {
+            mark.get(name)
+                .is_some_and(|own| shown.get(name) != Some(own))
+        };
+        if other("git_commit") || other("git_snapshot") {
+            let at = code_named(&mark).unwrap_or_else(|| "unknown code".to_owned());
             line.push_str(&format!(", at {at}"));
         }
         let differs = entry.get("differs").and_then(Value::as_object);

@@ -1,0 +1,50 @@
+"""A report that a run went on with after another one, of other code or params, died."""
+
+import json
+
+import birthmark as bm
+
+EVALUATE = """
+import os, sys
+import birthmark as bm
+stop = int(sys.argv[1])
+with bm.session(params={"temperature": stop / 10}) as s:
+    with s.report("artifacts/r.json") as r:
+        for item in r.todo([{"id": n} for n in range(5)]):
+            if r.count >= stop:
+                os._exit(9)
+            r.add({"id": item["id"]})
+"""
+
+
+def test_a_report_of_dirty_and_clean_code_is_found_by_both_and_called_neither(
+    repo, committed, python, git, birthmark
+):
+    (repo / "helper.py").write_text("V = 1\n")
+    git("add", "helper.py")
+    git("commit", "--quiet", "--message", "A helper")
+    (repo / "helper.py").write_text("V = 2\n")
+    committed(EVALUATE, "3", check=False)
+    git("commit", "--quiet", "--all", "--message", "More")
+    committed(EVALUATE, "5")
+    mark = bm.read("artifacts/r.json")
+    assert mark["git_dirty"] is None and mark["git_snapshot"] is None
+    reason = "the report holds 3 items with true, 2 items with false"
+    assert mark["unknown"]["git_dirty"] == reason
+    for asked, is_found in {
+        "dirty=true": True,
+        "dirty=false": True,
+        "temperature=0.3": True,
+        "temperature=0.5": True,
+        "temperature=0.4": False,
+        "dirty=true temperature=0.3": True,
+        "dirty=true temperature=0.5": False,
+    }.items():
+        assert bool(bm.find(asked)) is is_found, asked
+    at = f"at snapshot {mark['items_from'][0]['git_snapshot'][:7]}"
+    for words in (["show"], ["trace"], ["verify"]):
+        said = birthmark(*words, "artifacts/r.json")
+        assert at in " ".join(said.split()), words
+    said = birthmark("compare", "artifacts/r.json", "artifacts/r.json", "--json", status=2)
+    told = [reason["text"] for reason in json.loads(said)["reasons"]]
+    assert f"items of A were made by other code: 3 {at}" in told
