@@ -45,3 +45,16 @@ def test_show_names_what_the_run_of_a_file_read_and_not_what_others_read(repo, c
     )
     alpha = birthmark("show", "artifacts/alpha.json")
     assert "read: alpha.json" in alpha and "beta.json" not in alpha
+
+
+def test_an_edit_that_git_was_told_not_to_see_is_dirty(repo, committed, git, python, birthmark):
+    done = committed("import birthmark as bm\nwith bm.session() as s: s.report('artifacts/a.json', {'a': 1})\n")
+    assert " clean" in done.stderr
+    git("update-index", "--assume-unchanged", "script.py")
+    done = python("import birthmark as bm\nwith bm.session() as s: s.report('artifacts/b.json', {'a': 2})\n")
+    assert git("status", "--short", "--untracked-files=no") == ""
+    assert "hidden from git (script.py)" in done.stderr and " clean" not in done.stderr
+    mark = bm.read("artifacts/b.json")
+    assert mark["git_dirty"] is True and mark["git_snapshot"] is not None
+    assert [one["file"] for one in bm.find("dirty=true")] == ["artifacts/b.json"]
+    assert "dirty, snapshot" in birthmark("show", "artifacts/b.json")

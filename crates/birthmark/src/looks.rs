@@ -57,7 +57,7 @@ impl CodeSeen {
         put(
             &mut fields,
             "git_dirty",
-            state.dirty.clone().map(Value::from),
+            differs_from_commit(&state).map(Value::from),
         );
         put(&mut fields, "git_snapshot", Finding::Absent);
         put(
@@ -126,6 +126,15 @@ fn settled_state(file: &Path) -> Option<digest::FileState> {
     let (_, state) = digest::open_still(file).ok()?;
     let now = i128::from(crate::session::now().micros()) * 1_000;
     (now - state.changed_ns > TICK_NANOS).then_some(state)
+}
+
+/// What git was told not to look at, and is another than in the commit, makes the code another all
+/// the same.
+fn differs_from_commit(state: &CodeState) -> Finding<bool> {
+    match &state.dirty {
+        Finding::Found(false) => Finding::Found(!state.hidden.is_empty()),
+        dirty => dirty.clone(),
+    }
 }
 
 /// No remote at all means that the commit is nowhere but here: that is known.

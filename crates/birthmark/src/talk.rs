@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use birthmark_core::Finding;
+use birthmark_core::code::CodeState;
 use birthmark_core::plan::PlanOutcome;
 use birthmark_core::session::{Artifact, Session};
 
@@ -39,6 +40,7 @@ pub fn code_phrase(code: &CodeSeen) -> String {
     }
     let branch = code.state.branch.found().map_or("detached", String::as_str);
     let dirty = match &code.state.dirty {
+        Finding::Found(false) if !code.state.hidden.is_empty() => "dirty",
         Finding::Found(false) => "clean",
         Finding::Found(true) => "dirty",
         Finding::Absent => "bare",
@@ -61,6 +63,16 @@ pub fn code_line(code: &CodeSeen) -> String {
     format!("birthmark: code {}", code_phrase(code))
 }
 
+/// Files that differ, and that git was told not to look at.
+pub(crate) fn hidden_changes(state: &CodeState) -> String {
+    let named: Vec<String> = state
+        .hidden
+        .iter()
+        .map(|one| crate::text::short(one, 100))
+        .collect();
+    format!("hidden from git ({})", some_of(&named))
+}
+
 /// Which files are not as in the commit, and what follows.
 pub fn dirty_line(code: &CodeSeen) -> Option<String> {
     let commit = code.short_commit();
@@ -69,7 +81,7 @@ pub fn dirty_line(code: &CodeSeen) -> Option<String> {
         (Finding::Found(snapshot), dirty) => {
             let short = snapshot.commit.get(..7).unwrap_or(&snapshot.commit);
             let what = match dirty {
-                Finding::Found(false) => "hidden changes".to_owned(),
+                Finding::Found(false) => hidden_changes(&code.state),
                 _ => summary,
             };
             let rest = match &snapshot.inexact {
@@ -93,6 +105,10 @@ pub fn dirty_line(code: &CodeSeen) -> Option<String> {
         _ => {}
     }
     match (&code.state.dirty, commit) {
+        (Finding::Found(false), Some(commit)) if !code.state.hidden.is_empty() => Some(format!(
+            "birthmark: dirty: {}; commit {commit} is not what ran",
+            hidden_changes(&code.state)
+        )),
         (Finding::Found(true), Some(commit)) => Some(format!(
             "birthmark: dirty: {}; commit {commit} is not what ran",
             code.state.dirty_summary()

@@ -209,7 +209,8 @@ pub(super) fn refuse_uncommitted(
     let options = status_options(project, script);
     let state = git::capture_status(anchor, &options);
     let why = match &state.dirty {
-        Finding::Found(false) => return Ok(()),
+        Finding::Found(false) if state.hidden.is_empty() => return Ok(()),
+        Finding::Found(false) => format!("dirty: {}", talk::hidden_changes(&state)),
         Finding::Found(true) => format!("dirty: {}", state.dirty_summary()),
         Finding::Absent => "there is no work tree".to_owned(),
         Finding::Unknown(reason) => format!("whether the tree is dirty is unknown: {reason}"),
