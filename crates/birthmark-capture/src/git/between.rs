@@ -15,6 +15,8 @@ use super::objects::Objects;
 const LISTED: usize = 50;
 /// Commits beyond this number are not counted.
 const COUNTED: u64 = 100_000;
+/// Branches that are asked for a file.
+const BRANCHES: usize = 200;
 /// Files beyond this number are not listed.
 const FILES: usize = 100_000;
 
@@ -82,6 +84,22 @@ impl Objects {
             return None;
         }
         Some(entry.object().ok()?.detach().data)
+    }
+
+    /// The last commit of a branch, a local or a remote-tracking one, that holds at a path from the
+    /// top level what `is_it` takes, of up to `limit` bytes. Not every branch of very many is asked.
+    pub fn branch_with(
+        &self,
+        path: &str,
+        limit: usize,
+        is_it: impl Fn(&[u8]) -> bool,
+    ) -> Option<String> {
+        let tips = self.tips(&["refs/heads/", "refs/remotes/"]);
+        let mut commits = tips.iter().take(BRANCHES).map(ToString::to_string);
+        commits.find(|commit| {
+            let held = self.read_at(commit, path, limit);
+            held.is_some_and(|bytes| is_it(&bytes))
+        })
     }
 
     /// The id of the blob that a commit holds at a path, in hex.

@@ -137,6 +137,12 @@ impl Objects {
         &self.repository.git
     }
 
+    /// The commits that the references below these prefixes name; none where they cannot be read.
+    pub(super) fn tips(&self, prefixes: &[&str]) -> Vec<ObjectId> {
+        let found = tips(&self.repository, prefixes);
+        found.found().cloned().unwrap_or_default()
+    }
+
     /// A full id in this repository's format.
     pub(super) fn parse(&self, hex: &str) -> Finding<ObjectId> {
         let format = self.repository.git.object_hash();

@@ -91,8 +91,8 @@ fn is_stamped_since(judge: &Judge<'_>, path: &Path, history: &History, reasons: 
         && recorded.is_some_and(|then| content().as_ref() == Some(then))
 }
 
-/// Held against what another session recorded, where nothing proves which of both wrote last and
-/// these are the bytes that it left.
+/// Held against what another session recorded, where these are the bytes that it left: git checks
+/// such out again, and where nothing proves which session wrote last they may be the last.
 fn as_before(
     judge: &mut Judge<'_>,
     path: &Path,
@@ -108,14 +108,21 @@ fn as_before(
         .digester
         .whole_as(&real, Algorithm::Blake3)
         .ok()?;
-    let before = judge.claims.before(path, &digest.to_string())?;
+    let (before, is_earlier) = judge.claims.before(path, &digest.to_string())?;
     judge.turn_to(Some(&before.birthmark));
     let (_, mut reasons) = look(judge, path, Some(&before), options).ok()?;
-    let text = format!(
-        "it is as session {} recorded it; session {} recorded other bytes, later by its clock, and nothing proves which was last",
-        before.by, last.by
-    );
-    reasons.push(Reason::caveat("order-not-proved", text));
+    let (by, other) = (&before.by, &last.by);
+    reasons.push(if is_earlier {
+        let text = format!(
+            "an earlier state of it: as session {by} recorded it; session {other} wrote other bytes since, and these were put back"
+        );
+        Reason::caveat("earlier-state", text)
+    } else {
+        let text = format!(
+            "it is as session {by} recorded it; session {other} recorded other bytes, later by its clock, and nothing proves which was last"
+        );
+        Reason::caveat("order-not-proved", text)
+    });
     Some((before, reasons))
 }
 

@@ -219,8 +219,8 @@ impl Claims {
     }
 
     /// What was claimed of the file at `path` when it held these bytes, where another session wrote
-    /// it anew and nothing proves which of both was last. The newest of several.
-    pub(super) fn before(&self, path: &Path, digest: &str) -> Option<History> {
+    /// it anew, and whether that was surely later. The newest of several.
+    pub(super) fn before(&self, path: &Path, digest: &str) -> Option<(History, bool)> {
         let kept = self.kept_of(path)?;
         let is_it = |former: &&history::Former| {
             let known = former.point.digest.as_ref();
@@ -228,7 +228,8 @@ impl Claims {
         };
         let former = kept.formers.iter().rev().find(is_it)?;
         let (format, birthmark) = self.said(&kept.stored, former.said)?;
-        Some(History {
+        let is_earlier = former.moment.is_surely_before(kept.moment);
+        let history = History {
             format,
             birthmark,
             counts: vec![Count::of(&former.point)],
@@ -238,7 +239,8 @@ impl Claims {
             bound: former.bound,
             uncounted: 0,
             lost: false,
-        })
+        };
+        Some((history, is_earlier))
     }
 
     /// Whether a file has such an earlier state.

@@ -1,10 +1,12 @@
 //! The commits that birthmarks name, each asked once.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use birthmark_capture::git::Objects;
 use birthmark_core::Finding;
 use birthmark_core::code::ObjectKind;
+use birthmark_store::digest::digest_bytes;
 
 use super::report::Reason;
 use crate::project::Project;
@@ -26,6 +28,8 @@ pub(super) fn is_full_id(text: &str) -> bool {
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// What is larger is not looked for in branches.
+const LARGEST: usize = 64 << 20;
 /// Distinct commits beyond this number are forgotten again, so that memory stays flat.
 const MOST: usize = 100_000;
 
@@ -50,6 +54,17 @@ impl Commits {
         }
         self.commits.insert(hex.to_owned(), reasons.clone());
         reasons
+    }
+
+    /// The last commit of a branch, its id cut short, that holds at `path` what has this digest;
+    /// with none, whatever is called so. So a file that is gone may be one that is not checked out.
+    pub(super) fn branch_with(&self, path: &Path, digest: Option<&str>) -> Option<String> {
+        let objects = self.objects.found()?;
+        let within = path.strip_prefix(objects.root()?).ok()?.to_str()?;
+        let is_it =
+            |bytes: &[u8]| digest.is_none_or(|digest| digest_bytes(bytes).to_string() == digest);
+        let commit = objects.branch_with(within, LARGEST, is_it)?;
+        Some(commit.get(..7).unwrap_or(&commit).to_owned())
     }
 
     fn ask(&mut self, hex: &str) -> Vec<Reason> {

@@ -2,7 +2,7 @@
 //!
 //! A file whose very bytes lie under another name, of which no session tells, was moved, and
 //! that is its one verdict: a *caveat* that says where it is. Where the bytes are nowhere it
-//! failed.
+//! failed; but what another branch of git holds as it was recorded is *not checked out*, a caveat.
 //!
 //! # Limitations
 //!
@@ -115,7 +115,7 @@ pub(super) fn missing(
         Some(history) => {
             let last = Finished::of(&history).filter(|_| !options.quick);
             let now = last.and_then(|last| places.moved(judge, path, &last));
-            gone(judge, &history, now.as_deref(), &name, places)
+            gone(judge, path, &history, now.as_deref(), &name, places)
         }
         None => Reason::failed("file-missing", "its sidecar stands here without it"),
     };
@@ -124,12 +124,23 @@ pub(super) fn missing(
 
 fn gone(
     judge: &Judge<'_>,
+    path: &Path,
     history: &History,
     now: Option<&Path>,
     name: &str,
     places: &mut Places,
 ) -> Reason {
     let Some(now) = now else {
+        let digest = history.newest().and_then(|newest| newest.digest.as_deref());
+        if let Some(commit) =
+            digest.and_then(|digest| judge.eyes.commits.branch_with(path, Some(digest)))
+        {
+            let text = format!(
+                "it is not checked out: commit {commit}, the last of a branch, has it as session {} recorded it",
+                history.by
+            );
+            return Reason::caveat("not-checked-out", text);
+        }
         let text = format!("it is not there, but session {} lists it", history.by);
         return Reason::failed("file-missing", text);
     };

@@ -26,7 +26,7 @@ pub(super) fn verify(judge: &mut Judge<'_>, loaded: &Loaded, now: Timestamp) -> 
             ..reason
         });
     }
-    manifest(loaded, status, &mut reasons);
+    manifest(judge, loaded, status, &mut reasons);
     code(judge, loaded, &mut reasons);
     plan(loaded, status, &mut reasons);
     notes(loaded, status, &mut reasons);
@@ -73,7 +73,21 @@ fn evidence(loaded: &Loaded, status: Status) -> String {
     parts.join(", ")
 }
 
-fn manifest(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
+/// A manifest that is not there, though its session is over.
+fn gone(judge: &Judge<'_>, loaded: &Loaded) -> Reason {
+    let path = judge.claims.layout.manifest(&loaded.id);
+    match judge.eyes.commits.branch_with(&path, None) {
+        Some(commit) => {
+            let text = format!(
+                "its manifest is not checked out: commit {commit}, the last of a branch, has it"
+            );
+            Reason::caveat("not-checked-out", text)
+        }
+        None => Reason::failed("manifest-missing", "its manifest is gone"),
+    }
+}
+
+fn manifest(judge: &Judge<'_>, loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
     let ended = loaded.session.end.is_some();
     if loaded.manifest_rewritten {
         let text = "its manifest says what the journals say, but another program wrote it anew";
@@ -111,9 +125,7 @@ fn manifest(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
             "not-bound",
             "its manifest is here without its journals: what it says is not proved",
         )),
-        ManifestState::Missing if ended => {
-            Some(Reason::failed("manifest-missing", "its manifest is gone"))
-        }
+        ManifestState::Missing if ended => Some(gone(judge, loaded)),
         ManifestState::Missing => Some(Reason::caveat(
             "manifest-missing",
             "its manifest was not written yet",

@@ -1,9 +1,9 @@
 //! What was last recorded of a file, and whether it lies so.
 //!
 //! Sessions are in the order of what their machine's boot tells, and of their clocks alone where
-//! that tells nothing (see [`birthmark_core::order`]). Then a clock that was set back may put
-//! what was written last before what it wrote over: so of a file that holds the bytes which
-//! another session recorded, that session counts as the last.
+//! that tells nothing (see [`birthmark_core::order`]). A clock that was set back may put
+//! what was written last before what it wrote over, and git puts back what was written over: so of
+//! a file that holds the bytes which another session recorded, that session counts as the last.
 
 use birthmark_core::Timestamp;
 use birthmark_core::order::{Moment, straight};
@@ -95,19 +95,18 @@ pub(super) fn all(db: &Connection, project: i64, file: &str) -> rusqlite::Result
     Ok(keyed.into_iter().map(|(_, word)| word).collect())
 }
 
-/// Whether these bytes may be what was written last, though another word counts as the last.
-fn may_be_last(word: &Word, last: &Word) -> bool {
+/// Whether these bytes may lie there though another word counts as the last: they were put back
+/// (by git, by a hand), or the clocks of both tell a wrong order.
+fn may_lie(word: &Word, last: &Word) -> bool {
     // A file that was gone on with is longer.
     let goes_on = last.told.format == "jsonl" && last.told.size >= word.told.size;
     word.told.state == "sealed"
         && word.told.digest.is_some()
         && word.told.digest != last.told.digest
         && !goes_on
-        && !word.moment.is_surely_before(last.moment)
 }
 
-/// Puts the word last that told of the bytes as they lie, where nothing proves that others came
-/// after it.
+/// Puts the word last that told of the bytes as they lie.
 pub(super) fn as_it_lies(all: &mut Vec<Word>, found: &Json) {
     let Some(own) = own_digest(found) else { return };
     let Some(last) = all.last().filter(|last| last.told.state == "sealed") else {
@@ -116,7 +115,7 @@ pub(super) fn as_it_lies(all: &mut Vec<Word>, found: &Json) {
     if last.told.digest.as_ref() == Some(&own) {
         return;
     }
-    let is_it = |word: &Word| word.told.digest.as_ref() == Some(&own) && may_be_last(word, last);
+    let is_it = |word: &Word| word.told.digest.as_ref() == Some(&own) && may_lie(word, last);
     if let Some(place) = all.iter().rposition(is_it) {
         let word = all.remove(place);
         all.push(word);
@@ -136,7 +135,7 @@ pub(super) fn sealed(
     if last.told.state != "sealed" {
         return Ok(None);
     }
-    let others = before.iter().filter(|word| may_be_last(word, last));
+    let others = before.iter().filter(|word| may_lie(word, last));
     let others = others.filter_map(|word| {
         let digest = word.told.digest.clone()?;
         Some((digest, word.told.size.unsigned_abs()))

@@ -2,8 +2,9 @@
 //!
 //! The events of all sessions are heard in the order of time: a file that is begun anew wipes
 //! what was said before; one that goes on keeps it. Of clocks that were set back the order is that
-//! of what the machine's boot tells ([`birthmark_core::order`]); where that proves nothing, what a
-//! file held before another session wrote it anew is kept as a [`Former`] state of it.
+//! of what the machine's boot tells ([`birthmark_core::order`]); what a file held before another
+//! session wrote it anew is kept as a [`Former`] state of it: it may be there again (git checks out
+//! another branch, a hand puts it back), and where no order is proved it may be the last.
 
 use birthmark_core::birthmark::Fields;
 use birthmark_core::order::Moment;
@@ -37,8 +38,7 @@ impl Count {
     }
 }
 
-/// A whole state of a file that another writer wrote over, as clocks tell; nothing proves that
-/// it was this one that came first.
+/// A whole state of a file that another writer wrote over, as far as clocks tell.
 #[derive(Debug, Clone)]
 pub(super) struct Former {
     /// The event that holds its birthmark.
@@ -46,7 +46,7 @@ pub(super) struct Former {
     pub by: u32,
     pub bound: bool,
     pub point: Point,
-    moment: Moment,
+    pub moment: Moment,
 }
 
 /// How the last session left a file.
@@ -115,12 +115,12 @@ pub(super) struct Kept {
     pub uncounted: u64,
     /// What a run called it since.
     pub renamed: Option<Box<str>>,
-    /// What others may have written over, or may have been written over by.
+    /// What others wrote over, or may have been written over by.
     pub formers: Vec<Former>,
     /// How far counts and openings have come.
     upto: u64,
     /// When something was last told of it.
-    moment: Moment,
+    pub moment: Moment,
 }
 
 impl Kept {
@@ -162,7 +162,7 @@ impl Kept {
         self.renamed = None;
         let (session, moment) = (entry.at.session, entry.moment());
         if self.is_anew(&entry.what) {
-            self.part_with(entry.at, moment);
+            self.part_with(entry.at);
             self.wipe(session);
         }
         self.bound = entry.bound;
@@ -202,18 +202,14 @@ impl Kept {
         }
     }
 
-    /// Another state begins: of those that were, what is surely no longer there is forgotten.
-    fn part_with(&mut self, next: At, moment: Moment) {
-        let is_over = |at: At, told: Moment| {
-            (at.session, at.journal) == (next.session, next.journal)
-                || told.is_surely_before(moment)
-        };
-        self.formers
-            .retain(|former| !is_over(former.point.at, former.moment));
+    /// Another state begins: of those that were, what the same writer wrote over is forgotten.
+    fn part_with(&mut self, next: At) {
+        let is_over = |at: At| (at.session, at.journal) == (next.session, next.journal);
+        self.formers.retain(|former| !is_over(former.point.at));
         if let Some(point) = self.points.last()
             && self.last == Last::Sealed
             && point.digest.is_some()
-            && !is_over(point.at, self.moment)
+            && !is_over(point.at)
         {
             self.formers.push(Former {
                 said: self.said,
