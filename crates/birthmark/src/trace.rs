@@ -1,13 +1,14 @@
 //! Where an artifact came from, and what came of it.
 //!
-//! Every session of this project's store, and of other stores that were named, is folded
-//! into one lineage ([`birthmark_core::lineage`]). The artifact is found in it by what it
-//! is, its digest or content digest, so that a renamed, copied or unstamped file still
-//! belongs; only then by its name, and that is said.
+//! The sessions of this project's store, and of other stores that were named, are folded
+//! into one lineage ([`birthmark_core::lineage`]), as far as they have to do with the answer
+//! (`sources`). The artifact is found in it by what it is, its digest or content digest, so that
+//! a renamed, copied or unstamped file still belongs; only then by its name, and that is said.
 //!
 //! ```text
-//! stores ──fold──> sessions ──Builder──> lineage ──walk──> tree, JSON, DOT, Mermaid
-//!              target ──digest──> node ──┘
+//! stores ──strings──> sessions that speak of it ──fold, Builder──> lineage ──walk──> tree, JSON …
+//!                                ^       target ──digest──> node ──┘  │
+//!                                └─── digests and paths of what is reached
 //! ```
 //!
 //! # Invariants
@@ -30,14 +31,20 @@ mod json;
 mod named;
 pub mod render;
 mod seen_as;
+mod sources;
 mod stores;
+mod strings;
 mod target;
+#[cfg(test)]
+mod tests;
 mod tree;
+mod wanted;
+mod wants;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use birthmark_core::lineage::{Builder, Direction, Lineage, NodeId, Place, Source};
+use birthmark_core::lineage::{Builder, Lineage, NodeId, Place, Source};
 use birthmark_core::session::Session;
 use birthmark_core::{SessionId, Timestamp};
 
@@ -46,6 +53,8 @@ use crate::project::Project;
 use crate::reproduce::{Kept, kept_in};
 
 use seen_as::SeenAs;
+use sources::Sources;
+use wants::First;
 
 pub(crate) use changed::{changed_at, changed_since, mind};
 pub use disk::OnDisk;
@@ -57,6 +66,8 @@ pub use tree::Branch;
 const READ_LIMIT: u64 = 64 << 20;
 /// How often files are looked into whose sessions are not here, each time one step further.
 const MOST_STEPS: usize = 16;
+/// How often it is looked who else speaks of what is reached by now; then all sessions are read.
+const MOST_ROUNDS: usize = 12;
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -120,45 +131,106 @@ pub struct Traced {
 /// Traces a file, a folder, a record (`FILE:LINE`), a digest, a session or a run.
 pub fn trace(artifact: &Path, options: &Options) -> Result<Traced> {
     let (projects, named) = stores::find(artifact, &options.stores)?;
-    let mut problems = Vec::new();
-    let mut told = stores::sessions(&projects, &mut problems);
-    let wanted = target::look(artifact, &projects, &named)?;
-    if let Some(carried) = &wanted.carried {
-        told.extend(carried::not_here(carried, &told));
-    }
-    let mut lineage = build(&told);
-    for _ in 0..MOST_STEPS {
-        let more = stores::beyond(&lineage, &projects, &told);
-        if more.is_empty() {
-            break;
-        }
-        told.extend(more);
-        lineage = build(&told);
-    }
-    let target = target::find(&wanted, &mut lineage, &projects, &told)?;
-    let reach = |wanted: bool, roots: &[NodeId], direction| {
-        let reached = wanted.then(|| lineage.reach(roots, direction));
-        reached.unwrap_or_default()
+    let wanted = wanted::look(artifact, &projects, &named)?;
+    let asked = Asked {
+        wanted,
+        projects: &projects,
+        options,
     };
-    let up = reach(options.up, &target.up_roots(), Direction::Up);
-    let down = reach(options.down, &target.down_roots(&lineage), Direction::Down);
-    let on_disk = disk::look(
-        &lineage,
-        &projects,
-        up.union(&down).copied().chain(target.roots()),
-        options.read_limit,
-    );
-    Ok(Traced {
-        seen_as: SeenAs::of(&told, &lineage, up.union(&down)),
-        reproductions: reproductions(&target, &lineage, &projects),
-        target,
-        up,
-        down,
-        on_disk,
-        problems,
-        stores: projects,
-        lineage,
-    })
+    asked.ask()
+}
+
+/// What is asked, and of whom.
+struct Asked<'a> {
+    wanted: wanted::Wanted,
+    projects: &'a [Project],
+    options: &'a Options,
+}
+
+impl Asked<'_> {
+    /// The answer, found by bytes where it can be.
+    fn ask(&self) -> Result<Traced> {
+        let first = First::of(&self.wanted, self.projects);
+        let answer = self.answer(Sources::open(self.projects, &first));
+        let is_by_bytes = |traced: &Traced| {
+            let found_by = traced.target.found_by;
+            !matches!(found_by, FoundBy::Path | FoundBy::Birthmark)
+        };
+        if self.wanted.path.is_none() || answer.as_ref().is_ok_and(is_by_bytes) {
+            return answer;
+        }
+        // Its bytes are in no journal, and it may have been recorded under a name that leads to it.
+        let first = First::with_links(&self.wanted, self.projects);
+        self.answer(Sources::open(self.projects, &first))
+    }
+
+    /// The answer, from all sessions that have to do with it.
+    fn answer(&self, mut sources: Sources<'_>) -> Result<Traced> {
+        if let Some(carried) = &self.wanted.carried {
+            sources.add(carried::not_here(carried, &sources));
+        }
+        let mut looked = BTreeSet::new();
+        let mut lying = disk::Lying::new();
+        let (mut rounds, mut steps) = (0, 0);
+        loop {
+            let mut traced = self.reached(&sources.told)?;
+            rounds += 1;
+            let is_more = if rounds < MOST_ROUNDS {
+                sources.take(&wants::of_reached(&traced))
+            } else {
+                sources.take_all()
+            };
+            if is_more {
+                continue;
+            }
+            let mut more = Vec::new();
+            if steps < MOST_STEPS {
+                steps += 1;
+                for carried in stores::beyond(&traced, &mut looked) {
+                    more.extend(carried::not_here(&carried, &sources));
+                }
+            }
+            if !more.is_empty() {
+                sources.add(more);
+                continue;
+            }
+            traced.on_disk = disk::look(
+                &traced.lineage,
+                self.projects,
+                traced.nodes().into_iter(),
+                self.options.read_limit,
+                &mut lying,
+            );
+            // Another recorded artifact may lie where something reached lay.
+            if sources.take(&lying.values().flatten().cloned().collect()) {
+                continue;
+            }
+            let reached = traced.up.union(&traced.down);
+            traced.seen_as = SeenAs::of(&sources.told, &traced.lineage, reached);
+            traced.reproductions = reproductions(&traced.target, &traced.lineage, self.projects);
+            traced.problems = sources.problems;
+            return Ok(traced);
+        }
+    }
+
+    /// The target, and what is reached from it in the lineage of these sessions.
+    fn reached(&self, told: &[Told]) -> Result<Traced> {
+        let mut lineage = build(told);
+        let target = target::find(&self.wanted, &mut lineage, self.projects, told)?;
+        let up = self.options.up.then(|| target.up(&lineage));
+        let down = (self.options.down).then(|| target.down(&lineage));
+        Ok(Traced {
+            target,
+            up: up.unwrap_or_default(),
+            down: down.unwrap_or_default(),
+            lineage,
+            stores: self.projects.to_vec(),
+            on_disk: BTreeMap::new(),
+            reproductions: Vec::new(),
+            problems: Vec::new(),
+            seen_as: SeenAs::default(),
+        })
+    }
 }
 
 /// What the stores tell of its being made again.

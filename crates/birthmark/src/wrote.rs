@@ -12,16 +12,12 @@ use birthmark_core::birthmark::Fields;
 use birthmark_core::session::{Artifact, Run};
 use birthmark_core::wrote::who_wrote;
 use birthmark_core::{SessionId, Timestamp};
-use birthmark_store::atomic;
 use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
 
 use crate::project::Project;
 use crate::snapshot::Lives;
 use crate::{sessions, snapshot};
-
-/// A larger manifest is not searched for a name; its journals are.
-const MANIFEST_LIMIT: u64 = 64 << 20;
 
 /// Who wrote a file.
 #[derive(Debug, Clone)]
@@ -39,29 +35,34 @@ pub struct Wrote {
 /// What a session tells of a file, and the run.
 type Telling = (SessionId, Artifact, Option<Run>);
 
-/// What each session of a project tells of a file.
-fn tellings<'a>(project: &'a Project, stored: &'a str) -> impl Iterator<Item = Telling> + 'a {
-    let quoted = serde_json::to_string(stored).unwrap_or_default();
-    let ids = sessions::ids(project).unwrap_or_default().into_iter();
-    ids.filter_map(move |id| {
-        let manifest = atomic::read_limited(&project.layout.manifest(&id), MANIFEST_LIMIT);
-        // Most manifests tell at once that it is not theirs, unless they are behind.
-        let may = manifest.map_or(true, |text| {
-            memchr::memmem::find(&text, quoted.as_bytes()).is_some()
-        });
-        let session = may.then(|| sessions::fold_of(project, &id).ok())??;
-        let one = session.made().find(|one| one.file == stored)?.clone();
-        let run = session
-            .runs
-            .iter()
-            .find(|run| Some(&run.id) == one.run.as_ref());
-        Some((id, one, run.cloned()))
-    })
+/// What each session of a project tells of some files. Most tell nothing: those in which no such
+/// name stands are not read.
+fn tellings(project: &Project, stored: &[String]) -> impl Iterator<Item = Telling> {
+    let quoted = stored.iter().map(|name| serde_json::to_string(name));
+    let quoted: Vec<String> = quoted.filter_map(Result::ok).collect();
+    let ids = sessions::ids(project).unwrap_or_default();
+    let told = sessions::in_parts(ids, |id| {
+        if !sessions::speaks_of(&project.layout, &id, &quoted) {
+            return Vec::new();
+        }
+        let Ok(session) = sessions::fold_of(project, &id) else {
+            return Vec::new();
+        };
+        let made = |name: &String| session.made().find(|one| one.file == *name).cloned();
+        let found = stored.iter().filter_map(made);
+        let run_of = |one: &Artifact| {
+            let mut runs = session.runs.iter();
+            runs.find(|run| Some(&run.id) == one.run.as_ref()).cloned()
+        };
+        let told = found.map(|one| (id.clone(), one.clone(), run_of(&one)));
+        told.collect::<Vec<Telling>>()
+    });
+    told.into_iter().flatten()
 }
 
 /// Whether a session of a project tells that it made what lies at a path.
 pub(crate) fn is_told(project: &Project, path: &Path) -> bool {
-    tellings(project, &project.stored_path(path))
+    tellings(project, &[project.stored_path(path)])
         .next()
         .is_some()
 }
@@ -69,8 +70,20 @@ pub(crate) fn is_told(project: &Project, path: &Path) -> bool {
 /// The nearest folder above a file that is an artifact as a whole, by its sidecar or by what a
 /// session tells; none where no folder of the project above it is one.
 pub(crate) fn folder_of(project: &Project, path: &Path) -> Option<PathBuf> {
-    let mut folders = project.folders_above(path).into_iter();
-    folders.find(|folder| Layout::sidecar(folder).is_file() || is_told(project, folder))
+    let folders = project.folders_above(path);
+    let stored: Vec<String> = folders
+        .iter()
+        .map(|folder| project.stored_path(folder))
+        .collect();
+    let told: Vec<Telling> = if stored.is_empty() {
+        Vec::new()
+    } else {
+        tellings(project, &stored).collect()
+    };
+    let is_told = |name: &String| told.iter().any(|(_, one, _)| one.file == *name);
+    let mut both = folders.into_iter().zip(&stored);
+    both.find(|(folder, name)| Layout::sidecar(folder).is_file() || is_told(name))
+        .map(|(folder, _)| folder)
 }
 
 /// Who wrote what lies at a path, of which `lies` is the digest, where it is known. The path is
@@ -80,7 +93,7 @@ pub(crate) fn at(
     stored: &str,
     lies: impl FnOnce() -> Option<String>,
 ) -> Option<Wrote> {
-    let mut all: Vec<Telling> = tellings(project, stored).collect();
+    let mut all: Vec<Telling> = tellings(project, &[stored.to_owned()]).collect();
     let differ = all.iter().any(|one| one.1.digest != all[0].1.digest);
     let lies = if differ { lies() } else { None };
     let told = all

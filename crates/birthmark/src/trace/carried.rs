@@ -10,6 +10,7 @@ use birthmark_core::{Finding, RunId, SessionId, Timestamp};
 use serde_json::Value;
 
 use super::Told;
+use super::sources::Sources;
 use crate::project::Project;
 use crate::{dataset, show};
 
@@ -130,12 +131,12 @@ pub(super) fn only_stamped(
 }
 
 /// The sessions of a birthmark that no store here tells of, as far as it tells of them.
-pub(super) fn not_here(carried: &Carried, told: &[Told]) -> Vec<Told> {
+pub(super) fn not_here(carried: &Carried, sources: &Sources<'_>) -> Vec<Told> {
     let missing = carried
         .sessions
         .iter()
         .filter(|(id, _)| SessionId::is_well_formed(id))
-        .filter(|(id, _)| !told.iter().any(|one| one.id.as_str() == id));
+        .filter(|(id, _)| !sources.has(id));
     missing
         .map(|(id, run)| Told {
             store: carried.store,

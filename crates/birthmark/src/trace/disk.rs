@@ -50,20 +50,24 @@ impl OnDisk {
     }
 }
 
+/// What lies where, by its digest; nothing where it has none.
+pub(super) type Lying = BTreeMap<PathBuf, Option<String>>;
+
 /// Looks at the artifacts among `nodes`. A name's best place counts: a copy that is as
-/// recorded makes the artifact *same*, wherever else it was changed.
+/// recorded makes the artifact *same*, wherever else it was changed. What was read stays in
+/// `known`, and is not read again.
 pub(super) fn look(
     lineage: &Lineage,
     projects: &[Project],
     nodes: impl Iterator<Item = NodeId>,
     read_limit: u64,
+    known: &mut Lying,
 ) -> BTreeMap<usize, OnDisk> {
-    let mut known: BTreeMap<PathBuf, Option<String>> = BTreeMap::new();
     let mut out = BTreeMap::new();
     for node in nodes {
         if let NodeId::Artifact(place) = node {
             let artifact = &lineage.artifacts[place];
-            let state = look_at(lineage, projects, artifact, read_limit, &mut known);
+            let state = look_at(lineage, projects, artifact, read_limit, known);
             out.insert(place, state);
         }
     }
@@ -75,7 +79,7 @@ fn look_at(
     projects: &[Project],
     artifact: &ArtifactNode,
     read_limit: u64,
-    known: &mut BTreeMap<PathBuf, Option<String>>,
+    known: &mut Lying,
 ) -> OnDisk {
     let mut best = OnDisk::Untold;
     for place in artifact.places.iter().filter(|place| place.is_path) {

@@ -8,7 +8,8 @@ use birthmark_core::lineage::{Lineage, Place};
 use birthmark_store::Layout;
 
 use super::Told;
-use super::target::{FoundBy, Target, Wanted};
+use super::target::{FoundBy, Target};
+use super::wanted::Wanted;
 use crate::error::{Error, Result};
 use crate::meant;
 use crate::project::Project;
@@ -64,21 +65,32 @@ pub(super) fn find_name(
     ))
 }
 
-/// An artifact by the beginning of its digest, with or without the algorithm.
-fn by_digest(lineage: &Lineage, text: &str) -> Result<Option<(usize, String)>> {
-    let text = text.trim_end_matches('…').to_ascii_lowercase();
+/// As digests are spelled.
+fn plain(text: &str) -> String {
+    text.trim_end_matches('…').to_ascii_lowercase()
+}
+
+/// What the digests begin with that are meant; nothing where no digest is.
+pub(super) fn digests_meant(text: &str) -> Vec<String> {
+    let text = plain(text);
     let hex = text.rsplit(':').next().unwrap_or_default();
     let is_hex = hex.len() >= FEWEST_DIGITS && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if !is_hex {
-        return Ok(None);
+    match text.split_once(':') {
+        _ if !is_hex => Vec::new(),
+        Some(_) => vec![text],
+        None => vec![format!("blake3:{hex}"), format!("sha256:{hex}")],
     }
-    let full = |algorithm: &str| format!("{algorithm}:{hex}");
-    let prefixes = match text.split_once(':') {
-        Some(_) => vec![text.clone()],
-        None => vec![full("blake3"), full("sha256")],
-    };
+}
+
+/// What the run's id begins with, where a run may be meant.
+pub(super) fn run_meant(text: &str) -> Option<String> {
+    (text.len() >= FEWEST_DIGITS).then(|| text.to_owned())
+}
+
+/// An artifact by the beginning of its digest, with or without the algorithm.
+fn by_digest(lineage: &Lineage, text: &str) -> Result<Option<(usize, String)>> {
     let mut found = std::collections::BTreeMap::new();
-    for prefix in &prefixes {
+    for prefix in &digests_meant(text) {
         found.extend(lineage.artifacts_beginning(prefix));
     }
     match found.len() {
@@ -91,7 +103,7 @@ fn by_digest(lineage: &Lineage, text: &str) -> Result<Option<(usize, String)>> {
             let names: Vec<&str> = found.values().take(6).copied().collect();
             Err(Error::usage(
                 "digest-ambiguous",
-                format!("`{text}` begins {several} digests"),
+                format!("`{}` begins {several} digests", plain(text)),
             )
             .with_hint(format!("say more of one: {}", names.join(", "))))
         }
@@ -125,14 +137,13 @@ fn by_recorded_name(
 }
 
 fn by_run(lineage: &Lineage, text: &str) -> Option<(SessionId, usize)> {
-    if text.len() < FEWEST_DIGITS {
-        return None;
-    }
+    let start = run_meant(text)?;
+    let is_meant = |id: &birthmark_core::RunId| id.as_str().starts_with(&start);
     let mut found = lineage
         .runs
         .iter()
         .enumerate()
-        .filter(|(_, run)| run.runs.iter().any(|id| id.as_str().starts_with(text)));
+        .filter(|(_, run)| run.runs.iter().any(is_meant));
     let (place, run) = found.next()?;
     found.next().is_none().then(|| (run.session.clone(), place))
 }

@@ -1,14 +1,12 @@
-//! Which stores are asked, and what their sessions tell.
+//! Which stores are asked, and what files tell beyond them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use birthmark_core::SessionId;
-use birthmark_core::lineage::{Direction, Lineage, NodeId};
 use birthmark_store::Layout;
 
-use super::Told;
-use super::carried::{Carried, not_here};
+use super::Traced;
+use super::carried::Carried;
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::sessions;
@@ -71,98 +69,26 @@ fn store_at(path: &Path, from: &str) -> Result<Project> {
         .with_hint("name an artifacts folder that holds `.birthmark`, or a project that has one"))
 }
 
-/// All sessions of all stores. One that cannot be read is a problem, and hides no other.
-pub(super) fn sessions(projects: &[Project], problems: &mut Vec<String>) -> Vec<Told> {
-    let mut told = Vec::new();
-    for (store, project) in projects.iter().enumerate() {
-        let ids = match sessions::ids(project) {
-            Ok(ids) => ids,
-            Err(error) => {
-                problems.push(error.whole());
-                continue;
-            }
-        };
-        for (id, read) in fold_all(project, ids) {
-            match read {
-                Ok(session) => told.push(Told {
-                    store,
-                    id,
-                    session,
-                    unknown: None,
-                }),
-                Err(error) => problems.push(format!("session {id}: {}", error.whole())),
-            }
-        }
-    }
-    told
-}
-
-type Folded = (SessionId, Result<birthmark_core::session::Session>);
-
-/// Reading is most of the work, and each session has its own files: several threads read.
-fn fold_all(project: &Project, ids: Vec<SessionId>) -> Vec<Folded> {
-    const FEW: usize = 64;
-    let fold = |id: SessionId| {
-        let folded = sessions::fold_of(project, &id);
-        (id, folded)
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    if ids.len() < FEW || threads < 2 {
-        return ids.into_iter().map(fold).collect();
-    }
-    let share = ids.len().div_ceil(threads.min(8));
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = ids
-            .chunks(share)
-            .map(|part| {
-                let part = part.to_vec();
-                scope.spawn(move || part.into_iter().map(fold).collect::<Vec<_>>())
-            })
-            .collect();
-        let joined = parts.into_iter().map(std::thread::ScopedJoinHandle::join);
-        joined
-            .flat_map(std::result::Result::unwrap_or_default)
-            .collect()
-    })
-}
-
-/// What files carry that are inputs here and were made in sessions that are not: they say
-/// one step more.
-pub(super) fn beyond(lineage: &Lineage, projects: &[Project], told: &[Told]) -> Vec<Told> {
-    let mut seen = BTreeSet::new();
-    let mut more: Vec<Told> = Vec::new();
-    let all: Vec<NodeId> = (0..lineage.artifacts.len()).map(NodeId::Artifact).collect();
-    for node in all {
-        let NodeId::Artifact(place) = node else {
-            continue;
-        };
-        let is_made = lineage
-            .origins(node)
-            .any(|edge| edge.relation == birthmark_core::lineage::Relation::WasGeneratedBy);
-        if is_made || lineage.reach(&[node], Direction::Down).len() < 2 {
-            continue;
-        }
-        for seen_at in lineage.artifacts[place]
-            .places
-            .iter()
-            .filter(|place| place.is_path)
-        {
-            let Some(project) = projects.get(seen_at.store) else {
+/// What the files carry that are reached, and that nobody here made: it says one step more.
+/// Each is looked into once.
+pub(super) fn beyond(traced: &Traced, looked: &mut BTreeSet<PathBuf>) -> Vec<Carried> {
+    let mut more = Vec::new();
+    for artifact in super::wants::not_made(traced) {
+        let artifact = &traced.lineage.artifacts[artifact];
+        for seen_at in artifact.places.iter().filter(|place| place.is_path) {
+            let Some(project) = traced.stores.get(seen_at.store) else {
                 continue;
             };
             let path = sessions::locate(project, &seen_at.file, seen_at.file_bytes.as_deref());
-            if !seen.insert(path.clone()) || path.symlink_metadata().is_err() {
+            if !looked.insert(path.clone()) || path.symlink_metadata().is_err() {
                 continue;
             }
-            let Some(carried) = carried_by(project, &path, seen_at.store) else {
-                continue;
+            let carried = carried_by(project, &path, seen_at.store);
+            let is_it = |carried: &Carried| {
+                let mut digests = carried.digests();
+                digests.any(|digest| artifact.digests.contains(digest))
             };
-            let is_it = carried
-                .digests()
-                .any(|digest| lineage.artifacts[place].digests.contains(digest));
-            if is_it {
-                more.extend(not_here(&carried, told));
-            }
+            more.extend(carried.filter(is_it));
         }
     }
     more

@@ -1,24 +1,22 @@
 //! What was asked for: a file by what it is, a record, a digest, a session, a run.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use birthmark_core::Timestamp;
-use birthmark_core::lineage::{ArtifactNode, Lineage, NodeId, Place, Relation};
-use birthmark_core::schema::SIDECAR_SUFFIX;
-use birthmark_store::Layout;
+use birthmark_core::lineage::{ArtifactNode, Direction, Lineage, NodeId, Place, Relation};
 use serde_json::Value;
 
 use super::Told;
-use super::carried::{Carried, ONLY_STAMPED, carried, digests, only_stamped};
+use super::carried::{Carried, ONLY_STAMPED, only_stamped};
 use super::changed::{self, changed_since};
 use super::named::find_name;
 use super::seen_as::also_made;
+use super::wanted::Wanted;
 use crate::error::{Error, Result};
 use crate::project::Project;
-use crate::show::What;
-use crate::wrote::Wrote;
-use crate::{sessions, show};
+use crate::sessions;
 
 /// How the artifact was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,99 +87,53 @@ impl Target {
     }
 
     /// Where the walk to the origins begins.
-    pub(super) fn up_roots(&self) -> Vec<NodeId> {
+    fn up_roots(&self) -> Vec<NodeId> {
         if self.runs.is_empty() || self.line.is_none() {
             return self.roots().collect();
         }
         self.runs.iter().map(|run| NodeId::Run(*run)).collect()
     }
 
-    /// Where the walk to what came of it begins.
-    pub(super) fn down_roots(&self, _lineage: &Lineage) -> Vec<NodeId> {
-        match self.artifact {
+    /// Where it came from. Of a run that is told as a whole (one that was asked for, or that was
+    /// done again) also what it made something from.
+    pub(super) fn up(&self, lineage: &Lineage) -> BTreeSet<NodeId> {
+        let mut roots = self.up_roots();
+        let mut whole: Vec<usize> = self.runs.clone();
+        loop {
+            roots.extend(whole.iter().flat_map(|run| made_from(lineage, *run)));
+            let up = lineage.reach(&roots, Direction::Up);
+            let again = lineage.edges.iter().filter_map(|edge| match edge.to {
+                NodeId::Run(run) if edge.relation == Relation::ReproductionOf => {
+                    up.contains(&edge.from).then_some(run)
+                }
+                _ => None,
+            });
+            let more: Vec<usize> = again.filter(|run| !whole.contains(run)).collect();
+            if more.is_empty() {
+                return up;
+            }
+            whole.extend(more);
+        }
+    }
+
+    /// What came of it.
+    pub(super) fn down(&self, lineage: &Lineage) -> BTreeSet<NodeId> {
+        let roots = match self.artifact {
             Some(artifact) => vec![NodeId::Artifact(artifact)],
             None => self.roots().collect(),
-        }
+        };
+        lineage.reach(&roots, Direction::Down)
     }
 }
 
-/// What was asked for, as far as it can be told without the lineage.
-pub(super) struct Wanted {
-    pub(super) text: String,
-    path: Option<PathBuf>,
-    line: Option<u64>,
-    digests: (Option<String>, Option<String>),
-    pub(super) carried: Option<Carried>,
-    /// Whether it carries a birthmark, of whatever session or of none.
-    stamped: bool,
-    /// Who wrote the file, where its birthmarks were born elsewhere.
-    wrote: Option<Wrote>,
-    pub(super) named: Project,
-}
-
-/// Looks at what was asked for: a file is digested, and its birthmark read.
-pub(super) fn look(artifact: &Path, projects: &[Project], named: &Project) -> Result<Wanted> {
-    let text = artifact.to_string_lossy().into_owned();
-    let mut wanted = Wanted {
-        text: text.clone(),
-        path: None,
-        line: None,
-        digests: (None, None),
-        carried: None,
-        stamped: false,
-        wrote: None,
-        named: named.clone(),
-    };
-    let (mut path, line) = match artifact.to_str() {
-        Some(text) => show::parse_target(text),
-        None => (artifact.to_owned(), None),
-    };
-    if path.symlink_metadata().is_err() || Layout::session_of_manifest(&path).is_some() {
-        return Ok(wanted);
-    }
-    if let Some(subject) = text.strip_suffix(SIDECAR_SUFFIX) {
-        path = PathBuf::from(subject);
-    }
-    refuse_projects(&path, projects)?;
-    wanted.line = line;
-    let project = projects.first().unwrap_or(named);
-    wanted.digests = digests(&path);
-    let now = Timestamp::default();
-    // A file that cannot be shown is still found by its digest; one that has no line is not.
-    match show::show(project, &path, line, now) {
-        Ok(shown) => {
-            wanted.carried = carried(&shown, &wanted.digests);
-            wanted.stamped =
-                !matches!(shown.what, What::Observed | What::Unstamped | What::Session);
-            wanted.wrote = shown.wrote;
-        }
-        Err(error) if line.is_some() => return Err(error),
-        Err(error) if wanted.digests.0.is_none() => return Err(error),
-        Err(_) => {}
-    }
-    wanted.path = Some(path);
-    Ok(wanted)
-}
-
-/// A folder that holds a store is no artifact, and digesting it could take hours.
-fn refuse_projects(path: &Path, projects: &[Project]) -> Result<()> {
-    let holds = |project: &Project| {
-        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let artifacts = project.layout.artifacts();
-        let artifacts = artifacts
-            .canonicalize()
-            .unwrap_or_else(|_| artifacts.to_owned());
-        artifacts.starts_with(real)
-    };
-    if path.is_dir() && projects.iter().any(holds) {
-        let message = format!(
-            "`{}` is a project or an artifacts folder, and no artifact",
-            crate::text::neutral(&path.to_string_lossy())
-        );
-        return Err(Error::usage("not-traced", message)
-            .with_hint("name a file in it, a checkpoint's folder, or a session"));
-    }
-    Ok(())
+/// What a run made something from.
+fn made_from(lineage: &Lineage, run: usize) -> impl Iterator<Item = NodeId> {
+    let made = lineage
+        .outcomes(NodeId::Run(run))
+        .filter(|edge| edge.relation == Relation::WasGeneratedBy);
+    let from = made.flat_map(|edge| lineage.origins(edge.from));
+    from.filter(move |edge| edge.relation == Relation::WasDerivedFrom && edge.by == Some(run))
+        .map(|edge| edge.to)
 }
 
 /// Finds what was asked for in the lineage.

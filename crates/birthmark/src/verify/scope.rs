@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 
 use birthmark_core::SessionId;
 use birthmark_store::layout::Layout;
-use birthmark_store::{atomic, journal};
 
 use super::subject_of;
 use crate::project::{Project, plain};
@@ -22,8 +21,6 @@ use crate::sessions;
 
 /// From more names than these on, searching is no quicker than reading.
 const MOST_NAMES: usize = 64;
-/// A file larger than this is read, and not searched.
-const SEARCH_LIMIT: u64 = 256 << 20;
 
 /// Which sessions are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +48,9 @@ impl Scope {
     pub(super) fn holds(&self, project: &Project, id: &SessionId) -> bool {
         match self {
             Self::All => true,
-            Self::Of(names) => speaks_of(&project.layout, id, names),
+            Self::Of(names) => {
+                sessions::speaks_of(&project.layout, id, names.iter().map(String::as_str))
+            }
         }
     }
 }
@@ -104,24 +103,6 @@ fn add_name(path: &Path, names: &mut BTreeSet<String>) -> bool {
             true
         }
         _ => false,
-    }
-}
-
-fn speaks_of(layout: &Layout, id: &SessionId, names: &BTreeSet<String>) -> bool {
-    let journals = journal::paths(layout, id).unwrap_or_default();
-    if journals.is_empty() {
-        return holds_one(&layout.manifest(id), names);
-    }
-    journals.iter().any(|path| holds_one(path, names))
-}
-
-/// Whether one of the names stands in the file. What cannot be searched may hold it.
-fn holds_one(path: &Path, names: &BTreeSet<String>) -> bool {
-    match atomic::read_limited(path, SEARCH_LIMIT) {
-        Ok(bytes) => names
-            .iter()
-            .any(|name| memchr::memmem::find(&bytes, name.as_bytes()).is_some()),
-        Err(error) => !error.is_not_found(),
     }
 }
 
