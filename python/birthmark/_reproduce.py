@@ -20,7 +20,7 @@ class Reproduction:
         plan: Code, inputs, environment, seeds and command, as ``birthmark reproduce --json`` has them;
             ``plan["blockers"]`` says why it cannot be tried.
         verdict: ``"identical"``, ``"equal records"``, ``"equal content"``, ``"differs"``, ``"not made"``,
-            ``"could not be made"``; None for a plan alone.
+            ``"could not be made"``, ``"made, but failed"``; None for a plan alone.
         place: Where it differs first, or what the verdict rests on.
         in_hand_as_recorded: Whether the file that was named is what was recorded, which is what the
             verdict is about; None where no file was named.

@@ -9,8 +9,12 @@ side is never seen. Libraries that the script does not use are not imported. A w
 somebody kept notes nothing once it was stopped. Only the standard library is used: under
 ``birthmark run`` this file is given to Pythons that have no Birthmark (see ``crates/birthmark/src/run/python``).
 
-Limits: a seed setter that was taken out of its module before (``from random import seed``) is not
-wrapped; the loaders are, since it is what they call.
+Of what makes a generator (``default_rng``, ``random.Random``) each seed counts, of what sets the seed of
+one for all the last.
+
+Limits: a seed setter that another module than the script took out of its own before (``from random import
+seed``) is not wrapped; the loaders are, since it is what they call. Generators that are classes of C
+(``RandomState``, ``PCG64``, ``torch.Generator``) are left alone, and their seeds are not known.
 """
 
 from __future__ import annotations
@@ -33,6 +37,10 @@ SETTERS = {
     "transformers.trainer_utils": ("set_seed",),
 }
 _SHOWN_IN = {"transformers.trainer_utils": "transformers"}
+#: What makes a generator each time that it is called: all of their seeds count.
+_MAKERS = frozenset(["numpy.random.default_rng", "random.Random"])
+#: At most so many of them.
+_MOST_SEEDS = 32
 
 
 class Wrappers:
@@ -78,6 +86,12 @@ class Wrappers:
                 shown = sys.modules.get(_SHOWN_IN.get(module.__name__, ""))
                 if shown is not None and vars(shown).get(name) is original:
                     self._put(shown, name, wrapper, original)
+                script = sys.modules.get("__main__")
+                for taken in [] if script is None else [*vars(script)]:
+                    if vars(script).get(taken) is original:
+                        self._put(script, taken, wrapper, original)
+        if module.__name__ == "random":
+            self._wrap_random(module)
         for path, kind in LOADERS.get(module.__name__, ()):
             for owner, name in _owners(module, path):
                 original = vars(owner).get(name)
@@ -85,9 +99,36 @@ class Wrappers:
                 if wrapper is not None:
                     self._put(owner, name, wrapper, original)
 
+    def _wrap_random(self, module: ModuleType) -> None:
+        """``random.Random`` is a class of Python's own: what is given to its ``__init__`` is noted."""
+        original = vars(module.Random).get("__init__")
+        if original is None:
+            return
+
+        def __init__(generator: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                seed = args[0] if args else kwargs.get("x")
+                if self._on and seed is not None and not isinstance(generator, module.SystemRandom):
+                    self.note_seed("random.Random", _plain(seed))
+            except Exception:  # noqa: BLE001 - never the script's business
+                pass
+            return original(generator, *args, **kwargs)
+
+        self._put(module.Random, "__init__", _like(__init__, original), original)
+
     def note_seed(self, called: str, seed: Any) -> None:
-        """Take up a seed that was set; the last one counts."""
-        self.seeds[called] = seed
+        """Take up a seed that was set."""
+        self.seeds[called] = self._joined(called, seed)
+
+    def _joined(self, called: str, seed: Any) -> Any:
+        """The last one; of generators all of them, a list where they are several."""
+        if called not in _MAKERS or called not in self.seeds:
+            return seed
+        known = self.seeds[called]
+        known = known if type(known) is list else [known]
+        if seed not in known and len(known) < _MOST_SEEDS:
+            known = [*known, seed]
+        return known if len(known) > 1 else known[0]
 
     def _put(self, owner: Any, name: str, wrapper: Any, original: Any) -> None:
         setattr(owner, name, wrapper)
@@ -99,7 +140,7 @@ class Wrappers:
                 seed = args[0] if args else next(iter(kwargs.values()), None)
                 # A generator without a seed of its own sets none.
                 if self._on and not (seed is None and called.endswith("default_rng")):
-                    self.note_seed(called, seed if type(seed) in (int, float, str, type(None)) else repr(seed)[:200])
+                    self.note_seed(called, _plain(seed))
             except Exception:  # noqa: BLE001 - never the script's business
                 pass
             return original(*args, **kwargs)
@@ -133,6 +174,10 @@ class Wrappers:
 
         wrapper = _like(loader, function)
         return type(original)(wrapper) if static else wrapper
+
+
+def _plain(seed: Any) -> Any:
+    return seed if type(seed) in (int, float, str, type(None)) else repr(seed)[:200]
 
 
 def _owners(module: ModuleType, path: str) -> list[tuple[Any, str]]:

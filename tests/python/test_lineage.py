@@ -300,3 +300,31 @@ def test_seeds_of_libraries_that_are_imported_later_are_seen(repo, python):
         "numpy.random.seed(9)\n"
     )
     assert events(repo)["seeds_observed"][0]["seeds"] == {"numpy.random.seed": -1}
+
+
+GENERATORS = """
+import inspect, pickle, random
+import numpy
+from numpy.random import default_rng
+{before}
+    one, two = default_rng(5), numpy.random.default_rng(seed=6)
+    assert default_rng is numpy.random.default_rng is pickle.loads(pickle.dumps(default_rng))
+    assert default_rng.__doc__ and default_rng.__name__ == "default_rng"
+    numpy.random.default_rng(), numpy.random.default_rng(5), random.Random(), random.SystemRandom(4)
+    again = pickle.loads(pickle.dumps(random.Random(7)))
+    assert again.random() == random.Random(x=7).random() and isinstance(again, random.Random)
+    assert one.random() == numpy.random.Generator(numpy.random.PCG64(5)).random()
+    assert list(inspect.signature(random.Random).parameters) == ["x"]
+{after}
+"""
+
+
+def test_each_seed_of_each_generator_is_a_fact(repo, python, birthmark):
+    wanted = {"numpy.random.default_rng": [5, 6], "random.Random": 7}
+    before = "import birthmark as bm\nkept = default_rng, random.Random.__init__\nwith bm.session():"
+    after = "assert kept == (default_rng, random.Random.__init__), 'as they were'"
+    python(GENERATORS.format(before=before, after=after))
+    assert events(repo)["seeds_observed"][0]["seeds"] == wanted
+    (repo / "plain.py").write_text(GENERATORS.format(before="if True:", after=""))
+    birthmark("run", "--", sys.executable, "plain.py")
+    assert events(repo)["seeds_observed"][-1]["seeds"] == wanted

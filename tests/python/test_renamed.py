@@ -10,7 +10,9 @@ import pytest
 @pytest.fixture
 def watched(repo, program, git):
     """Run a line of shell under `birthmark run`, after a script that made `data/a.csv`."""
-    (repo / "make.py").write_text("import sys; open(sys.argv[1], 'w').write('x,y\\n1,2\\n')\n")
+    (repo / "make.py").write_text(
+        "import os, sys; os.makedirs('data', exist_ok=True); open(sys.argv[1], 'w').write('x,y\\n1,2\\n')\n"
+    )
     (repo / "data").mkdir()
     (repo / "artifacts").mkdir()
     git("add", "make.py")
@@ -90,3 +92,40 @@ def test_a_session_of_its_own_sees_them_too(repo, watched, birthmark, python, ca
         f"    a, b = 'data/a.csv', 'artifacts/b.csv'; {call}\n"
     )
     assert origins(birthmark, "artifacts/b.csv") == [(role, "data/a.csv"), "make.py"]
+
+
+EXCHANGE = (
+    "import ctypes, os\n"
+    "call = ctypes.CDLL(None, use_errno=True).renameat2\n"
+    "assert call(-100, b'data/a.csv', -100, b'data/z.csv', 2) == 0, os.strerror(ctypes.get_errno())\n"
+)
+
+
+def test_two_files_that_were_exchanged_at_once_keep_their_makers(repo, watched, birthmark):
+    (repo / "other.py").write_text("open('data/z.csv', 'w').write('3,4\\n')\n")
+    watched(sys.executable, "other.py")
+    watched(sys.executable, "-c", EXCHANGE)
+    assert origins(birthmark, "data/z.csv") == [("renamed", "data/a.csv"), "make.py"]
+    assert origins(birthmark, "data/a.csv") == [("renamed", "data/z.csv"), "other.py"]
+    # What was written first and then put in place so is the run's own; what lay there is not.
+    swap = "open('data/z.csv', 'w').write('new')\n" + EXCHANGE
+    watched(sys.executable, "-c", swap)
+    assert "renamed" not in birthmark("trace", "--up", "data/a.csv", "--json")
+    assert origins(birthmark, "data/z.csv")[0] == ("renamed", "data/a.csv")
+
+
+def test_what_was_renamed_is_made_again_by_who_made_it(repo, watched, birthmark, program):
+    watched("mv", "data/a.csv", "artifacts/b.csv")
+    watched("mv", "artifacts/b.csv", "artifacts/c.csv")
+    words = [program, "reproduce", "--yes", "artifacts/c.csv"]
+    done = subprocess.run(words, cwd=repo, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.splitlines()
+    assert told[0] == "artifacts/c.csv"
+    assert told[1].startswith("renamed from artifacts/b.csv by mv in session ")
+    assert told[2].startswith("renamed from data/a.csv by mv in session ")
+    assert told[3].startswith("made by make.py in session ")
+    assert "\nidentical\n" in done.stdout and "/data/a.csv" in told[-1], done.stdout
+    assert "made again  identical" in birthmark("trace", "artifacts/c.csv")
+    plan = json.loads(birthmark("reproduce", "--dry-run", "--json", "artifacts/c.csv"))["plan"]
+    assert [one["from"] for one in plan["renamed"]] == ["artifacts/b.csv", "data/a.csv"]

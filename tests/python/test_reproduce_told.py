@@ -318,3 +318,53 @@ def test_what_is_read_and_written_at_once_makes_the_lineage_partial(both, run, p
     wanted = "what was read of a file that was written, too, is not known: data/s.db"
     assert found.pop("") == ("partial", [wanted])
     assert sorted(found) == ["data/in.txt", "data/raw.bin"]
+
+
+def test_what_a_command_had_made_before_it_failed_confirms_nothing(project, run, program, repo):
+    project(
+        two__py="import os, sys\nopen('artifacts/one.txt', 'w').write('1')\n"
+        "open('artifacts/two.txt', 'w').write('no' if os.environ.get('FAIL') else '2')\n"
+        "sys.exit(3 if os.environ.get('FAIL') else 0)\n"
+    )
+    run(sys.executable, "two.py")
+    for name, told in [
+        ("one", "made, but failed: the command failed (exit 3); what it had made by then is identical"),
+        ("two", "could not be made: the command failed (exit 3); what it left is another"),
+    ]:
+        words = [program, "reproduce", "--yes", f"artifacts/{name}.txt"]
+        env = {**os.environ, "FAIL": "1"}
+        done = subprocess.run(words, cwd=repo, capture_output=True, text=True, env=env)
+        assert (done.returncode, told in done.stdout) == (2, True), done.stdout
+
+
+def test_a_reproduction_that_cannot_be_laid_out_leaves_no_folder(project, run, program, repo, tmp_path_factory):
+    project(copy__py="open('artifacts/c.txt', 'w').write(open('data/in.txt').read().upper())")
+    (repo / "data/in.txt").write_text("a")
+    run(sys.executable, "copy.py")
+    (repo / "data/in.txt").unlink()
+    place = tmp_path_factory.mktemp("tmp")
+    for go in ("--dry-run", "--yes"):
+        words = [program, "reproduce", go, "artifacts/c.txt"]
+        env = {**os.environ, "TMPDIR": str(place)}
+        done = subprocess.run(words, cwd=repo, capture_output=True, text=True, env=env)
+        assert done.returncode == 2 and "`data/in.txt`, which it read, is neither here" in done.stdout, done.stdout
+    assert list(place.iterdir()) == []
+
+
+def test_a_bundle_in_the_tree_makes_it_not_dirty(project, run, birthmark, repo, program):
+    project(one__py="open('artifacts/one.txt', 'w').write('1')")
+    run(sys.executable, "one.py")
+    birthmark("bundle", "last")
+    assert len(list(repo.glob("*.bundle"))) == 1
+    assert "clean" in run(sys.executable, "one.py")
+
+
+def test_a_record_and_its_file_tell_of_the_same_seed(project, run, repo, python, birthmark):
+    project()
+    python(
+        "import birthmark as bm\n"
+        "with bm.session() as s, s.jsonl('artifacts/r.jsonl') as out:\n"
+        "    for seed in (1, 2): out.write({'x': seed}, seed=seed)\n"
+    )
+    assert "seed 1 (of the first record)" in birthmark("reproduce", "--dry-run", "artifacts/r.jsonl")
+    assert "seed 2 (of the record)" in birthmark("reproduce", "--dry-run", "artifacts/r.jsonl:2")

@@ -8,7 +8,7 @@ use core::mem;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::notes::{Kind, note, note_name, note_named, thread_named};
+use crate::notes::{Kind, note, note_exchanged, note_name, note_named, thread_named};
 use crate::working::changed as folder_changed;
 
 type Mode = libc::mode_t;
@@ -151,8 +151,7 @@ fn renamed(got: c_int, old: At, new: At, flags: u32) {
     if flags & libc::RENAME_EXCHANGE == 0 {
         note_named(Kind::Rename, old, new);
     } else {
-        note(Kind::Write, old.0, old.1);
-        note(Kind::Write, new.0, new.1);
+        note_exchanged(old, new);
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Rename = 7,
     /// A file got one more name, likewise.
     Link = 8,
+    /// Two files or folders got each the other's name, likewise.
+    Exchange = 9,
 }
 
 /// Added to the kind of a short note: its path is relative.
@@ -95,9 +97,7 @@ pub(crate) fn note_named(kind: Kind, old: (c_int, *const c_char), new: (c_int, *
         set_errno(saved);
         return;
     }
-    if known::look(known::hash(Kind::Write as u64, from.text())).is_none()
-        || is_written_here(old.0, old.1)
-    {
+    if is_own(&from, old) {
         note(Kind::Write, new.0, new.1);
     } else {
         let mut to = Path::new();
@@ -106,6 +106,38 @@ pub(crate) fn note_named(kind: Kind, old: (c_int, *const c_char), new: (c_int, *
         }
     }
     set_errno(saved);
+}
+
+/// Notes that each of two files got the other's name. What this process opened to be written is
+/// its own, as above.
+pub(crate) fn note_exchanged(one: (c_int, *const c_char), other: (c_int, *const c_char)) {
+    if one.1.is_null() || other.1.is_null() || !files::are_kept() || is_ours() {
+        return;
+    }
+    let saved = errno();
+    let (mut a, mut b) = (Path::new(), Path::new());
+    if a.begin_with(one.0, one.1) && b.begin_with(other.0, other.1) {
+        let (a_is_own, b_is_own) = (is_own(&a, one), is_own(&b, other));
+        if !a_is_own && !b_is_own {
+            put_pair(Kind::Exchange, a.text(), b.text());
+        } else if a_is_own && b_is_own {
+            note(Kind::Write, one.0, one.1);
+            note(Kind::Write, other.0, other.1);
+        } else if a_is_own {
+            note(Kind::Write, other.0, other.1);
+            put_pair(Kind::Rename, b.text(), a.text());
+        } else {
+            note(Kind::Write, one.0, one.1);
+            put_pair(Kind::Rename, a.text(), b.text());
+        }
+    }
+    set_errno(saved);
+}
+
+/// Whether this process opened to be written what was called so.
+fn is_own(whole: &Path, (folder, path): (c_int, *const c_char)) -> bool {
+    known::look(known::hash(Kind::Write as u64, whole.text())).is_none()
+        || is_written_here(folder, path)
 }
 
 /// Whether this process opened a path of the working folder to be written.

@@ -66,6 +66,7 @@ pub use compare::{Compared, Verdict};
 pub use hand::InHand;
 pub use kept::Kept;
 pub(crate) use kept::all as kept_in;
+pub use maker::Renamed;
 pub use plan::{Input, InputState, Plan, plan};
 pub use render::render;
 pub use share::{Before, Share};

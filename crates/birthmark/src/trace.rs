@@ -44,7 +44,7 @@ mod wants;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use birthmark_core::lineage::{Builder, Lineage, NodeId, Place, Source};
+use birthmark_core::lineage::{Builder, LINKED, Lineage, NodeId, Place, RENAMED, Source};
 use birthmark_core::session::Session;
 use birthmark_core::{SessionId, Timestamp};
 
@@ -239,7 +239,8 @@ fn reproductions(target: &Target, lineage: &Lineage, projects: &[Project]) -> Ve
         return Vec::new();
     };
     let of_runs = target.line.is_some() && !target.runs.is_empty();
-    let artifact = &lineage.artifacts[artifact];
+    let named = names_of(lineage, artifact);
+    let named = || named.iter().map(|node| &lineage.artifacts[*node]);
     let is_its = |kept: &Kept| {
         if of_runs {
             // Of a record it is its run that was done again, whatever came to the file later.
@@ -248,11 +249,33 @@ fn reproductions(target: &Target, lineage: &Lineage, projects: &[Project]) -> Ve
         }
         let digest = kept.digest.as_ref();
         let is_of_path = |place: &Place| place.made && place.file == kept.file;
-        digest.is_some_and(|own| artifact.digests.contains(own))
-            && artifact.places.iter().any(is_of_path)
+        digest.is_some_and(|own| {
+            named().any(|artifact| {
+                artifact.digests.contains(own) && artifact.places.iter().any(is_of_path)
+            })
+        })
     };
     let all = projects.iter().flat_map(|project| kept_in(&project.layout));
     all.filter(is_its).collect()
+}
+
+/// An artifact, and what it was before it was given another name.
+fn names_of(lineage: &Lineage, artifact: usize) -> Vec<usize> {
+    let mut all = vec![artifact];
+    let mut next = 0;
+    while let Some(node) = all.get(next).copied() {
+        next += 1;
+        for edge in lineage.origins(NodeId::Artifact(node)) {
+            let is_name = matches!(edge.role.as_deref(), Some(RENAMED | LINKED));
+            if let NodeId::Artifact(earlier) = edge.to
+                && is_name
+                && !all.contains(&earlier)
+            {
+                all.push(earlier);
+            }
+        }
+    }
+    all
 }
 
 fn build(told: &[Told]) -> Lineage {

@@ -142,7 +142,7 @@ fn go(ui: &mut Ui, plan: &Plan, options: &Options, as_json: bool) -> Answer {
         let place = place.map_or(String::new(), |place| format!(": {place}"));
         let status = match outcome.exit_code {
             Some(0) => String::new(),
-            _ if outcome.compared.verdict == Verdict::Failed => String::new(),
+            _ if is_failure(outcome.compared.verdict) => String::new(),
             Some(code) => format!("\nthe command ended with exit status {code}"),
             None => "\nthe command was stopped".to_owned(),
         };
@@ -164,7 +164,12 @@ fn go(ui: &mut Ui, plan: &Plan, options: &Options, as_json: bool) -> Answer {
     Ok(match outcome.compared.verdict {
         verdict if verdict.is_equal() && !outcome.is_confirmed() => ExitStatus::No,
         verdict if verdict.is_equal() => ExitStatus::Yes,
-        Verdict::Failed => ExitStatus::CannotTell,
+        verdict if is_failure(verdict) => ExitStatus::CannotTell,
         _ => ExitStatus::No,
     })
+}
+
+/// Whether the command failed where it had not failed before.
+fn is_failure(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Failed | Verdict::MadeAndFailed)
 }

@@ -14,7 +14,6 @@
 //!
 //! * Where the file system does not tell when a file was made, its name alone says that it is
 //!   an earlier one.
-//! * Two names that were exchanged for one another (`renameat2`) are not followed.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
@@ -43,10 +42,17 @@ pub(super) struct Earlier {
     linked: bool,
 }
 
+#[cfg(test)]
+impl Earlier {
+    pub(super) fn name(&self) -> &Path {
+        &self.name
+    }
+}
+
 impl Seen {
     /// What lies under `path` was called before it was given its names; and the file or folder
     /// that the last of them was given to.
-    fn called_before(&self, path: &Path) -> Option<(Earlier, PathBuf)> {
+    pub(super) fn called_before(&self, path: &Path) -> Option<(Earlier, PathBuf)> {
         let mut given = PathBuf::new();
         let mut earlier = Earlier {
             name: path.to_owned(),

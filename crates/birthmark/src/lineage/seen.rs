@@ -104,6 +104,7 @@ impl Seen {
                 self.writes.insert(path)
             }
             7 | 8 => self.name(path.as_os_str().as_bytes(), kind == 8),
+            9 => self.exchange(path.as_os_str().as_bytes()),
             4 => self.executed.insert(path),
             5 => self.unwatched.insert(path),
             _ => false,
@@ -122,23 +123,44 @@ impl Seen {
 
     /// Takes up a name that was given.
     fn name(&mut self, note: &[u8], linked: bool) -> bool {
-        let naming = || {
-            let (time, paths) = note.split_first_chunk::<8>()?;
-            let middle = paths.iter().position(|byte| *byte == 0)?;
-            let (old, new) = paths.split_at_checked(middle)?;
-            let plain = |path| crate::project::plain(Path::new(OsStr::from_bytes(path)));
-            Some(Naming {
-                time: u64::from_le_bytes(*time),
-                old: plain(old),
-                new: plain(new.get(1..)?),
-                linked,
-            })
-        };
-        naming().is_some_and(|naming| {
+        naming(note, linked).is_some_and(|naming| {
             self.writes.insert(naming.new.clone());
             self.names.insert(naming)
         })
     }
+
+    /// Takes up two names that were exchanged: as by way of a third, which no file has.
+    fn exchange(&mut self, note: &[u8]) -> bool {
+        let Some(Naming { time, old, new, .. }) = naming(note, false) else {
+            return false;
+        };
+        let third = PathBuf::from(format!("\0{time}"));
+        self.writes.extend([old.clone(), new.clone()]);
+        let steps = [(&old, &third), (&new, &old), (&third, &new)];
+        for (step, (old, new)) in (0..).zip(steps) {
+            self.names.insert(Naming {
+                time: time.saturating_add(step),
+                old: old.clone(),
+                new: new.clone(),
+                linked: false,
+            });
+        }
+        true
+    }
+}
+
+/// What a note says of a name: its time, the old path, a zero and the new one.
+fn naming(note: &[u8], linked: bool) -> Option<Naming> {
+    let (time, paths) = note.split_first_chunk::<8>()?;
+    let middle = paths.iter().position(|byte| *byte == 0)?;
+    let (old, new) = paths.split_at_checked(middle)?;
+    let plain = |path| crate::project::plain(Path::new(OsStr::from_bytes(path)));
+    Some(Naming {
+        time: u64::from_le_bytes(*time),
+        old: plain(old),
+        new: plain(new.get(1..)?),
+        linked,
+    })
 }
 
 /// The note that begins there: its kind and its path.
@@ -178,6 +200,21 @@ mod tests {
             seen.writes,
             ["/b", "/c"].iter().map(PathBuf::from).collect()
         );
+    }
+
+    #[test]
+    fn two_names_that_were_exchanged_are_each_what_the_other_was() {
+        let mut seen = Seen::default();
+        let note = [&5_u64.to_le_bytes(), b"/a\0/d/b".as_slice()].concat();
+        seen.note(9, PathBuf::from(OsStr::from_bytes(&note)));
+        let paths: BTreeSet<PathBuf> = ["/a", "/d/b"].iter().map(PathBuf::from).collect();
+        assert_eq!(seen.writes, paths);
+        assert!(!seen.opened_to_write(Path::new("/a")));
+        let before = |path: &str| seen.called_before(Path::new(path)).unwrap();
+        let (earlier, given) = before("/a/x");
+        assert_eq!(earlier.name(), Path::new("/d/b/x"));
+        assert_eq!(given, Path::new("/a"));
+        assert_eq!(before("/d/b").0.name(), Path::new("/a"));
     }
 
     #[test]

@@ -61,8 +61,15 @@ fn together(seeds: BTreeMap<(u64, String), Value>) -> Fields {
     let mut all: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for ((_, function), seed) in seeds {
         let known = all.entry(function).or_default();
-        if !known.contains(&seed) && known.len() < MOST {
-            known.push(seed);
+        // Of a function that makes generators one process has set several.
+        let each = match seed {
+            Value::Array(each) => each,
+            one => vec![one],
+        };
+        for seed in each {
+            if !known.contains(&seed) && known.len() < MOST {
+                known.push(seed);
+            }
         }
     }
     all.into_iter()
@@ -82,7 +89,7 @@ mod tests {
         let text = br#"{"pid": 1, "seeds": {"random.seed": 1}}
 {"pid": 1, "seeds": {"random.seed": 2, "torch.manual_seed": 5}}
 not json
-{"pid": 2, "seeds": {"random.seed": 3}}
+{"pid": 2, "seeds": {"random.seed": [3, 2]}}
 {"pid": 3, "seeds": {"random.seed": 3}}
 {"pid": 1, "seeds": {"rand"#;
         let (seeds, loads) = parse(text);

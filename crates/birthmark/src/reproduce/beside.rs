@@ -142,11 +142,16 @@ impl Beside {
     }
 }
 
-/// Lays out every repository beside the folder `top`: where each lies now, in the plan's order.
-pub(super) fn lay(plan: &Plan, options: &Options, top: &Path) -> Result<Vec<PathBuf>> {
+/// The folder beside `top` that other repositories are laid out in.
+pub(super) fn place(top: &Path) -> PathBuf {
     let mut folder = top.file_name().unwrap_or_default().to_owned();
     folder.push("-beside");
-    let place = top.with_file_name(folder);
+    top.with_file_name(folder)
+}
+
+/// Lays out every repository beside the folder `top`: where each lies now, in the plan's order.
+pub(super) fn lay(plan: &Plan, options: &Options, top: &Path) -> Result<Vec<PathBuf>> {
+    let place = place(top);
     let mut laid = Vec::new();
     for one in &plan.beside {
         let name = one.root.file_name().unwrap_or_default().to_string_lossy();

@@ -7,6 +7,12 @@ use super::Options;
 use super::plan::{InputState, Plan};
 use super::share::Before;
 
+/// What is said of an input that cannot be had.
+pub(super) const LOST: &str = "which it read, is neither here as it was nor in the code";
+/// And what to do about it.
+pub(super) const BRING_IT: &str =
+    "bring it back, name a store that has it (--store), or use --inexact";
+
 /// Why it cannot be tried, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocker {
@@ -62,11 +68,13 @@ impl Plan {
             }
             for input in &self.inputs {
                 let is_outside = Path::new(&input.name).is_absolute();
+                let name = crate::text::short(&input.name, 100);
                 if let InputState::NotAsItWas(why) = input.state
                     && is_outside
                 {
-                    let name = crate::text::short(&input.name, 100);
                     put(format!("`{name}` is {why}"), go_on);
+                } else if input.lost {
+                    put(format!("`{name}`, {LOST}"), BRING_IT);
                 }
             }
         }

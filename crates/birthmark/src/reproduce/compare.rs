@@ -37,8 +37,10 @@ pub enum Verdict {
     Differs,
     /// The command did not make it.
     NotMade,
-    /// The command failed, and had not failed before: what it left is not held against anything.
+    /// The command failed, and had not failed before; it had not made it as it was.
     Failed,
+    /// The command failed, and had not failed before; by then it had made it as it was.
+    MadeAndFailed,
 }
 
 impl Verdict {
@@ -51,6 +53,7 @@ impl Verdict {
             Self::Differs => "differs",
             Self::NotMade => "not made",
             Self::Failed => "could not be made",
+            Self::MadeAndFailed => "made, but failed",
         }
     }
 }
@@ -83,7 +86,6 @@ impl Compared {
         exit_code: Option<i32>,
         refused: Option<&str>,
     ) -> Self {
-        let is_made = self.verdict.is_equal();
         let has_failed = exit_code != Some(0);
         let refused = refused
             .map(|path| format!("it writes to {path}, which lies in the original: not allowed"));
@@ -91,16 +93,29 @@ impl Compared {
             Some(code) => format!("the command failed (exit {code})"),
             None => "the command was stopped".to_owned(),
         };
-        let is_failure = has_failed && (had_ended || self.verdict == Verdict::NotMade);
-        match (self.verdict, refused) {
-            _ if is_made => self,
-            (_, Some(refused)) if has_failed => {
-                compared(Verdict::Failed, format!("{failed}: {refused}"))
-            }
-            (Verdict::NotMade, Some(refused)) => compared(Verdict::Failed, refused),
-            _ if is_failure => compared(Verdict::Failed, failed),
-            _ => self,
+        let is_new = has_failed && (had_ended || refused.is_some());
+        let is_made = self.verdict != Verdict::NotMade;
+        let why = match refused {
+            Some(refused) if has_failed => format!("{failed}: {refused}"),
+            Some(refused) => refused,
+            None if has_failed => failed,
+            None => return self,
+        };
+        if !is_made {
+            return compared(Verdict::Failed, why);
         }
+        if !is_new {
+            return self;
+        }
+        if !self.verdict.is_equal() {
+            return compared(Verdict::Failed, format!("{why}; what it left is another"));
+        }
+        let rests_on = self
+            .place
+            .map_or(String::new(), |place| format!(": {place}"));
+        let word = self.verdict.word();
+        let left = format!("what it had made by then is {word}{rests_on}");
+        compared(Verdict::MadeAndFailed, format!("{why}; {left}"))
     }
 }
 

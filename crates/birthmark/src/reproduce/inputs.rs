@@ -125,6 +125,7 @@ fn at(traced: &Traced, node: usize, place: &Place, role: Option<&String>) -> Inp
         name: place.file.clone(),
         digests,
         state,
+        lost: false,
     }
 }
 
@@ -194,6 +195,7 @@ fn one(traced: &Traced, node: usize, role: Option<&String>) -> Input {
         name: artifact.name().to_owned(),
         digests,
         state,
+        lost: false,
     }
 }
 
@@ -213,10 +215,13 @@ pub(super) fn look_in_code(plan: &mut Plan) {
     let below = root.strip_prefix(&plan.top).unwrap_or(Path::new(""));
     let digest = |name: &str| held.digest(&below.join(name).to_string_lossy());
     for input in &mut plan.inputs {
-        if let InputState::NotAsItWas(why) = input.state
-            && digest(&input.name).is_some_and(|now| input.digests.contains(&now))
-        {
+        let InputState::NotAsItWas(why) = input.state else {
+            continue;
+        };
+        if digest(&input.name).is_some_and(|now| input.digests.contains(&now)) {
             input.state = InputState::InCode(why);
+        } else {
+            input.lost = !held.may_hold(&below.join(&input.name).to_string_lossy());
         }
     }
     if let Some(share) = plan.share.as_mut().filter(|share| goes_on_lacking(share))

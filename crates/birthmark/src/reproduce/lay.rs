@@ -8,6 +8,7 @@ use std::process::Command;
 use birthmark_store::{Layout, atomic};
 use serde_json::json;
 
+use super::blockers::{BRING_IT, LOST};
 use super::plan::{Input, InputState, Plan};
 use super::venv::{self, is_python};
 use super::{Options, beside, guard, io, mark, share};
@@ -37,9 +38,26 @@ pub(super) struct Laid {
     pub(super) repository: Result<(), String>,
 }
 
-/// Lays out the code and the inputs.
+/// Lays out the code and the inputs. Where that cannot be done nothing stays behind.
 pub(super) fn lay(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<Laid> {
     let top = folder_for(plan, options)?;
+    let beside = beside::place(&top);
+    let is_new = |folder: &PathBuf| folder.symlink_metadata().is_err();
+    let ours: Vec<&PathBuf> = [&top, &beside]
+        .into_iter()
+        .filter(|one| is_new(one))
+        .collect();
+    let laid = lay_in(plan, options, top.clone(), say);
+    if laid.is_err() {
+        for folder in ours {
+            // What cannot be removed is left: it is in the temporary folder, or where it was told to be.
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+    laid
+}
+
+fn lay_in(plan: &Plan, options: &Options, top: PathBuf, say: &mut dyn FnMut(&str)) -> Result<Laid> {
     let commit = plan.code.restore.as_deref().unwrap_or_default();
     let restored = restore(
         &plan.project,
@@ -142,12 +160,8 @@ fn bring(
         if options.inexact {
             return bring_as_it_is(name, plan, &target);
         }
-        let message = format!(
-            "`{}`, which it read, is neither here as it was nor in the code",
-            crate::text::short(&input.name, 100)
-        );
-        return Err(Error::usage("input-missing", message)
-            .with_hint("bring it back, name a store that has it (--store), or use --inexact"));
+        let name = crate::text::short(&input.name, 100);
+        return Err(Error::usage("input-missing", format!("`{name}`, {LOST}")).with_hint(BRING_IT));
     };
     atomic::create_folder(atomic::folder_of(&target))?;
     if target.symlink_metadata().is_ok() {

@@ -1,10 +1,14 @@
 //! The run that made what is to be made again: of a file the last that wrote to it, of a record
-//! the one that its birthmark names.
+//! the one that its birthmark names. A run that only gave the file another name is gone past.
 
 use std::path::PathBuf;
 
-use birthmark_core::lineage::{ArtifactNode, BEFORE, EARLIER, Lineage, NodeId, Place, Relation};
+use birthmark_core::lineage::{
+    ArtifactNode, BEFORE, EARLIER, LINKED, Lineage, NodeId, Place, RENAMED, Relation,
+};
 use birthmark_core::session::{Artifact, Session};
+use birthmark_core::{RunId, SessionId};
+use serde_json::{Value, json};
 
 use super::own::{self, Whose};
 use super::share::{self, Share};
@@ -26,11 +30,53 @@ pub(super) struct Made {
     pub(super) original: Option<PathBuf>,
     /// What of it is the run's, where others wrote to it too.
     pub(super) share: Option<Share>,
+    /// The names that it was given since, the last one first.
+    pub(super) renamed: Vec<Renamed>,
 }
 
-/// The run that made an artifact, or the line of it that was asked for.
+/// That a run gave a file another name, and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    /// What it was called before.
+    pub from: String,
+    /// Its name since.
+    pub to: String,
+    /// The script, else the program.
+    pub by: String,
+    /// Its session.
+    pub session: SessionId,
+    /// Its run.
+    pub run: Option<RunId>,
+}
+
+impl Renamed {
+    /// For programs.
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "from": self.from,
+            "to": self.to,
+            "script_name": self.by,
+            "session_id": self.session.as_str(),
+            "run_id": self.run.as_ref().map(RunId::as_str),
+        })
+    }
+}
+
+/// The run that made an artifact, or the line of it that was asked for. Who only gave it another
+/// name did not make it.
 pub(super) fn find(traced: &Traced, node: usize) -> Result<Made> {
     let mut made = made(traced, node)?;
+    let mut renamed: Vec<Renamed> = Vec::new();
+    while let Some((earlier, how)) = renaming(&traced.lineage, &made) {
+        let is_known = renamed.iter().any(|one| one.from == how.from);
+        let before = self::made(traced, earlier);
+        let Some(before) = before.ok().filter(|_| !is_known) else {
+            break;
+        };
+        renamed.push(how);
+        made = before;
+    }
+    made.renamed = renamed;
     let Some(line) = traced.target.line.filter(|_| traced.target.runs.is_empty()) else {
         return Ok(made);
     };
@@ -51,6 +97,33 @@ pub(super) fn find(traced: &Traced, node: usize) -> Result<Made> {
             (Whose::Earlier, None) | (Whose::Unknown, _) => return Err(nameless(traced, line)),
         };
     }
+}
+
+/// The artifact under its earlier name, where its run did nothing but give it another.
+fn renaming(lineage: &Lineage, made: &Made) -> Option<(usize, Renamed)> {
+    let digest = made.recorded.digest.as_ref()?;
+    let mut edges = lineage.origins(NodeId::Artifact(made.node));
+    edges.find_map(|edge| {
+        let is_name = matches!(edge.role.as_deref(), Some(RENAMED | LINKED));
+        let NodeId::Artifact(earlier) = edge.to else {
+            return None;
+        };
+        let artifact = &lineage.artifacts[earlier];
+        let is_it = is_name && edge.by == Some(made.place) && artifact.digests.contains(digest);
+        let run = &lineage.runs[made.place];
+        let mut places = artifact.places.iter();
+        let from = places.find(|place| place.made).filter(|_| is_it)?;
+        Some((
+            earlier,
+            Renamed {
+                from: from.file.clone(),
+                to: made.recorded.file.clone(),
+                by: run.script.clone().unwrap_or_else(|| "a run".to_owned()),
+                session: run.session.clone(),
+                run: run.runs.first().cloned(),
+            },
+        ))
+    })
 }
 
 fn nameless(traced: &Traced, line: u64) -> Error {
@@ -77,6 +150,7 @@ fn made(traced: &Traced, node: usize) -> Result<Made> {
         recorded,
         node,
         original,
+        renamed: Vec::new(),
     })
 }
 

@@ -13,8 +13,8 @@ use super::around::Around;
 use super::beside::{self, Beside};
 use super::code::{self, Code};
 use super::hand::InHand;
-use super::maker::Made;
-use super::seeds::seeds;
+use super::maker::{Made, Renamed};
+use super::seeds::{self, seeds};
 use super::share::Share;
 use super::{Options, environment, guard, inputs, maker};
 use crate::error::{Error, Result};
@@ -47,6 +47,8 @@ pub struct Input {
     pub digests: Vec<String>,
     /// Whether it is there.
     pub state: InputState,
+    /// Whether the code has nothing either that could be it.
+    pub lost: bool,
     /// That what was read was not what a run had left there: in words, and for programs.
     pub changed_since: Option<(String, Value)>,
 }
@@ -64,6 +66,8 @@ pub struct Plan {
     pub maker: String,
     /// The artifact's path from the project's root.
     pub file: String,
+    /// The names that it was given since, the last one first.
+    pub renamed: Vec<Renamed>,
     /// What was recorded of it.
     pub recorded: Artifact,
     /// Its file, if it is still as recorded.
@@ -118,6 +122,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
         node,
         original,
         share,
+        renamed,
     } = maker::find(&traced, node)?;
     let found = &traced.lineage.runs[place];
     let project = traced.stores[found.store].clone();
@@ -179,13 +184,9 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             &found.runs,
             &argv,
             &environment_fields,
-            original.as_deref(),
+            &seeds::Carrying::of(&traced.target, original.as_deref()),
         ),
-        snapshots: loaded
-            .snapshots
-            .iter()
-            .map(|one| one.taken.clone())
-            .collect(),
+        snapshots: snapshots(&loaded),
         had_ended: found.outcome == Some(Outcome::Completed),
         session: found.session.clone(),
         run: found
@@ -195,6 +196,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             .unwrap_or_else(|| RunId::from_text("")),
         maker,
         file: recorded.file.clone(),
+        renamed,
         recorded,
         original,
         share,
@@ -209,6 +211,11 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
     inputs::look_in_code(&mut plan);
     code::look_for_what_ran(&mut plan);
     Ok(plan)
+}
+
+fn snapshots(session: &Session) -> Vec<SnapshotTaken> {
+    let all = session.snapshots.iter();
+    all.map(|one| one.taken.clone()).collect()
 }
 
 /// The artifact in the lineage of everything.
@@ -280,6 +287,7 @@ impl Plan {
             .collect();
         json!({
             "file": self.file,
+            "renamed": self.renamed.iter().map(Renamed::to_json).collect::<Vec<_>>(),
             "digest": self.recorded.digest,
             "in_hand": self.in_hand.as_ref().map(InHand::to_json),
             "session_id": self.session.as_str(),

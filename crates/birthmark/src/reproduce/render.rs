@@ -39,12 +39,18 @@ pub fn render(plan: &Plan, options: &Options) -> String {
     let warning = warning.map_or(String::new(), |line| {
         format!("{line}\n  {}\n\n", about(plan))
     });
-    let mut out = format!(
-        "{warning}{}\nmade by {} in session {}\n\n",
-        neutral(&plan.file),
-        neutral(&plan.maker),
-        plan.session.short()
-    );
+    let name = plan.renamed.first().map_or(&plan.file, |last| &last.to);
+    let mut out = format!("{warning}{}\n", neutral(name));
+    for one in &plan.renamed {
+        let (from, by) = (neutral(&one.from), neutral(&one.by));
+        let session = one.session.short();
+        out.push_str(&format!(
+            "renamed from {from} by {by} in session {session}\n"
+        ));
+    }
+    let maker = neutral(&plan.maker);
+    let session = plan.session.short();
+    out.push_str(&format!("made by {maker} in session {session}\n\n"));
     let mut put = |label: &str, text: &str| {
         out.push_str(&format!("{label:<13}{text}\n"));
     };

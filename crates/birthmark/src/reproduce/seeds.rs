@@ -8,9 +8,35 @@ use birthmark_core::session::{Artifact, Session};
 use serde_json::Value;
 
 use crate::read;
+use crate::trace::Target;
 
 /// What Python's hashes, and so the order of its sets, follow from.
 const HASH_SEED: &str = "PYTHONHASHSEED";
+
+/// What the record that is asked for carries, else the first one of the file.
+pub(super) struct Carrying {
+    birthmark: Fields,
+    of: &'static str,
+}
+
+impl Carrying {
+    pub(super) fn of(target: &Target, original: Option<&Path>) -> Self {
+        let line = target.line.filter(|_| target.path.is_some());
+        let path = if line.is_some() {
+            target.path.as_deref()
+        } else {
+            original
+        };
+        let birthmark = path.and_then(|path| read::read(path, line).ok().flatten());
+        Self {
+            birthmark: birthmark.unwrap_or_default(),
+            of: match line {
+                Some(_) => " (of the record)",
+                None => " (of the first record)",
+            },
+        }
+    }
+}
 
 /// Every field that a birthmark or the session calls a seed, those that the run was seen to set,
 /// and those that its command line or environment named.
@@ -20,15 +46,9 @@ pub(super) fn seeds(
     runs: &[RunId],
     argv: &[String],
     environment: &Fields,
-    original: Option<&Path>,
+    carrying: &Carrying,
 ) -> Vec<String> {
-    let first = original.and_then(|path| read::read(path, None).ok().flatten());
-    let empty = Fields::new();
-    let sources = [
-        recorded.birthmark(),
-        &session.given,
-        first.as_ref().unwrap_or(&empty),
-    ];
+    let sources = [recorded.birthmark(), &session.given, &carrying.birthmark];
     let mut seeds: Vec<String> = Vec::new();
     for (place, fields) in sources.into_iter().enumerate() {
         for (name, value) in fields
@@ -36,11 +56,7 @@ pub(super) fn seeds(
             .filter(|(name, value)| name.to_ascii_lowercase().contains("seed") && !value.is_null())
         {
             let value = crate::text::short(&value.to_string(), 40);
-            let of = if place == 2 {
-                " (of the first record)"
-            } else {
-                ""
-            };
+            let of = if place == 2 { carrying.of } else { "" };
             if !seeds
                 .iter()
                 .any(|known| known.split(' ').next() == Some(name))

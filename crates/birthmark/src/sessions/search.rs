@@ -11,16 +11,12 @@ const SEARCH_LIMIT: u64 = 256 << 20;
 
 /// Whether one of the texts stands in the journals of a session, or in its manifest where there
 /// are none. What cannot be searched may hold it.
-pub(crate) fn speaks_of<'a>(
-    layout: &Layout,
-    id: &SessionId,
-    texts: impl Iterator<Item = &'a str> + Clone,
-) -> bool {
+pub(crate) fn speaks_of<T: AsRef<str>>(layout: &Layout, id: &SessionId, texts: &[T]) -> bool {
     let journals = journal::paths(layout, id).unwrap_or_default();
     let holds = |path: &Path| match atomic::read_limited(path, SEARCH_LIMIT) {
         Ok(bytes) => texts
-            .clone()
-            .any(|text| memchr::memmem::find(&bytes, text.as_bytes()).is_some()),
+            .iter()
+            .any(|text| memchr::memmem::find(&bytes, text.as_ref().as_bytes()).is_some()),
         Err(error) => !error.is_not_found(),
     };
     if journals.is_empty() {

@@ -107,6 +107,10 @@ pub fn archive(project: &Project, what: &str, out: Option<&Path>, force: bool) -
         Error::new(Kind::Io, "bundle", message)
     })?;
     atomic::replace(&path, &bundle.bytes, atomic::Durability::Power)?;
+    // It is no code: the tree is not dirty by it, and the next snapshot does not carry this one.
+    if project.layout.exists() {
+        crate::generated::note_all(&project.layout, std::slice::from_ref(&path));
+    }
     Ok(Archive {
         path,
         commit: wanted.commit,

@@ -100,6 +100,17 @@ impl Held {
         ups.any(|up| self.others.contains(up))
     }
 
+    /// Whether something lies at a path, or may.
+    pub(crate) fn may_hold(&self, path: &str) -> bool {
+        let within = format!("{path}/").into_bytes();
+        let mut below = self.files.range(within.clone()..);
+        self.blob(path).is_some()
+            || self.leads_elsewhere(path)
+            || below
+                .next()
+                .is_some_and(|(name, _)| name.starts_with(&within))
+    }
+
     /// The digest of the file at a path from the top; `None` where there is none.
     pub(crate) fn digest(&self, path: &str) -> Option<String> {
         let id = self.files.get(path.as_bytes())?;

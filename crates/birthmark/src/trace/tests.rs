@@ -29,8 +29,16 @@ enum Did {
         content: Option<u8>,
         inputs: Vec<(u8, Option<u8>)>,
         model: Option<(u8, Option<u8>)>,
-        went_on: Option<Option<u8>>,
+        went_on: WentOn,
     },
+}
+
+/// What was there before.
+#[derive(Debug, Clone)]
+enum WentOn {
+    Nothing,
+    Unknown,
+    From(u8),
 }
 
 #[derive(Debug, Clone)]
@@ -131,7 +139,7 @@ impl Store<'_> {
             let path = project.layout.journal(&ids[number], &writer);
             let mut journal = JournalWriter::create(&path, Durability::Process).unwrap();
             // No two at one moment: which came first would then be told by nothing.
-            let own = number as i64 * 2 + i64::from(second);
+            let own = i64::try_from(number).unwrap() * 2 + i64::from(second);
             let mut time = i64::from(sat.start) * 10_000_000 + 1_767_225_600_000_000 + own;
             let mut put = |kind: &str, fields: Value| {
                 let Value::Object(mut fields) = fields else {
@@ -174,15 +182,19 @@ impl Store<'_> {
             for (_, did) in sat.did.iter().filter(|(of_second, _)| *of_second == second) {
                 if let Did::Made {
                     file,
-                    went_on: Some(had),
+                    went_on: went_on @ (WentOn::Unknown | WentOn::From(_)),
                     ..
                 } = did
                 {
+                    let had = match went_on {
+                        WentOn::From(had) => self.digest(Some(*had)),
+                        _ => None,
+                    };
                     put(
                         "artifact_opened",
                         json!({"file": self::path(*file), "type": "data", "format": "jsonl",
                             "birthmark": {}, "continued_bytes": 5, "continued_records": 1,
-                            "continued_digest": self.digest(*had)}),
+                            "continued_digest": had}),
                     );
                 }
                 let (kind, fields) = self.event(&run, did);
@@ -211,7 +223,11 @@ fn any_did() -> impl Strategy<Value = Did> {
     let inputs = proptest::collection::vec((file(), few()), 0..2);
     let model =
         proptest::option::weighted(0.3, (0..3_u8, proptest::option::weighted(0.3, 0..7_u8)));
-    let went_on = proptest::option::weighted(0.2, few());
+    let went_on = prop_oneof![
+        6 => Just(WentOn::Nothing),
+        1 => Just(WentOn::Unknown),
+        2 => (0..7_u8).prop_map(WentOn::From),
+    ];
     let content = proptest::option::weighted(0.2, 0..7_u8);
     let made = (file(), few(), content, inputs, model, went_on);
     let made = made.prop_map(

@@ -138,9 +138,9 @@ pub(super) fn of_reached(traced: &Traced) -> Wants {
 fn of_artifact(artifact: &ArtifactNode, is_whole: bool, wants: &mut Wants) {
     wants.extend(artifact.digests.iter().cloned());
     let is_made = artifact.places.iter().any(|place| place.made);
+    let by_path = !is_made || artifact.digests.is_empty();
     for place in &artifact.places {
-        let by_path = place.is_path && !(is_made && !artifact.digests.is_empty());
-        if is_whole || by_path {
+        if is_whole || by_path && place.is_path {
             wants.insert(place.file.clone());
         }
     }

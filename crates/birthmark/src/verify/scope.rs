@@ -49,7 +49,8 @@ impl Scope {
         match self {
             Self::All => true,
             Self::Of(names) => {
-                sessions::speaks_of(&project.layout, id, names.iter().map(String::as_str))
+                let names: Vec<&String> = names.iter().collect();
+                sessions::speaks_of(&project.layout, id, &names)
             }
         }
     }

@@ -73,6 +73,7 @@ class _ToldWrappers(Wrappers):
         self._worker = any("multiprocessing" in word or "popen_loky" in word for word in words)
 
     def note_seed(self, called, seed):
+        seed = self._joined(called, seed)
         if self._worker or os.getpid() != self._pid or self.seeds.get(called, self) == seed:
             return
         self.seeds[called] = seed
