@@ -38,7 +38,7 @@ type Telling = (SessionId, Artifact, Option<Run>);
 /// What each session of a project tells of some files. Most tell nothing: those in which no such
 /// name stands are not read.
 fn tellings(project: &Project, stored: &[String]) -> impl Iterator<Item = Telling> {
-    let quoted = stored.iter().map(|name| serde_json::to_string(name));
+    let quoted = stored.iter().map(serde_json::to_string);
     let quoted: Vec<String> = quoted.filter_map(Result::ok).collect();
     let ids = sessions::ids(project).unwrap_or_default();
     let told = sessions::in_parts(ids, |id| {
