@@ -5,9 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+#: Writes a file of records, as the fixture `write` does.
+Writer = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +79,45 @@ def birthmark(repo, program):
         )
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
+
+    return call
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project without a repository, with an empty artifacts folder and a catalog of its own."""
+    (tmp_path / "birthmark.toml").write_text("")
+    (tmp_path / "artifacts").mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def write(project):
+    """Write a file of records, one for each birthmark: what every birthmark has is added."""
+
+    def run(name, marks, folder=project / "artifacts"):
+        common = {"git_commit": "c", "artifact_type": "t", "birthmark": "birthmark/v1"}
+        lines = (json.dumps({"n": n, "metadata": {**common, **mark}}) for n, mark in enumerate(marks))
+        (folder / name).write_text("\n".join(lines) + "\n")
+
+    return run
+
+
+@pytest.fixture
+def birthmark_in(project, program):
+    """Call the program in `project`; gives the finished process, whatever its status."""
+
+    def call(*args, cwd=project, env=None):
+        return subprocess.run(
+            [program, *args],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **(env or {})},
+        )
 
     return call
 

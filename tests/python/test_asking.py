@@ -10,28 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Writer
 
 import birthmark as bm
 
 FIELDS = ["temperature", "seed", "model_name", "note"]
 VALUES = [None, True, 0, 1, 7, 0.5, 0.7, 2**53 + 1, "alpha", "Alphabet", "7", "b c"]
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "birthmark.toml").write_text("")
-    (tmp_path / "artifacts").mkdir()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def write(project: Path, name: str, marks: list[dict]) -> None:
-    lines = []
-    for n, mark in enumerate(marks):
-        whole = {"git_commit": "c", "artifact_type": "t", **mark, "birthmark": "birthmark/v1"}
-        lines.append(json.dumps({"n": n, "metadata": whole}))
-    (project / "artifacts" / name).write_text("\n".join(lines) + "\n")
 
 
 def random_files(rng: random.Random) -> dict[str, list[dict]]:
@@ -73,14 +57,14 @@ def both(a: bool | None, b: bool | None) -> bool | None:
     return None if a is None or b is None else True
 
 
-def test_answers_are_those_of_a_plain_loop(project: Path) -> None:
+def test_answers_are_those_of_a_plain_loop(project: Path, write: Writer) -> None:
     rng = random.Random(6)
     for _ in range(6):
         for old in (project / "artifacts").glob("*.jsonl"):
             old.unlink()
         files = random_files(rng)
         for name, marks in files.items():
-            write(project, name, marks)
+            write(name, marks)
         for _ in range(12):
             left, right = [(rng.choice(FIELDS), rng.choice(["=", "<", ">=", "~", "has"]), rng.choice([0, 1, 7, 30, 2**53])) for _ in range(2)]
             negated = rng.random() < 0.5
@@ -102,7 +86,7 @@ def test_answers_are_those_of_a_plain_loop(project: Path) -> None:
             assert len(picked) == wanted, text
 
 
-def test_answers_are_those_of_duckdb(project: Path) -> None:
+def test_answers_are_those_of_duckdb(project: Path, write: Writer) -> None:
     try:
         import duckdb
     except ImportError:
@@ -111,7 +95,7 @@ def test_answers_are_those_of_duckdb(project: Path) -> None:
     rng = random.Random(7)
     files = random_files(rng)
     for name, marks in files.items():
-        write(project, name, marks)
+        write(name, marks)
     table = "read_json('artifacts/*.jsonl', format='newline_delimited', columns={'metadata': 'JSON'}, filename=true)"
     for field in ("seed", "temperature"):
         for op in ("<", ">=", "="):
@@ -135,8 +119,8 @@ def frames() -> Iterator[tuple[str, str]]:
         yield module, method
 
 
-def test_rows_are_dicts_and_become_tables_where_asked(project: Path) -> None:
-    write(project, "a.jsonl", [{"seed": n, "model_name": "m", "big": 2**70} for n in range(3)])
+def test_rows_are_dicts_and_become_tables_where_asked(project: Path, write: Writer) -> None:
+    write("a.jsonl", [{"seed": n, "model_name": "m", "big": 2**70} for n in range(3)])
     rows = bm.find("model~M", columns=["seed", "big"])
     assert (len(rows), rows.total, rows.among) == (1, 1, 1)
     assert rows[0]["seed"] == {"min": 0, "max": 2}
@@ -149,9 +133,9 @@ def test_rows_are_dicts_and_become_tables_where_asked(project: Path) -> None:
         assert getattr(rows, method)().shape[0] == 1
 
 
-def test_column_of_whole_and_other_numbers_is_one_of_numbers(project: Path) -> None:
-    write(project, "a.jsonl", [{"temperature": 1}])
-    write(project, "b.jsonl", [{"temperature": 0.5}])
+def test_column_of_whole_and_other_numbers_is_one_of_numbers(project: Path, write: Writer) -> None:
+    write("a.jsonl", [{"temperature": 1}])
+    write("b.jsonl", [{"temperature": 0.5}])
     rows = bm.find("", columns=["temperature"], sort="temperature")
     for module, method in frames():
         column = getattr(rows, method)()["temperature"]

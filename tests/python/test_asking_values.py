@@ -9,23 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import Writer
 
 import birthmark as bm
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "birthmark.toml").write_text("")
-    (tmp_path / "artifacts").mkdir()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def write(project: Path, name: str, marks: list[dict]) -> None:
-    common = {"git_commit": "c", "artifact_type": "t", "birthmark": "birthmark/v1"}
-    lines = (json.dumps({"n": n, "metadata": {**common, **mark}}) for n, mark in enumerate(marks))
-    (project / "artifacts" / name).write_text("\n".join(lines) + "\n")
 
 
 def counted(program: Path, project: Path, *asked: str) -> dict[str, int]:
@@ -34,12 +20,12 @@ def counted(program: Path, project: Path, *asked: str) -> dict[str, int]:
     return {row[0]: int(row[-1]) for row in rows}
 
 
-def test_texts_that_vary_are_told_and_counted_one_by_one_where_they_are_few(project: Path, program: Path) -> None:
-    write(project, "few.jsonl", [{"lang": "fr"}, {"lang": "DE"}, {"lang": "fr"}, {}])
+def test_texts_that_vary_are_told_and_counted_one_by_one_where_they_are_few(project: Path, write: Writer, program: Path) -> None:
+    write("few.jsonl", [{"lang": "fr"}, {"lang": "DE"}, {"lang": "fr"}, {}])
     # Each record is a group of its own here, beyond those that a table looks at.
-    write(project, "long.jsonl", [{"lang": "DE", "step": n, "more": {str(n): n}} for n in range(300)] + [{"lang": "it"}])
-    write(project, "many.jsonl", [{"lang": f"l{n:02}"} for n in range(40)])
-    write(project, "one.jsonl", [{"lang": "DE", "temperature": t} for t in (0.2, 0.7)])
+    write("long.jsonl", [{"lang": "DE", "step": n, "more": {str(n): n}} for n in range(300)] + [{"lang": "it"}])
+    write("many.jsonl", [{"lang": f"l{n:02}"} for n in range(40)])
+    write("one.jsonl", [{"lang": "DE", "temperature": t} for t in (0.2, 0.7)])
     rows = {row["file"]: row for row in bm.find("", columns=["lang", "temperature"])}
     assert rows["artifacts/few.jsonl"]["lang"] == {"min": "DE", "max": "fr", "values": ["DE", "fr"]}
     assert rows["artifacts/long.jsonl"]["lang"]["values"] == ["DE", "it"]
@@ -63,13 +49,13 @@ def test_texts_that_vary_are_told_and_counted_one_by_one_where_they_are_few(proj
     assert cells["artifacts/one.jsonl"] == ["DE", "0.2..0.7"] and cells["artifacts/many.jsonl"][0] == "l00..l39"
 
 
-def test_list_is_found_by_each_of_what_it_holds_however_it_is_asked(project: Path, program: Path) -> None:
-    write(project, "a.jsonl", [{"tags": ["x", "y"], "k": n} for n in range(3)])
-    write(project, "b.jsonl", [{"tags": ["y", 7]}, {"tags": "x"}, {"tags": ["z"]}])
-    write(project, "c.jsonl", [{"tags": []}])
-    write(project, "d.jsonl", [{}])
+def test_list_is_found_by_each_of_what_it_holds_however_it_is_asked(project: Path, write: Writer, program: Path) -> None:
+    write("a.jsonl", [{"tags": ["x", "y"], "k": n} for n in range(3)])
+    write("b.jsonl", [{"tags": ["y", 7]}, {"tags": "x"}, {"tags": ["z"]}])
+    write("c.jsonl", [{"tags": []}])
+    write("d.jsonl", [{}])
     # So many lists that no zone keeps them.
-    write(project, "e.jsonl", [{"tags": [f"t{n}", "x"]} for n in range(50)])
+    write("e.jsonl", [{"tags": [f"t{n}", "x"]} for n in range(50)])
     files = lambda ask: sorted(row["file"][10] for row in bm.find(ask))  # noqa: E731
     assert files("tags=x") == ["a", "b", "e"]
     assert files("tags=t17") == ["e"] and files("tags=t99") == []
@@ -90,9 +76,9 @@ def test_columns_that_are_no_names_are_refused(project: Path) -> None:
         bm.find(columns="seed")
 
 
-def test_list_or_object_that_becomes_something_else_in_the_next_record_is_noticed(project: Path) -> None:
+def test_list_or_object_that_becomes_something_else_in_the_next_record_is_noticed(project: Path, write: Writer) -> None:
     values = [[1], "x", {"a": 1, "b": {"c": 2}}, 7, {"a": 5}, None, ["x"], True, {}, "x", [], 7]
-    write(project, "v.jsonl", [{"t": value, "u": n // 3} for n, value in enumerate(values)])
+    write("v.jsonl", [{"t": value, "u": n // 3} for n, value in enumerate(values)])
     rows = bm.sql('SELECT line, t, "t.a" AS a, "t.b.c" AS c FROM records ORDER BY line')
     for row, value in zip(rows, values, strict=True):
         told = json.loads(row["t"]) if isinstance(value, (list, dict)) else row["t"]

@@ -44,3 +44,52 @@ def test_a_rule_that_refuses_leaves_everything_as_it_was(repo):
     with bm.session() as session, pytest.raises(bm.BirthmarkError, match="template_disabled"):
         session.jsonl("artifacts/new.jsonl", artifact_type="training_data", template_disabled=False)
     assert not (repo / "artifacts/new.jsonl").exists()
+
+
+RANGE = '[policy]\nenforce = "{}"\n"*" = ["temperature = 0..0.5", "seed required"]\n'
+
+
+def test_record_whose_own_fields_break_a_rule_is_refused_before_it_is_written(repo):
+    (repo / "birthmark.toml").write_text(RANGE.format("refuse"))
+    path = repo / "artifacts/r.jsonl"
+    with bm.session() as session, session.jsonl(path) as out:
+        out.write({"n": 1}, temperature=0.2, seed=1)
+        for temperature in (0.9, "hot", 0.50000000000000001e1):
+            with pytest.raises(bm.BirthmarkError, match="temperature|field") as caught:
+                out.write({"n": 2}, temperature=temperature, seed=2)
+        assert caught.value.code == "policy" and "birthmark.toml line 3" in str(caught.value)
+        # A form that lacks a field is refused each time, not the first time alone.
+        for _ in range(2):
+            with pytest.raises(bm.BirthmarkError, match="seed is missing"):
+                out.write({"n": 3}, temperature=0.2)
+        with pytest.raises(bm.BirthmarkError, match="these 3 records break"):
+            out.write_many([{"n": 4}] * 3, temperature=0.7, seed=4)
+        out.write_many([{"n": 5}, {"n": 6}], temperature=0.5, seed=5)
+        out.write({"n": 7}, seed=7, temperature=0)
+    assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == [1, 5, 6, 7]
+
+
+def test_fields_that_no_record_varies_are_judged_at_the_opening_and_with_the_first(repo):
+    (repo / "birthmark.toml").write_text(RANGE.format("refuse"))
+    with bm.session() as session:
+        with pytest.raises(bm.BirthmarkError, match="temperature is 0.9"):
+            session.jsonl("artifacts/a.jsonl", temperature=0.9, seed=1)
+        with session.jsonl("artifacts/b.jsonl", temperature=0.1) as out:
+            with pytest.raises(bm.BirthmarkError, match="seed is missing"):
+                out.write({"n": 1})
+            out.write({"n": 2}, seed=2, other="x")
+            with pytest.raises(bm.BirthmarkError, match="temperature is 0.9"):
+                out.write({"n": 3}, seed=3, temperature=0.9)
+    assert len((repo / "artifacts/b.jsonl").read_text().splitlines()) == 1
+
+
+def test_rules_that_warn_say_each_break_once_and_every_record_is_written(repo, capfd):
+    (repo / "birthmark.toml").write_text(RANGE.format("warn"))
+    with bm.session() as session, session.jsonl("artifacts/w.jsonl") as out:
+        for n in range(20):
+            out.write({"n": n}, seed=n, temperature=0.1 if n < 5 else 0.9)
+        out.write({"n": 20}, temperature=0.1)
+    said = capfd.readouterr().err
+    assert said.count("a record breaks rule `temperature = 0..0.5`") == 1
+    assert said.count("seed is missing") == 1
+    assert len((repo / "artifacts/w.jsonl").read_text().splitlines()) == 21

@@ -5,7 +5,7 @@
 
 pub mod local;
 
-use birthmark_core::session::Session;
+use birthmark_core::session::{CodeSeen, Session};
 use birthmark_core::{SessionId, Timestamp};
 
 use crate::error::CatalogError;
@@ -476,10 +476,8 @@ pub trait Engine {
     fn host(&self, session: &str) -> Result<Option<String>, CatalogError>;
     /// Removes what nothing names any longer.
     fn tidy(&mut self) -> Result<(), CatalogError>;
-    /// The names of all fields, or of those that a project has.
-    fn fields(&self, project: Option<i64>) -> Result<Vec<String>, CatalogError>;
-    /// The names of all metrics, or of those that a project has.
-    fn metrics(&self, project: Option<i64>) -> Result<Vec<String>, CatalogError>;
+    /// The names of all fields and of all metrics, or of those that a project has.
+    fn names(&self, project: Option<i64>) -> Result<(Vec<String>, Vec<String>), CatalogError>;
     /// The values of a field that begin so, of all projects or of one.
     fn values(
         &self,
@@ -507,10 +505,8 @@ pub struct SessionRow {
     pub end: Option<(Timestamp, String)>,
     /// The host.
     pub host: Option<String>,
-    /// The commit, and whether the tree was dirty.
-    pub commit: Option<String>,
-    /// Whether the tree was dirty; none is unknown.
-    pub dirty: Option<bool>,
+    /// The codes that ran, each once.
+    pub codes: Vec<CodeSeen>,
     /// The scripts of its runs.
     pub scripts: Vec<String>,
     /// The commands of its runs that were no scripts.

@@ -12,6 +12,7 @@
 //! * Their number is bounded, whatever the file holds: see `shortest`.
 
 mod flat;
+mod time;
 
 use std::collections::HashMap;
 
@@ -238,6 +239,8 @@ impl Grouper {
     fn set(&mut self, column: usize, value: Option<&[u8]>) {
         let records = self.records;
         let column = &mut self.columns[column];
+        let told = value.map(|value| flat::told(&column.name, value));
+        let value = told.as_deref();
         if column.current.as_deref() == value {
             return;
         }

@@ -16,12 +16,13 @@
 //! * A session and a run is numbered by the label of its id, `number`, which `_owners` tells of
 //!   each group.
 //! * `same` of an artifact is the first of those that are one with it, among all of its `kin`.
+//! * The mark of a session has the first code that ran in it; a run is `apart` whose code is another.
 //! * What holds large blobs has a whole number as its key: of any other key SQLite reads the blobs
 //!   of all rows that it meets on its way to one.
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
 /// What `user_version` says; a catalog of another version is built anew.
-pub(crate) const VERSION: i32 = 9;
+pub(crate) const VERSION: i32 = 10;
 /// Where the numbers of groups begin that are not the first of their artifact.
 pub(crate) const MORE: i64 = 1 << 40;
 /// `BMCA`, which tells the file from other databases.
@@ -107,10 +108,13 @@ CREATE TABLE _runs (
   error TEXT,
   drift TEXT NOT NULL,
   clock TEXT,
+  mark INTEGER NOT NULL,
+  apart INTEGER NOT NULL,
   PRIMARY KEY (session, run_id)
 ) WITHOUT ROWID;
 CREATE INDEX _runs_name ON _runs (run_id);
 CREATE INDEX _runs_start ON _runs (project, start, session, run_id, number);
+CREATE INDEX _runs_apart ON _runs (session, mark) WHERE apart;
 CREATE TABLE _used (
   session INTEGER NOT NULL,
   run_id TEXT NOT NULL,
@@ -272,8 +276,10 @@ pub(crate) fn views(project: Option<i64>) -> String {
 const VIEWS: &str = r"
 CREATE{temp} VIEW sessions AS
 SELECT s.session_id, p.root AS project, s.session_start, s.session_end, s.last_heard, s.outcome, s.host,
-  (SELECT f.value FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = s.mark AND f.name = 'git_commit' AND f.kind = 'text') AS git_commit,
-  (SELECT CASE f.value WHEN 'true' THEN 1 WHEN 'false' THEN 0 END FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = s.mark AND f.name = 'git_dirty') AS git_dirty,
+  (SELECT CASE WHEN count(DISTINCT f.value) = 1 THEN min(f.value) END FROM _mark_facts m JOIN _facts f ON f.id = m.fact
+   WHERE m.mark IN (SELECT s.mark UNION SELECT r.mark FROM _runs r WHERE r.session = s.id AND r.apart) AND f.name = 'git_commit' AND f.kind = 'text') AS git_commit,
+  (SELECT CASE WHEN max(f.value = 'true') THEN 1 WHEN min(f.value = 'false') THEN 0 END FROM _mark_facts m JOIN _facts f ON f.id = m.fact
+   WHERE m.mark IN (SELECT s.mark UNION SELECT r.mark FROM _runs r WHERE r.session = s.id AND r.apart) AND f.name = 'git_dirty') AS git_dirty,
   (SELECT count(*) FROM _runs r WHERE r.session = s.id) AS runs,
   (SELECT count(*) FROM _told t WHERE t.session = s.id AND t.state <> 'removed') AS artifacts,
   s.planned, s.made, s.session_uuid
@@ -281,7 +287,10 @@ FROM _sessions s JOIN _projects p ON p.id = s.project WHERE {s};
 
 CREATE{temp} VIEW runs AS
 SELECT r.run_id, s.session_id, p.root AS project, r.script_name, r.argv, r.rank, r.host, r.start AS run_start, r.end AS run_end,
-  r.outcome, r.duration_s, r.exit_code, r.error, r.drift
+  r.outcome, r.duration_s, r.exit_code, r.error, r.drift,
+  (SELECT f.value FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = r.mark AND f.name = 'git_commit' AND f.kind = 'text') AS git_commit,
+  (SELECT CASE f.value WHEN 'true' THEN 1 WHEN 'false' THEN 0 END FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = r.mark AND f.name = 'git_dirty') AS git_dirty,
+  (SELECT f.value FROM _mark_facts m JOIN _facts f ON f.id = m.fact WHERE m.mark = r.mark AND f.name = 'git_snapshot' AND f.kind = 'text') AS git_snapshot
 FROM _runs r JOIN _sessions s ON s.id = r.session JOIN _projects p ON p.id = s.project WHERE {s};
 
 CREATE{temp} VIEW artifacts AS

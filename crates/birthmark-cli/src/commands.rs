@@ -51,19 +51,6 @@ fn now() -> Timestamp {
     Timestamp::from_micros(birthmark_capture::clock::now_micros())
 }
 
-/// A session's code in one cell: `5f970c2 dirty`.
-fn code(commit: Option<&str>, dirty: Option<bool>) -> String {
-    let dirty = match dirty {
-        Some(true) => " dirty",
-        Some(false) => "",
-        None => " dirty?",
-    };
-    match commit {
-        Some(commit) => format!("{}{dirty}", commit.get(..7).unwrap_or(commit)),
-        None => "unknown".to_owned(),
-    }
-}
-
 /// Whether the person asked for silence.
 pub(crate) fn quiet() -> bool {
     birthmark_capture::process::variable("BIRTHMARK_QUIET")

@@ -14,6 +14,8 @@ pub fn render<const N: usize>(
 
 /// The narrowest that a column is cut to.
 const LEAST: usize = 8;
+/// The narrowest that the column is cut to which gives way first.
+const LEAST_FIRST: usize = 20;
 /// Columns that people copy from: never cut, also where the table is then too wide.
 const COPIED: [&str; 5] = ["SESSION", "SNAPSHOT", "COMMIT", "CODE", "RUN"];
 
@@ -22,33 +24,172 @@ const COPIED: [&str; 5] = ["SESSION", "SNAPSHOT", "COMMIT", "CODE", "RUN"];
 /// whichever is the widest. Cells are screened first, so that a line end in one cannot fake
 /// a row.
 pub fn fitted(head: &[String], rows: &[Vec<String>], width: usize, first: Option<usize>) -> String {
-    let rows: Vec<Vec<String>> = std::iter::once(head)
+    let rows = screened(head, rows);
+    let floors = first.map(|at| (at, LEAST_FIRST));
+    laid(head, &rows, width, floors, cut)
+}
+
+/// The same where the column holds paths: their folders give way first, and the names of the files
+/// themselves after all other columns.
+pub fn fitted_files(
+    head: &[String],
+    rows: &[Vec<String>],
+    width: usize,
+    files: Option<usize>,
+) -> String {
+    let rows = screened(head, rows);
+    let named = files.map(|at| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        let widest = cells.map(|cell| parted(cell).own_width()).max();
+        (at, widest.unwrap_or(0).max(LEAST_FIRST))
+    });
+    laid(head, &rows, width, named, |cell, width| {
+        let parts = parted(cell);
+        if cell.chars().count() > width && parts.own_width() <= width {
+            return parts.cut(width);
+        }
+        cut(cell, width)
+    })
+}
+
+/// Whether a head and rows stand within a width as they are.
+pub fn fits(head: &[String], rows: &[Vec<String>], width: usize) -> bool {
+    let widths = widths(&screened(head, rows));
+    widths.iter().sum::<usize>() + gaps(&widths) <= width
+}
+
+/// Whether the names of files stay whole in a table of this width.
+pub fn names_fit(
+    head: &[String],
+    rows: &[Vec<String>],
+    width: usize,
+    files: Option<usize>,
+) -> bool {
+    let rows = screened(head, rows);
+    let widths = widths(&rows);
+    let least = |(at, width): (usize, &usize)| {
+        if Some(at) == files {
+            let cells = rows.iter().filter_map(|row| row.get(at));
+            return cells
+                .map(|cell| parted(cell).own_width())
+                .max()
+                .unwrap_or(0);
+        }
+        let is_copied = head
+            .get(at)
+            .is_some_and(|name| COPIED.contains(&name.as_str()));
+        if is_copied { *width } else { LEAST.min(*width) }
+    };
+    widths.iter().enumerate().map(least).sum::<usize>() + gaps(&widths) <= width
+}
+
+/// Head and rows, made fit for a terminal.
+fn screened(head: &[String], rows: &[Vec<String>]) -> Vec<Vec<String>> {
+    let screened = |cell: &String| crate::ui::screened(cell).into_owned();
+    std::iter::once(head)
         .chain(rows.iter().map(Vec::as_slice))
-        .map(|row| {
-            let screened = |cell: &String| crate::ui::screened(cell).into_owned();
-            row.iter().map(screened).collect()
-        })
-        .collect();
-    let mut widths = vec![0; head.len()];
-    for row in &rows {
+        .map(|row| row.iter().map(screened).collect())
+        .collect()
+}
+
+fn widths(rows: &[Vec<String>]) -> Vec<usize> {
+    let mut widths = vec![0; rows.first().map_or(0, Vec::len)];
+    for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
+    widths
+}
+
+fn gaps(widths: &[usize]) -> usize {
+    2 * widths.len().saturating_sub(1)
+}
+
+fn laid(
+    head: &[String],
+    rows: &[Vec<String>],
+    width: usize,
+    first: Option<(usize, usize)>,
+    cut_first: impl Fn(&str, usize) -> String,
+) -> String {
+    let mut widths = widths(rows);
     let whole: Vec<bool> = head
         .iter()
         .map(|name| COPIED.contains(&name.as_str()))
         .collect();
     shrink(&mut widths, width, first, &whole);
+    let cut_row = |row: &Vec<String>| -> Vec<String> {
+        let cells = row.iter().zip(&widths).enumerate();
+        let is_first = |at| first.is_some_and(|(first, _)| first == at);
+        cells
+            .map(|(at, (cell, width))| {
+                if is_first(at) {
+                    cut_first(cell, *width)
+                } else {
+                    cut(cell, *width)
+                }
+            })
+            .collect()
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(cut_row).collect();
+    let widths = self::widths(&rows);
     let line = |row: &Vec<String>| {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{:<width$}", cut(cell, *width), width = *width))
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
             .collect();
         cells.join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A path in a cell: the project before it, its folders, and its own name with what is said of it.
+struct Parted<'a> {
+    project: &'a str,
+    folders: &'a str,
+    name: &'a str,
+}
+
+fn parted(cell: &str) -> Parted<'_> {
+    let (project, path) = match cell.split_once(": ") {
+        Some((project, _)) if !project.contains('/') => cell.split_at(project.len() + 2),
+        _ => ("", cell),
+    };
+    // A name with its remark: `a.jsonl (edited)`.
+    let bare = path.split(" (").next().unwrap_or(path);
+    let (folders, name) = path.split_at(bare.rfind('/').map_or(0, |at| at + 1));
+    Parted {
+        project,
+        folders,
+        name,
+    }
+}
+
+impl Parted<'_> {
+    /// The width without folders.
+    fn own_width(&self) -> usize {
+        let mark = if self.folders.is_empty() { 0 } else { 2 };
+        self.project.chars().count() + self.name.chars().count() + mark
+    }
+
+    /// As many of the last folders as there is room for.
+    fn cut(&self, width: usize) -> String {
+        let mut kept = "";
+        for (at, _) in self
+            .folders
+            .char_indices()
+            .rev()
+            .filter(|(_, each)| *each == '/')
+        {
+            let longer = self.folders.get(at..).unwrap_or_default();
+            if self.own_width() + longer.chars().count() > width + 1 {
+                break;
+            }
+            kept = longer;
+        }
+        format!("{}…{kept}{}", self.project, self.name)
+    }
 }
 
 /// Each row as a block, with a line for each of its cells that says anything: for what has
@@ -70,25 +211,33 @@ pub fn stood(head: &[String], rows: &[Vec<String>], width: usize) -> String {
     rows.iter().map(block).collect::<Vec<_>>().join("\n\n")
 }
 
-fn shrink(widths: &mut [usize], width: usize, first: Option<usize>, whole: &[bool]) {
-    let gaps = 2 * widths.len().saturating_sub(1);
+/// Narrows columns until they fit: the first one as far as it may, then the widest, in the end
+/// the first one too.
+fn shrink(widths: &mut [usize], width: usize, first: Option<(usize, usize)>, whole: &[bool]) {
+    let gaps = gaps(widths);
     loop {
         let sum: usize = widths.iter().sum::<usize>() + gaps;
         let over = sum.saturating_sub(width);
-        let preferred = first.filter(|at| widths.get(*at).is_some_and(|width| *width > 20));
-        let widest = (0..widths.len())
-            .filter(|at| whole.get(*at) != Some(&true))
-            .max_by_key(|at| widths[*at]);
-        let Some(at) = preferred.or(widest) else {
-            return;
-        };
-        let floor = if preferred.is_some() { 20 } else { LEAST };
-        if over == 0 || widths[at] <= floor {
+        if over == 0 {
             return;
         }
+        let wide = |at: usize| widths.get(at).copied().unwrap_or(0);
+        if let Some((at, floor)) = first.filter(|(at, floor)| wide(*at) > *floor) {
+            widths[at] = wide(at).saturating_sub(over).max(floor);
+            continue;
+        }
+        let others = (0..widths.len()).filter(|at| {
+            whole.get(*at) != Some(&true) && first.is_none_or(|(first, _)| first != *at)
+        });
+        let widest = others
+            .max_by_key(|at| wide(*at))
+            .filter(|at| wide(*at) > LEAST);
+        let last = first.map(|(at, _)| at).filter(|at| wide(*at) > LEAST);
         // The widest gives way step by step, so that others may become the widest.
-        let step = if preferred.is_some() { over } else { 1 };
-        widths[at] = widths[at].saturating_sub(step).max(floor);
+        let Some(at) = widest.or(last) else {
+            return;
+        };
+        widths[at] = wide(at) - 1;
     }
 }
 
@@ -123,6 +272,45 @@ mod tests {
         assert!(shown.contains(".jsonl"), "{shown}");
         let wide = super::fitted(&head, &rows, 400, Some(1));
         assert!(!wide.contains('…'));
+    }
+
+    #[test]
+    fn folders_give_way_first_and_names_of_files_last() {
+        let head = ["TYPE", "FILE", "NOTE"].map(str::to_owned);
+        let cells = [
+            "p2: artifacts/deep/evaluation_1.json (edited)",
+            "artifacts/evaluation_2.json",
+        ];
+        let rows: Vec<Vec<String>> = cells
+            .iter()
+            .map(|cell| vec!["evaluation".to_owned(), (*cell).to_owned(), "y".repeat(30)])
+            .collect();
+        let shown = super::fitted_files(&head, &rows, 76, Some(1));
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= 76),
+            "{shown}"
+        );
+        assert!(
+            lines[1].contains("p2: …/evaluation_1.json (edited)"),
+            "{shown}"
+        );
+        assert!(lines[2].contains("artifacts/evaluation_2.json"), "{shown}");
+        let shown = super::fitted_files(&head, &rows, 56, Some(1));
+        assert!(
+            shown.contains("p2: …/evaluation_1.json (edited)"),
+            "{shown}"
+        );
+        assert!(
+            shown.lines().all(|line| line.chars().count() <= 56),
+            "{shown}"
+        );
+        let shown = super::fitted_files(&head, &rows, 40, Some(1));
+        assert!(
+            shown.lines().all(|line| line.chars().count() <= 40),
+            "{shown}"
+        );
+        assert!(super::fits(&head, &rows, 200) && !super::fits(&head, &rows, 76));
     }
 
     #[test]

@@ -50,7 +50,7 @@ const MIND: Style = AnsiColor::Yellow.on_default();
 const ADVICE: Style = AnsiColor::Cyan.on_default();
 
 /// Words at the start of a line that say how it came out.
-const MARKED: [(&str, Style); 15] = [
+const MARKED: [(&str, Style); 16] = [
     ("NOT COMPARABLE", BAD),
     ("CANNOT TELL", MIND),
     ("COMPARABLE WITH CAVEATS", GOOD),
@@ -60,6 +60,7 @@ const MARKED: [(&str, Style); 15] = [
     ("failed:", BAD),
     ("error:", BAD),
     ("verified", GOOD),
+    ("obeys", GOOD),
     ("unstamped", MIND),
     ("cannot tell", MIND),
     ("warning:", MIND),

@@ -140,6 +140,14 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// The note of JSON that is nothing but some numbers.
+    pub const FORMLESS: &'static str = "it has neither `summary` nor `results`";
+
+    /// Whether it has the form of a report, and is not any JSON that holds numbers.
+    pub fn has_the_form(&self) -> bool {
+        !self.notes.iter().any(|note| note == Self::FORMLESS)
+    }
+
     /// The place of the system with this role.
     pub fn system(&self, role: &str) -> Option<usize> {
         self.systems

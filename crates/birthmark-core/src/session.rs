@@ -6,6 +6,7 @@
 //! folded from, so that a reader can tell *stale* (an older fold) from *edited*.
 
 mod artifact;
+mod codes;
 mod manifest;
 mod run;
 mod status;
@@ -24,6 +25,7 @@ use crate::plan::{self, Made, Plan, PlanReport};
 use crate::timestamp::Timestamp;
 
 pub use artifact::{Artifact, ArtifactState, GoneOn, Had};
+pub use codes::{CodeSeen, commit_of, dirty_of, in_a_cell};
 pub use manifest::{manifest, manifest_heads};
 pub use run::{Observed, Run};
 pub use status::Status;

@@ -147,6 +147,28 @@ pub fn render_local(moment: Timestamp, zone: &TimeZone) -> String {
         .unwrap_or_default()
 }
 
+/// `22:31:07`: the time of day in a zone, for screens.
+pub fn render_clock(moment: Timestamp, zone: &TimeZone) -> String {
+    jiff::Timestamp::from_microsecond(moment.micros())
+        .map(|at| at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string())
+        .unwrap_or_default()
+}
+
+/// The short names of a zone at these moments, each once: `CET`, `CET/CEST`; for the head of a column.
+pub fn zone_names(moments: impl IntoIterator<Item = Timestamp>, zone: &TimeZone) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for moment in moments {
+        let Ok(at) = jiff::Timestamp::from_microsecond(moment.micros()) else {
+            continue;
+        };
+        let name = zone.to_offset_info(at).abbreviation().to_owned();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join("/")
+}
+
 /// `3 h ago`, for screens: one unit, rounded down; `in the future` when the clocks disagree.
 pub fn render_age(moment: Timestamp, now: Timestamp) -> String {
     let seconds = (now.micros() - moment.micros()).div_euclid(MICROS_PER_SECOND);

@@ -17,7 +17,9 @@ mod scan;
 mod sessions;
 mod tree;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use birthmark_catalog::engine::{Engine, ProjectRow};
 use birthmark_catalog::{CatalogError, Local};
@@ -66,6 +68,24 @@ pub struct Catalog {
     folder: PathBuf,
     /// Lines for the person: that it was begun anew, and why.
     pub said: Vec<String>,
+    /// The names that were asked for last, until something is taken in.
+    names: RefCell<Option<(Option<i64>, Rc<Names>)>>,
+}
+
+/// The names that a project knows, or all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// Of fields.
+    pub(crate) fields: Vec<String>,
+    /// Of metrics.
+    pub(crate) metrics: Vec<String>,
+}
+
+impl Names {
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &String> {
+        self.fields.iter().chain(&self.metrics)
+    }
 }
 
 impl Catalog {
@@ -90,6 +110,7 @@ impl Catalog {
             engine,
             folder,
             said: said.into_iter().collect(),
+            names: RefCell::default(),
         })
     }
 
@@ -106,6 +127,20 @@ impl Catalog {
     /// The projects that it knows.
     pub fn projects(&self) -> Result<Vec<ProjectRow>> {
         Ok(self.engine.projects()?)
+    }
+
+    /// The names that a project knows, or all of them: read once for a question, however many
+    /// parts of it ask for them.
+    pub(crate) fn names(&self, project: Option<i64>) -> Result<Rc<Names>> {
+        if let Some((of, known)) = self.names.borrow().as_ref()
+            && *of == project
+        {
+            return Ok(Rc::clone(known));
+        }
+        let (fields, metrics) = self.engine.names(project)?;
+        let names = Rc::new(Names { fields, metrics });
+        *self.names.borrow_mut() = Some((project, Rc::clone(&names)));
+        Ok(names)
     }
 
     /// Takes in the projects of this machine in which sessions began.
@@ -126,6 +161,7 @@ impl Catalog {
     /// Brings what is known of a project up to date. Where the catalog turns out to be
     /// damaged on the way, it is begun anew, once.
     pub fn refresh(&mut self, project: &Project, depth: Depth) -> Result<Refreshed> {
+        self.names.take();
         match refresh::refresh(self, project, depth) {
             Err(error) if error.kind() == Kind::Damaged && error.code() == "catalog-engine" => {
                 self.renew("it was damaged")?;
@@ -148,6 +184,7 @@ impl Catalog {
     /// Forgets a project. Its files are not touched.
     pub fn forget(&mut self, project: &ProjectRow) -> Result<()> {
         crate::projects::forget(&project.artifacts);
+        self.names.take();
         Ok(self.engine.forget(project.id)?)
     }
 

@@ -16,7 +16,7 @@ mod spelling;
 use std::io;
 
 use birthmark_catalog::engine::{Cell, Engine, Found, FoundRow, Query, What};
-use birthmark_catalog::filter::{self, Context, Filter, FilterError};
+use birthmark_catalog::filter::{self, Context, Filter, FilterError, Term, Test};
 use birthmark_core::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
@@ -230,8 +230,14 @@ pub(crate) fn prepare(
         },
     };
     let filter = spelling::names_of_now(project, filter);
+    let filter = roles::widened(catalog, row, ask, filter)?;
+    let filter = if ask.everywhere {
+        named_projects(catalog, filter)?
+    } else {
+        filter
+    };
     Ok(Query {
-        filter: roles::widened(catalog, row, ask, filter)?,
+        filter,
         project: row,
         what: ask.what,
         gone: ask.gone,
@@ -239,6 +245,46 @@ pub(crate) fn prepare(
         limit: ask.limit,
         columns: ask.columns.iter().map(|column| field_of(column)).collect(),
     })
+}
+
+/// Of several projects, a word alone is also looked for in the name of their folders, as which they
+/// stand before the files.
+fn named_projects(catalog: &Catalog, filter: Filter) -> Result<Filter> {
+    if !filter
+        .terms()
+        .iter()
+        .any(|term| term.field == filter::WORDS)
+    {
+        return Ok(filter);
+    }
+    let roots: Vec<String> = catalog
+        .projects()?
+        .into_iter()
+        .map(|row| row.root)
+        .collect();
+    Ok(filter.map_terms(&mut |term| {
+        let Test::Contains(word) = &term.test else {
+            return Filter::Term(term);
+        };
+        let is_named = |root: &&String| {
+            let name = std::path::Path::new(root.as_str()).file_name();
+            name.is_some_and(|name| filter::fold(&name.to_string_lossy()).contains(word))
+        };
+        let named: Vec<_> = roots
+            .iter()
+            .filter(is_named)
+            .map(FoundValue::text)
+            .collect();
+        if term.field != filter::WORDS || named.is_empty() {
+            return Filter::Term(term);
+        }
+        let of = Term {
+            field: "project".to_owned(),
+            test: Test::Equal(named),
+            span: term.span,
+        };
+        Filter::Or(vec![Filter::Term(term), Filter::Term(of)])
+    }))
 }
 
 /// Brings every known project up to date, this one first; those that are not there at

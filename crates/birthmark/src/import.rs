@@ -70,14 +70,14 @@ pub fn import(file: &Path, replace: bool) -> Result<Imported> {
         meant::or_hint(&project, file, Err(error))
     })?;
     let Some(found) = found else {
-        let message = format!(
-            "`{}` is no log of a tool that is known here",
-            file.display()
-        );
-        return Err(Error::usage("no-report", message).with_hint(
-            "known are lm-evaluation-harness, Inspect, trainer_state.json, and JSON with `summary`",
-        ));
+        return Err(no_report(file, "no log of a tool that is known here"));
     };
+    if found.tool == Tool::Plain && !found.has_the_form() {
+        return Err(no_report(
+            file,
+            "JSON, and no report: it has neither `summary` nor `results`",
+        ));
+    }
     if found.tool == Tool::Birthmark {
         let message = format!("`{}` carries its own birthmark", file.display());
         return Err(Error::usage("already-stamped", message).with_hint("birthmark show FILE"));
@@ -105,6 +105,14 @@ pub fn import(file: &Path, replace: bool) -> Result<Imported> {
     }
     crate::generated::note_stamped(&project, &[file.to_owned()]);
     Ok(imported)
+}
+
+fn no_report(file: &Path, what: &str) -> Error {
+    let name = crate::text::neutral(&file.to_string_lossy()).into_owned();
+    Error::usage("no-report", format!("`{name}` is {what}")).with_hint(
+        "known are lm-evaluation-harness, Inspect, trainer_state.json, and JSON with `summary`; \
+         for any other file: birthmark stamp --type TYPE FILE",
+    )
 }
 
 /// The rules that hold where the log lies.

@@ -2,6 +2,7 @@
 
 use birthmark_catalog::engine::{Engine, SessionRow};
 use birthmark_core::Timestamp;
+use birthmark_core::session::{CodeSeen, commit_of, dirty_of};
 use serde_json::{Value, json};
 
 use crate::catalog::{Catalog, Depth};
@@ -74,8 +75,15 @@ pub fn to_json(row: &SessionRow, now: Timestamp) -> Value {
         "records": row.records,
         "planned": row.planned.0,
         "made": row.planned.1,
-        "git_commit": row.commit,
-        "git_dirty": row.dirty,
+        "git_commit": commit_of(&row.codes),
+        "git_dirty": dirty_of(&row.codes),
+        "codes": codes_json(&row.codes),
         "host": row.host,
     })
+}
+
+/// The codes that ran in a session, as JSON.
+pub(crate) fn codes_json(codes: &[CodeSeen]) -> Value {
+    let code = |one: &CodeSeen| json!({"git_commit": one.commit, "git_dirty": one.dirty, "git_snapshot": one.snapshot});
+    codes.iter().map(code).collect()
 }

@@ -6,14 +6,14 @@
 //!
 //! # Invariants
 //!
-//! * Refusing happens at an opening, before any work. A record that was paid for is always
-//!   written: what its own fields break is said once, and `verify` fails.
+//! * Refusing happens at an opening, before any work, and where a record's own fields break a rule:
+//!   that record is not written, and those before it stay. Rules that only warn say it once.
 //! * What cannot be told is said at the opening and never refused: most often a look of ours did
 //!   not end in time, and that must not keep a run from its work. A rule that also says `set` refuses.
 //! * A record is judged by what stands in it and, for fields that stand once in the
 //!   session, by the file's whole birthmark.
 
-use std::mem::discriminant;
+mod records;
 
 use birthmark_core::birthmark::Fields;
 use birthmark_core::json;
@@ -28,6 +28,8 @@ use crate::session::Session;
 use crate::text;
 use crate::verify::{self, Meter, Options, Report, Word};
 
+pub(crate) use records::Watch;
+
 /// What is not for a policy to judge: whether what a birthmark names is here to be asked.
 const NOT_ASKED: [&str; 6] = [
     "commit-not-here",
@@ -39,8 +41,8 @@ const NOT_ASKED: [&str; 6] = [
 ];
 
 /// What a check of the policy leaves open.
-const NOT_JUDGED: &str =
-    "that commits and sessions are there (only the policy was judged; see `birthmark verify`)";
+const NOT_JUDGED: &str = "where they came from: that commits and sessions are there and tell of them (only the policy was \
+     judged; see `birthmark verify`)";
 
 /// A rule that a birthmark does not simply meet.
 pub(crate) struct Finding<'a> {
@@ -184,25 +186,6 @@ impl Session {
         }
         Ok(())
     }
-
-    /// Says once what the birthmark of a first record breaks or leaves open: fields that are its
-    /// own were not known before.
-    pub(crate) fn judge_first_record(&self, file: &str, record: &[u8], whole: &Fields) {
-        let whole = serde_json::to_vec(whole).unwrap_or_default();
-        let look = |name: &str| json::get(record, &[name]).or_else(|| json::get(&whole, &[name]));
-        let early = findings(self.policy(), &|name| json::get(&whole, &[name]), true);
-        let is_said = |finding: &Finding<'_>| {
-            early.iter().any(|one| {
-                one.placed == finding.placed
-                    && discriminant(&one.outcome) == discriminant(&finding.outcome)
-            })
-        };
-        let mut found = findings(self.policy(), &look, false);
-        found.retain(|finding| !is_said(finding));
-        for line in Unmet::of(&found).said_of(&format!("{file}: a record")) {
-            self.say(&format!("birthmark: {line}"));
-        }
-    }
 }
 
 /// The rules of a project in words: the type each is for, its text, and where it stands.
@@ -263,5 +246,6 @@ pub fn check_watched(
         Word::Caveat | Word::Verified => reason.code == "policy-noted",
     });
     report.not_proved = vec![NOT_JUDGED.to_owned()];
+    report.of_rules = true;
     Ok(report)
 }

@@ -1,5 +1,7 @@
 //! A JSONL artifact being written: every record is born with its birthmark.
 
+mod read;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
@@ -7,9 +9,8 @@ use std::time::{Duration, Instant};
 
 use birthmark_core::birthmark::{Fields, Scope};
 use birthmark_core::event::{ArtifactOpened, ArtifactProgress, ArtifactSealed};
-use birthmark_core::json::{self, Placed};
+use birthmark_core::json::Placed;
 use birthmark_store::Durability;
-use birthmark_store::atomic::PathContext;
 use birthmark_store::format::FileKind;
 use birthmark_store::format::codec::Codec;
 use birthmark_store::line_sums::LineSums;
@@ -17,6 +18,7 @@ use birthmark_store::records::{Count, Mode, RecordWriter};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::policy::Watch;
 use crate::session::{CloseWithSession, Session, lock, now};
 use crate::template::{RecordField, Templates};
 use crate::text::neutral;
@@ -42,6 +44,8 @@ pub struct RecordsOptions {
     /// Whether records carry all fields, not only those that people filter by.
     pub all_fields: bool,
 }
+
+pub use read::{clean_lines, values_of};
 
 /// What was found in a file that goes on.
 pub use birthmark_store::records::Continued;
@@ -73,8 +77,8 @@ struct State {
     told_bytes: u64,
     told_at: Instant,
     warned_of_clash: bool,
-    /// Whether a record was held against the policy, or there is none.
-    judged: bool,
+    /// The policy, where the project has one.
+    watch: Option<Watch>,
     notes: Fields,
 }
 
@@ -138,6 +142,8 @@ impl Session {
                 "birthmark: {file}: cut {bytes} bytes of a torn last line aside, to {aside}"
             ));
         }
+        let whole = || self.birthmark(&options.artifact_type, &options.given);
+        let has_policy = self.has_policy();
         let state = State {
             told_bytes: writer.size(),
             writer: Some(writer),
@@ -146,7 +152,9 @@ impl Session {
             birthmark: Vec::new(),
             told_at: Instant::now(),
             warned_of_clash: false,
-            judged: !self.has_policy(),
+            watch: has_policy
+                .then(whole)
+                .and_then(|whole| Watch::new(self, &file, &whole)),
             notes,
         };
         let shared = Arc::new(Shared {
@@ -250,27 +258,18 @@ impl Records {
             return Err(self.closed());
         };
         state.birthmark.clear();
-        state
+        let is_new = state
             .templates
             .render(&mut state.birthmark, now(), fields, reasons)?;
-        let placed = writer.append(record, Some(&state.birthmark))?;
-        if !state.judged {
-            self.judge_first(state);
+        if let Some(watch) = &mut state.watch
+            && (is_new || watch.looks_at(fields))
+        {
+            let judged = watch.judge(&state.birthmark, 1);
+            judged.inspect_err(|_| state.templates.forget_form())?;
         }
+        let placed = writer.append(record, Some(&state.birthmark))?;
         self.wrote(state, &[placed]);
         Ok(())
-    }
-
-    /// Holds the first record against the policy, once it is written.
-    fn judge_first(&self, state: &mut State) {
-        state.judged = true;
-        let shared = &self.shared;
-        let whole = shared
-            .session
-            .birthmark(&shared.artifact_type, &shared.given);
-        shared
-            .session
-            .judge_first_record(&shared.file, &state.birthmark, &whole);
     }
 
     /// The state, for writing. A forked child is refused before it waits for a lock that a
@@ -324,21 +323,23 @@ impl Records {
             return Err(self.closed());
         };
         let mut marks = Vec::new();
-        let mut ends = vec![0];
+        let (mut ends, mut is_new) = (vec![0], false);
         for _ in records {
-            state.templates.render(&mut marks, now(), fields, reasons)?;
+            is_new |= state.templates.render(&mut marks, now(), fields, reasons)?;
             ends.push(marks.len());
+        }
+        if let Some(watch) = &mut state.watch
+            && (is_new || watch.looks_at(fields))
+            && let Some(first) = ends.get(1).and_then(|end| marks.get(..*end))
+        {
+            let judged = watch.judge(first, records.len());
+            judged.inspect_err(|_| state.templates.forget_form())?;
         }
         let stamped = records
             .iter()
             .zip(ends.windows(2))
             .map(|(record, ends)| (*record, Some(&marks[ends[0]..ends[1]])));
         let placed = writer.append_all(stamped)?;
-        if !state.judged && !records.is_empty() {
-            state.birthmark.clear();
-            state.birthmark.extend_from_slice(&marks[..ends[1]]);
-            self.judge_first(state);
-        }
         self.wrote(state, &placed);
         Ok(())
     }
@@ -442,48 +443,5 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // There is nobody to tell: every record is in the file, and verify tells the rest.
         let _ = self.close(Some(("closed_by", "nobody".to_owned())));
-    }
-}
-
-/// The JSON texts of a top-level key's values in the records of a file, each once a record;
-/// none when there is no file. A line that is no JSON object, or lacks the key, has none.
-pub fn values_of(path: &Path, key: &str) -> Result<Vec<String>> {
-    let mut values = Vec::new();
-    each_line(path, |line| {
-        if let Some(raw) = json::get(line, &[key]) {
-            values.push(String::from_utf8_lossy(raw).into_owned());
-        }
-    })?;
-    Ok(values)
-}
-
-/// The records of a file without their birthmarks, as JSON texts.
-pub fn clean_lines(path: &Path) -> Result<Vec<String>> {
-    let mut lines = Vec::new();
-    each_line(path, |line| {
-        let mut clean = Vec::new();
-        if json::unstamp_record(&mut clean, line).is_ok() {
-            lines.push(String::from_utf8_lossy(&clean).into_owned());
-        }
-    })?;
-    Ok(lines)
-}
-
-fn each_line(path: &Path, mut each: impl FnMut(&[u8])) -> Result<()> {
-    use std::io::{BufRead, BufReader, ErrorKind};
-    let file = match std::fs::File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        opened => opened.at("read", path)?,
-    };
-    let mut reader = BufReader::with_capacity(1 << 20, file);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        if reader.read_until(b'\n', &mut line).at("read", path)? == 0 {
-            return Ok(());
-        }
-        if !line.trim_ascii().is_empty() {
-            each(line.trim_ascii_end());
-        }
     }
 }

@@ -14,14 +14,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use birthmark_core::json;
 use birthmark_core::session::Status;
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::atomic::PathContext;
+use birthmark_store::format::codec::Codec;
 use birthmark_store::tail::{self, Tail};
 use birthmark_store::{Durability, atomic, stop};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
+use crate::lines::{self, Line, Sink};
 use crate::meant;
 use crate::project::Project;
 use crate::session::write_manifest;
@@ -38,7 +41,7 @@ const TEMPORARY: &str = ".birthmark-";
 /// One thing that was found.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// A stable name: `torn-tail`, `torn-journal`, `journal`, `manifest`, `temporary`,
+    /// A stable name: `torn-tail`, `bad-line`, `torn-journal`, `journal`, `manifest`, `temporary`,
     /// `unfinished-report`, `interrupted`.
     pub code: &'static str,
     /// What it is about, for people.
@@ -88,6 +91,7 @@ pub fn salvage(
         let there = fs::symlink_metadata(path).at("read", path);
         meant::or_hint(project, path, there.map_err(Error::from))?;
         salvage.tail(path, false)?;
+        salvage.lines(path)?;
     }
     Ok(salvage.found)
 }
@@ -251,6 +255,28 @@ impl Salvage<'_> {
         })
     }
 
+    /// Whole lines of a named file that are no records.
+    fn lines(&mut self, path: &Path) -> Result<()> {
+        if Codec::of(path) != Codec::Plain {
+            return Ok(());
+        }
+        let mut found = BadLines::default();
+        let mut file = atomic::open_regular(path).at("read", path)?;
+        lines::read(&mut file, &mut found).at("read", path)?;
+        let (bad, Some((line, why))) = (found.count, found.first) else {
+            return Ok(());
+        };
+        let name = self.project.stored_path(path);
+        let (count, verb) = match bad {
+            1 => ("a line".to_owned(), "is no record"),
+            _ => (text::count(bad, "line"), "are no records"),
+        };
+        let what = format!("{count} {verb}: line {line}: {why}");
+        let remedy =
+            Remedy::Theirs("a whole line is never touched: correct it, or take it out by hand");
+        self.note("bad-line", &name, &what, &remedy, || Ok(()))
+    }
+
     /// What lies about in a folder.
     fn folder(&mut self, folder: &Path, depth: usize) -> Result<()> {
         // A folder that cannot be read is told by whoever needs it.
@@ -312,6 +338,29 @@ fn not_stopped() -> Result<()> {
             .with_source(source)
             .with_hint("run it again: it goes on")
     })
+}
+
+/// Lines of a file that have their end and are no records.
+#[derive(Default)]
+struct BadLines {
+    count: u64,
+    first: Option<(u64, String)>,
+}
+
+impl Sink for BadLines {
+    fn bytes(&mut self, _bytes: &[u8]) {}
+
+    fn line(&mut self, line: Line<'_>) -> bool {
+        if line.is_blank() || !line.has_end() || line.too_long.is_some() {
+            return true;
+        }
+        if let Err(error) = json::scan_object(line.record) {
+            self.count += 1;
+            self.first
+                .get_or_insert_with(|| (line.number, lines::fault_of(&line, &error)));
+        }
+        true
+    }
 }
 
 /// How long ago a moment was.

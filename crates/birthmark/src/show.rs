@@ -210,9 +210,18 @@ impl Shown {
     /// The one commit that holds the code: the snapshot, where the tree was dirty and one was
     /// taken. Nothing where records differ in it.
     pub fn commit(&self) -> Option<&str> {
+        if self.has_several_codes() {
+            return None;
+        }
         let text = |name: &str| self.get(name).and_then(Value::as_str);
         let commit = text("git_snapshot").or_else(|| text("git_commit"));
         commit.filter(|_| WHICH_CODE.into_iter().all(|name| self.is_one(name)))
+    }
+
+    /// Whether it is a session in which several codes ran.
+    pub(crate) fn has_several_codes(&self) -> bool {
+        let session = self.session.as_ref().filter(|_| self.what == What::Session);
+        session.is_some_and(|session| session.codes.len() > 1)
     }
 
     /// Everything as JSON, with the stored field names. `as_of` says what `git_pushed` means.

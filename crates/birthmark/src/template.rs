@@ -55,16 +55,17 @@ impl Templates {
     }
 
     /// Writes the birthmark of a record made at `time` with `fields` of its own. `reasons` are
-    /// for those that are null because they could not be told.
+    /// for those that are null because they could not be told. Tells whether its form is new.
     pub fn render(
         &mut self,
         out: &mut Vec<u8>,
         time: Timestamp,
         fields: &[RecordField<'_>],
         reasons: &[(String, String)],
-    ) -> Result<()> {
+    ) -> Result<bool> {
         if !reasons.is_empty() {
-            return self.render_with_reasons(out, time, fields, reasons);
+            self.render_with_reasons(out, time, fields, reasons)?;
+            return Ok(true);
         }
         let known = self
             .by_names
@@ -86,7 +87,14 @@ impl Templates {
             }
             template.fill(out, time, fields);
         }
-        Ok(())
+        Ok(known.is_none())
+    }
+
+    /// Forgets the form of the last record: the next one of it is new again.
+    pub(crate) fn forget_form(&mut self) {
+        if !self.by_names.is_empty() {
+            self.by_names.remove(0);
+        }
     }
 
     /// For a record some of whose fields could not be told: composed anew, since such records are

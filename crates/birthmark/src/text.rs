@@ -112,6 +112,16 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// Two sizes that are not the same, so that they do not look it: in bytes where they round alike.
+pub fn two_sizes(one: u64, other: u64) -> (String, String) {
+    let (short, shorter) = (bytes(one), bytes(other));
+    if short == shorter && one != other {
+        let whole = |count: u64| format!("{} bytes", grouped(count));
+        return (whole(one), whole(other));
+    }
+    (short, shorter)
+}
+
 /// `1 record`, `40 records`, `1,000,000 records`.
 pub fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
@@ -142,6 +152,19 @@ mod tests {
     fn colours_and_titles_are_cut_out_and_the_text_stays() {
         let text = "\u{1b}[1;31mred\u{1b}[0m \u{1b}]0;title\u{7}on\u{1b}[2K";
         assert_eq!(without_escapes(text), "red on");
+    }
+
+    #[test]
+    fn two_sizes_that_differ_never_look_alike() {
+        let pair = |one, other| two_sizes(one, other);
+        assert_eq!(
+            pair(3_912, 3_925),
+            ("3912 bytes".to_owned(), "3925 bytes".to_owned())
+        );
+        assert_eq!(
+            pair(3_912, 4_925),
+            ("3.9 kB".to_owned(), "4.9 kB".to_owned())
+        );
     }
 
     #[test]

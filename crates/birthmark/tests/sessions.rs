@@ -64,7 +64,10 @@ fn list_is_newest_first_and_sums_up_each() {
         (Status::Completed, 4, 4)
     );
     assert_eq!((old.planned, old.made, old.runs), (3, 3, 1));
-    assert_eq!(old.commit.as_deref(), Some(world.repo.head().as_str()));
+    assert_eq!(
+        old.codes[0].commit.as_deref(),
+        Some(world.repo.head().as_str())
+    );
     assert_eq!(
         (old.manifest.clone(), old.damaged),
         (ManifestState::Current, false)

@@ -399,12 +399,8 @@ impl Engine for Local {
         Ok(found.into_iter().next())
     }
 
-    fn fields(&self, project: Option<i64>) -> Result<Vec<String>, CatalogError> {
-        known::fields(&self.opened.connection, project).map_err(self.failed())
-    }
-
-    fn metrics(&self, project: Option<i64>) -> Result<Vec<String>, CatalogError> {
-        known::metrics(&self.opened.connection, project).map_err(self.failed())
+    fn names(&self, project: Option<i64>) -> Result<(Vec<String>, Vec<String>), CatalogError> {
+        known::names_of(&self.opened.connection, project).map_err(self.failed())
     }
 
     fn values(
@@ -439,7 +435,7 @@ fn tidy(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(
         "DELETE FROM _marks WHERE id NOT IN (
            SELECT mark FROM _groups UNION SELECT raw FROM _groups UNION SELECT mark FROM _told
-           UNION SELECT mark FROM _sessions UNION SELECT mark FROM _artifacts);
+           UNION SELECT mark FROM _sessions UNION SELECT mark FROM _runs UNION SELECT mark FROM _artifacts);
          DELETE FROM _mark_facts WHERE mark NOT IN (SELECT id FROM _marks);
          DELETE FROM _facts WHERE id NOT IN (SELECT fact FROM _mark_facts);
          DELETE FROM _labels WHERE id NOT IN (

@@ -306,7 +306,7 @@ impl Parser<'_> {
                 Value::text(moment.to.to_string()),
             ));
         }
-        if is_typed_short(name) && word.text.len() >= 4 {
+        if is_typed_short(name) && !word.text.is_empty() {
             let mut starts = vec![word.text.clone()];
             if name.ends_with("digest") && !word.text.contains(':') {
                 starts = vec![

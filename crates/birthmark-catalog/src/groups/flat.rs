@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use birthmark_core::json::{self, Followed};
 
+use super::time::{TIMESTAMP, in_utc};
 use crate::value::Value;
 
 /// Nested objects are looked into so deep.
@@ -73,6 +74,15 @@ fn flatten<'a>(name: &str, raw: &'a [u8], depth: usize, out: &mut Vec<(String, &
     }
 }
 
+/// The value of a field as it is compared: a moment in UTC.
+pub(super) fn told<'a>(name: &str, raw: &'a [u8]) -> Cow<'a, [u8]> {
+    if name == TIMESTAMP {
+        in_utc(raw)
+    } else {
+        Cow::Borrowed(raw)
+    }
+}
+
 /// One field of the birthmark at hand, whose members are `followed`; a nested one by its dotted
 /// name.
 pub fn field(followed: &Followed, birthmark: &[u8], name: &str) -> Option<Value> {
@@ -81,7 +91,8 @@ pub fn field(followed: &Followed, birthmark: &[u8], name: &str) -> Option<Value>
         outer.is_some_and(|raw| raw.first() == Some(&b'{'))
     };
     if !name.match_indices('.').any(|(at, _)| is_object(at)) {
-        return followed.get(name).map(Value::of_json);
+        let value = followed.get(name);
+        return value.map(|raw| Value::of_json(&told(name, raw)));
     }
     let mut all = fields_of(birthmark).into_iter();
     all.find_map(|(known, value)| (known == name).then_some(value))
@@ -100,7 +111,7 @@ pub fn fields_of(birthmark: &[u8]) -> Vec<(String, Value)> {
     let mut out: Vec<(String, Value)> = Vec::with_capacity(flat.len());
     let mut known: HashMap<String, usize> = HashMap::new();
     for (name, raw) in flat {
-        let value = Value::of_json(raw);
+        let value = Value::of_json(&told(&name, raw));
         if let Some(at) = known.get(&name) {
             out[*at].1 = value;
             continue;

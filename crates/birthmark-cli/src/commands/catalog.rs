@@ -1,6 +1,6 @@
 //! `birthmark catalog`: the index that `find`, `list` and `sql` ask.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use birthmark::catalog::{Catalog, Depth, Refreshed, project_of};
 use birthmark::{Project, text};
@@ -179,12 +179,22 @@ fn status(ui: &mut Ui, args: &Plain) -> Answer {
 }
 
 fn remove(ui: &mut Ui, args: &Remove) -> Answer {
-    let path = std::path::absolute(&args.path).unwrap_or_else(|_| args.path.clone());
+    let path = without_steps(&args.path);
+    // As `catalog add` took it: any folder of the project, by whichever way.
+    let there = args
+        .path
+        .is_dir()
+        .then(|| birthmark::sessions::project_of(&args.path));
+    let there = there.transpose()?;
     let mut catalog = Catalog::open()?;
     catalog.learn()?;
     let known = catalog.projects()?;
-    let is_it =
-        |root: &str, artifacts: &str| Path::new(root) == path || Path::new(artifacts) == path;
+    let is_it = |root: &str, artifacts: &str| {
+        let is_there = |project: &Project| project.layout.artifacts() == Path::new(artifacts);
+        Path::new(root) == path
+            || Path::new(artifacts) == path
+            || there.as_ref().is_some_and(is_there)
+    };
     let Some(row) = known.iter().find(|row| is_it(&row.root, &row.artifacts)) else {
         return Err(
             Failure::new(format!("the catalog knows no project `{}`", path.display()))
@@ -194,4 +204,19 @@ fn remove(ui: &mut Ui, args: &Remove) -> Answer {
     catalog.forget(row)?;
     ui.people(&format!("forgot {}; its files are as they were", row.root))?;
     Ok(ExitStatus::Yes)
+}
+
+/// The whole path, also of what is no longer there: `..` is one folder up.
+fn without_steps(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut out = PathBuf::new();
+    for part in whole.components() {
+        match part {
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
 }

@@ -47,7 +47,7 @@ pub struct FindArgs {
     #[arg(long, conflicts_with_all = ["json", "csv", "count", "group_by", "columns", "sort"])]
     records: bool,
 
-    /// Write the records to this new file
+    /// Write the records to this new file; where none match it is not made, and the status is 1
     #[arg(long, value_name = "FILE", requires = "records")]
     out: Option<PathBuf>,
 
@@ -100,9 +100,16 @@ pub fn run(ui: &mut Ui, args: &FindArgs) -> Answer {
     }
     if !args.group_by.is_empty() {
         named(&args.group_by)?;
-        let (answer, counts) = find::group_by(&project, &ask, &args.group_by)?;
+        let (mut answer, counts) = find::group_by(&project, &ask, &args.group_by)?;
         say(ui, &answer);
         groups::groups(ui, args, &counts)?;
+        let shown = groups::shown(ui, args, counts.len());
+        if shown < counts.len() {
+            let all = text::count(counts.len() as u64, "group");
+            answer
+                .also
+                .insert(0, format!("{shown} of {all} shown: -n {}.", counts.len()));
+        }
         footer(ui, args, &answer);
         return Ok(ExitStatus::Yes);
     }

@@ -2,6 +2,7 @@
 
 use birthmark::list::{self, Lately};
 use birthmark_core::Timestamp;
+use birthmark_core::session::in_a_cell;
 use birthmark_core::timestamp::render_age;
 
 use crate::exit::ExitStatus;
@@ -89,7 +90,7 @@ fn row(one: &list::Session, now: Timestamp, everywhere: bool) -> Vec<String> {
     let started = one
         .start
         .map_or_else(|| "unknown".to_owned(), |start| since(start, now));
-    let code = super::code(one.commit.as_deref(), one.dirty);
+    let code = in_a_cell(&one.codes);
     let mut made = one.artifacts.to_string();
     // A plan that was met says nothing new.
     if one.planned.1 < one.planned.0 {

@@ -53,7 +53,12 @@ pub fn run(ui: &mut Ui, args: &SalvageArgs) -> Answer {
     }
     if left > 0 {
         if !args.json {
-            ui.hint("to repair what can be repaired: birthmark salvage --repair");
+            let mut command = "birthmark salvage --repair".to_owned();
+            for file in &args.files {
+                command.push(' ');
+                command.push_str(&birthmark::talk::shell_word(&file.to_string_lossy()));
+            }
+            ui.hint(&format!("to repair what can be repaired: {command}"));
         }
         return Ok(ExitStatus::No);
     }

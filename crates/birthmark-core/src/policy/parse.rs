@@ -285,6 +285,9 @@ impl Reader {
             (Some(None), Some(None)) | (None, _) | (_, None) => {
                 self.wrong("a range of numbers, as `0..1`, `0..` or `..1`,")
             }
+            (Some(Some(low)), Some(Some(high))) if number::compare(&low, &high).is_gt() => {
+                self.wrong("a range that begins before it ends, as `0..1`,")
+            }
             (Some(low), Some(high)) => {
                 self.next += 1;
                 Ok(Operator::Between(low, high))

@@ -67,6 +67,11 @@ impl Run {
         files.filter(|one| one.unkept).map(|one| one.file.as_str())
     }
 
+    /// Whether a script or a command ran, and not only `session start` or `session end`.
+    pub fn ran_something(&self) -> bool {
+        self.script_name.is_some() || !self.argv.is_empty()
+    }
+
     /// A run that has just begun, of which nothing else is known.
     pub fn new(id: RunId, process: ProcessIdentity, start: Timestamp) -> Self {
         Self {

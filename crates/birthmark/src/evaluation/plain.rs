@@ -54,8 +54,7 @@ pub(super) fn read(report: &[u8], object: &Object) -> Evaluation {
         }
     }
     if summary.is_none() && results.is_none() {
-        let note = "it has neither `summary` nor `results`";
-        evaluation.notes.push(note.to_owned());
+        evaluation.notes.push(Evaluation::FORMLESS.to_owned());
     }
     if evaluation.is_empty() {
         evaluation

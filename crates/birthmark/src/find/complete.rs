@@ -115,19 +115,19 @@ fn names(asked: Asked<'_>, start: &str) -> Result<Vec<String>> {
 }
 
 fn fields((catalog, project): Asked<'_>, start: &str) -> Result<Vec<String>> {
-    let known = catalog.engine.fields(project)?;
-    let metrics = catalog.engine.metrics(project)?;
+    let names = catalog.names(project)?;
+    let known = names.fields.iter().cloned();
     let ours = birthmark_core::birthmark::FIELDS.iter();
     // What is known of the machine is also meant by its name alone.
-    let machine: Vec<String> = known
+    let machine: Vec<String> = names
+        .fields
         .iter()
         .filter_map(|name| name.strip_prefix("environment."))
         .map(str::to_owned)
         .collect();
     let mut all: Vec<String> = known
-        .into_iter()
         .chain(machine)
-        .chain(metrics)
+        .chain(names.metrics.iter().cloned())
         .chain(ours.map(|field| field.name.to_owned()))
         .chain(filter::names().map(str::to_owned))
         .filter(|name| name.starts_with(start) && is_plain(name))

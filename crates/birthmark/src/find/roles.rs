@@ -39,8 +39,9 @@ pub(super) fn widened(
     {
         return Ok(filter);
     }
-    let mut roles = catalog.engine.fields(project)?;
-    roles.retain(|name| is_role(name));
+    let names = catalog.names(project)?;
+    let roles = names.fields.iter().filter(|name| is_role(name));
+    let roles: Vec<String> = roles.cloned().collect();
     if roles.is_empty() {
         return Ok(filter);
     }
@@ -58,8 +59,9 @@ pub(super) fn by(catalog: &Catalog, project: Option<i64>, typed: &str) -> Result
     if typed != SHORT {
         return Ok(By::name(field_of(typed)));
     }
-    let mut roles = catalog.engine.fields(project)?;
-    roles.retain(|name| is_role(name));
+    let names = catalog.names(project)?;
+    let roles = names.fields.iter().filter(|name| is_role(name));
+    let roles: Vec<String> = roles.cloned().collect();
     let role = |name: &str| name.split('.').take(2).collect::<Vec<_>>().join(".");
     // Of a role what it is itself, its name, its path: the first that is there counts.
     let mut chains: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -156,18 +158,14 @@ pub(super) fn elsewhere(
     found: &Found,
 ) -> Result<Vec<String>> {
     let mut lines = Vec::new();
-    let mut names: Option<Vec<String>> = None;
     for term in parsed.terms() {
         let is_test = !matches!(term.test, Test::Has | Test::IsNull) && term.field != WORDS;
         if !is_test || (found.total > 0 && term.field != "seed") {
             continue;
         }
-        if names.is_none() {
-            names = Some(catalog.engine.fields(query.project)?);
-        }
+        let names = catalog.names(query.project)?;
         let ending = format!("_{}", term.field);
-        let near = names.iter().flatten();
-        let near = near.filter(|name| name.ends_with(&ending));
+        let near = names.fields.iter().filter(|name| name.ends_with(&ending));
         let near: Vec<&str> = near.take(MOST).map(String::as_str).collect();
         // Mostly none of them has it: that is one question.
         if near.len() > 1 && counted(catalog, query, any_named(parsed, term, &near))? == 0 {

@@ -43,8 +43,8 @@ pub(crate) fn misspelt(
     if asked.is_empty() && warned.is_empty() {
         return Ok(Vec::new());
     }
-    let mut known = catalog.engine.fields(project)?;
-    known.extend(catalog.engine.metrics(project)?);
+    let names = catalog.names(project)?;
+    let known: Vec<&str> = names.all().map(String::as_str).collect();
     if known.is_empty() {
         return Ok(Vec::new());
     }
@@ -98,11 +98,12 @@ fn of_others(name: &str) -> Option<&'static str> {
     }
 }
 
-fn is_known(name: &str, known: &[String]) -> bool {
+fn is_known(name: &str, known: &[&str]) -> bool {
     let plain = name
         .strip_prefix("metric.")
         .or_else(|| name.strip_prefix("environment."))
         .unwrap_or(name);
+    let dotted = plain.replace('/', ".");
     let mut known = known.iter();
     known.any(|known| {
         let short = known.strip_prefix("environment.").unwrap_or(known);
@@ -110,7 +111,7 @@ fn is_known(name: &str, known: &[String]) -> bool {
         let is_within = known
             .strip_prefix(name)
             .is_some_and(|rest| rest.starts_with('.'));
-        known == name || short == plain || is_within
+        *known == name || short == plain || short == dotted || is_within
     })
 }
 
@@ -119,13 +120,13 @@ fn line(name: &str) -> String {
 }
 
 /// The name that is spelt nearly so; else one that begins with what was typed.
-fn near<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+fn near<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let mut names: Vec<&'a str> = FIELDS.iter().map(|field| field.name).collect();
     for short in filter::names() {
         names.push(short);
     }
-    let plain = |name: &'a String| name.strip_prefix("environment.").unwrap_or(name);
-    names.extend(known.iter().map(plain));
+    let plain = |name: &'a str| name.strip_prefix("environment.").unwrap_or(name);
+    names.extend(known.iter().copied().map(plain));
     nearest(name, names.iter().copied()).or_else(|| {
         names.retain(|known| name.len() >= 3 && known.starts_with(name));
         names.into_iter().min_by_key(|known| known.len())
@@ -134,8 +135,10 @@ fn near<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
 
 /// The field, or the column of a table, that is spelt nearly so.
 pub(crate) fn near_field(catalog: &Catalog, name: &str) -> Option<String> {
-    let mut known = catalog.engine.fields(None).ok()?;
-    known.extend(catalog.engine.table_columns().ok()?);
+    let names = catalog.names(None).ok()?;
+    let columns = catalog.engine.table_columns().ok()?;
+    let known = names.fields.iter().chain(&columns);
+    let known: Vec<&str> = known.map(String::as_str).collect();
     near(name, &known).map(super::field_of)
 }
 
@@ -170,9 +173,10 @@ fn is_a_field(catalog: &Catalog, query: &Query, term: &Term) -> Result<Option<St
         return Ok(None);
     }
     let name = filter::alias(word).unwrap_or(word);
-    let mut known = catalog.engine.fields(query.project)?;
-    known.extend(catalog.engine.metrics(query.project)?);
-    let is_one = known.iter().any(|known| known == name);
+    let is_one = catalog
+        .names(query.project)?
+        .all()
+        .any(|known| known == name);
     Ok(is_one.then(|| {
         let word = text::short(word, 40);
         format!("no artifact has the word `{word}`; as a field: 'has:{word}'")
@@ -237,15 +241,16 @@ fn holds_others(catalog: &Catalog, query: &Query, term: &Term) -> Result<Option<
     if !is_test || is_ours(&term.field, query.what, None) {
         return Ok(None);
     }
-    let mut known = catalog.engine.fields(query.project)?;
-    known.extend(catalog.engine.metrics(query.project)?);
-    if known.contains(&term.field) {
+    let names = catalog.names(query.project)?;
+    if names.all().any(|name| *name == term.field) {
         return Ok(None);
     }
     let within = format!("{}.", term.field);
-    known.retain(|name| name.starts_with(&within));
-    known.truncate(LISTED);
-    let shown: Vec<String> = known.iter().map(|name| text::short(name, 40)).collect();
+    let held = names.all().filter(|name| name.starts_with(&within));
+    let shown: Vec<String> = held
+        .take(LISTED)
+        .map(|name| text::short(name, 40))
+        .collect();
     let field = text::short(&term.field, 40);
     Ok((!shown.is_empty()).then(|| format!("`{field}` holds others: {}", shown.join(", "))))
 }

@@ -1,11 +1,12 @@
 //! One line of a list of sessions.
 
 use birthmark_core::plan::PlanOutcome;
-use birthmark_core::session::Status;
+use birthmark_core::session::{CodeSeen, Status, commit_of, dirty_of};
 use birthmark_core::{SessionId, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Loaded, ManifestState};
+use crate::list::codes_json;
 
 /// One line of a list of sessions.
 #[derive(Debug, Clone)]
@@ -26,10 +27,8 @@ pub struct Summary {
     pub planned: usize,
     /// Plans that were made in full.
     pub made: usize,
-    /// The commit, in full.
-    pub commit: Option<String>,
-    /// Whether the tree was dirty; `None` is unknown.
-    pub dirty: Option<bool>,
+    /// The codes that ran, each once.
+    pub codes: Vec<CodeSeen>,
     /// The host.
     pub host: Option<String>,
     /// When something was last heard of it.
@@ -51,7 +50,6 @@ impl Summary {
                 .filter(|artifact| artifact.removed.is_none())
         };
         let (plans, _) = session.judge_plan();
-        let code = |name: &str| session.code.get(name);
         Self {
             id: loaded.id.clone(),
             start: session.start,
@@ -64,10 +62,7 @@ impl Summary {
                 .iter()
                 .filter(|plan| plan.outcome == PlanOutcome::Made)
                 .count(),
-            commit: code("git_commit")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
-            dirty: code("git_dirty").and_then(Value::as_bool),
+            codes: session.codes().into_iter().map(CodeSeen::of).collect(),
             host: loaded.host().map(str::to_owned),
             last_heard: session.last_heard,
             manifest: loaded.manifest.clone(),
@@ -87,8 +82,9 @@ impl Summary {
             "records": self.records,
             "planned": self.planned,
             "made": self.made,
-            "git_commit": self.commit,
-            "git_dirty": self.dirty,
+            "git_commit": commit_of(&self.codes),
+            "git_dirty": dirty_of(&self.codes),
+            "codes": codes_json(&self.codes),
             "host": self.host,
             "last_heard": time(self.last_heard),
             "manifest": self.manifest.word(),

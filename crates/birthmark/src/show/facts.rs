@@ -3,10 +3,11 @@
 
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::LogKept;
-use birthmark_core::session::{Artifact, Observed, Run, Status};
+use birthmark_core::session::{Artifact, CodeSeen, Observed, Run, Status};
 use birthmark_core::{SessionId, Timestamp};
 use serde_json::{Value, json};
 
+use crate::list::codes_json;
 use crate::project::Project;
 use crate::sessions::{self, Loaded};
 
@@ -29,6 +30,8 @@ pub struct SessionFacts {
     pub environment: Fields,
     /// The code fields as first seen: `git_*`, `unknown`, `declared`.
     pub code: Fields,
+    /// The codes that ran, each once, in their order.
+    pub codes: Vec<Fields>,
     /// What stands behind them: counts, changed files.
     pub code_details: Fields,
     /// Scripts of its runs, each once.
@@ -117,6 +120,7 @@ impl SessionFacts {
             host: loaded.host().map(str::to_owned),
             environment: session.environment.clone(),
             code: session.code.clone(),
+            codes: session.codes().into_iter().cloned().collect(),
             code_details: session.code_details.clone(),
             scripts,
             runs: (session.runs.len(), not_completed),
@@ -149,6 +153,22 @@ impl SessionFacts {
         seen.filter(|observed| **observed != Observed::default())
     }
 
+    /// Which codes ran.
+    pub(crate) fn seen_codes(&self) -> Vec<CodeSeen> {
+        self.codes.iter().map(CodeSeen::of).collect()
+    }
+
+    /// The code of a run: its own, else that of the run that started it.
+    pub(crate) fn code_of(&self, run: &Run) -> CodeSeen {
+        let parent = || {
+            let id = run.parent.as_ref()?;
+            self.ran.iter().find(|other| other.id == *id)
+        };
+        let own = std::iter::once(run).chain(parent());
+        let mut seen = own.map(|run| &run.code).filter(|code| !code.is_empty());
+        CodeSeen::of(seen.next().unwrap_or(&self.code))
+    }
+
     /// The facts as JSON.
     pub fn to_json(&self) -> Value {
         json!({
@@ -160,6 +180,7 @@ impl SessionFacts {
             "host": self.host,
             "environment": self.environment,
             "code": self.code,
+            "codes": codes_json(&self.seen_codes()),
             "code_details": self.code_details,
             "scripts": self.scripts,
             "runs": self.runs.0,

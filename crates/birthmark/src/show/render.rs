@@ -8,6 +8,7 @@ mod digest;
 mod headline;
 mod inputs;
 mod page;
+mod runs;
 mod session;
 mod written;
 
@@ -16,6 +17,7 @@ use std::collections::BTreeSet;
 use birthmark_core::Timestamp;
 use birthmark_core::birthmark::{self, Group, PROVENANCE_KEYS};
 use birthmark_core::snapshot::kept_nowhere;
+use birthmark_core::timestamp::render_clock;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -39,10 +41,10 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         text: String::new(),
         width,
     };
-    page.text.push_str(&headline(shown, now, zone));
+    page.text.push_str(&headline(shown, now, zone, width));
     page.text.push_str("\n\n");
     if shown.what == What::Session {
-        session_lines(&mut page, shown);
+        session_lines(&mut page, shown, zone);
     } else if shown.what != What::Unstamped {
         page.put("part", &part(shown));
         let mut birth = code(shown);
@@ -54,7 +56,10 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         page.put("template", &template(shown));
         page.put("params", &params(shown));
         let stamped = shown.records.map(|all| all.saturating_sub(shown.unstamped));
-        let varying = shown.varies.iter().filter_map(|one| varies(one, stamped));
+        let varying = shown
+            .varies
+            .iter()
+            .filter_map(|one| varies(one, stamped, zone));
         page.put("varies", &varying.collect::<Vec<_>>());
         page.put("models", &models(shown));
         page.put("dataset", &dataset(shown));
@@ -316,8 +321,8 @@ fn params(shown: &Shown) -> Vec<String> {
 }
 
 /// How a field varies among so many records, and how many of them have it.
-fn varies(varying: &Varying, of: Option<u64>) -> Option<String> {
-    let told = values_of(varying)?;
+fn varies(varying: &Varying, of: Option<u64>, zone: &TimeZone) -> Option<String> {
+    let told = values_of(varying, zone)?;
     Some(match of {
         Some(of) if varying.records < of => {
             let (have, of) = (text::grouped(varying.records), text::count(of, "record"));
@@ -327,7 +332,7 @@ fn varies(varying: &Varying, of: Option<u64>) -> Option<String> {
     })
 }
 
-fn values_of(varying: &Varying) -> Option<String> {
+fn values_of(varying: &Varying, zone: &TimeZone) -> Option<String> {
     let name = short(&varying.name, LONGEST);
     if varying.name == "run_id" {
         return None;
@@ -335,7 +340,7 @@ fn values_of(varying: &Varying) -> Option<String> {
     let cut = |value: &Value| short(&plain(value), 40);
     Some(match (&varying.min, &varying.max) {
         (Some(min), Some(max)) if varying.name == "timestamp" => {
-            format!("{name} {}..{}", clock(min), clock(max))
+            format!("{name} {}..{}", clock(min, zone), clock(max, zone))
         }
         (Some(min), Some(max)) if min.is_number() && min != max => {
             format!("{name} {}..{}", cut(min), cut(max))
@@ -351,11 +356,13 @@ fn values_of(varying: &Varying) -> Option<String> {
     })
 }
 
-/// The time of day of a timestamp, as stored (UTC).
-fn clock(value: &Value) -> String {
+/// The time of day of a timestamp, in the zone in which the first line tells it.
+fn clock(value: &Value, zone: &TimeZone) -> String {
     let text = plain(value);
-    text.get(11..19)
-        .map_or_else(|| short(&text, 40), str::to_owned)
+    match text.parse::<Timestamp>() {
+        Ok(time) => render_clock(time, zone),
+        Err(_) => short(&text, 40),
+    }
 }
 
 fn object_parts(value: &Value) -> Vec<String> {

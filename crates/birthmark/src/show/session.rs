@@ -92,7 +92,11 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
         sessions::ManifestState::NotBound { foreign: true }
     );
     shown.birthmark.clone_from(&loaded.session.given);
-    let facts = SessionFacts::of(&loaded, now);
+    let mut facts = SessionFacts::of(&loaded, now);
+    // What ran, and not what lay there when the session was opened from the shell.
+    if let Some(first) = facts.codes.first() {
+        facts.code.clone_from(first);
+    }
     gather(&mut shown, &facts.code);
     if !loaded.is_bound() {
         note(

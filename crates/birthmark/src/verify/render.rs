@@ -35,14 +35,22 @@ pub fn render(report: &Report, columns: usize) -> String {
         width: name_column(&shown, columns),
         columns,
         notes: &notes,
+        of: report,
         out: String::new(),
     };
     for item in &shown {
         page.item(item);
     }
     if shown.is_empty() && report.word() == Some(Word::Verified) {
-        page.out
-            .push_str(&format!("all {} as recorded\n", report.items.len()));
+        page.out.push_str(&format!(
+            "all {} {}\n",
+            report.items.len(),
+            if report.of_rules {
+                "obey"
+            } else {
+                "as recorded"
+            }
+        ));
     }
     for (number, note) in notes.iter().enumerate() {
         let mark = format!("{:<WORD$}", format!("  [{}]", number + 1));
@@ -100,6 +108,7 @@ struct Page<'a> {
     width: usize,
     columns: usize,
     notes: &'a [String],
+    of: &'a Report,
     out: String,
 }
 
@@ -107,7 +116,7 @@ impl Page<'_> {
     fn item(&mut self, item: &Item) {
         let word = match item.word {
             Word::Failed => "FAILED",
-            other => other.word(),
+            other => self.of.say(other),
         };
         let (mut marks, mut own) = (String::new(), Vec::new());
         for sentence in sentences(item) {
@@ -231,6 +240,7 @@ mod tests {
         Report {
             items,
             not_proved: vec!["who made them (nothing is signed)".to_owned()],
+            ..Report::default()
         }
     }
 
@@ -261,6 +271,7 @@ mod tests {
         let report = Report {
             items: vec![item],
             not_proved: vec!["who made them".to_owned()],
+            ..Report::default()
         };
         let said = render(&report, 80);
         assert_eq!(said.matches("is not pushed").count(), 3, "{said}");

@@ -162,9 +162,20 @@ pub struct Report {
     pub items: Vec<Item>,
     /// What was not proved; never empty.
     pub not_proved: Vec<String>,
+    /// Whether only rules were asked: what obeys them is not thereby what was recorded.
+    pub of_rules: bool,
 }
 
 impl Report {
+    /// The word for screens and JSON.
+    pub fn say(&self, word: Word) -> &'static str {
+        match word {
+            Word::Verified if self.of_rules => "obeys",
+            Word::Caveat if self.of_rules => "obeys, noted",
+            word => word.word(),
+        }
+    }
+
     /// Keeps the reasons that are `wanted`; what is left decides each word.
     pub fn keep(&mut self, wanted: impl Fn(&Reason) -> bool) {
         for item in &mut self.items {
@@ -232,7 +243,11 @@ impl Report {
             Word::Unstamped => {
                 return format!("cannot tell: nothing carries a birthmark.{unstamped}");
             }
-            Word::Verified => format!("verified: {things} of {things}."),
+            Word::Verified => format!("{}: {things} of {things}.", self.say(word)),
+            Word::Caveat if self.of_rules => {
+                let noted = text::grouped(self.count(word) as u64);
+                format!("obeys: {things} of {things}, {noted} with a field that is unknown.")
+            }
             Word::Caveat => {
                 let partly = self.partly();
                 let whole = text::grouped((judged - partly) as u64);
@@ -259,13 +274,18 @@ impl Report {
 
     /// The answer as JSON.
     pub fn to_json(&self) -> Value {
-        let items: Vec<Value> = self.items.iter().map(Item::to_json).collect();
+        let word = |item: &Item| {
+            let mut all = item.to_json();
+            all["word"] = Value::from(self.say(item.word));
+            all
+        };
+        let items: Vec<Value> = self.items.iter().map(word).collect();
         json!({
-            "word": self.word().map_or("cannot tell", Word::word),
+            "word": self.word().map_or("cannot tell", |word| self.say(word)),
             "exit_code": self.exit_code(),
             "totals": {
-                "verified": self.count(Word::Verified),
-                "caveat": self.count(Word::Caveat),
+                (self.say(Word::Verified)): self.count(Word::Verified),
+                (self.say(Word::Caveat)): self.count(Word::Caveat),
                 "cannot_tell": self.count(Word::CannotTell),
                 "failed": self.count(Word::Failed),
                 "unstamped": self.count(Word::Unstamped),

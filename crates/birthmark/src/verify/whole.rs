@@ -23,12 +23,11 @@ pub(super) fn against_whole(history: &History, size: u64, digest: &str) -> Vec<R
     match &newest.digest {
         Some(recorded) if recorded != digest => {
             let text = match newest.size {
-                Some(was) if was != size => format!(
-                    "bytes changed since {}: {} were {}",
-                    moment(newest.time),
-                    text::bytes(size),
-                    text::bytes(was)
-                ),
+                Some(was) if was != size => {
+                    let (now, was) = text::two_sizes(size, was);
+                    let since = moment(newest.time);
+                    format!("bytes changed since {since}: {now} were {was}")
+                }
                 _ => format!("bytes changed since {}", moment(newest.time)),
             };
             reasons.push(Reason::failed("bytes-changed", text));

@@ -91,23 +91,30 @@ impl Ours {
     }
 }
 
-/// The names of all fields, or of those that a project has.
-pub(super) fn fields(db: &Connection, project: Option<i64>) -> rusqlite::Result<Vec<String>> {
+/// The names of all fields and of all metrics, or of those that a project has: what the lists say
+/// is read once.
+pub(super) fn names_of(
+    db: &Connection,
+    project: Option<i64>,
+) -> rusqlite::Result<(Vec<String>, Vec<String>)> {
     let Some(project) = project else {
-        return names(db);
+        return Ok((names(db)?, names_in(db, "_metrics")?));
     };
     let ours = Ours::of(db, project)?;
-    let mut found: BTreeSet<String> = had(db, &ours)?
-        .into_iter()
-        .filter(|(whose, _)| *whose != Whose::Label)
-        .map(|(_, name)| name)
-        .collect();
-    for name in names_in(db, "_zones")? {
-        if ours.vary_in(db, &name)? {
-            found.insert(name);
+    let (mut fields, mut metrics) = (BTreeSet::new(), BTreeSet::new());
+    for (whose, name) in had(db, &ours)? {
+        if whose != Whose::Label {
+            fields.insert(name);
+        } else if let Some(name) = name.strip_prefix("metric.") {
+            metrics.insert(name.to_owned());
         }
     }
-    Ok(found.into_iter().collect())
+    for name in names_in(db, "_zones")? {
+        if !fields.contains(&name) && ours.vary_in(db, &name)? {
+            fields.insert(name);
+        }
+    }
+    Ok((fields.into_iter().collect(), metrics.into_iter().collect()))
 }
 
 /// The columns of all tables, as the tables themselves have them.
@@ -119,20 +126,6 @@ pub(super) fn table_columns(db: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut all: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
     all.extend(COLUMNS.map(str::to_owned));
     Ok(all)
-}
-
-/// The names of all metrics, or of those that a project has.
-pub(super) fn metrics(db: &Connection, project: Option<i64>) -> rusqlite::Result<Vec<String>> {
-    let Some(project) = project else {
-        return names_in(db, "_metrics");
-    };
-    let had = had(db, &Ours::of(db, project)?)?;
-    let metric = |(whose, name): (Whose, String)| {
-        let name = name.strip_prefix("metric.")?;
-        (whose == Whose::Label).then(|| name.to_owned())
-    };
-    let found: BTreeSet<String> = had.into_iter().filter_map(metric).collect();
-    Ok(found.into_iter().collect())
 }
 
 /// The names of which a project has a value, of whichever class.

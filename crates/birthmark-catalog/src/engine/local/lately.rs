@@ -1,6 +1,8 @@
 //! A session as it is listed: when it began, what it ran and made, how its code was.
 
+use birthmark_core::session::CodeSeen;
 use birthmark_core::{SessionId, Timestamp};
+use rusqlite::Connection;
 
 use super::{Local, find, write};
 use crate::engine::SessionRow;
@@ -32,7 +34,6 @@ impl Local {
         let commands: Vec<Option<String>> = statement
             .query_map([id], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        let fact = |name: &str| find::fact_of(db, mark, name);
         let outcome: Option<String> = row.get(5)?;
         let (start, ended) = (time(2)?, time(4)?.zip(outcome));
         Ok(SessionRow {
@@ -42,10 +43,7 @@ impl Local {
             last_heard: time(3)?,
             end: ended.clone(),
             host: row.get(6)?,
-            commit: fact("git_commit")?
-                .filter(|commit| !commit.is_null())
-                .map(|commit| commit.as_str().to_owned()),
-            dirty: fact("git_dirty")?.and_then(|dirty| dirty.as_str().parse().ok()),
+            codes: codes_of(db, id, mark)?,
             scripts,
             commands: commands.into_iter().flatten().collect(),
             runs: runs.unsigned_abs(),
@@ -58,4 +56,34 @@ impl Local {
             session: write::liveness_of(&row.get::<_, String>(10)?, start, ended.as_ref()),
         })
     }
+}
+
+/// The marks of the codes that ran in a session: its own, and those of runs that had another.
+pub(super) fn marks_of(db: &Connection, session: i64, own: i64) -> rusqlite::Result<Vec<i64>> {
+    let mut statement =
+        db.prepare_cached("SELECT DISTINCT mark FROM _runs WHERE session = ? AND apart")?;
+    let others = statement.query_map([session], |row| row.get(0))?;
+    std::iter::once(Ok(own)).chain(others).collect()
+}
+
+fn codes_of(db: &Connection, session: i64, own: i64) -> rusqlite::Result<Vec<CodeSeen>> {
+    let code = |mark: i64| -> rusqlite::Result<CodeSeen> {
+        let text = |name: &str| -> rusqlite::Result<Option<String>> {
+            let value = find::fact_of(db, mark, name)?.filter(|value| !value.is_null());
+            Ok(value.map(|value| value.as_str().to_owned()))
+        };
+        Ok(CodeSeen {
+            commit: text("git_commit")?,
+            dirty: text("git_dirty")?.and_then(|dirty| dirty.parse().ok()),
+            snapshot: text("git_snapshot")?,
+        })
+    };
+    let mut codes: Vec<CodeSeen> = Vec::new();
+    for mark in marks_of(db, session, own)? {
+        let code = code(mark)?;
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    Ok(codes)
 }

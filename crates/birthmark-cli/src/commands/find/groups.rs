@@ -3,7 +3,7 @@
 use birthmark::text;
 use serde_json::{Map, Value, json};
 
-use super::FindArgs;
+use super::{FindArgs, SCREEN};
 use crate::failure::Failure;
 use crate::ui::Ui;
 use crate::{csv, table};
@@ -15,6 +15,9 @@ pub(super) fn groups(
     groups: &[(Vec<Option<String>>, u64)],
 ) -> Result<(), Failure> {
     let fields = &args.group_by;
+    let groups = groups
+        .get(..shown(ui, args, groups.len()))
+        .unwrap_or(groups);
     if args.json {
         let all: Vec<Value> = groups
             .iter()
@@ -49,6 +52,15 @@ pub(super) fn groups(
     head.extend(fields.iter().map(|field| field.to_uppercase()));
     ui.as_it_stands(&table::fitted(&head, &lines, ui.table_width(), Some(1)))?;
     Ok(())
+}
+
+/// How many of so many are shown.
+pub(super) fn shown(ui: &Ui, args: &FindArgs, of: usize) -> usize {
+    let on_screen = ui.is_terminal() && !args.json && !args.csv;
+    args.limit
+        .or(on_screen.then_some(SCREEN))
+        .unwrap_or(of)
+        .min(of)
 }
 
 fn by_name(fields: &[String], values: &[Option<String>]) -> Map<String, Value> {

@@ -65,8 +65,12 @@ pub(super) fn records(
             text::short(first, 60)
         );
     }
-    ui.talk(&line);
-    Ok(ExitStatus::Yes)
+    let Some(path) = args.out.as_ref().filter(|_| written.records == 0) else {
+        ui.talk(&line);
+        return Ok(ExitStatus::Yes);
+    };
+    ui.talk(&format!("{line} `{}` was not written.", path.display()));
+    Ok(ExitStatus::No)
 }
 
 type Done = (find::Written, Vec<String>);
@@ -91,12 +95,18 @@ fn fill(path: &Path, project: &birthmark::Project, ask: &Ask) -> Result<Done, Fa
             out.write_all(record)?;
             out.write_all(b"\n")
         });
-        if answer.is_err() {
+        let is_empty = answer
+            .as_ref()
+            .map_or(true, |(written, _)| written.records == 0);
+        if is_empty {
             return Err(std::io::Error::other("nothing was written"));
         }
         out.flush()
     });
     let done = answer?;
+    if done.0.records == 0 {
+        return Ok(done);
+    }
     written.map_err(birthmark::Error::from)?;
     Ok(done)
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use birthmark::find::{self, Ask, FoundCell, FoundKind as Kind};
 use birthmark::text;
 use birthmark_core::Timestamp;
-use birthmark_core::timestamp::render_local;
+use birthmark_core::session::{CodeSeen, in_a_cell};
+use birthmark_core::timestamp::{render_local, zone_names};
 use jiff::tz::TimeZone;
 
 use super::FindArgs;
@@ -35,13 +36,19 @@ fn columns(args: &FindArgs, width: usize) -> Vec<(String, String)> {
         ]);
     }
     if args.runs {
-        return pairs(&[
+        let mut all = pairs(&[
             ("STARTED", "run_start"),
             ("RUN", "run_id"),
             ("SCRIPT", "script_name"),
             ("OUTCOME", "outcome"),
+            ("COMMIT", "git_commit"),
             ("SESSION", "session_id"),
         ]);
+        if width < WIDE {
+            // A session can be shown, a run cannot.
+            all.remove(1);
+        }
+        return all;
     }
     let mut all = pairs(&[
         ("WHEN", "timestamp"),
@@ -83,27 +90,160 @@ pub(super) fn rows(
         // A value that is not what was recorded does not stand there unmarked.
         columns.push(("STATE".to_owned(), "state".to_owned()));
     }
-    let head: Vec<String> = columns.iter().map(|(head, _)| head.clone()).collect();
-    let lines: Vec<Vec<String>> = found
-        .rows
-        .iter()
-        .map(|row| {
-            let cell = |(_, field): &(String, String)| {
-                let value = row.fields.iter().find(|(name, _)| name == field);
-                let mut shown = value.map_or_else(String::new, |(_, cell)| {
-                    shown(field, cell, &ask.zone, args.columns.is_empty())
-                });
-                if field == "file" {
-                    shown = with_place(shown, args, row);
-                }
-                shown
-            };
-            columns.iter().map(cell).collect()
-        })
-        .collect();
-    let widest = columns.iter().position(|(_, field)| field == "file");
-    ui.as_it_stands(&table::fitted(&head, &lines, ui.table_width(), widest))?;
+    let width = ui.table_width();
+    let mut table = Laid::new(args, ask, found, columns);
+    // The beginning of an id is as good as all of it.
+    if !args.columns.is_empty() && !table::fits(&table.head, &table.lines, width) {
+        table.fill(true);
+    }
+    // The names of files tell rows apart: what nobody asked for gives way to them.
+    for field in ["records", "artifact_type"] {
+        if args.columns.is_empty() && !table.names_fit(width) {
+            table.leave_out(field);
+        }
+    }
+    let mut shown = table::fitted_files(&table.head, &table.lines, width, table.files());
+    let is_wide = shown.lines().any(|line| line.chars().count() > width);
+    if is_wide || !(args.columns.is_empty() || table.names_fit(width)) {
+        shown = table::stood(&table.head, &table.lines, width);
+    }
+    ui.as_it_stands(&shown)?;
     Ok(())
+}
+
+/// A table that is about to be shown.
+struct Laid<'a> {
+    args: &'a FindArgs,
+    ask: &'a Ask,
+    found: &'a find::Answered,
+    columns: Vec<(String, String)>,
+    head: Vec<String>,
+    lines: Vec<Vec<String>>,
+}
+
+impl<'a> Laid<'a> {
+    fn new(
+        args: &'a FindArgs,
+        ask: &'a Ask,
+        found: &'a find::Answered,
+        columns: Vec<(String, String)>,
+    ) -> Self {
+        let head = columns
+            .iter()
+            .map(|column| with_zone(column, found, &ask.zone))
+            .collect();
+        let mut laid = Self {
+            args,
+            ask,
+            found,
+            columns,
+            head,
+            lines: Vec::new(),
+        };
+        laid.fill(args.columns.is_empty());
+        laid
+    }
+
+    /// Makes the cells, with ids by their beginning where they shall be short.
+    fn fill(&mut self, short: bool) {
+        let (args, zone) = (self.args, &self.ask.zone);
+        let tells_dirty = self.columns.iter().any(|(_, field)| field == "git_dirty");
+        let one = |row: &find::Row, field: &str| match field {
+            "git_commit" => commit(row, zone, short, tells_dirty, args),
+            "file" => with_place(cell(row, field, zone, short), args, row),
+            _ => cell(row, field, zone, short),
+        };
+        let line = |row| {
+            self.columns
+                .iter()
+                .map(|(_, field)| one(row, field))
+                .collect()
+        };
+        self.lines = self.found.rows.iter().map(line).collect();
+    }
+
+    fn files(&self) -> Option<usize> {
+        self.columns.iter().position(|(_, field)| field == "file")
+    }
+
+    fn names_fit(&self, width: usize) -> bool {
+        self.files().is_none() || table::names_fit(&self.head, &self.lines, width, self.files())
+    }
+
+    fn leave_out(&mut self, field: &str) {
+        let Some(at) = self.columns.iter().position(|(_, known)| known == field) else {
+            return;
+        };
+        self.columns.remove(at);
+        self.head.remove(at);
+        for line in &mut self.lines {
+            line.remove(at);
+        }
+    }
+}
+
+/// The head of a column, with the zone of its times.
+fn with_zone((head, field): &(String, String), found: &find::Answered, zone: &TimeZone) -> String {
+    if !is_time(field) {
+        return head.clone();
+    }
+    let cells = found.rows.iter().filter_map(|row| {
+        let cell = row.fields.iter().find(|(name, _)| name == field);
+        cell.and_then(|(_, cell)| cell.each())
+    });
+    let times = cells
+        .flatten()
+        .filter_map(|value| value.as_str().parse().ok());
+    match zone_names(times, zone) {
+        names if names.is_empty() => head.clone(),
+        names => format!("{head} ({names})"),
+    }
+}
+
+fn cell(row: &find::Row, field: &str, zone: &TimeZone, short: bool) -> String {
+    let value = row.fields.iter().find(|(name, _)| name == field);
+    value.map_or_else(String::new, |(_, cell)| shown(field, cell, zone, short))
+}
+
+/// The commit, with what was not clean of it: where that is no column of its own, or nobody
+/// chose the columns.
+fn commit(
+    row: &find::Row,
+    zone: &TimeZone,
+    short: bool,
+    tells_dirty: bool,
+    args: &FindArgs,
+) -> String {
+    let values = |field: &str| {
+        let cell = row.fields.iter().find(|(name, _)| name == field);
+        cell.map_or(Some(Vec::new()), |(_, cell)| cell.each())
+    };
+    let (Some(commits), Some(mut states)) = (values("git_commit"), values("git_dirty")) else {
+        return cell(row, "git_commit", zone, short);
+    };
+    if states.is_empty() {
+        states.push(find::FoundValue::text(""));
+    }
+    let seen = |commit: &find::FoundValue| {
+        let of = |state: &find::FoundValue| CodeSeen {
+            commit: Some(on_one_line(commit.as_str()).into_owned()),
+            dirty: state.as_str().parse().ok(),
+            snapshot: None,
+        };
+        states.iter().map(of).collect::<Vec<_>>()
+    };
+    let codes: Vec<CodeSeen> = commits.iter().flat_map(seen).collect();
+    if args.columns.is_empty() {
+        return in_a_cell(&codes);
+    }
+    let shown = cell(row, "git_commit", zone, short);
+    let has = |dirty| codes.iter().any(|code| code.dirty == Some(dirty));
+    match (has(true), has(false)) {
+        _ if tells_dirty => shown,
+        (true, false) => format!("{shown} (dirty)"),
+        (true, true) => format!("{shown} (clean in part)"),
+        _ => shown,
+    }
 }
 
 fn has(row: &find::Row, field: &str) -> bool {
@@ -145,7 +285,7 @@ fn with_place(file: String, args: &FindArgs, row: &find::Row) -> String {
     shown
 }
 
-/// A cell for people: times short, commits and sessions short where nobody chose.
+/// A cell for people: times, and ids by their beginning, where they shall be short.
 fn shown(field: &str, cell: &FoundCell, zone: &TimeZone, short: bool) -> String {
     let is_time = is_time(field);
     let one = |value: &str| -> String {
@@ -158,7 +298,12 @@ fn shown(field: &str, cell: &FoundCell, zone: &TimeZone, short: bool) -> String 
             };
         }
         match field {
-            "git_commit" if short => value.get(..7).unwrap_or(value).to_owned(),
+            "git_commit" | "git_snapshot" | "script_sha" | "model_revision" if short => {
+                value.get(..10).unwrap_or(value).to_owned()
+            }
+            "digest" | "content_digest" | "model_digest" if short => {
+                value.get(..17).unwrap_or(value).to_owned()
+            }
             "session_id" if short => birthmark_core::SessionId::from_text(value)
                 .short()
                 .to_owned(),

@@ -9,8 +9,8 @@ use super::LONGEST;
 use crate::show::{Shown, What};
 use crate::text::{self, plain, short};
 
-/// Kind, number, size, time.
-pub(super) fn headline(shown: &Shown, now: Timestamp, zone: &TimeZone) -> String {
+/// Kind, number, size, time; broken between them where a line ends.
+pub(super) fn headline(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> String {
     let mut parts = Vec::new();
     match shown.what {
         What::Session => parts.push(format!("session {}", text::neutral(&shown.name))),
@@ -44,7 +44,21 @@ pub(super) fn headline(shown: &Shown, now: Timestamp, zone: &TimeZone) -> String
         parts.extend(shown.size.map(text::bytes));
     }
     parts.extend(when(shown, now, zone));
-    parts.join(" · ")
+    let mut text = String::new();
+    let mut used = 0;
+    for part in parts {
+        let length = part.chars().count();
+        if used > 0 && used + 3 + length > width {
+            text.push_str("\n  ");
+            used = 2;
+        } else if used > 0 {
+            text.push_str(" · ");
+            used += 3;
+        }
+        text.push_str(&part);
+        used += length;
+    }
+    text
 }
 
 fn when(shown: &Shown, now: Timestamp, zone: &TimeZone) -> Option<String> {

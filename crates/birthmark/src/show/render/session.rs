@@ -1,12 +1,15 @@
 //! The session that made it, in one line and in many.
 
 use birthmark_core::Timestamp;
+use birthmark_core::session::in_a_cell;
 use birthmark_core::timestamp::render_age;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::super::{SessionFacts, Shown};
 use super::inputs::inputs;
 use super::page::Page;
+use super::runs::run_lines;
 use super::{LONGEST, code, kept};
 use crate::text::{self, plain, short};
 
@@ -46,7 +49,7 @@ fn status(session: &SessionFacts, now: Timestamp) -> String {
     }
 }
 
-pub(super) fn session_lines(page: &mut Page, shown: &Shown) {
+pub(super) fn session_lines(page: &mut Page, shown: &Shown, zone: &TimeZone) {
     let (Some(facts), Some(summary)) = (&shown.session, &shown.summary) else {
         return;
     };
@@ -57,8 +60,12 @@ pub(super) fn session_lines(page: &mut Page, shown: &Shown) {
             format!("manifest {}", facts.manifest),
         ],
     );
-    page.put("code", &code(shown));
-    page.put("kept", &kept(shown));
+    if shown.has_several_codes() {
+        page.put("code", &[in_a_cell(&facts.seen_codes())]);
+    } else {
+        page.put("code", &code(shown));
+        page.put("kept", &kept(shown));
+    }
     let mut host: Vec<String> = facts.host.iter().map(|host| short(host, LONGEST)).collect();
     for name in ["gpu", "python", "torch", "transformers"] {
         let found = facts.environment.get(name).filter(|value| !value.is_null());
@@ -134,74 +141,6 @@ pub(super) fn session_lines(page: &mut Page, shown: &Shown) {
     }
     page.put("from", &inputs(shown));
     if let Some(session) = &shown.session {
-        used_lines(page, session);
-    }
-}
-
-/// What was seen of a run without a call: how far it reaches, its code, its seeds.
-fn observed_lines(page: &mut Page, seen: &birthmark_core::session::Observed) {
-    if let Some(lineage) = &seen.lineage {
-        let mut parts = vec![short(&lineage.state, 20)];
-        parts.extend(lineage.reasons.iter().map(|reason| short(reason, 120)));
-        page.put("lineage", &parts);
-    }
-    for modules in &seen.modules {
-        let changed = modules.files.iter().filter(|one| one.changed).count();
-        let count = text::count(modules.files.len() as u64, "module");
-        let mut parts = vec![match modules.root.as_str() {
-            "." => format!("{count} of this project"),
-            other => format!("{count} of {}", short(other, LONGEST)),
-        }];
-        if changed > 0 {
-            let files = text::count(changed as u64, "file");
-            parts.push(format!("{files} changed after it began"));
-        }
-        let hex = |name: &str| {
-            let commit = modules.code.get(name)?.as_str()?;
-            Some(short(&commit.chars().take(7).collect::<String>(), 7))
-        };
-        parts.extend(hex("git_commit").map(|commit| format!("at {commit}")));
-        parts.extend(hex("git_snapshot").map(|commit| format!("kept as snapshot {commit}")));
-        page.put("loaded", &parts);
-    }
-    let seeds = seen.seeds.iter();
-    let seeds: Vec<String> = seeds
-        .map(|(name, seed)| format!("{} {}", short(name, 40), short(&plain(seed), 60)))
-        .collect();
-    page.put("seeds", &seeds);
-}
-
-/// What commands used, and where what they said is kept.
-fn used_lines(page: &mut Page, session: &SessionFacts) {
-    for usage in &session.usage {
-        let number = |name: &str| usage.get(name).and_then(Value::as_f64);
-        let bytes = |name: &str| usage.get(name).and_then(Value::as_u64).map(text::bytes);
-        let mut parts = Vec::new();
-        if let (Some(user), Some(system)) = (number("cpu_user_s"), number("cpu_system_s")) {
-            parts.push(format!("{:.1} s of CPU", user + system));
-        }
-        parts.extend(bytes("memory_bytes").map(|most| format!("{most} of memory at most")));
-        let largest = bytes("largest_process_bytes");
-        parts.extend(largest.map(|most| format!("{most} in one process")));
-        parts.extend(bytes("gpu_memory_bytes").map(|most| format!("{most} of GPU memory")));
-        page.put("used", &parts);
-    }
-    for seen in session.observed() {
-        observed_lines(page, seen);
-    }
-    for log in &session.logs {
-        let mut parts = vec![short(&log.stream, 20)];
-        parts.extend(log.bytes.map(text::bytes));
-        if log.left_out > 0 {
-            parts.push(format!("{} left out", text::bytes(log.left_out)));
-        }
-        if log.redacted > 0 {
-            parts.push(format!("{} taken out", text::count(log.redacted, "secret")));
-        }
-        parts.extend(log.reason.as_ref().map(|reason| short(reason, 100)));
-        if let (None, Some(file)) = (log.bytes, &log.file) {
-            parts.push(short(file, 100));
-        }
-        page.put("said", &parts);
+        run_lines(page, session, zone);
     }
 }

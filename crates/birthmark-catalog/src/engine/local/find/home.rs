@@ -79,6 +79,11 @@ impl<'a> Homes<'a> {
         if self.is_used(&Source::new(metric(field), Whose::Label))? {
             return Ok(Home::Metric(field.to_owned()));
         }
+        // Other tools, and `compare`, say `task/metric` of what is `task.metric` here.
+        let dotted = field.replace('/', ".");
+        if dotted != field && self.is_used(&Source::new(metric(&dotted), Whose::Label))? {
+            return Ok(Home::Metric(dotted));
+        }
         let machine = match field {
             "host" => "environment.hostname".to_owned(),
             other => format!("environment.{other}"),

@@ -6,10 +6,8 @@
 //! * What a session or run made is asked together with these: `outcome=failed accuracy>0.9`
 //!   are runs that failed and made such an artifact.
 
-use std::collections::HashSet;
-
-use rusqlite::params;
 use rusqlite::types::Value as Sql;
+use rusqlite::{Row, params};
 
 use super::super::owners::{self, Owner};
 use super::super::sets::Set;
@@ -121,61 +119,125 @@ impl Ground<'_> {
 }
 
 impl Asking<'_> {
-    /// Whether a column of what is looked for is asked for.
-    pub(super) fn asks_for_own(&self) -> bool {
-        let mut fields = self.fields.iter();
-        fields.any(|field| own(self.query.what, field).is_some())
+    /// Whether something is asked for that a run has itself, and not only what it made.
+    pub(super) fn asks_for_runs(&self) -> rusqlite::Result<bool> {
+        for field in &self.fields {
+            let is_of_runs = match self.homes.of(field)? {
+                Home::Own(_) | Home::Group(_) | Home::Time | Home::Session(_) => true,
+                Home::Fact(name) => name.starts_with("git_") || name == "script_name",
+                _ => false,
+            };
+            if is_of_runs {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The numbers of runs that made nothing and match themselves, with what is known of
     /// their session.
     pub(super) fn barren_runs(&self) -> rusqlite::Result<Set> {
-        let made: HashSet<i64> = owners::all(self.db, Owner::Run)?
+        let made: Set = owners::all(self.db, Owner::Run)?
             .into_iter()
             .map(|(_, number)| number)
             .collect();
-        let columns: Vec<&Own> = COLUMNS
-            .iter()
-            .filter(|own| own.owner == Owner::Run)
+        let is_barren = |row: &Row<'_>| Ok(!made.contains(row.get(0)?));
+        self.that_hold(Owner::Run, "FROM _runs o WHERE o.project = ?1", &is_barren)
+    }
+
+    /// Sessions in which several codes ran.
+    pub(super) fn mixed_sessions(&self) -> rusqlite::Result<Set> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT DISTINCT session FROM _runs INDEXED BY _runs_apart WHERE apart",
+        )?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        rows.collect()
+    }
+
+    /// Those of them that match with one of their codes.
+    pub(super) fn mixed_that_hold(&self) -> rusqlite::Result<Set> {
+        let from = "FROM (SELECT session, mark FROM _runs INDEXED BY _runs_apart WHERE apart
+                UNION SELECT id, mark FROM _sessions WHERE id IN (SELECT session FROM _runs INDEXED BY _runs_apart WHERE apart)) c
+              CROSS JOIN _sessions o ON o.id = c.session WHERE o.project = ?1";
+        self.that_hold(Owner::Session, from, &|_| Ok(true))
+    }
+
+    /// The numbers of runs, or the rows of sessions, that match themselves, one after the other:
+    /// each is `o`, and the mark of its code is that of `o` or `c`.
+    fn that_hold(
+        &self,
+        owner: Owner,
+        from: &str,
+        is_wanted: &dyn Fn(&Row<'_>) -> rusqlite::Result<bool>,
+    ) -> rusqlite::Result<Set> {
+        let columns: Vec<&Own> = COLUMNS.iter().filter(|own| own.owner == owner).collect();
+        let (head, other): (_, &[(&str, &str)]) = match owner {
+            Owner::Run => ("o.number, o.mark, o.start", &RUN_FIELDS),
+            Owner::Session => ("o.id, c.mark, o.session_start", &SESSION_FIELDS),
+        };
+        let other = other.iter().copied();
+        let own = columns.iter().map(|own| (own.name, own.sql));
+        // What nobody asks for is not looked up.
+        let asked: Vec<(&str, &str)> = other
+            .chain(own)
+            .filter(|(name, _)| self.fields.iter().any(|field| field == name))
             .collect();
-        let cells: Vec<&str> = columns.iter().map(|own| own.sql).collect();
-        let mut statement = self.db.prepare_cached(&format!(
-            "SELECT o.number, s.mark, o.run_id, s.session_id, o.script_name, o.host, p.root, {}
-             FROM _runs o JOIN _sessions s ON s.id = o.session JOIN _projects p ON p.id = s.project
-             WHERE o.project = coalesce(?, o.project)",
-            cells.join(", ")
-        ))?;
-        let mut rows = statement.query(params![self.query.project])?;
+        let mut cells = vec![head];
+        cells.extend(asked.iter().map(|(_, sql)| *sql));
+        let sql = format!("SELECT {} {from}", cells.join(", "));
+        let mut statement = self.db.prepare_cached(&sql)?;
         let mut out = Set::default();
-        while let Some(row) = rows.next()? {
-            let number = row.get(0)?;
-            if made.contains(&number) {
-                continue;
-            }
-            let mark: i64 = row.get(1)?;
-            let cell = |at: usize| row.get(at).ok().and_then(value_of);
-            let known = |field: &str| -> Option<Value> {
-                if let Some(at) = columns.iter().position(|own| own.name == field) {
-                    return cell(at + 7);
+        for project in self.projects()? {
+            let mut rows = statement.query(params![project])?;
+            while let Some(row) = rows.next()? {
+                if !is_wanted(row)? {
+                    continue;
                 }
-                let column = ["run_id", "session_id", "script_name", "host", "project"]
-                    .iter()
-                    .position(|name| *name == field);
-                match (column, field) {
-                    (Some(at), _) => cell(at + 2),
-                    (None, "timestamp") => cell(7),
-                    _ => match self.homes.of(field).ok()? {
+                let mark: i64 = row.get(1)?;
+                let cell = |at: usize| row.get(at).ok().and_then(value_of);
+                let known = |field: &str| -> Option<Value> {
+                    if field == "timestamp" {
+                        return cell(2);
+                    }
+                    if let Some(at) = asked.iter().position(|(name, _)| *name == field) {
+                        return cell(3 + at);
+                    }
+                    match self.homes.of(field).ok()? {
                         Home::Fact(name) | Home::Session(name) => {
                             fact_of(self.db, mark, &name).ok().flatten()
                         }
                         _ => None,
-                    },
+                    }
+                };
+                if self.query.filter.ask(&known) == Some(true) {
+                    out.insert(row.get(0)?);
                 }
-            };
-            if self.query.filter.ask(&known) == Some(true) {
-                out.insert(number);
             }
         }
         Ok(out)
     }
 }
+
+/// What a run is asked for beside its columns.
+const RUN_FIELDS: [(&str, &str); 5] = [
+    ("run_id", "o.run_id"),
+    (
+        "session_id",
+        "(SELECT s.session_id FROM _sessions s WHERE s.id = o.session)",
+    ),
+    ("script_name", "o.script_name"),
+    ("host", "o.host"),
+    (
+        "project",
+        "(SELECT p.root FROM _projects p WHERE p.id = o.project)",
+    ),
+];
+/// What a session is asked for beside its columns.
+const SESSION_FIELDS: [(&str, &str); 3] = [
+    ("session_id", "o.session_id"),
+    ("host", "o.host"),
+    (
+        "project",
+        "(SELECT p.root FROM _projects p WHERE p.id = o.project)",
+    ),
+];

@@ -2,10 +2,11 @@
 
 use rusqlite::params;
 
+use super::super::lately::marks_of;
 use super::super::owners::{self, Owner};
 use super::super::sets::Set;
 use super::home::Home;
-use super::rows::{columns_from, fact_of};
+use super::rows::{columns_from, fact_of, join};
 use super::{Asking, Ground, Of};
 use crate::engine::{Cell, Found, FoundRow, Look, What};
 use crate::filter::Filter;
@@ -32,6 +33,8 @@ impl Asking<'_> {
         if self.query.filter != Filter::All {
             let holding = self.holding_groups(look)?;
             edited = self.edited(&self.whole()?.artifacts_of(holding.clone()))?;
+            ids -= &self.mixed_sessions()?;
+            ids |= &self.mixed_that_hold()?;
             let numbers = owners::of(self.db, Owner::Session, &holding)?;
             ids |= &self.session_rows(&numbers)?;
         }
@@ -143,7 +146,8 @@ impl Asking<'_> {
                  FROM _sessions s JOIN _projects p ON p.id = s.project WHERE s.id = ?",
             )?
             .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, columns_from(row, 2)?)))?;
-        self.add_facts(mark, &["git_commit", "git_dirty"], &mut fields)?;
+        let marks = marks_of(self.db, id, mark)?;
+        self.add_facts(&marks, &mut fields)?;
         Ok(FoundRow {
             id,
             root,
@@ -152,25 +156,30 @@ impl Asking<'_> {
         })
     }
 
-    /// Adds what is known of a session under these names, those that were asked for, and the
-    /// one that is sorted by, where the row has no column of that name.
-    fn add_facts(
-        &self,
-        mark: i64,
-        names: &[&str],
-        fields: &mut Vec<(String, Cell)>,
-    ) -> rusqlite::Result<()> {
+    /// Adds what is known of the code of a session or run, the fields that were asked for, and
+    /// the one that is sorted by, where the row has no column of that name.
+    fn add_facts(&self, marks: &[i64], fields: &mut Vec<(String, Cell)>) -> rusqlite::Result<()> {
         let columns = self.query.columns.iter().map(String::as_str);
         let sort = Some(self.query.sort.0.as_str()).filter(|sort| *sort != "timestamp");
-        for name in names.iter().copied().chain(columns).chain(sort) {
+        for name in ["git_commit", "git_dirty"]
+            .into_iter()
+            .chain(columns)
+            .chain(sort)
+        {
             if fields.iter().any(|(known, _)| known == name) {
                 continue;
             }
-            let value = match self.homes.of(name)? {
-                Home::Session(machine) => fact_of(self.db, mark, &machine)?,
-                _ => fact_of(self.db, mark, name)?,
+            let stored = match self.homes.of(name)? {
+                Home::Session(machine) => machine,
+                _ => name.to_owned(),
             };
-            fields.push((name.to_owned(), value.map_or(Cell::Missing, Cell::Value)));
+            let mut cell = Cell::Missing;
+            for mark in marks {
+                if let Some(value) = fact_of(self.db, *mark, &stored)? {
+                    cell = join(cell, Cell::Value(value));
+                }
+            }
+            fields.push((name.to_owned(), cell));
         }
         Ok(())
     }
@@ -182,7 +191,7 @@ impl Asking<'_> {
             let holding = self.holding_groups(look)?;
             found.edited = self.edited(&self.whole()?.artifacts_of(holding.clone()))?;
             let mut runs = owners::of(self.db, Owner::Run, &holding)?;
-            if self.asks_for_own() {
+            if self.asks_for_runs()? {
                 runs |= &self.barren_runs()?;
             }
             wanted = Some(runs);
@@ -243,7 +252,7 @@ impl Asking<'_> {
         let (root, id, mark, mut fields): (String, i64, i64, Vec<(String, Cell)>) = self
             .db
             .prepare_cached(
-                "SELECT p.root, r.session, s.mark, r.run_id, r.start AS run_start, r.end AS run_end, r.outcome, r.duration_s, r.exit_code,
+                "SELECT p.root, r.session, r.mark, r.run_id, r.start AS run_start, r.end AS run_end, r.outcome, r.duration_s, r.exit_code,
                    r.script_name, r.rank, r.host, s.session_id
                  FROM _runs r JOIN _sessions s ON s.id = r.session JOIN _projects p ON p.id = s.project
                  WHERE r.session = ? AND r.run_id = ?",
@@ -256,7 +265,7 @@ impl Asking<'_> {
                     columns_from(row, 3)?,
                 ))
             })?;
-        self.add_facts(mark, &[], &mut fields)?;
+        self.add_facts(&[mark], &mut fields)?;
         Ok(FoundRow {
             id,
             root,

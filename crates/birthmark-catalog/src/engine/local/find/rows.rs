@@ -135,6 +135,8 @@ fn cell_of(zone: &Zone) -> Cell {
         return of_values(values.into_iter().map(|(value, _)| value).collect());
     }
     match zone.ends() {
+        // One value, that some records lack.
+        Some((low, high)) if low == high => Cell::Value(low.clone()),
         Some((low, high)) => Cell::Range(low.clone(), high.clone()),
         None => Cell::Several,
     }
@@ -161,7 +163,7 @@ fn of_values(mut values: Vec<Value>) -> Cell {
     }
 }
 
-fn join(a: Cell, b: Cell) -> Cell {
+pub(super) fn join(a: Cell, b: Cell) -> Cell {
     match (a, b) {
         (Cell::Missing, other) | (other, Cell::Missing) => other,
         (a, b) if a == b => a,

@@ -116,8 +116,8 @@ impl Fields {
         if self.shape != row.members.shape() {
             self.shape = row.members.shape();
             let places = self.names.iter().map(|name| {
-                // A dotted name may be that of a nested one.
-                let is_plain = !name.contains('.');
+                // A dotted name may be that of a nested one, and a time is told in UTC.
+                let is_plain = !name.contains('.') && name != "timestamp";
                 is_plain.then(|| row.members.place(name)).flatten()
             });
             self.places = places.collect();

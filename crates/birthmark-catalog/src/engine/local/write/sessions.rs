@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use birthmark_core::event::ProcessIdentity;
-use birthmark_core::session::{Artifact, ArtifactState, Run, Session};
+use birthmark_core::session::{Artifact, ArtifactState, CodeSeen, Run, Session};
 use birthmark_core::{Fields, RunId, Timestamp};
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value as Json;
@@ -26,7 +26,7 @@ impl Writer<'_> {
         self.run("DELETE FROM _runs WHERE session = ?", [row])?;
         self.run("DELETE FROM _used WHERE session = ?", [row])?;
         for run in &facts.session.runs {
-            self.insert_run(row, run)?;
+            self.insert_run(row, &facts.session, run)?;
             self.insert_used(row, run)?;
         }
         if let Some((list, packages)) = &facts.packages {
@@ -59,7 +59,7 @@ impl Writer<'_> {
 
     pub(super) fn session_row(&mut self, facts: &SessionFacts) -> rusqlite::Result<i64> {
         let session = &facts.session;
-        let mark = self.mark(&session_facts(session))?;
+        let mark = self.mark(&session_facts(session, code_first(session)))?;
         let number = self.owner(Owner::Session, facts.id.as_str())?;
         let time = |time: Option<birthmark_core::Timestamp>| time.map(|time| time.to_string());
         let outcome = session.end.as_ref().and_then(|(_, outcome)| {
@@ -104,19 +104,25 @@ impl Writer<'_> {
 
     pub(super) fn insert_run(
         &mut self,
-        session: i64,
-        run: &birthmark_core::session::Run,
+        row: i64,
+        session: &Session,
+        run: &Run,
     ) -> rusqlite::Result<()> {
+        let (first, code) = (code_first(session), session.code_of(run));
+        // What `session start` saw of the code is no code that ran.
+        let is_apart = run.ran_something() && CodeSeen::of(code) != CodeSeen::of(first);
+        let of = if run.ran_something() { code } else { first };
+        let mark = self.mark(&session_facts(session, of))?;
         let number = self.owner(Owner::Run, run.id.as_str())?;
         let ended = run.end.as_ref().map(|(_, ended)| ended);
         let outcome = ended
             .and_then(|ended| serde_json::to_value(ended.outcome).ok())
             .and_then(|word| word.as_str().map(str::to_owned));
         self.run(
-            "INSERT OR REPLACE INTO _runs (session, project, run_id, number, script_name, argv, rank, host, start, end, outcome, duration_s, exit_code, error, drift, clock)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO _runs (session, project, run_id, number, script_name, argv, rank, host, start, end, outcome, duration_s, exit_code, error, drift, clock, mark, apart)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
-                session,
+                row,
                 self.project,
                 run.id.as_str(),
                 number,
@@ -132,6 +138,8 @@ impl Writer<'_> {
                 ended.and_then(|ended| ended.error.as_deref()),
                 Json::from(run.drift.clone()).to_string(),
                 run.clock.map(|clock| clock.to_string()),
+                mark,
+                is_apart,
             ],
         )
         .map(drop)
@@ -306,11 +314,16 @@ pub(in crate::engine::local) fn liveness_of(
     }
 }
 
-/// The facts of a session itself: the code, what it was given, and its environment under
-/// names that begin with `environment.`.
-pub(super) fn session_facts(session: &Session) -> Facts {
+/// The first code of a session that ran.
+fn code_first(session: &Session) -> &Fields {
+    session.codes().first().copied().unwrap_or(&session.code)
+}
+
+/// The facts of a session with one of its codes: that, what it was given, and its environment
+/// under names that begin with `environment.`.
+fn session_facts(session: &Session, code: &Fields) -> Facts {
     let mut all = Fields::new();
-    for fields in [&session.given, &session.code] {
+    for fields in [&session.given, code] {
         for (name, value) in fields {
             all.insert(name.clone(), value.clone());
         }

@@ -1,0 +1,172 @@
+//! The code of a session: of each of its runs its own, since a tree may be edited and committed
+//! between two of them.
+//!
+//! # Invariants
+//!
+//! * What ran is told, and not what lay there as somebody opened the session from the shell.
+//! * Several codes are never told as one: neither as one commit nor as clean.
+
+use serde_json::Value;
+
+use super::{Run, Session};
+use crate::birthmark::Fields;
+
+/// Which code it is: the commit, whether the tree was dirty, and the snapshot of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CodeSeen {
+    /// The commit.
+    pub commit: Option<String>,
+    /// Whether the tree was dirty; none is unknown.
+    pub dirty: Option<bool>,
+    /// The snapshot of a dirty tree.
+    pub snapshot: Option<String>,
+}
+
+impl CodeSeen {
+    /// The code that these fields tell of.
+    pub fn of(fields: &Fields) -> Self {
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            commit: text("git_commit"),
+            dirty: fields.get("git_dirty").and_then(Value::as_bool),
+            snapshot: text("git_snapshot"),
+        }
+    }
+}
+
+impl Session {
+    /// The code of a run: as it saw it, else as the run saw it that started it, else as the
+    /// session was first seen.
+    pub fn code_of<'a>(&'a self, run: &'a Run) -> &'a Fields {
+        let parent = || {
+            let id = run.parent.as_ref()?;
+            self.runs.iter().find(|other| other.id == *id)
+        };
+        let own = std::iter::once(run).chain(parent());
+        let mut seen = own.map(|run| &run.code).filter(|code| !code.is_empty());
+        seen.next().unwrap_or(&self.code)
+    }
+
+    /// The codes that ran, each once, in the order in which they did. Where nothing ran, or
+    /// none of the runs tells, as the session was first seen.
+    pub fn codes(&self) -> Vec<&Fields> {
+        let mut codes: Vec<&Fields> = Vec::new();
+        let ran = self.runs.iter().filter(|run| run.ran_something());
+        for run in ran.filter(|run| !run.code.is_empty()) {
+            let is_it = |known: &&Fields| CodeSeen::of(known) == CodeSeen::of(&run.code);
+            if !codes.iter().any(is_it) {
+                codes.push(&run.code);
+            }
+        }
+        if codes.is_empty() {
+            codes.push(&self.code);
+        }
+        codes
+    }
+}
+
+/// The commit, where it is one.
+pub fn commit_of(codes: &[CodeSeen]) -> Option<&str> {
+    let first = codes.first()?.commit.as_deref()?;
+    let is_it = |code: &CodeSeen| code.commit.as_deref() == Some(first);
+    codes.iter().all(is_it).then_some(first)
+}
+
+/// Whether the tree was dirty for any of them; unknown where that is not known of each.
+pub fn dirty_of(codes: &[CodeSeen]) -> Option<bool> {
+    if codes.iter().any(|code| code.dirty == Some(true)) {
+        return Some(true);
+    }
+    let is_clean = |code: &CodeSeen| code.dirty == Some(false);
+    (!codes.is_empty() && codes.iter().all(is_clean)).then_some(false)
+}
+
+/// All of them in a cell: `5f970c2`, `5f970c2 dirty`, `5f970c2 clean in part`, `2 commits`.
+pub fn in_a_cell(codes: &[CodeSeen]) -> String {
+    let mut commits: Vec<&str> = codes
+        .iter()
+        .filter_map(|one| one.commit.as_deref())
+        .collect();
+    commits.sort_unstable();
+    commits.dedup();
+    let commit = match commits.as_slice() {
+        [] => return "unknown".to_owned(),
+        [one] => one.get(..7).unwrap_or(one).to_owned(),
+        several => format!("{} commits,", several.len()),
+    };
+    let has = |dirty| codes.iter().any(|one| one.dirty == dirty);
+    let state = match (has(Some(false)), has(Some(true)), has(None)) {
+        (true, false, false) => "",
+        (true, true, _) => " clean in part",
+        (false, true, _) => " dirty",
+        _ => " dirty?",
+    };
+    let cell = format!("{commit}{state}");
+    cell.trim_end_matches(',').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(commit: &str, dirty: Option<bool>) -> CodeSeen {
+        CodeSeen {
+            commit: Some(commit.to_owned()),
+            dirty,
+            snapshot: None,
+        }
+    }
+
+    #[test]
+    fn several_codes_are_never_told_as_one() {
+        let (clean, dirty) = (
+            code("5f970c2aa", Some(false)),
+            code("5f970c2aa", Some(true)),
+        );
+        let (other, unsure) = (code("839e8c2", Some(false)), code("839e8c2", None));
+        for (codes, cell, commit, is_dirty) in [
+            (vec![], "unknown", None, None),
+            (vec![CodeSeen::default()], "unknown", None, None),
+            (
+                vec![clean.clone()],
+                "5f970c2",
+                Some("5f970c2aa"),
+                Some(false),
+            ),
+            (
+                vec![dirty.clone()],
+                "5f970c2 dirty",
+                Some("5f970c2aa"),
+                Some(true),
+            ),
+            (
+                vec![clean.clone(), dirty.clone()],
+                "5f970c2 clean in part",
+                Some("5f970c2aa"),
+                Some(true),
+            ),
+            (
+                vec![clean.clone(), other.clone()],
+                "2 commits",
+                None,
+                Some(false),
+            ),
+            (
+                vec![clean.clone(), unsure.clone()],
+                "2 commits, dirty?",
+                None,
+                None,
+            ),
+            (
+                vec![dirty, other, unsure],
+                "2 commits, clean in part",
+                None,
+                Some(true),
+            ),
+        ] {
+            assert_eq!(in_a_cell(&codes), cell);
+            assert_eq!(commit_of(&codes), commit, "{cell}");
+            assert_eq!(dirty_of(&codes), is_dirty, "{cell}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+"""Runs that joined one session have a code of their own, and every command tells the same of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import birthmark as bm
+
+MAKE = """
+import sys
+import birthmark as bm
+with bm.session() as s, s.jsonl(f"artifacts/d{sys.argv[1]}.jsonl", seed=int(sys.argv[1])) as out:
+    out.write({"i": 1})
+"""
+
+
+@pytest.fixture
+def joined(repo: Path, git, birthmark, python) -> dict[str, str]:
+    """A session of four runs: on a clean commit, with an edit (one of them makes nothing), on the next commit."""
+    (repo / "gen.py").write_text(MAKE)
+    (repo / "look.py").write_text("import birthmark as bm\nwith bm.session() as s:\n    pass\n")
+    (repo / "script.py").write_text(MAKE)
+    git("add", ".")
+    git("commit", "--quiet", "--message", "Scripts")
+    first = git("rev-parse", "HEAD")
+    birthmark("session", "start")
+    python(MAKE, "1")
+    (repo / "gen.py").write_text(MAKE + "# edited\n")
+    python(MAKE, "2")
+    birthmark("run", "--", "python3", "-c", "pass")
+    git("commit", "--quiet", "--all", "--message", "Edited")
+    python(MAKE, "3")
+    birthmark("session", "end")
+    return {"first": first, "second": git("rev-parse", "HEAD")}
+
+
+def test_each_run_has_its_own_code_and_a_session_of_several_is_none_of_them(joined, birthmark) -> None:
+    first, second = joined["first"], joined["second"]
+    (listed,) = json.loads(birthmark("list", "--json"))
+    codes = [(code["git_commit"], code["git_dirty"]) for code in listed["codes"]]
+    # One tree that was kept as two snapshots is two codes.
+    assert list(dict.fromkeys(codes)) == [(first, False), (first, True), (second, False)]
+    assert (listed["git_commit"], listed["git_dirty"]) == (None, True)
+    assert "2 commits, clean in part" in birthmark("list")
+    shown = birthmark("show", "last")
+    assert "code     2 commits, clean in part" in shown
+    runs = [line.split("  ") for line in shown.splitlines() if line.startswith("run  ")]
+    assert [line[-1] if "snapshot" not in line[-1] else line[-2] for line in runs] == [
+        f"{first[:7]} clean",
+        f"{first[:7]} dirty",
+        f"{first[:7]} dirty",
+        f"{second[:7]} clean",
+    ]
+    runs = {row["run_id"]: row for row in bm.find(what="runs")}
+    by_sql = bm.sql("SELECT run_id, script_name, argv, git_commit, git_dirty, git_snapshot FROM runs")
+    assert len(by_sql) == len(runs) > 4
+    for row in by_sql:
+        assert row["git_commit"] == runs[row["run_id"]]["git_commit"]
+        assert bool(row["git_dirty"]) == runs[row["run_id"]]["git_dirty"] == (row["git_snapshot"] is not None)
+    made = {row["file"]: runs[row["run_id"]] for row in bm.find("")}
+    told = [(made[f"artifacts/d{n}.jsonl"][name]) for n in (1, 2, 3) for name in ("git_commit", "git_dirty")]
+    assert told == [first, False, first, True, second, False]
+    (row,) = bm.sql("SELECT git_commit, git_dirty FROM sessions")
+    assert (row["git_commit"], row["git_dirty"]) == (None, 1)
+    (row,) = bm.find(what="sessions")
+    assert row["git_commit"]["values"] == sorted([first, second]) and row["git_dirty"]["values"] == [False, True]
+
+
+def test_runs_and_sessions_are_found_by_a_code_that_ran(joined, birthmark) -> None:
+    first, second = joined["first"], joined["second"]
+
+    def count(what: str, asked: str) -> int:
+        return int(birthmark("find", asked, what, "--count"))
+
+    # What made nothing is found too: the command under `run`.
+    assert count("--runs", "dirty=true") == 2 + 0
+    assert count("--runs", f"commit={second}") == 1
+    assert count("--runs", f"commit={second[:3]} dirty=true") == 0
+    assert count("--runs", "since:today") == count("--runs", "session=last") == len(bm.find(what="runs"))
+    for asked, holds in {
+        "dirty=true": 1,
+        "dirty=false": 1,
+        f"commit={first} dirty=true": 1,
+        f"commit={second} dirty=false": 1,
+        f"commit={second} dirty=true": 0,
+        "has:git_snapshot": 1,
+        f"commit={second} has:git_snapshot": 0,
+        "commit=ffffff0": 0,
+    }.items():
+        assert count("--sessions", asked) == holds, asked
+    table = birthmark("find", "--runs")
+    assert f"{first[:7]} dirty" in table and "COMMIT" in table
+    assert f"{first[:7]} dirty" in birthmark("find", "dirty=true")
+    chosen = birthmark("find", "--columns", "file,commit,snapshot")
+    assert f"{first} (dirty)" in chosen and second in chosen
+
+
+def test_snapshot_that_some_records_have_is_one_value(project, write, birthmark_in) -> None:
+    snapshot = "9a53" * 10
+    write("mixed.jsonl", [{"git_dirty": False}, {"git_dirty": True, "git_snapshot": snapshot}])
+    write("nulls.jsonl", [{"git_dirty": False, "git_snapshot": None}, {"git_dirty": True, "git_snapshot": snapshot}])
+    for row in bm.find("", columns=["git_snapshot"]):
+        assert row["git_snapshot"] == snapshot, row
+    table = birthmark_in("find", "--columns", "file,snapshot").stdout
+    assert ".." not in table and table.count(snapshot) == 2
+    assert "(clean in part)" in birthmark_in("find", "--columns", "file,commit").stdout
