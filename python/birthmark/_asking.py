@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from . import _native, _talk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable
     from typing import Any, Literal
 
@@ -148,6 +149,12 @@ def _one_kind(column: list[Any]) -> list[Any]:
     return [value if value is None or isinstance(value, str) else json.dumps(value) for value in column]
 
 
+def _check_folder(folder: str | os.PathLike[str] | None) -> None:
+    """A folder that is not there holds no project: nothing found would be no answer."""
+    if folder is not None and not os.path.isdir(folder):
+        raise FileNotFoundError(f"no folder `{os.fspath(folder)}`")
+
+
 def find(
     filter: str = "",
     *,
@@ -179,6 +186,8 @@ def find(
     Raises:
         UsageError: If the filter cannot be read (the message points at the character), or if no artifact
             has a field of a name in it; ``has:name`` may ask for any.
+        FileNotFoundError: If there is no such folder.
+        ValueError: If ``what`` is no such word, or ``limit`` no number.
 
     Example:
         ``bm.find("type=evaluation", columns=["base_accuracy"]).to_pandas()``
@@ -187,6 +196,9 @@ def find(
 
     if what not in ("artifacts", "sessions", "runs"):
         raise ValueError(f"what must be artifacts, sessions or runs, not {what!r}")
+    _check_folder(folder)
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise ValueError(f"limit must be a whole number, 0 or more, not {limit!r}")
     if isinstance(columns, str):
         raise TypeError(f"columns must be a list of names, not the text {columns!r}: columns=[{columns!r}]")
     columns = list(columns)

@@ -39,6 +39,7 @@ def stamp_batch(records: Any, birthmark: Mapping[str, Any], *, on_existing: str 
     Raises:
         ValueError: If a record is no JSON object or has a birthmark already (it is named by its
             place), or ``birthmark`` is none.
+        TypeError: If the records are no text.
     """
     import json
 
@@ -54,6 +55,11 @@ def unstamp_batch(records: Any) -> Any:
 def _each(records: Any, birthmark: bytes | None, on_existing: str) -> Any:
     if isinstance(records, (bytes, bytearray, memoryview)):
         return _lines(bytes(records), birthmark, on_existing)
+    if isinstance(records, (str, dict)):
+        raise TypeError(
+            f"records must be a list of JSON texts, bytes with one record a line, or an Arrow column, "
+            f"not a {type(records).__name__}: put one record into a list"
+        )
     if isinstance(records, (list, tuple)):
         return _list(records, birthmark, on_existing)
     return _arrow(records, birthmark, on_existing)
@@ -73,6 +79,12 @@ def _batch(
 
 
 def _list(records: Any, birthmark: bytes | None, on_existing: str) -> list[Any]:
+    for place, one in enumerate(records):
+        if not isinstance(one, (str, bytes, bytearray, memoryview, type(None))):
+            raise TypeError(
+                f"record {place} of the batch is a {type(one).__name__}, and records are JSON texts: "
+                "json.dumps(record)"
+            )
     parts = [b"" if one is None else one.encode() if isinstance(one, str) else one for one in records]
     made, ends = _batch(parts, birthmark, on_existing)
     given = zip(records, (made[a:b] for a, b in zip(ends, ends[1:])))

@@ -17,16 +17,19 @@ import _thread
 import atexit
 import os
 import sys
-from contextvars import ContextVar
 
 from . import _native, _talk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextvars import ContextVar
     from typing import Any
 
     from ._session import Session
     from ._watch import Watch
+
+else:
+    from _contextvars import ContextVar  # built in; `contextvars` is a file of its own
 
 lock = _thread.RLock()
 _nearest: ContextVar[Session | None] = ContextVar("birthmark_session", default=None)

@@ -340,6 +340,7 @@ class Session:
             StoreError: If the file cannot be written.
             ValueError: If ``mode``, ``fields`` or ``nan`` is no such word.
         """
+        _check_name(path, (".jsonl", ".ndjson"), "records, one a line")
         all_fields = _all_fields(fields)
         given, reasons = _given(provenance, params, own, dataset=dataset, inputs=inputs)
         opened = self._live.open_records(
@@ -396,6 +397,7 @@ class Session:
             StoreError: If it cannot be written.
             ValueError: If ``mode`` is no such word.
         """
+        _check_name(path, (".json",), "a report")
         given, reasons = _given(
             provenance, params, own, models=models, dataset=dataset, inputs=inputs
         )
@@ -519,6 +521,23 @@ def _given(
     given, reasons = gather(provenance, params, _spelled_all(own))
     given.update((name, _spelled(value)) for name, value in filled.items() if value is not None)
     return given, reasons
+
+
+def _check_name(path: str | os.PathLike[str], endings: tuple[str, ...], what: str) -> None:
+    """Readers tell by a file's name what is in it: under another it would count as damaged."""
+    from .errors import UsageError
+
+    name = os.fspath(path)
+    # Of those that carry a birthmark in another way the native half knows more to say.
+    others = (".gz", ".zst", ".zstd", ".parquet", ".safetensors")
+    if not name.lower().endswith(endings + others):
+        raise UsageError(
+            f"the name of `{name}` does not say that it holds {what}",
+            "no-format",
+            f"let it end in {endings[0]}",
+        )
+    if os.path.isdir(name):
+        raise UsageError(f"`{name}` is a folder", "is-folder", "give it another name")
 
 
 def _plans(planned: Iterable[str]) -> list[str]:

@@ -303,10 +303,16 @@ def save_file(
         fields: As for :meth:`Session.add`.
     """
     kinds = {type(tensor).__module__.split(".")[0] for tensor in tensors.values()}
-    if kinds <= {"numpy"}:
-        from safetensors.numpy import save_file as save
-    else:
-        from safetensors.torch import save_file as save
+    try:
+        if kinds <= {"numpy"}:
+            from safetensors.numpy import save_file as save
+        else:
+            from safetensors.torch import save_file as save
+    except ModuleNotFoundError as error:
+        if error.name not in ("safetensors", "torch"):
+            raise
+        message = f"{error.name} is not installed here: `pip install {error.name}`"
+        raise ModuleNotFoundError(message, name=error.name) from None
 
     def write(temporary: str) -> None:
         save(tensors, temporary, metadata=metadata)

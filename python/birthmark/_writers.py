@@ -186,12 +186,23 @@ class Report(_native.Report):
         Raises:
             TypeError: If ``summary`` or ``fields`` holds what JSON cannot say. The items stay
                 where they are.
+            ValueError: If ``fields`` has ``results``, or a second ``summary``; likewise.
             StoreError: If it cannot be written; likewise.
         """
-        self.finish({"summary": self.summary, **self.fields})
+        self.finish({"summary": self.summary, **self._checked_fields()})
         if not self._said_nan:
             self._said_nan = True
             say_nan(self.path, self.nan_count, self.nan_paths)
+
+    def _checked_fields(self) -> dict[str, Any]:
+        """``fields``, if they leave the places alone that the report fills itself."""
+        taken = {"results": "the items that were added stand there"}
+        if self.summary:
+            taken["summary"] = "`summary` of the report stands there"
+        for name, why in taken.items():
+            if name in self.fields:
+                raise ValueError(f"fields[{name!r}] cannot be set: {why}")
+        return self.fields
 
     def __enter__(self) -> Report:
         return self

@@ -16,10 +16,38 @@ __all__ = [
 ]
 
 
+# Options of the program that calls have too, and what they are there.
+_OPTIONS = {
+    "--on-existing": "on_existing=",
+    "--force": "force=True",
+    "--in-place": "in_place=True",
+    "--out": "out=",
+    "--longest-line": "longest_line=",
+    "--quarantine": "quarantine=",
+}
+
+
+def _in_python(text: str) -> str:
+    """Advice in the words of a call. A command that is told whole is left as it is."""
+    if "--" not in text or "birthmark " in text:
+        return text
+    words: list[str] = []
+    for word in text.split(" "):
+        bare = word.strip("`,;.()")
+        option = _OPTIONS.get(bare)
+        if words and words[-1].endswith("on_existing=") and bare.isalpha():
+            # Its word comes next: `--on-existing replace`.
+            words[-1] += word.replace(bare, f'"{bare}"')
+        else:
+            words.append(word if option is None else word.replace(bare, option))
+    return " ".join(words)
+
+
 class BirthmarkError(Exception):
     """Any error of Birthmark."""
 
     def __init__(self, message: str, code: str = "error", hint: str | None = None) -> None:
+        message, hint = _in_python(message), None if hint is None else _in_python(hint)
         super().__init__(message if hint is None else f"{message}\nhint: {hint}")
         self.message = message
         self.code = code

@@ -221,7 +221,9 @@ def test_secret_in_a_field_that_no_reader_can_take_apart_is_not_written(s):
     for _ in range(200):
         deep = [deep]
     with s.jsonl("artifacts/a.jsonl") as out:
-        out.write({"n": 1}, own=f"\ud800 {SECRET}", deep=deep, half="\ud800 is kept")
+        with pytest.raises(ValueError, match="levels"):
+            out.write({"n": 0}, deep=deep)
+        out.write({"n": 1}, own=f"\ud800 {SECRET}", half="\ud800 is kept")
     text = open("artifacts/a.jsonl").read()
     assert SECRET not in text
     (record,) = records("artifacts/a.jsonl")

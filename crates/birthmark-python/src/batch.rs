@@ -1,5 +1,7 @@
 //! Batches of records in memory: no file, no session.
 
+use birthmark_core::Fields;
+use birthmark_core::birthmark::{check, is_reserved};
 use birthmark_core::json::{
     Batch, BatchError, OnExisting, Records, check_birthmark, stamp_batch, unstamp_batch,
 };
@@ -23,6 +25,10 @@ pub(crate) fn batch<'py>(
     if let Some(birthmark) = birthmark {
         check_birthmark(birthmark)
             .map_err(|error| PyValueError::new_err(format!("it is no birthmark: {error}")))?;
+        let fields: Fields = serde_json::from_slice(birthmark).unwrap_or_default();
+        for (name, value) in fields.iter().filter(|(name, _)| !is_reserved(name)) {
+            check(name, value).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        }
     }
     let made = py.detach(|| work(bytes, offsets, birthmark, existing));
     let made = made.map_err(|error| PyValueError::new_err(error.to_string()))?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use birthmark::Error;
 use birthmark_capture::process;
 use birthmark_core::Fields;
+use birthmark_core::json;
 use birthmark_store::records::Mode;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -28,9 +29,27 @@ pub(crate) fn fields(value: &Bound<'_, PyDict>) -> PyResult<Fields> {
     if taken.is_err() {
         refuse_halves(value, &options)?;
     }
-    taken
+    let taken = taken
         .map_err(|source| Error::usage("fields", "cannot take these fields").with_source(source))
-        .into_py_result(value.py())
+        .into_py_result(value.py())?;
+    for (name, value) in json::members(&text) {
+        let name = json::as_text_lossy(name).unwrap_or_default();
+        refuse_unreadable(options.root, &name, value)?;
+    }
+    Ok(taken)
+}
+
+/// What no birthmark can hold, though Python can spell it: a key twice (`1` and `"1"`), more
+/// levels than are read.
+fn refuse_unreadable(root: &str, name: &str, text: &[u8]) -> PyResult<()> {
+    if !matches!(text.first(), Some(b'{' | b'[')) {
+        return Ok(());
+    }
+    let mut within = b"{\"value\":".to_vec();
+    within.extend_from_slice(text);
+    within.push(b'}');
+    json::check_envelope(&within)
+        .map_err(|error| PyValueError::new_err(format!("{root}[{name:?}]: {error}")))
 }
 
 /// Names the field that Python can spell and a journal cannot keep: half a surrogate pair is
@@ -149,6 +168,7 @@ impl RecordFields {
             let start = self.texts.len();
             let seen = encode::encode_value(&value, &options, &mut self.texts)
                 .map_err(|error| naming(&name, error))?;
+            refuse_unreadable(options.root, &name.to_cow()?, &self.texts[start..])?;
             self.push(&name.to_cow()?);
             if seen.nan_count > 0 {
                 self.explain();

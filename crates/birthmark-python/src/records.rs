@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList};
 
@@ -186,14 +187,19 @@ impl Records {
         buffers.record.clear();
         for record in records {
             // What came before an error was paid for: it is written first.
-            let next = record.and_then(|record| {
-                encode::encode_record(&record, &self.options, &mut buffers.record)
-            });
-            let seen = match next {
-                Ok(seen) => seen,
+            let record = match record {
+                Ok(record) => record,
                 Err(error) => {
                     self.flush(py, buffers, &mut ends)?;
                     return Err(error);
+                }
+            };
+            let next = encode::encode_record(&record, &self.options, &mut buffers.record);
+            let seen = match next {
+                Ok(seen) => seen,
+                Err(error) => {
+                    written += self.flush(py, buffers, &mut ends)?;
+                    return Err(telling_which(py, error, written));
                 }
             };
             buffers.saw(seen);
@@ -223,6 +229,25 @@ impl Records {
         ends.truncate(1);
         Ok(written)
     }
+}
+
+/// The error of one record of many, with its place and what became of those before it.
+fn telling_which(py: Python<'_>, error: PyErr, written: u64) -> PyErr {
+    let kind = error.get_type(py);
+    if !kind.is(py.get_type::<PyTypeError>()) && !kind.is(py.get_type::<PyValueError>()) {
+        return error;
+    }
+    let before = match written {
+        0 => "nothing is written".to_owned(),
+        1 => "the 1 before it is written".to_owned(),
+        many => format!("the {many} before it are written"),
+    };
+    let place = written + 1;
+    let text = format!(
+        "{}; it is record {place} of these, and {before}",
+        error.value(py)
+    );
+    PyErr::from_type(kind, text)
 }
 
 impl Buffers {

@@ -6,6 +6,9 @@ use super::{ids, load};
 use crate::error::{Error, Result};
 use crate::project::Project;
 
+/// Less of an id is no name of a session: any word would be the end of one.
+const SHORTEST: usize = 4;
+
 /// Finds the session that a name means: an id, a unique prefix or suffix of one, or `last`.
 pub fn resolve(project: &Project, name: &str) -> Result<SessionId> {
     let ids = ids(project)?;
@@ -19,7 +22,7 @@ pub fn resolve(project: &Project, name: &str) -> Result<SessionId> {
     let found: Vec<&SessionId> = ids
         .iter()
         .filter(fits)
-        .filter(|_| !name.is_empty())
+        .filter(|_| name.len() >= SHORTEST)
         .collect();
     match found.as_slice() {
         [only] => Ok((*only).clone()),
