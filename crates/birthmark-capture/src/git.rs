@@ -46,6 +46,7 @@ use std::time::Duration;
 
 use birthmark_core::Finding;
 use birthmark_core::code::{CodeState, FileState};
+use birthmark_core::snapshot::CACHES;
 
 pub use between::{CommitBetween, Difference};
 pub use database::{BundleHead, Database};
@@ -81,6 +82,11 @@ pub struct StatusOptions {
     pub script: Option<PathBuf>,
     /// Whether untracked files are looked for, which takes a walk through all folders.
     pub untracked: bool,
+    /// Names of untracked folders and files that are neither dirt nor code: caches of tools.
+    pub caches: Vec<String>,
+    /// Files that what runs writes its output to, as a shell was told: no dirt where git does not
+    /// track them.
+    pub outputs: Vec<PathBuf>,
     /// The folder that those of `generated` that are not absolute are in.
     pub generated_in: PathBuf,
 }
@@ -94,6 +100,8 @@ impl Default for StatusOptions {
             generated: Listed::default(),
             script: None,
             untracked: true,
+            caches: CACHES.map(str::to_owned).to_vec(),
+            outputs: Vec::new(),
             generated_in: PathBuf::new(),
         }
     }

@@ -23,6 +23,7 @@ use birthmark_core::environment::Process;
 use crate::redact::Redactor;
 
 pub use environ::{answer as remembered_variable, remember as remember_environment};
+pub use proc::outputs;
 pub(crate) use proc::{Stat, ancestor_without, read_head, read_word};
 
 /// Variables that are kept, by name. Those of [`PREFIXES`] are kept as well.

@@ -12,6 +12,22 @@ use crate::birthmark::Fields;
 
 /// Where the references to snapshots stand in a repository; the run's id follows.
 pub const REFERENCES: &str = "refs/birthmark/snapshots/";
+/// Where the references to commits stand that runs stood on, in a repository and in the bundles
+/// of the store; the commit's id follows.
+pub const COMMITS: &str = "refs/birthmark/commits/";
+
+/// What tools make of themselves and make again where it is gone: names of folders and files that
+/// are neither dirt nor in a snapshot where git does not track them, unless `birthmark.toml` says
+/// others (`[snapshot] caches`).
+pub const CACHES: [&str; 7] = [
+    "__pycache__",
+    ".ipynb_checkpoints",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    ".DS_Store",
+];
 
 /// A file that a snapshot does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

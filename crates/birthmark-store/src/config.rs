@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use policy::{Enforce, PlacedRule, Policy};
 
+use birthmark_core::snapshot::CACHES;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -57,20 +58,23 @@ impl<T: Default> Default for Setting<T> {
 }
 
 /// What a snapshot may take: the table `[snapshot]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotLimits {
     /// Files of more bytes are left out.
     pub max_file: u64,
     /// Files beyond this many bytes in all are left out.
     pub max_total: u64,
+    /// Names of untracked folders and files that are neither dirt nor in a snapshot.
+    pub caches: Vec<String>,
 }
 
 impl Default for SnapshotLimits {
-    /// 50 MB a file, 500 MB in all.
+    /// 50 MB a file, 500 MB in all, and the caches that are known.
     fn default() -> Self {
         Self {
             max_file: 50 * MEGABYTE,
             max_total: 500 * MEGABYTE,
+            caches: CACHES.map(str::to_owned).to_vec(),
         }
     }
 }
@@ -106,7 +110,7 @@ pub struct Config {
     pub artifacts: Setting<Option<PathBuf>>,
     /// `on_dirty`: `"snapshot"`, `"warn"` or `"refuse"`.
     pub on_dirty: Setting<OnDirty>,
-    /// `[snapshot]`: `max_file_mb`, `max_total_mb`.
+    /// `[snapshot]`: `max_file_mb`, `max_total_mb`, `caches`.
     pub snapshot: Setting<SnapshotLimits>,
     /// `durability`: `"process"` or `"power"`.
     pub durability: Setting<Durability>,
@@ -334,6 +338,8 @@ mod tests {
             (2_000_000, 1_000_000_000)
         );
         assert_eq!(read("").unwrap(), SnapshotLimits::default());
+        let caches = read("[snapshot]\ncaches = [\".cache\"]\n").unwrap().caches;
+        assert_eq!(caches, [".cache"]);
         for (text, word) in [
             ("snapshot = 3", "must be a table"),
             (
@@ -342,6 +348,8 @@ mod tests {
             ),
             ("[snapshot]\nmax_file_mb = \"3\"", "whole number"),
             ("[snapshot]\nmax_file_mb = -3", "whole number"),
+            ("[snapshot]\ncaches = \"a\"", "list of names"),
+            ("[snapshot]\ncaches = [\"a/b\"]", "list of names"),
         ] {
             let (_, reason) = read(text).unwrap_err();
             assert!(reason.contains(word), "{text}: {reason}");

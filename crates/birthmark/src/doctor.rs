@@ -256,6 +256,11 @@ fn code_risks(project: &Project, code: &CodeSeen, lives: Option<&Lives>) -> Vec<
             "git update-index --no-assume-unchanged",
         ));
     }
+    risks.extend(stranded_risk(project));
+    if state.shallow {
+        let text = "a shallow clone: what earlier runs ran may not be in it";
+        risks.push(Risk::new("code", text, "git fetch --unshallow"));
+    }
     let is_kept = lives.is_some_and(|lives| lives.store);
     if code.fields.get("git_pushed") == Some(&Value::from(false)) && !is_kept {
         let no_remote = matches!(state.remote, Finding::Absent);
@@ -267,6 +272,23 @@ fn code_risks(project: &Project, code: &CodeSeen, lives: Option<&Lives>) -> Vec<
         risks.push(Risk::new("pushed", "lost with this machine", advice));
     }
     risks
+}
+
+/// Commits that ran and that a rebase and a force push have taken off every branch since.
+fn stranded_risk(project: &Project) -> Option<Risk> {
+    let stranded = crate::snapshot::stranded(project);
+    let short = stranded.first()?.get(..7)?;
+    let (verb, them) = if stranded.len() == 1 {
+        ("is", "it")
+    } else {
+        ("are", "them")
+    };
+    let count = crate::talk::count(stranded.len() as u64, "commit");
+    Some(Risk::new(
+        "code",
+        format!("{count} that ran {verb} on no branch and no remote any more: {short}"),
+        format!("run anything: that puts {them} into the store"),
+    ))
 }
 
 fn clock_risks(now: Timestamp, newest: Option<Timestamp>, ahead: Option<i64>) -> Vec<Risk> {

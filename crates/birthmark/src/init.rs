@@ -35,6 +35,8 @@ const SETTINGS: &str = r#"# Birthmark's settings for this project. Every line is
 #[snapshot]
 #max_file_mb = 50
 #max_total_mb = 500
+# Folders and files that tools make of themselves: neither dirt nor in a snapshot.
+#caches = ["__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".DS_Store"]
 
 # What birthmarks must say, by artifact type ("*" for all), beyond the required minimum.
 # `birthmark verify` judges it always; enforce = "refuse" also keeps a writer from opening.
@@ -79,6 +81,7 @@ mod tests {
             "#[snapshot]",
             "#max_file_mb",
             "#max_total_mb",
+            "#caches",
         ];
         let uncommented = settings.iter().fold(text, |text, name| {
             assert!(text.contains(name), "{name}");

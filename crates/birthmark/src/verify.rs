@@ -40,6 +40,7 @@ mod moved;
 mod not_proved;
 mod objects;
 mod packed;
+pub(crate) mod pointer;
 mod records;
 pub mod render;
 pub mod report;

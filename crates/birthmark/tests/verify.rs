@@ -597,3 +597,40 @@ fn build_servers_read_the_answer() {
         fs::read_to_string(&path).unwrap()
     );
 }
+
+#[test]
+fn pointer_of_git_lfs_is_no_edit_unless_it_stands_for_other_bytes() {
+    let world = World::new();
+    world.small();
+    let pointer = |name: &str, more: u64| {
+        let bytes = fs::read(world.path(name)).unwrap();
+        let oid = "1".repeat(64);
+        let size = bytes.len() as u64 + more;
+        let text =
+            format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n");
+        fs::write(world.path(name), text).unwrap();
+    };
+    pointer("sft_a.jsonl", 0);
+    pointer("evaluation_a.json", 0);
+    let report = world.verify_all();
+    for name in ["sft_a.jsonl", "evaluation_a.json"] {
+        assert_eq!(
+            word_of(&report, name),
+            Word::CannotTell,
+            "{}",
+            told(&report)
+        );
+    }
+    let text = told(&report);
+    let why =
+        "it is a Git LFS pointer, of the size that was recorded: git lfs pull brings the file";
+    assert!(text.contains(why), "{text}");
+    pointer("table.csv", 1);
+    let report = world.verify_all();
+    assert_eq!(
+        word_of(&report, "table.csv"),
+        Word::Failed,
+        "{}",
+        told(&report)
+    );
+}

@@ -27,8 +27,7 @@ use collect::{Boundary, Collection};
 
 pub use read::{Packed, Unpacked, unpack};
 
-/// Where a bundle of the store names its commit.
-pub const COMMITS: &str = "refs/birthmark/commits/";
+pub use birthmark_core::snapshot::COMMITS;
 
 /// What a bundle may take.
 pub struct BundleOptions<'a> {

@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use birthmark_core::Finding;
 use birthmark_core::code::ObjectKind;
+use birthmark_core::snapshot::COMMITS;
 use gix::ObjectId;
 use gix::sec::Trust;
 
+use super::database::Database;
 use super::history::{Reach, tips};
 use super::open::Repository;
+use super::snapshot::write::references;
 
 /// How long all walks of one [`Objects`] may take together.
 const WALK_LIMIT: Duration = Duration::from_secs(5);
@@ -25,6 +28,7 @@ pub struct Objects {
     repository: Repository,
     branches: Option<Reach>,
     remotes: Option<Reach>,
+    kept: Option<Reach>,
     left: Duration,
 }
 
@@ -43,6 +47,7 @@ impl Objects {
             repository,
             branches: None,
             remotes: None,
+            kept: None,
             left: WALK_LIMIT,
         })
     }
@@ -108,6 +113,27 @@ impl Objects {
         self.ask(hex, Walk::Remotes)
     }
 
+    /// Whether a tag, or a reference that Birthmark made, keeps the commit in this clone.
+    pub fn kept_by_reference(&mut self, hex: &str) -> Finding<bool> {
+        self.ask(hex, Walk::Kept)
+    }
+
+    /// The commit of the user's that a snapshot stands on, and of any other commit itself;
+    /// `None` where it stands on none, or cannot be read.
+    pub fn stands_on(&self, hex: &str) -> Option<String> {
+        let database = Database::of(self.git());
+        if !is_snapshot(&database.message(hex).ok()?) {
+            return Some(hex.to_owned());
+        }
+        database.parents(hex).ok()?.into_iter().next()
+    }
+
+    /// The commits that Birthmark keeps here since runs stood on them.
+    pub fn pinned(&self) -> Vec<String> {
+        let pinned = references(&self.repository, COMMITS).unwrap_or_default();
+        pinned.into_iter().map(|(_, commit)| commit).collect()
+    }
+
     fn ask(&mut self, hex: &str, walk: Walk) -> Finding<bool> {
         let id = match self.parse(hex) {
             Finding::Found(id) => id,
@@ -119,6 +145,7 @@ impl Objects {
         let place = match walk {
             Walk::Branches => &mut self.branches,
             Walk::Remotes => &mut self.remotes,
+            Walk::Kept => &mut self.kept,
         };
         let reach = match place {
             Some(reach) => reach,
@@ -154,17 +181,26 @@ impl Objects {
     }
 }
 
+/// Whether a commit's message says that it is a snapshot.
+fn is_snapshot(message: &str) -> bool {
+    message
+        .lines()
+        .any(|line| line.starts_with("Birthmark-Snapshot: "))
+}
+
 /// Which references a walk begins at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Walk {
     Branches,
     Remotes,
+    Kept,
 }
 
 fn begin(repository: &Repository, walk: Walk) -> Finding<Reach> {
     let prefixes: &[&str] = match walk {
         Walk::Branches => &["refs/heads/", "refs/remotes/"],
         Walk::Remotes => &["refs/remotes/"],
+        Walk::Kept => &["refs/birthmark/", "refs/tags/"],
     };
     let tips = match tips(repository, prefixes) {
         Finding::Found(tips) => tips,

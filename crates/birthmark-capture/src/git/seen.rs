@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use birthmark_core::Finding;
 use birthmark_core::code::{ChangeKind, SubmoduleState};
-use gix::bstr::{BStr, BString};
+use gix::bstr::{BStr, BString, ByteSlice as _};
 
 use super::{Listed, StatusOptions, code};
 
@@ -48,6 +48,8 @@ pub(super) struct Own {
     generated_in: PathBuf,
     /// What runs.
     script: Option<PathBuf>,
+    caches: Vec<String>,
+    outputs: Vec<PathBuf>,
     /// Whether untracked files are not wanted at all.
     pub(super) tracked_only: bool,
     /// Whether the files in `folders` are counted.
@@ -61,6 +63,8 @@ impl Own {
         Self {
             folders: options.artifacts.iter().map(real).collect(),
             generated: options.generated.clone(),
+            caches: options.caches.clone(),
+            outputs: options.outputs.iter().map(real).collect(),
             tracked_only: !options.untracked,
             counted: options.count_artifacts,
             generated_in: real(&options.generated_in),
@@ -105,12 +109,39 @@ pub(super) struct OwnBelow<'a> {
 impl OwnBelow<'_> {
     /// Whether it lies where this look does not look.
     pub(super) fn leaves_out(&self, path: &BStr) -> bool {
-        !self.own.counted && self.folders.iter().any(|own| lies_in(path, own))
+        let is_artifact = || self.folders.iter().any(|own| lies_in(path, own));
+        self.is_cache(path) || (!self.own.counted && is_artifact())
+    }
+
+    /// Whether a tool made this untracked file and makes it again: it is, or lies in, what is
+    /// called as a cache is, or is bytecode whose source lies beside it.
+    fn is_cache(&self, path: &BStr) -> bool {
+        let is_one = |name: &[u8]| self.own.caches.iter().any(|one| one.as_bytes() == name);
+        if path.split(|byte| *byte == b'/').any(is_one) {
+            return true;
+        }
+        let bytecode = path.strip_suffix(b".pyc");
+        bytecode
+            .or_else(|| path.strip_suffix(b".pyo"))
+            .is_some_and(|stem| {
+                let source = BString::from([stem, b".py"].concat());
+                gix::path::from_bstr(source.as_bstr())
+                    .is_ok_and(|one| self.root.join(one).is_file())
+            })
+    }
+
+    fn is_output(&self, absolute: &Path) -> bool {
+        self.own.outputs.iter().any(|one| one == absolute) && !code::is_code(absolute)
     }
 
     /// Whether this untracked file is an artifact or a sidecar.
     pub(super) fn has(&self, path: &BStr) -> bool {
         if path.ends_with(b".birthmark.json") || self.folders.iter().any(|own| lies_in(path, own)) {
+            return true;
+        }
+        if !self.own.outputs.is_empty()
+            && gix::path::from_bstr(path).is_ok_and(|one| self.is_output(&self.root.join(one)))
+        {
             return true;
         }
         // There may be very many files, and seldom a list.

@@ -22,15 +22,16 @@ mod level;
 mod message;
 mod nested;
 mod pack;
+mod pin;
 mod secrets;
 mod tree;
-mod write;
+pub(super) mod write;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use birthmark_core::code::CodeState;
-use birthmark_core::snapshot::{LeftOut, NestedCommit, REFERENCES};
+use birthmark_core::snapshot::{COMMITS, LeftOut, NestedCommit, REFERENCES};
 use gix::ObjectId;
 use gix::bstr::BString;
 
@@ -220,13 +221,16 @@ pub fn bring_into(
     writer.finish()?.settle(&repository, name, id)
 }
 
-/// The references of snapshots in the repository round `anchor`, and their commits.
+/// Birthmark's references in the repository round `anchor`, and their commits: those of
+/// snapshots, then those of commits that runs stood on.
 pub fn references(anchor: &Path) -> Result<Vec<(String, String)>, String> {
     let repository = match Repository::discover(anchor) {
         birthmark_core::Finding::Found(repository) => repository,
         other => return Err(other.reason().unwrap_or("there is none").to_owned()),
     };
-    write::references(&repository)
+    let mut found = write::references(&repository, REFERENCES)?;
+    found.extend(write::references(&repository, COMMITS)?);
+    Ok(found)
 }
 
 /// Takes one of them away, if it still names `commit`.

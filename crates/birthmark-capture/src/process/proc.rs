@@ -1,8 +1,9 @@
 //! Reading `/proc`, whatever stands there.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use birthmark_core::Finding;
 
@@ -108,6 +109,28 @@ fn was_started_with(pid: u32, name: &str) -> bool {
         item.strip_prefix(name.as_bytes())
             .is_some_and(|rest| rest.starts_with(b"="))
     })
+}
+
+/// The files that the output of this process goes to, and that of the processes above it: a
+/// shell was told so (`python train.py > log.txt`). Pipes and terminals are none.
+pub fn outputs() -> Vec<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut pid = std::process::id();
+    for _ in 0..ANCESTORS_MAX {
+        for number in [1, 2] {
+            let link = PathBuf::from(format!("/proc/{pid}/fd/{number}"));
+            if link.metadata().is_ok_and(|found| found.is_file())
+                && let Ok(path) = link.read_link()
+            {
+                found.insert(path);
+            }
+        }
+        match Stat::of(pid) {
+            Some(stat) if stat.parent > 1 => pid = stat.parent,
+            Some(_) | None => break,
+        }
+    }
+    found.into_iter().collect()
 }
 
 /// The first `most` bytes of a regular file as text, with replacement characters where

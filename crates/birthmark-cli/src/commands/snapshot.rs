@@ -1,5 +1,6 @@
 //! `birthmark snapshot`: the code that ran, as it was.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use birthmark::snapshot::{self, Described, Diff, Listed, Pruned, RestoreOptions, Restored};
@@ -135,7 +136,7 @@ fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
     } else if listed.is_empty() {
         ui.people("no snapshot in this project yet: a run of a dirty tree takes one")?;
     } else {
-        let rows: Vec<[String; 6]> = listed.iter().map(row).collect();
+        let rows: Vec<[String; 6]> = alike(&listed).into_iter().map(row).collect();
         let head = ["SNAPSHOT", "TAKEN", "FILES", "EXACT", "LIVES", "SESSION"];
         let width = ui.table_width();
         ui.as_it_stands(&crate::table::render(head, &rows, width, 4))?;
@@ -143,7 +144,29 @@ fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
     Ok(ExitStatus::Yes)
 }
 
-fn row(one: &Listed) -> [String; 6] {
+/// The newest of each snapshot of a session, and how many of its runs took it: the processes of
+/// a pool all take the same.
+fn alike(listed: &[Listed]) -> Vec<(&Listed, usize)> {
+    let mut rows: Vec<(&Listed, usize)> = Vec::new();
+    let mut places = BTreeMap::new();
+    for one in listed {
+        let name = (&one.session, &one.taken.commit, &one.taken.path);
+        match places.get(&name) {
+            Some(place) => rows
+                .iter_mut()
+                .nth(*place)
+                .into_iter()
+                .for_each(|row| row.1 += 1),
+            None => {
+                places.insert(name, rows.len());
+                rows.push((one, 1));
+            }
+        }
+    }
+    rows
+}
+
+fn row((one, runs): (&Listed, usize)) -> [String; 6] {
     let taken = &one.taken;
     let mut name = short(&taken.commit).to_owned();
     if !taken.path.is_empty() {
@@ -154,8 +177,11 @@ fn row(one: &Listed) -> [String; 6] {
         render_age(one.time, super::now()),
         taken.files.to_string(),
         if taken.exact { "yes" } else { "no" }.to_owned(),
-        one.lives.phrase(),
-        one.session.short().to_owned(),
+        one.lives.place(),
+        match runs {
+            1 => one.session.short().to_owned(),
+            _ => format!("{}, {runs} runs", one.session.short()),
+        },
     ]
 }
 

@@ -80,6 +80,16 @@ pub struct Drift {
     pub fields: Fields,
 }
 
+impl Drift {
+    /// The commit that holds the tree as it was seen at the end: its snapshot, or that of a clean
+    /// tree.
+    pub fn commit(&self) -> Option<&str> {
+        let text = |name: &str| self.fields.get(name)?.as_str();
+        let is_clean = self.fields.get("git_dirty") == Some(&serde_json::Value::Bool(false));
+        text("git_snapshot").or_else(|| text("git_commit").filter(|_| is_clean))
+    }
+}
+
 /// One module that was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Module {

@@ -122,6 +122,9 @@ fn run_entry(run: &Run) -> Value {
     }
     if !run.drift.is_empty() {
         put("drift", Value::from(run.drift.clone()));
+        if run.drift_commit.is_some() {
+            put("drift_commit", Value::from(run.drift_commit.clone()));
+        }
     }
     if let Ok(logs @ Value::Array(_)) = serde_json::to_value(&run.logs)
         && !run.logs.is_empty()

@@ -43,6 +43,8 @@ pub struct Run {
     pub end: Option<(Timestamp, RunEnded)>,
     /// What changed under it.
     pub drift: Vec<String>,
+    /// The commit that holds the tree as it was after that, when the run ended.
+    pub drift_commit: Option<String>,
     /// What its command said, as far as it was kept.
     pub logs: Vec<LogKept>,
     /// What was seen of it beside what was told.
@@ -72,6 +74,18 @@ impl Run {
         self.script_name.is_some() || !self.argv.is_empty()
     }
 
+    /// What changed under it, in words: with where it is as it was in the end.
+    pub fn drift_told(&self) -> Vec<String> {
+        let kept = self.drift_commit.as_deref().and_then(|one| one.get(..7));
+        let told = self.drift.iter().map(|change| match kept {
+            Some(kept) => {
+                format!("{change} while it ran: as it was in the end it is in {kept}")
+            }
+            None => format!("{change} while it ran"),
+        });
+        told.collect()
+    }
+
     /// A run that has just begun, of which nothing else is known.
     pub fn new(id: RunId, process: ProcessIdentity, start: Timestamp) -> Self {
         Self {
@@ -91,6 +105,7 @@ impl Run {
             last_heard: start,
             end: None,
             drift: Vec::new(),
+            drift_commit: None,
             logs: Vec::new(),
             observed: Observed::default(),
         }
@@ -106,7 +121,10 @@ impl Run {
                 self.world_size = started.world_size;
                 self.facts.clone_from(&started.process);
             }
-            Event::Drift(drift) => self.drift.extend(drift.changes.iter().cloned()),
+            Event::Drift(drift) => {
+                self.drift.extend(drift.changes.iter().cloned());
+                self.drift_commit = drift.commit().map(str::to_owned);
+            }
             Event::LogKept(log) => self.logs.push(log.clone()),
             Event::LineageObserved(seen) => self.observed.lineage = Some(seen.clone()),
             Event::ModulesObserved(seen) => self.observed.modules.push(seen.clone()),

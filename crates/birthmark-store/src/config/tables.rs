@@ -48,6 +48,16 @@ pub(super) fn lineage(
     Ok(lineage)
 }
 
+/// A list of names of files and folders.
+fn names(value: &toml::de::DeValue<'_>) -> Option<Vec<String>> {
+    let name = |one: &toml::Spanned<toml::de::DeValue<'_>>| {
+        let text = one.get_ref().as_str();
+        let text = text.filter(|text| !text.is_empty() && !text.contains('/'));
+        text.map(str::to_owned)
+    };
+    value.as_array()?.iter().map(name).collect()
+}
+
 /// A list of paths.
 pub(super) fn paths(value: &toml::de::DeValue<'_>) -> Option<Vec<PathBuf>> {
     let path = |one: &toml::Spanned<toml::de::DeValue<'_>>| {
@@ -66,6 +76,11 @@ pub(super) fn snapshot_limits(
     };
     let mut limits = SnapshotLimits::default();
     for (key, value) in table {
+        if key.get_ref() == "caches" {
+            limits.caches = names(value.get_ref())
+                .ok_or_else(|| (value.span(), "`caches` must be a list of names".to_owned()))?;
+            continue;
+        }
         let megabytes = value.get_ref().as_integer().and_then(|number| {
             let number = u64::from_str_radix(number.as_str(), number.radix()).ok()?;
             number.checked_mul(MEGABYTE)
@@ -75,7 +90,8 @@ pub(super) fn snapshot_limits(
             "max_total_mb" => &mut limits.max_total,
             name => {
                 let reason = format!(
-                    "unknown setting `snapshot.{name}`; there are `max_file_mb`, `max_total_mb`"
+                    "unknown setting `snapshot.{name}`; there are `max_file_mb`, \
+                     `max_total_mb`, `caches`"
                 );
                 return Err((key.span(), reason));
             }

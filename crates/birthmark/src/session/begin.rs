@@ -235,6 +235,8 @@ pub(crate) fn status_options(project: &Project, script: Option<&Path>) -> Status
         ),
         generated_in: project.root().to_owned(),
         script: script.map(Path::to_owned),
+        caches: project.config.snapshot.value.caches.clone(),
+        outputs: process::outputs(),
         ..StatusOptions::default()
     }
 }

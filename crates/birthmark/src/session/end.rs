@@ -17,7 +17,7 @@ use super::{RunEnd, Session, lock};
 use crate::error::Result;
 use crate::lineage::OBSERVED;
 use crate::looks::CodeSeen;
-use crate::talk;
+use crate::{snapshot, talk};
 
 impl Session {
     /// Ends the run of this process, and the session if it was begun here. Doing it twice,
@@ -130,8 +130,9 @@ impl Session {
             "birthmark: while it ran, {}",
             talk::some_of(&changes)
         ));
-        let state = git::capture_status(self.anchor(), &options);
-        let fields: Fields = CodeSeen::new(state, None).fields;
+        let (state, tree) = git::snapshot::capture_status_and_changes(self.anchor(), &options);
+        let kept = snapshot::take_at_end(self, tree);
+        let fields: Fields = CodeSeen::new(state, None).with_snapshot(kept).fields;
         self.record(Drift { changes, fields })
     }
 

@@ -311,6 +311,7 @@ fn run_of(value: &Value) -> Option<Run> {
         last_heard: end.as_ref().map_or(start, |(time, _)| *time),
         end,
         drift: strings("drift"),
+        drift_commit: text(fields, "drift_commit"),
         logs: fields
             .get("logs")
             .and_then(|logs| serde_json::from_value(logs.clone()).ok())

@@ -14,6 +14,7 @@ use birthmark_store::digest::digest_stream;
 
 use super::{Shown, What};
 use crate::digests;
+use crate::verify::pointer;
 
 /// What is larger is not read by the way.
 const READ_LIMIT: u64 = 64 << 20;
@@ -74,6 +75,9 @@ pub(super) fn look(shown: &Shown, path: &Path) -> Option<Now> {
         return Some(Now::Gone);
     };
     let is_folder = real.is_dir();
+    if !is_folder && pointer::read(&real).is_some() && digests::size_of(&real) != then.size {
+        return Some(Now::NotChecked);
+    }
     let size = digests::size_of(&real);
     let grown = !is_folder && size > then.size && then.may_grow;
     if !is_folder && size != then.size && !grown {

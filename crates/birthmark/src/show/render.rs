@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 
 use birthmark_core::Timestamp;
 use birthmark_core::birthmark::{self, Group, PROVENANCE_KEYS};
+use birthmark_core::session::Run;
 use birthmark_core::snapshot::kept_nowhere;
 use birthmark_core::timestamp::render_clock;
 use jiff::tz::TimeZone;
@@ -73,14 +74,7 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
             page.put("problem", &[text::neutral(problem).into_owned()]);
         }
         page.put("unkept", &unkept(shown));
-        page.put(
-            "drift",
-            &session
-                .drift
-                .iter()
-                .map(|line| short(line, 100))
-                .collect::<Vec<_>>(),
-        );
+        page.put("drift", &drift(shown));
     }
     if shown.foreign {
         page.put(
@@ -217,9 +211,7 @@ fn unkept(shown: &Shown) -> Vec<String> {
     let own = shown.own_run();
     let all = shown.session.iter().flat_map(|session| &session.ran);
     let runs = all.filter(|run| own.is_none_or(|own| own.id == run.id));
-    let files: BTreeSet<&str> = runs
-        .flat_map(birthmark_core::session::Run::unkept)
-        .collect();
+    let files: BTreeSet<&str> = runs.flat_map(Run::unkept).collect();
     let named = files
         .iter()
         .map(|file| short(file, LONGEST))
@@ -232,6 +224,15 @@ fn unkept(shown: &Shown) -> Vec<String> {
     nowhere.into_iter().chain(unkept).collect()
 }
 
+/// What changed under the run that made it, else under any, each said once.
+fn drift(shown: &Shown) -> Vec<String> {
+    let own = shown.own_run();
+    let all = shown.session.iter().flat_map(|session| &session.ran);
+    let runs = all.filter(|run| own.is_none_or(|own| own.id == run.id));
+    let told: BTreeSet<String> = runs.flat_map(Run::drift_told).collect();
+    told.iter().map(|line| short(line, 160)).collect()
+}
+
 fn dirty(shown: &Shown) -> String {
     if shown
         .varies
@@ -241,6 +242,7 @@ fn dirty(shown: &Shown) -> String {
         return "clean in part".to_owned();
     }
     match shown.get("git_dirty") {
+        Some(Value::Bool(false)) if !drift(shown).is_empty() => "clean at first".to_owned(),
         Some(Value::Bool(false)) => "clean".to_owned(),
         Some(Value::Bool(true)) => match word(shown, "git_snapshot") {
             Some(hex) => format!(

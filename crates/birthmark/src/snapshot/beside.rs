@@ -136,6 +136,7 @@ fn new_root(folder: &Path, seen: &mut BTreeSet<PathBuf>) -> Option<PathBuf> {
 fn look(session: &Session, root: &Path) -> Fields {
     let options = StatusOptions {
         artifacts: vec![session.project().layout.artifacts().to_owned()],
+        caches: session.project().config.snapshot.value.caches.clone(),
         ..StatusOptions::default()
     };
     let (state, changes) = capture_status_and_changes(root, &options);

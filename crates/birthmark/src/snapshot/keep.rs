@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use birthmark_capture::git::bundle::{Bundle, BundleOptions};
 use birthmark_capture::git::snapshot::Part;
@@ -15,6 +15,10 @@ use crate::session::Session;
 
 /// When a bundle is given up: the end of a session waits for it.
 const LIMIT: Duration = Duration::from_secs(20);
+/// How long it may take to see what has left the remotes, and to keep that.
+const LOOK: Duration = Duration::from_secs(3);
+/// So many commits that have left the remotes are kept by one run.
+const MOST: usize = 16;
 /// What the store says of a commit is no longer than this.
 const NOTE_LIMIT: u64 = 1 << 20;
 
@@ -39,6 +43,15 @@ impl Note {
         note.digest()
             .filter(|digest| layout.object(digest).is_file())?;
         Some(note)
+    }
+
+    /// All that the store says of commits.
+    pub(super) fn all(layout: &Layout) -> impl Iterator<Item = Self> {
+        let entries = std::fs::read_dir(layout.bundles()).into_iter().flatten();
+        let bytes = entries
+            .flatten()
+            .filter_map(|entry| atomic::read_limited(&entry.path(), NOTE_LIMIT).ok());
+        bytes.filter_map(|bytes| serde_json::from_slice(&bytes).ok())
     }
 
     pub(super) fn digest(&self) -> Option<Digest> {
@@ -89,18 +102,52 @@ fn bundle_head(path: &Path) -> Option<String> {
     head.starts_with("# v").then(|| head.to_owned())
 }
 
+/// Keeps the part's commit in its repository, and in the store where no remote has it.
+pub(super) fn keep_pinned(session: &Session, part: &Part) {
+    // One that cannot be made is no failure: `verify` says what git may throw away.
+    let _ = part.pin();
+    keep(session, part);
+}
+
 /// Writes the part's commit to the store unless a remote has it, and records that.
-pub(super) fn keep(session: &Session, part: &Part) {
+fn keep(session: &Session, part: &Part) {
     let layout = &session.project().layout;
     let limit = session.project().config.snapshot.value.max_total;
-    let kept = kept(layout, part, limit);
+    let kept = kept(layout, part, &part.commit, (limit, LIMIT));
     let (note, unknown) = match kept {
         Ok(None) => return,
         Ok(Some(note)) => (Some(note), None),
         Err(reason) => (None, Some(reason)),
     };
+    tell(session, part, &part.commit, note, unknown);
+}
+
+/// Writes to the store what earlier runs stood on and no remote has any more: it was pushed then,
+/// and a rebase and a force push have taken it away since. What lies on top of it in the store
+/// needs it.
+pub(super) fn keep_what_left_the_remote(session: &Session, part: &Part) {
+    let layout = &session.project().layout;
+    let limit = session.project().config.snapshot.value.max_total;
+    let deadline = Instant::now() + LOOK;
+    let off = part.pinned_off_remotes(deadline);
+    let new = off
+        .iter()
+        .filter(|commit| Note::read(layout, commit).is_none());
+    for commit in new.take(MOST) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        // What cannot be kept now is tried again by the next run: its reference stays.
+        if let Ok(Some(note)) = kept(layout, part, commit, (limit, left)) {
+            tell(session, part, commit, Some(note), None);
+        }
+    }
+}
+
+fn tell(session: &Session, part: &Part, commit: &str, note: Option<Note>, unknown: Option<String>) {
     let event = CodeKept {
-        commit: part.commit.clone(),
+        commit: commit.to_owned(),
         path: part.path.clone(),
         remote: part.remote.clone(),
         bundle: note.as_ref().map(|note| note.bundle.clone()),
@@ -111,8 +158,13 @@ pub(super) fn keep(session: &Session, part: &Part) {
     let _ = session.record(event);
 }
 
-fn kept(layout: &Layout, part: &Part, limit: u64) -> Result<Option<Note>, String> {
-    if let Some(note) = Note::read(layout, &part.commit) {
+fn kept(
+    layout: &Layout,
+    part: &Part,
+    commit: &str,
+    (limit, time): (u64, Duration),
+) -> Result<Option<Note>, String> {
+    if let Some(note) = Note::read(layout, commit) {
         return Ok(Some(note));
     }
     let is_kept = |commit: &str| {
@@ -120,28 +172,35 @@ fn kept(layout: &Layout, part: &Part, limit: u64) -> Result<Option<Note>, String
     };
     let options = BundleOptions {
         limit,
-        time: LIMIT,
+        time,
         is_kept: &is_kept,
         is_stopped: &|| false,
     };
-    match below(layout, part, &options).and_then(|()| part.bundle(&part.commit, &options)) {
+    let below = below(layout, part, commit, &options);
+    match below.and_then(|()| part.bundle(commit, &options)) {
         Ok(None) => Ok(None),
-        Ok(Some(bundle)) => write(layout, &part.commit, bundle).map(Some),
+        Ok(Some(bundle)) => write(layout, commit, bundle).map(Some),
         Err(reason) => {
-            let bundle = part.bundle_files(&part.commit, &reason, &options)?;
-            write(layout, &part.commit, bundle).map(Some)
+            let bundle = part.bundle_files(commit, &reason, &options)?;
+            write(layout, commit, bundle).map(Some)
         }
     }
 }
 
 /// Without a remote the history is kept once, and the snapshot on top of it.
-fn below(layout: &Layout, part: &Part, options: &BundleOptions<'_>) -> Result<(), String> {
+fn below(
+    layout: &Layout,
+    part: &Part,
+    commit: &str,
+    options: &BundleOptions<'_>,
+) -> Result<(), String> {
     if part.knows_a_remote() {
         return Ok(());
     }
-    let parent = part.taken.as_ref().and_then(|taken| taken.parent.as_ref());
+    let taken = part.taken.as_ref().filter(|_| part.commit == commit);
+    let parent = taken.and_then(|taken| taken.parent.as_ref());
     let is_new = parent.filter(|parent| !(options.is_kept)(parent));
-    if part.packed_bytes() > options.limit && (is_new.is_some() || part.taken.is_none()) {
+    if part.packed_bytes() > options.limit && (is_new.is_some() || taken.is_none()) {
         let megabytes = options.limit / 1_000_000;
         return Err(format!(
             "the history is over {megabytes} MB, and there is no remote"

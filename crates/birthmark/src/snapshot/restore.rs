@@ -174,15 +174,22 @@ fn open_target(folder: &Path, force: bool) -> Result<TreeWriter> {
 
 fn nowhere(project: &Project, reason: String, wanted: &Wanted) -> Error {
     let is_clone = Database::open(project.root()).found().is_some();
+    let needs = source::lives(project, &wanted.commit).lacks;
     let hint = match &wanted.remote {
         Some(remote) if !is_clone => {
             format!("git clone {remote}, copy the artifacts folder into it, and try there")
         }
-        _ if wanted.is_snapshot => {
+        _ if wanted.is_snapshot && reason.ends_with(source::NEITHER) => {
             "no remote has a snapshot: copy the artifacts folder of the machine that made it"
                 .to_owned()
         }
-        _ => "git fetch, or copy the artifacts folder of the machine that made it".to_owned(),
+        // A remote still gives what no branch of it holds any more, for a while, to who asks by
+        // its whole id.
+        _ => format!(
+            "git fetch origin {}, or copy the artifacts folder or the clone of the machine that \
+             ran it; plain git fetch brings only what a branch still holds",
+            needs.unwrap_or_else(|| wanted.commit.clone())
+        ),
     };
     Error::usage("commit-nowhere", reason).with_hint(hint)
 }

@@ -9,7 +9,11 @@ use birthmark_core::Finding;
 use birthmark_store::objects;
 
 use super::keep::Note;
+use super::wanted;
 use crate::project::Project;
+
+/// How the reason ends where nothing of a commit is here.
+pub(super) const NEITHER: &str = "is neither in this clone nor in the store";
 
 /// Where code lives now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,11 +26,23 @@ pub struct Lives {
     pub store: bool,
     /// The commit that what the store has builds on, where that is not here.
     pub lacks: Option<String>,
+    /// The commit here that it stands on, or is, where no branch and no remote has that: a
+    /// reference of Birthmark alone keeps it, or nothing.
+    pub stranded: Option<String>,
 }
 
 impl Lives {
     /// The words for people.
     pub fn phrase(&self) -> String {
+        let place = self.place();
+        match self.stranded {
+            Some(_) => format!("{place}; on no branch and no remote any more"),
+            None => place,
+        }
+    }
+
+    /// The same for a table: where it is, and no more.
+    pub fn place(&self) -> String {
         let words = match (self.remote, self.clone, self.store, &self.lacks) {
             (true, _, _, _) => "on the remote",
             (_, true, true, _) => "in this clone and the store",
@@ -53,6 +69,7 @@ impl Lives {
             "clone": self.clone,
             "store": self.store,
             "lacks": self.lacks,
+            "stranded": self.stranded,
         })
     }
 }
@@ -107,10 +124,7 @@ fn databases<'a>(
 fn from_bundles(project: &Project, commit: &str, hints: &[PathBuf]) -> Result<Source, String> {
     let short = |commit: &str| commit.get(..7).unwrap_or(commit).to_owned();
     if Note::read(&project.layout, commit).is_none() {
-        return Err(format!(
-            "{} is neither in this clone nor in the store",
-            short(commit)
-        ));
+        return Err(format!("{} {NEITHER}", short(commit)));
     }
     let mut missing = None;
     let clone = match Database::open(project.root()) {
@@ -157,20 +171,21 @@ enum Filled {
 
 /// Adds the bundles of a commit and of all that they need.
 fn fill(project: &Project, commit: &str, database: &mut Database) -> Result<Filled, String> {
+    let top = commit;
     let mut wanted = vec![commit.to_owned()];
     let mut filled = Filled::Whole;
     let mut seen = HashSet::new();
+    let mut lacks = None;
     while let Some(commit) = wanted.pop() {
         if database.has_commit(&commit) || !seen.insert(commit.clone()) {
             continue;
         }
         let fits = database.object_format() == Database::empty(&commit).object_format();
         let note = Note::read(&project.layout, &commit).filter(|_| fits);
-        let Some(note) = note else {
-            return Ok(Filled::Lacks(commit));
-        };
-        let Some(digest) = note.digest() else {
-            return Ok(Filled::Lacks(commit));
+        let Some((note, digest)) = note.and_then(|note| note.digest().map(|digest| (note, digest)))
+        else {
+            lacks = lacks.or(Some(commit));
+            continue;
         };
         let bytes = objects::get(&project.layout, &digest)
             .map_err(|error| crate::Error::from(error).whole())?;
@@ -184,12 +199,35 @@ fn fill(project: &Project, commit: &str, database: &mut Database) -> Result<Fill
             filled = Filled::FilesOnly;
         }
     }
-    Ok(filled)
+    Ok(match lacks {
+        None => filled,
+        // A rebase makes commits anew, and leaves most files as they were: all may be here.
+        Some(_) if database.has_commit(top) && check(database, top).is_ok() => Filled::FilesOnly,
+        Some(lacks) => Filled::Lacks(lacks),
+    })
 }
 
 /// Where a commit lives now. Notes of the store are believed; `verify` reads the bundles.
 pub fn lives(project: &Project, commit: &str) -> Lives {
-    lives_below(project, "", commit)
+    let mut lives = lives_below(project, "", commit);
+    if lives.lacks.is_some() && from_bundles(project, commit, &[]).is_ok() {
+        (lives.store, lives.lacks) = (true, None);
+    }
+    lives
+}
+
+/// The commits that runs stood on and that this clone alone has: no branch and no remote has
+/// them any more, nor has the store.
+pub(crate) fn stranded(project: &Project) -> Vec<String> {
+    let Finding::Found(mut objects) = Objects::open(project.root()) else {
+        return Vec::new();
+    };
+    let mut pinned = objects.pinned();
+    pinned.retain(|commit| {
+        objects.reachable_from_branch(commit) == Finding::Found(false)
+            && Note::read(&project.layout, commit).is_none()
+    });
+    pinned
 }
 
 /// The same of a repository that lies at `path` below the project's root, or beside it.
@@ -211,6 +249,9 @@ pub(super) fn lives_below(project: &Project, path: &str, commit: &str) -> Lives 
     lives.lacks = lacks.filter(|_| !lives.clone && !lives.store);
     if let Some(mut objects) = clone.filter(|_| lives.clone) {
         lives.remote = objects.on_remote(commit) == Finding::Found(true);
+        let base = objects.stands_on(commit).filter(|_| !lives.remote);
+        lives.stranded =
+            base.filter(|base| objects.reachable_from_branch(base) == Finding::Found(false));
     }
     lives
 }
@@ -246,7 +287,8 @@ fn noted(project: &Project, commit: &str, in_clone: &dyn Fn(&str) -> bool) -> Re
 
 /// Whether a commit can be given back, and by what: every object is there.
 pub(crate) fn is_restorable(project: &Project, commit: &str) -> Result<(), String> {
-    let source = find(project, commit, &[])?;
+    let hints = wanted::find(project, commit).map_or_else(|_| Vec::new(), |found| found.hints);
+    let source = find(project, commit, &hints)?;
     check(&source.database, commit)
 }
 
@@ -265,6 +307,17 @@ pub(super) fn is_restorable_from_store(project: &Project, commit: &str) -> bool 
             .is_some_and(|database| database.has_commit(commit))
     };
     reads(&note).is_some() && noted(project, commit, &in_clone).is_ok()
+}
+
+/// Whether a remote has a commit, as of the last fetch or push, and nothing in the store builds
+/// on it.
+pub(super) fn is_needless(project: &Project, commit: &str) -> bool {
+    let Finding::Found(mut objects) = Objects::open(project.root()) else {
+        return false;
+    };
+    objects.on_remote(commit) == Finding::Found(true)
+        && !Note::all(&project.layout)
+            .any(|note| note.prerequisites.iter().any(|one| one == commit))
 }
 
 /// Whether every file of a commit can be read.

@@ -21,6 +21,8 @@ use crate::session::Session;
 const WAIT: Duration = Duration::from_secs(5);
 /// When a snapshot is given up: the end of a session waits for it.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How the name of the reference ends that keeps the tree as it was in the end.
+pub(super) const AT_END: &str = ".end";
 /// Of files that are left out, so many bytes in all get a digest.
 const MOST_DIGESTED: u64 = 4 << 30;
 
@@ -41,12 +43,13 @@ impl Taking {
             answer: None,
             thread: None,
         };
-        if session.on_dirty() == OnDirty::Warn || state.root.is_none() || state.bare {
+        // A clean tree has no snapshot; what else there is to do, nobody waits for.
+        let is_clean = state.dirty == Finding::Found(false) && state.hidden.is_empty();
+        let is_unwanted = session.on_dirty() == OnDirty::Warn && !is_clean;
+        if is_unwanted || state.root.is_none() || state.bare {
             return nothing;
         }
         let (sender, receiver) = sync_channel(1);
-        // A clean tree has no snapshot; what else there is to do, nobody waits for.
-        let is_clean = state.dirty == Finding::Found(false) && state.hidden.is_empty();
         let answer = (!is_clean).then_some(receiver);
         let changes = match changes {
             Ok(changes) => changes,
@@ -108,7 +111,7 @@ impl Taking {
 
 pub(super) fn take(session: &Session, changes: &Changes) -> Result<Vec<Part>, String> {
     let project = session.project();
-    let limits = project.config.snapshot.value;
+    let limits = &project.config.snapshot.value;
     let make_bare = |lender: &Lender| bare_repository(&project.layout, lender);
     let options = SnapshotOptions {
         max_file: limits.max_file,
@@ -118,6 +121,30 @@ pub(super) fn take(session: &Session, changes: &Changes) -> Result<Vec<Part>, St
         make_bare: &make_bare,
     };
     snapshot::take(changes, &options)
+}
+
+/// Keeps the tree as it is when a run ends, under which it changed: what was edited and then
+/// imported ran, and is in no other snapshot.
+pub(crate) fn take_at_end(
+    session: &Session,
+    changes: Result<Changes, String>,
+) -> Finding<SnapshotSeen> {
+    if session.on_dirty() == OnDirty::Warn {
+        return Finding::Absent;
+    }
+    let parts = match changes.and_then(|changes| take(session, &changes)) {
+        Ok(parts) => parts,
+        Err(reason) => return Finding::Unknown(reason),
+    };
+    let dirty = parts.first().is_some_and(|part| part.taken.is_some());
+    let seen = seen(&parts).filter(|_| dirty);
+    let name = format!("{}{AT_END}", session.run_id());
+    for mut part in parts {
+        // The bundle in the store keeps it, too.
+        let _ = part.settle(&name);
+        super::keep::keep_pinned(session, &part);
+    }
+    Finding::from(seen)
 }
 
 /// What the first lines tell: of the script's own repository. Where only the index differs,
@@ -149,7 +176,8 @@ pub(super) fn settle(session: &Session, mut parts: Vec<Part>) {
             // A failed event is told by the next one: capture never harms the run.
             let _ = session.record(event(part, taken, reference, failure));
         }
-        super::keep::keep(session, part);
+        super::keep::keep_pinned(session, part);
+        super::keep::keep_what_left_the_remote(session, part);
     }
 }
 

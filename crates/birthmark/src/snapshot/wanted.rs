@@ -77,7 +77,10 @@ fn of_fields<'a>(
     if snapshot.is_none() && get("git_dirty") != Some(&Value::Bool(false)) {
         return Err(without_snapshot(&format!("`{}`", path.display()), commit));
     }
-    let told = session.and_then(|id| of_session_commit(project, id, commit));
+    let told = session.and_then(|id| {
+        let run = get("run_id").and_then(Value::as_str);
+        of_session_commit(project, id, commit, run)
+    });
     Ok(told.unwrap_or_else(|| Wanted {
         is_snapshot: snapshot == Some(commit),
         ..plain(commit)
@@ -92,7 +95,7 @@ fn of_session(project: &Project, id: &SessionId) -> Result<Wanted> {
         .find(|one| one.taken.path.is_empty());
     if let Some(snapshot) = top {
         let commit = snapshot.taken.commit.clone();
-        return Ok(told(&session, id, &commit).unwrap_or_else(|| plain(&commit)));
+        return Ok(told(&session, id, &commit, None).unwrap_or_else(|| plain(&commit)));
     }
     let text = |name: &str| session.code.get(name).and_then(Value::as_str);
     // The session may have died before it told of its snapshot: the birthmarks name it.
@@ -104,7 +107,9 @@ fn of_session(project: &Project, id: &SessionId) -> Result<Wanted> {
     }
     let dirty = session.code.get("git_dirty") != Some(&Value::Bool(false));
     match text("git_commit") {
-        Some(commit) if !dirty => Ok(told(&session, id, commit).unwrap_or_else(|| plain(commit))),
+        Some(commit) if !dirty => {
+            Ok(told(&session, id, commit, None).unwrap_or_else(|| plain(commit)))
+        }
         Some(commit) => Err(without_snapshot(&format!("session {}", id.short()), commit)),
         None => {
             let message = format!("session {} has neither snapshot nor commit", id.short());
@@ -121,13 +126,19 @@ fn without_snapshot(whose: &str, commit: &str) -> Error {
     ))
 }
 
-fn of_session_commit(project: &Project, id: &SessionId, commit: &str) -> Option<Wanted> {
+fn of_session_commit(
+    project: &Project,
+    id: &SessionId,
+    commit: &str,
+    run: Option<&str>,
+) -> Option<Wanted> {
     let session = sessions::load(project, id).ok()?.session;
-    told(&session, id, commit)
+    told(&session, id, commit, run)
 }
 
-/// What a session tells of a commit that begins so.
-fn told(session: &Session, id: &SessionId, prefix: &str) -> Option<Wanted> {
+/// What a session tells of a commit that begins so, and of what `of`, the run that is asked of,
+/// ran beside it.
+fn told(session: &Session, id: &SessionId, prefix: &str, of: Option<&str>) -> Option<Wanted> {
     let mut snapshots = session.snapshots.iter();
     let snapshot = snapshots.find(|one| one.taken.commit.starts_with(prefix));
     let own = session.code.get("git_commit").and_then(Value::as_str);
@@ -139,15 +150,18 @@ fn told(session: &Session, id: &SessionId, prefix: &str) -> Option<Wanted> {
     let told = session.code.get("git_remote").and_then(Value::as_str);
     let run = snapshot.and_then(|one| one.run.clone());
     let runs = session.runs.iter();
-    let unkept: BTreeSet<&str> = runs
-        .filter(|one| run.as_ref().is_none_or(|run| one.id == *run))
-        .flat_map(Run::unkept)
-        .collect();
-    let unkept = unkept.into_iter().map(|file| text::short(file, 100));
-    Some(Wanted {
-        unkept: unkept
-            .map(|file| format!("{file} ran, and is not in it"))
+    let own: Vec<&Run> = match of {
+        Some(of) => runs.filter(|one| one.id.as_str() == of).collect(),
+        None => runs
+            .filter(|one| run.as_ref().is_none_or(|run| one.id == *run))
             .collect(),
+    };
+    let unkept: BTreeSet<&str> = own.iter().flat_map(|run| run.unkept()).collect();
+    let unkept = unkept.into_iter().map(|file| text::short(file, 100));
+    let unkept = unkept.map(|file| format!("{file} ran, and is not in it"));
+    let drift: BTreeSet<String> = own.iter().flat_map(|run| run.drift_told()).collect();
+    Some(Wanted {
+        unkept: unkept.chain(drift).collect(),
         remote: remote.or_else(|| told.map(str::to_owned)),
         commit: commit.to_owned(),
         taken: snapshot.map(|one| one.taken.clone()),
@@ -190,7 +204,7 @@ fn of_commit(project: &Project, what: &str) -> Option<Wanted> {
     let told = ids
         .iter()
         .rev()
-        .find_map(|id| of_session_commit(project, id, &what));
+        .find_map(|id| of_session_commit(project, id, &what, None));
     told.or_else(|| {
         let clone = match Database::open(project.root()) {
             Finding::Found(clone) => clone.complete(&what),

@@ -16,7 +16,7 @@ use super::claims::{History, Last};
 use super::mark::{Judge, Named};
 use super::report::{Item, ItemKind, Reason, Word};
 use super::whole::against_whole;
-use super::{Options, folder, jsonl, keyed, packed, sidecar, single};
+use super::{Options, folder, jsonl, keyed, packed, pointer, sidecar, single};
 use crate::{add, talk, text};
 
 /// Judges one file or folder.
@@ -181,6 +181,9 @@ fn look(
     history: Option<&History>,
     options: &Options,
 ) -> Result<Looked, FileError> {
+    if let Some(looked) = pointer::look(path, history) {
+        return Ok(looked);
+    }
     if options.quick
         && let Some(looked) = look_quickly(path, history)
     {

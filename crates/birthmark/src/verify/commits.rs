@@ -110,7 +110,13 @@ impl Commits {
         match objects.reachable_from_branch(hex) {
             Finding::Found(true) => {}
             Finding::Found(false) | Finding::Absent => {
-                let text = format!("commit {short} is on no branch; git may throw it away");
+                let kept = objects.kept_by_reference(hex) == Finding::Found(true);
+                let what = if kept {
+                    "a reference of its own keeps it in this clone"
+                } else {
+                    "git may throw it away"
+                };
+                let text = format!("commit {short} is on no branch; {what}");
                 reasons.push(Reason::caveat("commit-unreachable", text));
             }
             Finding::Unknown(why) => {

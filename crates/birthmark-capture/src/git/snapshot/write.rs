@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use birthmark_core::snapshot::REFERENCES;
+use birthmark_core::snapshot::{COMMITS, REFERENCES};
 use gix::ObjectId;
 use gix::objs::{Kind, Write as _};
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog};
@@ -165,7 +165,11 @@ pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
 
 /// Makes the reference `name` for `commit`. One that is there and names the same commit is
 /// as good.
-fn name_commit(repository: &Repository, name: &str, commit: ObjectId) -> Result<(), String> {
+pub(super) fn name_commit(
+    repository: &Repository,
+    name: &str,
+    commit: ObjectId,
+) -> Result<(), String> {
     if repository.reftable {
         return ask::create_reference(repository, name, commit);
     }
@@ -191,15 +195,18 @@ fn name_commit(repository: &Repository, name: &str, commit: ObjectId) -> Result<
     sync_reference(&repository.git, name).map_err(|error| cannot(&error.to_string()))
 }
 
-/// The references below ours, with what they name.
-pub(super) fn references(repository: &Repository) -> Result<Vec<(String, String)>, String> {
+/// The references below a prefix, with what they name.
+pub(in crate::git) fn references(
+    repository: &Repository,
+    prefix: &str,
+) -> Result<Vec<(String, String)>, String> {
     if repository.reftable {
-        return ask::references(repository, REFERENCES);
+        return ask::references(repository, prefix);
     }
     let unreadable = |error: gix::Error| root_cause(&error);
     let platform = repository.git.references().map_err(unreadable)?;
     let mut found = Vec::new();
-    for reference in platform.prefixed(REFERENCES).map_err(unreadable)? {
+    for reference in platform.prefixed(prefix).map_err(unreadable)? {
         // One reference that is broken hides no other.
         let Ok(reference) = reference else { continue };
         let name = String::from_utf8_lossy(reference.name().as_bstr()).into_owned();
@@ -217,7 +224,7 @@ pub(super) fn delete_reference(
     commit: ObjectId,
 ) -> Result<(), String> {
     let cannot = |why: &str| format!("the reference {name} cannot be taken away: {why}");
-    if !name.starts_with(REFERENCES) {
+    if !name.starts_with(REFERENCES) && !name.starts_with(COMMITS) {
         return Err(cannot("it is not Birthmark's"));
     }
     if repository.reftable {
