@@ -171,10 +171,15 @@ pub(crate) fn too_long(limit: usize) -> String {
     format!("it is longer than {} MiB", limit >> 20)
 }
 
+/// How the lines begin that `git merge` puts round what both sides wrote.
+const CONFLICT: [&[u8]; 4] = [b"<<<<<<< ", b"||||||| ", b"=======", b">>>>>>> "];
+
 /// What is wrong with a line, and where, for people.
 pub(crate) fn fault_of(line: &Line<'_>, error: &ScanError) -> String {
     let offset = line.offset + (line.around.0.len() + error.offset) as u64;
-    let what = if error.is_cut_short() && !line.has_end() {
+    let what = if CONFLICT.iter().any(|mark| line.record.starts_with(mark)) {
+        "a conflict of git merge stands in it; keep the records of both sides".to_owned()
+    } else if error.is_cut_short() && !line.has_end() {
         "it is cut short".to_owned()
     } else {
         error.kind.to_string()

@@ -35,6 +35,7 @@ mod junit;
 mod kept;
 mod keyed;
 mod mark;
+mod merged;
 mod meter;
 mod moved;
 mod not_proved;
@@ -280,8 +281,24 @@ impl Wanted<'_> {
         // A link that nobody recorded stands for what it leads to.
         let leads_to = whole.canonicalize().ok();
         let leads_to = leads_to.filter(|_| whole.is_symlink() && !self.claims.lists(&whole));
-        self.add_path(&leads_to.unwrap_or(whole));
+        self.add_path(&self.as_recorded(leads_to.unwrap_or(whole)));
         Ok(())
+    }
+
+    /// What lies in the artifacts folder under the name that sessions know it by: the folder may
+    /// be a link to another disk.
+    fn as_recorded(&self, path: PathBuf) -> PathBuf {
+        let artifacts = self.project.layout.artifacts();
+        if path.starts_with(artifacts) {
+            return path;
+        }
+        let top = artifacts.canonicalize().ok();
+        let within = top.and_then(|top| Some(path.strip_prefix(top).ok()?.to_owned()));
+        match within {
+            // Joined part by part: an empty path would only add a slash.
+            Some(within) => artifacts.components().chain(within.components()).collect(),
+            None => path,
+        }
     }
 
     /// A path where nothing is: a listed file that is gone, or the name of a session.
@@ -328,7 +345,8 @@ impl Wanted<'_> {
             return;
         }
         let sidecar = Layout::sidecar(path).symlink_metadata().is_ok();
-        if !path.is_dir() || path.is_symlink() || sidecar || self.claims.lists(path) {
+        let is_link = path.is_symlink() && path != self.project.layout.artifacts();
+        if !path.is_dir() || is_link || sidecar || self.claims.lists(path) {
             self.files.insert(path.to_owned());
             return;
         }

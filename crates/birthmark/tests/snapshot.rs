@@ -127,8 +127,19 @@ fn code_comes_back_from_a_fresh_clone_and_the_artifacts() {
 #[test]
 fn artifacts_alone_say_which_commit_of_which_remote_is_needed() {
     let world = World::new();
+    // A file that the snapshot does not touch: its bytes are on the remote alone.
+    world.repo.write("lib.py", "1\n");
+    let below = world.repo.commit_all("pushed");
+    let push = [
+        "-c",
+        "protocol.file.allow=always",
+        "push",
+        "-q",
+        "origin",
+        "main",
+    ];
+    world.repo.git(push);
     edit(&world.repo);
-    let below = world.repo.head();
     let id = run(world.repo.path());
     let commit = snapshot::list(&world.project()).unwrap()[0]
         .taken
@@ -215,7 +226,11 @@ fn store_keeps_bundles_that_git_takes() {
     let fresh = TestRepo::clone_of(&world.remote, &[]);
     let refs = "refs/birthmark/*:refs/birthmark/*";
     fresh.git(["fetch", "-q", bundle.to_str().unwrap(), refs]);
-    let names = fresh.git(["for-each-ref", "--format=%(objectname)", "refs/birthmark"]);
+    let names = fresh.git([
+        "for-each-ref",
+        "--format=%(objectname)",
+        "refs/birthmark/snapshots",
+    ]);
     let snapshot = &snapshot::list(&world.project()).unwrap()[0];
     assert_eq!(names.trim(), snapshot.taken.commit);
     assert!(
@@ -360,7 +375,7 @@ fn old_snapshots_go_only_where_the_store_has_them() {
     assert!(
         !world
             .repo
-            .git(["for-each-ref", "refs/birthmark"])
+            .git(["for-each-ref", "refs/birthmark/snapshots"])
             .is_empty()
     );
     assert!(
@@ -371,7 +386,7 @@ fn old_snapshots_go_only_where_the_store_has_them() {
     assert!(
         world
             .repo
-            .git(["for-each-ref", "refs/birthmark"])
+            .git(["for-each-ref", "refs/birthmark/snapshots"])
             .is_empty()
     );
     world.repo.git(["prune", "--expire=now"]);
@@ -423,7 +438,11 @@ fn artifact_that_a_hand_changed_is_in_the_snapshot_of_what_reads_it_next() {
         session.add(&data, "table", &Fields::new()).unwrap();
         session.end(RunEnd::plain(Outcome::Completed)).unwrap();
     };
-    let snapshots = || repo.git(["for-each-ref", "refs/birthmark"]).lines().count();
+    let snapshots = || {
+        repo.git(["for-each-ref", "refs/birthmark/snapshots"])
+            .lines()
+            .count()
+    };
     make("1,2\n");
     run(repo.path());
     assert_eq!(snapshots(), 0, "what a session made is no dirt");

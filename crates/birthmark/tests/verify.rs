@@ -634,3 +634,80 @@ fn pointer_of_git_lfs_is_no_edit_unless_it_stands_for_other_bytes() {
         told(&report)
     );
 }
+
+#[test]
+fn ends_that_two_clones_added_and_git_put_together_are_as_recorded() {
+    let world = World::new();
+    let add = |mode, count| {
+        let session = world.begin(&[]);
+        world.records(&session, "a.jsonl", mode, count);
+        session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+        fs::read(world.path("a.jsonl")).unwrap()
+    };
+    let both = add(Mode::New, 2);
+    let ours = add(Mode::GoOn, 1);
+    fs::write(world.path("a.jsonl"), &both).unwrap();
+    let theirs = add(Mode::GoOn, 3);
+    let (our_end, their_end) = (&ours[both.len()..], &theirs[both.len()..]);
+    for ends in [[our_end, their_end], [their_end, our_end]] {
+        fs::write(
+            world.path("a.jsonl"),
+            [&both[..], ends[0], ends[1]].concat(),
+        )
+        .unwrap();
+        let report = world.verify_all();
+        let text = told(&report);
+        assert_eq!(word_of(&report, "a.jsonl"), Word::Caveat, "{text}");
+        assert!(text.contains("two sessions added to it apart"), "{text}");
+        // One byte that is not theirs.
+        spoil(&world.path("a.jsonl"), |bytes| {
+            let last = bytes.len() - 2;
+            bytes.insert(last, b' ');
+        });
+        let report = world.verify_all();
+        assert_eq!(word_of(&report, "a.jsonl"), Word::Failed);
+    }
+    let conflict = [
+        &both[..],
+        b"<<<<<<< HEAD\n",
+        our_end,
+        b"=======\n",
+        their_end,
+    ]
+    .concat();
+    fs::write(world.path("a.jsonl"), conflict).unwrap();
+    let text = told(&world.verify_all());
+    let why = "line 3 is no record: a conflict of git merge stands in it";
+    assert!(text.contains(why), "{text}");
+}
+
+#[test]
+fn artifacts_folder_that_is_a_link_to_another_disk_is_verified_like_any_other() {
+    let world = World::new();
+    let disk = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(disk.path(), world.artifacts()).unwrap();
+    let id = world.small();
+    for asked in [world.artifacts(), disk.path().to_owned()] {
+        let report = world.verify(&[asked]);
+        let text = told(&report);
+        assert_eq!(
+            word_of(&report, "artifacts/sft_a.jsonl"),
+            Word::Verified,
+            "{text}"
+        );
+        assert!(
+            report.items.iter().any(|item| item.name == id.as_str()),
+            "{text}"
+        );
+    }
+    let one = world.verify(&[disk.path().join("sft_a.jsonl")]);
+    assert_eq!(word_of(&one, "artifacts/sft_a.jsonl"), Word::Verified);
+    fs::remove_file(disk.path().join("table.csv")).unwrap();
+    let report = world.verify_all();
+    assert_eq!(
+        word_of(&report, "artifacts/table.csv"),
+        Word::Failed,
+        "{}",
+        told(&report)
+    );
+}

@@ -96,6 +96,7 @@ fn lay_in(plan: &Plan, options: &Options, top: PathBuf, say: &mut dyn FnMut(&str
         python: None,
         repository: Err(String::new()),
     };
+    mark::own_artifacts(&laid.artifacts)?;
     mark::mark(plan, &mut laid, &restored.nested, say)?;
     if let Err(why) = &laid.repository {
         let why = crate::text::neutral(why);

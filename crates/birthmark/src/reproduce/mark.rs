@@ -16,6 +16,16 @@ use crate::declare::{CODE_FIELDS, DECLARATION_NAME};
 use crate::error::Result;
 use crate::snapshot::{Head, Nested, make_repository};
 
+/// The artifacts folder may be a link to another disk, which the code brings along: what is made
+/// again goes into a folder of its own, and never through the link.
+pub(super) fn own_artifacts(artifacts: &Path) -> Result<()> {
+    if artifacts.is_symlink() {
+        atomic::remove(artifacts)?;
+        atomic::create_folder(artifacts)?;
+    }
+    Ok(())
+}
+
 /// The folder is a project of its own, and says which code it holds: as a repository, or else
 /// by a declaration.
 pub(super) fn mark(

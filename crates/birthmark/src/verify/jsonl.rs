@@ -11,6 +11,7 @@ use super::artifact::{Looked, no_birthmark, not_listed};
 use super::claims::{History, Last};
 use super::counts::against_counts;
 use super::mark::Judge;
+use super::merged;
 use super::records::{self, Mark, Places, Scanned};
 use super::report::{Reason, Word};
 use super::sidecar::sidecar;
@@ -58,7 +59,12 @@ pub(super) fn jsonl(
         return Ok(unmarked(path, judge, history, options, &found, evidence));
     }
     let mut reasons = found.reasons.clone();
-    let judged_bytes = history.map(|history| against_counts(history, &found, judge.claims));
+    let judged_bytes = history.map(|history| {
+        let judged = against_counts(history, &found, judge.claims);
+        let is_wrong = judged.iter().any(|reason| reason.word == Word::Failed);
+        let merged = is_wrong.then(|| merged::look(path, history, &found));
+        merged.flatten().map_or(judged, |reason| vec![reason])
+    });
     let changed = judged_bytes
         .iter()
         .flatten()
