@@ -226,11 +226,7 @@ fn store_keeps_bundles_that_git_takes() {
     let fresh = TestRepo::clone_of(&world.remote, &[]);
     let refs = "refs/birthmark/*:refs/birthmark/*";
     fresh.git(["fetch", "-q", bundle.to_str().unwrap(), refs]);
-    let names = fresh.git([
-        "for-each-ref",
-        "--format=%(objectname)",
-        "refs/birthmark/snapshots",
-    ]);
+    let names = fresh.git(["for-each-ref", "--format=%(objectname)", "refs/birthmark"]);
     let snapshot = &snapshot::list(&world.project()).unwrap()[0];
     assert_eq!(names.trim(), snapshot.taken.commit);
     assert!(

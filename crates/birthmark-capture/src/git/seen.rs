@@ -61,7 +61,7 @@ impl Own {
     pub(super) fn new(options: &StatusOptions) -> Self {
         let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
         Self {
-            folders: options.artifacts.iter().map(real).collect(),
+            folders: options.artifacts.iter().flat_map(by_both_names).collect(),
             generated: options.generated.clone(),
             caches: options.caches.clone(),
             outputs: options.outputs.iter().map(real).collect(),
@@ -97,6 +97,17 @@ impl Own {
             && self.script.as_deref() != Some(absolute)
             && !code::is_code(absolute)
     }
+}
+
+/// A folder as it really lies, and by its name in the folder above it: it may be a link to
+/// another disk, and the link is no dirt either.
+fn by_both_names(folder: &PathBuf) -> BTreeSet<PathBuf> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut names = BTreeSet::from([real(folder)]);
+    if let (Some(above), Some(name)) = (folder.parent(), folder.file_name()) {
+        names.insert(real(above).join(name));
+    }
+    names
 }
 
 /// What is Birthmark's own in one work tree.
