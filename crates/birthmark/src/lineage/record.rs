@@ -212,10 +212,12 @@ impl Session {
         }
         let folded = self.folded()?;
         let known = Known::of(self, &folded);
+        // Python opens the files that its own output goes to.
+        let outputs = process::outputs();
         // What the session itself vouches for is no input, also where it was read to be digested.
         let reads = reads
             .iter()
-            .filter(|path| !known.has(path))
+            .filter(|path| !known.has(path) && !outputs.contains(path))
             .cloned()
             .collect();
         let told = Told::of(&folded.used);
