@@ -61,7 +61,11 @@ impl Own {
     pub(super) fn new(options: &StatusOptions) -> Self {
         let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
         Self {
-            folders: options.artifacts.iter().flat_map(by_both_names).collect(),
+            folders: options
+                .artifacts
+                .iter()
+                .flat_map(|one| by_both_names(one))
+                .collect(),
             generated: options.generated.clone(),
             caches: options.caches.clone(),
             outputs: options.outputs.iter().map(real).collect(),
@@ -101,7 +105,7 @@ impl Own {
 
 /// A folder as it really lies, and by its name in the folder above it: it may be a link to
 /// another disk, and the link is no dirt either.
-fn by_both_names(folder: &PathBuf) -> BTreeSet<PathBuf> {
+fn by_both_names(folder: &Path) -> BTreeSet<PathBuf> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut names = BTreeSet::from([real(folder)]);
     if let (Some(above), Some(name)) = (folder.parent(), folder.file_name()) {
