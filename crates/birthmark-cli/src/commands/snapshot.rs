@@ -148,19 +148,14 @@ fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
 /// a pool all take the same.
 fn alike(listed: &[Listed]) -> Vec<(&Listed, usize)> {
     let mut rows: Vec<(&Listed, usize)> = Vec::new();
-    let mut places = BTreeMap::new();
+    let mut places: BTreeMap<_, usize> = BTreeMap::new();
     for one in listed {
         let name = (&one.session, &one.taken.commit, &one.taken.path);
-        match places.get(&name) {
-            Some(place) => rows
-                .iter_mut()
-                .nth(*place)
-                .into_iter()
-                .for_each(|row| row.1 += 1),
-            None => {
-                places.insert(name, rows.len());
-                rows.push((one, 1));
-            }
+        if let Some(row) = places.get(&name).and_then(|place| rows.get_mut(*place)) {
+            row.1 += 1;
+        } else {
+            places.insert(name, rows.len());
+            rows.push((one, 1));
         }
     }
     rows
