@@ -368,3 +368,14 @@ def test_a_record_and_its_file_tell_of_the_same_seed(project, run, repo, python,
     )
     assert "seed 1 (of the first record)" in birthmark("reproduce", "--dry-run", "artifacts/r.jsonl")
     assert "seed 2 (of the record)" in birthmark("reproduce", "--dry-run", "artifacts/r.jsonl:2")
+
+
+def test_a_folder_that_was_there_before_the_run_is_there_for_the_reproduction(project, run, repo, program):
+    write = "open({0!r} + '/x.txt', 'w').write('1')\n"
+    project(old__py=write.format("by_hand/deep"), own__py="import os; os.mkdir('own')\n" + write.format("own"))
+    (repo / "by_hand/deep").mkdir(parents=True)
+    for script, made in [("old.py", "by_hand/deep/x.txt"), ("own.py", "own/x.txt")]:
+        run(sys.executable, script)
+        words = [program, "reproduce", "--yes", made]
+        done = subprocess.run(words, cwd=repo, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr

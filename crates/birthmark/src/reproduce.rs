@@ -33,6 +33,7 @@ mod blockers;
 mod code;
 mod compare;
 mod environment;
+mod folders;
 mod guard;
 mod hand;
 mod inputs;

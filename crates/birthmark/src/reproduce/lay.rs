@@ -105,6 +105,9 @@ fn lay_in(plan: &Plan, options: &Options, top: PathBuf, say: &mut dyn FnMut(&str
     for input in &plan.inputs {
         bring(input, plan, options, &laid, say)?;
     }
+    for folder in &plan.folders {
+        atomic::create_folder(&laid.folder.join(folder))?;
+    }
     share::lay(plan, options, &laid)?;
     if options.venv {
         laid.python = Some(venv::build(plan, &laid.top, say)?);

@@ -16,7 +16,7 @@ use super::hand::InHand;
 use super::maker::{Made, Renamed};
 use super::seeds::{self, seeds};
 use super::share::Share;
-use super::{Options, environment, guard, inputs, maker};
+use super::{Options, environment, folders, guard, inputs, maker};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::trace::{self, Traced};
@@ -106,6 +106,8 @@ pub struct Plan {
     pub environment_fields: Fields,
     /// What stood around the run.
     pub around: Around,
+    /// Folders that it wrote into, that were there before, from the project's root.
+    pub(super) folders: Vec<PathBuf>,
     /// Whether its run ended without a failure.
     pub had_ended: bool,
     /// Seeds by name; empty where none was recorded.
@@ -187,6 +189,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             &seeds::Carrying::of(&traced.target, original.as_deref()),
         ),
         snapshots: snapshots(&loaded),
+        folders: folders::made_before(&project, &loaded, &found.runs, found.start),
         had_ended: found.outcome == Some(Outcome::Completed),
         session: found.session.clone(),
         run: found
