@@ -79,3 +79,13 @@ def test_a_table_of_many_evaluations_of_one_folder_leads_to_each_and_back(repo, 
     assert "artifacts/eval/e0.json" in came_from and "score.py" in came_from
     assert "artifacts/table.csv" in birthmark("trace", "--down", "artifacts/eval/e69.json")
     assert shown(birthmark, "artifacts/eval/e69.json")["kind"] == "observed"
+
+
+def test_a_file_of_a_folder_is_traced_by_its_folder(repo, birthmark):
+    folder = model(repo)
+    with bm.session() as s:
+        s.add(folder, artifact_type="model")
+    birthmark("run", "--", "python", "-c", "open('artifacts/n.txt','w').write(open('checkpoints/m/config.json').read())")
+    down = birthmark("trace", "--down", "checkpoints/m/model.safetensors")
+    assert "model.safetensors is a file of this folder" in down
+    assert birthmark("trace", "checkpoints/m/config.json").startswith("checkpoints/m\n")

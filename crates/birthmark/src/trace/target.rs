@@ -218,6 +218,15 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
             wrote.session.short()
         ));
     }
+    if let Some(part) = &wanted.part {
+        let part = crate::text::neutral(part);
+        let mind = target
+            .mind
+            .map_or(String::new(), |mind| format!("; {mind}"));
+        target.mind = Some(format!(
+            "{part} is a file of this folder, which is one artifact{mind}"
+        ));
+    }
     Ok(target)
 }
 

@@ -9,6 +9,7 @@ use birthmark_store::Layout;
 use super::carried::{Carried, carried, digests};
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::sessions;
 use crate::show::{self, What};
 use crate::wrote::Wrote;
 
@@ -23,6 +24,8 @@ pub(super) struct Wanted {
     pub(super) stamped: bool,
     /// Who wrote the file, where its birthmarks were born elsewhere.
     pub(super) wrote: Option<Wrote>,
+    /// What was named within the folder that is asked for, which is one artifact.
+    pub(super) part: Option<String>,
     pub(super) named: Project,
 }
 
@@ -37,6 +40,7 @@ pub(super) fn look(artifact: &Path, projects: &[Project], named: &Project) -> Re
         carried: None,
         stamped: false,
         wrote: None,
+        part: None,
         named: named.clone(),
     };
     let (mut path, line) = match artifact.to_str() {
@@ -56,6 +60,11 @@ pub(super) fn look(artifact: &Path, projects: &[Project], named: &Project) -> Re
     let now = Timestamp::default();
     // A file that cannot be shown is still found by its digest; one that has no line is not.
     match show::show(project, &path, line, now) {
+        Ok(shown) if shown.part.is_some() => {
+            let folder = sessions::locate(project, &shown.name, None);
+            let part = shown.part.map(|part| part.file);
+            return look(&folder, projects, named).map(|whole| Wanted { part, ..whole });
+        }
         Ok(shown) => {
             wanted.carried = carried(&shown, &wanted.digests);
             wanted.stamped =
