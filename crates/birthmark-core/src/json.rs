@@ -51,7 +51,7 @@ pub use followed::Followed;
 pub use locate::{
     Where, check_birthmark, find_birthmark, is_birthmark, is_birthmark_format, locate_birthmark,
 };
-pub use marks::{Change, MarkKind, Marks, Step};
+pub use marks::{Change, Laid, MarkKind, Marks, Step};
 pub use read::{
     Members, Walk, as_bool, as_text, as_text_lossy, as_u64, check_envelope, elements, get, is_null,
     key_is, members, quote, walk,

@@ -50,7 +50,7 @@ pub struct Input<'a> {
 
 /// Bytes to read from the start. Those of a file can also be read anywhere, which
 /// formats with their key at the end ask for.
-pub trait Source: Read {
+pub trait Source: Read + Send {
     /// The file; none where the bytes come through a pipe or stand in memory.
     fn file(&self) -> Option<&File> {
         None
@@ -100,8 +100,8 @@ impl<S: Source> Source for io::BufReader<S> {
 
 impl Source for &[u8] {}
 impl Source for io::Stdin {}
-impl Source for io::StdinLock<'_> {}
-impl Source for Box<dyn Read + '_> {}
+impl<S: Read + Send> Source for io::Take<S> {}
+impl Source for Box<dyn Read + Send + '_> {}
 
 /// One birthmark, where it was found.
 #[derive(Debug, Clone, Copy)]

@@ -12,6 +12,7 @@
 
 mod items;
 mod lies;
+mod records;
 mod refresh;
 mod scan;
 mod sessions;
@@ -27,8 +28,8 @@ use birthmark_catalog::{CatalogError, Local};
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 
+pub(crate) use records::{look, records_of, rows_of};
 pub use refresh::{Depth, Refreshed};
-pub(crate) use scan::{look, records_of};
 
 impl From<CatalogError> for Error {
     fn from(error: CatalogError) -> Self {

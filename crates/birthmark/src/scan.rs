@@ -151,7 +151,11 @@ fn scan_file(redactor: &Redactor, path: &Path, looked: &mut Looked) -> Result<()
         .map_err(|error| error.to_string())
 }
 
-fn look(redactor: &Redactor, mut text: Box<dyn Read>, looked: &mut Looked) -> std::io::Result<()> {
+fn look(
+    redactor: &Redactor,
+    mut text: Box<dyn Read + Send>,
+    looked: &mut Looked,
+) -> std::io::Result<()> {
     let mut window = Vec::with_capacity(WINDOW + OVERLAP);
     // The window's first byte in the file, its line, and the end of the last secret.
     let (mut offset, mut line, mut until) = (0_u64, 1_u64, 0_u64);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use birthmark_catalog::engine::local::sql::{Reader, RecordRow, Scope};
+use birthmark_catalog::engine::local::sql::{Reader, Rows, Scope, Wanted};
 use birthmark_catalog::engine::{Engine, Known, Stretch};
 use birthmark_catalog::filter::Filter;
 use serde_json::{Map, Number, Value};
@@ -73,25 +73,10 @@ impl Reader for Files {
         &self,
         stretch: &Stretch,
         known: &Known,
-        each: &mut dyn FnMut(RecordRow<'_>) -> bool,
+        wanted: &Wanted,
+        take: &mut dyn FnMut(&mut Rows, u64) -> bool,
     ) -> std::result::Result<(), String> {
-        let read = catalog::records_of(
-            stretch,
-            known,
-            &self.filter,
-            &mut |mark, own, members, holds| {
-                if holds != Some(true) {
-                    return true;
-                }
-                each(RecordRow {
-                    line: mark.line,
-                    record: mark.record,
-                    metadata: mark.value().unwrap_or_default(),
-                    own,
-                    members,
-                })
-            },
-        );
+        let read = catalog::rows_of(stretch, known, &self.filter, wanted, take);
         read.map_err(|error| {
             let path = std::path::Path::new(&stretch.root).join(&stretch.file);
             format!("cannot read `{}`: {error}", path.display())

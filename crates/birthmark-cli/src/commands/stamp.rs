@@ -181,7 +181,7 @@ fn pipe(ui: &mut Ui, args: &StampArgs, project: &Project, options: &StampOptions
                 .with_hint("birthmark stamp - --type TYPE < in.jsonl > out.jsonl"),
         );
     }
-    let stamped = stream::stream(project, &mut std::io::stdin().lock(), &mut Out(ui), options)?;
+    let stamped = stream::stream(project, &mut std::io::stdin(), &mut Out(ui), options)?;
     ui.flush()?;
     beside(ui, &stamped);
     if !super::quiet() {

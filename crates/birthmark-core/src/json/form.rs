@@ -16,6 +16,8 @@
 //!   that was scanned, and each value is scanned. Only a string, a number or a name may stand
 //!   for another, never a key, an object or a list; so the keys and the depth are the same.
 //! * A form that does not fit costs little: it is learnt anew ever more seldom.
+//! * A record that lies over the form of one line has no line end in it, since no value can have
+//!   one: so the end of its line is known, and not searched for.
 
 use super::read::walk;
 use super::scan::{Found, MAX_DEPTH, Member, Object, Scanner, Span};
@@ -35,6 +37,8 @@ const MOST_PATIENCE: u32 = 64;
 pub(super) struct Form {
     /// None while no record was learnt.
     learnt: Option<Object>,
+    /// Whether that stood on one line.
+    is_line: bool,
     /// What stands between the values, one behind the other.
     between: Vec<u8>,
     slots: Vec<Slot>,
@@ -44,8 +48,9 @@ pub(super) struct Form {
     /// The same of the last member.
     to_last: usize,
     through_last: usize,
-    /// Where the values of the record at hand stand.
+    /// Where the values of the record at hand stand, and those of the one before.
     values: Vec<Span>,
+    earlier: Vec<Span>,
     /// Records that lay over it since it was learnt.
     fits: u32,
     /// Records to be let by before another is learnt, and how many those were the last time.
@@ -68,32 +73,52 @@ impl Form {
     /// Whether a record, which is UTF-8, lies over the form.
     #[inline]
     pub(super) fn fits(&mut self, record: &[u8]) -> bool {
-        let fits = self.learnt.is_some() && self.lay(record).is_some();
+        let fits = self.lay(record) == Some(record.len());
         self.fits = self.fits.saturating_add(u32::from(fits));
         fits
     }
 
+    /// The length of the record that `text` begins with, which is UTF-8, where it lies over the
+    /// form and its line ends behind it. Where the values of the one before stand is kept.
     #[inline]
-    fn lay(&mut self, record: &[u8]) -> Option<()> {
-        let mut scanner = Scanner::new(record, MAX_DEPTH);
+    pub(super) fn fits_line(&mut self, text: &[u8]) -> Option<usize> {
+        if !self.is_line {
+            return None;
+        }
+        std::mem::swap(&mut self.values, &mut self.earlier);
+        let length = self.lay(text).filter(|length| is_line_end(text, *length));
+        if length.is_some() {
+            self.fits = self.fits.saturating_add(1);
+        } else {
+            std::mem::swap(&mut self.values, &mut self.earlier);
+        }
+        length
+    }
+
+    /// Where the record that lies over the beginning of `text` ends.
+    #[inline]
+    fn lay(&mut self, text: &[u8]) -> Option<usize> {
+        self.learnt.as_ref()?;
+        let mut scanner = Scanner::new(text, MAX_DEPTH);
         let mut between = self.between.as_slice();
-        self.values.clear();
-        for slot in &self.slots {
+        for (slot, value) in self.slots.iter().zip(&mut self.values) {
             let (here, later) = between.split_at_checked(slot.before)?;
             between = later;
-            let stands = scanner.skip(here);
+            if !scanner.skip(here) {
+                return None;
+            }
             let start = scanner.at;
             let is_sound = match slot.member {
-                Some(_) => stands && scanner.finite_scalar(),
-                None => stands && scanner.leaf(),
+                Some(_) => scanner.finite_scalar(),
+                None => scanner.leaf(),
             };
             if !is_sound {
                 return None;
             }
             let end = scanner.at;
-            self.values.push(Span { start, end });
+            *value = Span { start, end };
         }
-        (record.get(scanner.at..) == Some(between)).then_some(())
+        scanner.skip(between).then_some(scanner.at)
     }
 
     /// Where the parts of the record at hand lie, if a form is known.
@@ -132,6 +157,24 @@ impl Form {
     pub(super) fn marked(&self) -> impl Iterator<Item = (usize, Span)> {
         let all = self.slots.iter().zip(&self.values);
         all.filter_map(|(slot, value)| Some((slot.member?, *value)))
+    }
+
+    /// The same of those that have other values than in the record before, when both records
+    /// lay over the form one after the other: in `text` they begin at these places.
+    #[inline]
+    pub(super) fn changed(
+        &self,
+        text: &[u8],
+        before: usize,
+        now: usize,
+    ) -> impl Iterator<Item = (usize, Span)> {
+        let was = text.get(before..).unwrap_or_default();
+        let is = text.get(now..).unwrap_or_default();
+        let all = self.slots.iter().zip(self.earlier.iter().zip(&self.values));
+        all.filter_map(move |(slot, (old, new))| {
+            let member = slot.member?;
+            (old.of(was) != new.of(is)).then_some((member, *new))
+        })
     }
 
     /// A member of the record that was learnt, as it stands in the one at hand.
@@ -193,7 +236,14 @@ impl Form {
             self.patience -= 1;
         } else if self.take(record, object, marked).is_some() {
             self.learnt = Some(*object);
+            self.is_line = !self.between.contains(&b'\n');
             self.fits = 0;
+            self.values.clear();
+            self.values.extend(std::iter::repeat_n(
+                Span { start: 0, end: 0 },
+                self.slots.len(),
+            ));
+            self.earlier.clone_from(&self.values);
         } else {
             self.wait(true);
         }
@@ -252,6 +302,27 @@ impl Form {
             member,
         });
         (self.slots.len() <= MOST).then_some(())
+    }
+}
+
+/// Whether a line ends at this place of a text, behind its record. A `\r` before the `\n`
+/// belongs to no record.
+#[inline]
+fn is_line_end(text: &[u8], at: usize) -> bool {
+    match text.get(at..) {
+        Some([b'\n', ..]) => !text.get(..at).unwrap_or_default().ends_with(b"\r"),
+        Some([] | [b'\r', b'\n', ..]) => true,
+        _ => false,
+    }
+}
+
+/// Where the line begins that follows a record that ends at this place.
+#[inline]
+pub(super) fn next_line(text: &[u8], at: usize) -> usize {
+    at + match text.get(at..) {
+        Some([b'\r', b'\n', ..]) => 2,
+        Some([b'\n', ..]) => 1,
+        _ => 0,
     }
 }
 

@@ -22,16 +22,18 @@
 mod beginning;
 mod habit;
 mod kind;
+mod laid;
+mod run;
 
 use super::error::ScanError;
 use super::form::Form;
 use super::locate::{Where, locate_birthmark};
 use super::read::{as_text_lossy, walk};
-use super::scan::{MAX_DEPTH, Member, Object, Scanner, Span, as_utf8, scan_text, scan_text_by};
+use super::scan::{Member, Object, Span, as_utf8};
 
-use beginning::common_beginning;
 use habit::Habit;
 pub use kind::MarkKind;
+pub use run::Laid;
 
 /// The birthmark of the record at hand, as it differs from the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub struct Marks {
     /// one before.
     places: Vec<Span>,
     were: Vec<Vec<u8>>,
+    /// Memory for what changed in a record of a run.
+    changes: Vec<Change>,
     /// What stands round the values of the records, the birthmark's own included.
     form: Form,
     /// Records that were looked at, and of each member when it changed.
@@ -96,10 +100,14 @@ impl Marks {
     pub fn find_in(&mut self, record: &str) -> Result<(Where, Step), ScanError> {
         match self.fit(record.as_bytes()) {
             Some(found) => Ok(found),
-            None => self
-                .scan_whole(record)
-                .map(|(_, place, step)| (place, step)),
+            None => self.find_anew(record),
         }
+    }
+
+    /// The same for a record that has not the form of the one before.
+    pub fn find_anew(&mut self, record: &str) -> Result<(Where, Step), ScanError> {
+        let found = self.scan_whole(record)?;
+        Ok((found.1, found.2))
     }
 
     /// The same for bytes that stand where a birthmark of ours would, without a scan of
@@ -178,32 +186,20 @@ impl Marks {
 
     /// Lays a record over the form of one before; none where it has another.
     fn fit(&mut self, record: &[u8]) -> Option<(Where, Step)> {
-        self.records += 1;
         if !self.form.fits(record) {
             return None;
         }
-        self.changed.clear();
-        self.places.clear();
-        let Some(mark) = self.form.mark() else {
-            return Some((Where::Absent, Step::None));
-        };
-        let start = mark.value.start;
-        for (member, value) in self.form.marked() {
-            let was = self.values.get(member)?.of(&self.raw);
-            if was != value.of(record) {
-                self.changed.push(member);
-                self.places.push(Span {
-                    start: value.start - start,
-                    end: value.end - start,
-                });
-            }
-        }
-        self.accept(mark.value.of(record));
-        Some((self.place_of(mark), Step::Same))
+        self.records += 1;
+        self.settle(record);
+        Some(match self.form.mark() {
+            Some(mark) => (self.place_of(mark), Step::Same),
+            None => (Where::Absent, Step::None),
+        })
     }
 
     /// Scans a record of a form that is not known, which may be learnt.
     fn scan_whole(&mut self, text: &str) -> Result<(Object, Where, Step), ScanError> {
+        self.records += 1;
         let (object, laid) = self.scan_over(text)?;
         let record = text.as_bytes();
         let (place, step) = if let Some(member) = laid {
@@ -250,124 +246,6 @@ impl Marks {
         }
     }
 
-    /// Scans a record; what stands under the key of the birthmark before is laid over it,
-    /// and given where that is this record's birthmark.
-    fn scan_over(&mut self, text: &str) -> Result<(Object, Option<Member>), ScanError> {
-        let Some(key) = self.kind.and_then(MarkKind::key) else {
-            return Ok((scan_text(text)?, None));
-        };
-        let record = text.as_bytes();
-        let mut laid = None;
-        let object = scan_text_by(text, |scanner, name| {
-            let is_key = name
-                .of(record)
-                .get(1..)
-                .and_then(|name| name.strip_suffix(b"\""));
-            if is_key == Some(key.as_bytes())
-                && let Some(length) = self.lay_over(record.get(scanner.at..).unwrap_or_default())
-            {
-                laid = Some(scanner.at);
-                scanner.at += length;
-                return Ok(());
-            }
-            scanner.value()
-        })?;
-        let found = match self.kind {
-            Some(MarkKind::Beside) => object.birthmark,
-            _ if object.birthmark.is_none() => object.metadata,
-            _ => None,
-        };
-        let member = found
-            .filter(|found| found.times == 1 && Some(found.member.value.start) == laid)
-            .map(|found| found.member);
-        Ok((object, member))
-    }
-
-    /// Whether the whole of `raw`, which is known to be JSON, has the shape of the one before.
-    fn lies_over_whole(&mut self, raw: &[u8]) -> bool {
-        self.lay_over(raw) == Some(raw.len())
-    }
-
-    /// Lays what `text` begins with over the birthmark before: its length where it has the
-    /// same shape. Nothing is taken on until [`Marks::accept`].
-    fn lay_over(&mut self, text: &[u8]) -> Option<usize> {
-        self.changed.clear();
-        self.places.clear();
-        let (mut before, mut now, mut member) = (0, 0, 0);
-        loop {
-            let (old, new) = (self.raw.get(before..)?, text.get(now..)?);
-            let same = common_beginning(old, new);
-            let reached = before + same;
-            // A value is equal where the byte behind it is too.
-            while let Some(place) = self.values.get(member)
-                && place.end < reached
-            {
-                member += 1;
-            }
-            let Some(place) = self.values.get(member) else {
-                return (reached == self.raw.len()).then_some(now + same);
-            };
-            // What names the format is never taken on sight.
-            if reached < place.start
-                || self
-                    .names
-                    .get(member)
-                    .is_none_or(|name| name == "birthmark")
-            {
-                return None;
-            }
-            let start = place.start - before + now;
-            let end = scalar_end(text, start)?;
-            self.changed.push(member);
-            self.places.push(Span { start, end });
-            (before, now, member) = (place.end, end, member + 1);
-        }
-    }
-
-    /// Takes on what was laid over the one before.
-    fn accept(&mut self, raw: &[u8]) {
-        let mut moved = false;
-        for (at, (member, place)) in self.changed.iter().zip(&self.places).enumerate() {
-            let Some(value) = self.values.get(*member).copied() else {
-                continue;
-            };
-            if let Some(habit) = self.habits.get_mut(*member) {
-                habit.change(self.records);
-            }
-            if self.were.len() == at {
-                self.were.push(Vec::new());
-            }
-            if let Some(was) = self.were.get_mut(at) {
-                was.clear();
-                was.extend_from_slice(value.of(&self.raw));
-            }
-            moved |= value != *place;
-            if !moved && let Some(old) = self.raw.get_mut(value.start..value.end) {
-                old.copy_from_slice(place.of(raw));
-            }
-        }
-        if moved {
-            self.raw.clear();
-            self.raw.extend_from_slice(raw);
-            self.move_values();
-        }
-    }
-
-    /// Where the values stand when those that changed stand where they do.
-    fn move_values(&mut self) {
-        let mut changed = self.changed.iter().zip(&self.places).peekable();
-        let (mut before, mut now) = (0, 0);
-        for (member, value) in self.values.iter_mut().enumerate() {
-            if let Some((_, place)) = changed.next_if(|(changed, _)| **changed == member) {
-                (before, now) = (value.end, place.end);
-                *value = *place;
-            } else {
-                value.start = value.start - before + now;
-                value.end = value.end - before + now;
-            }
-        }
-    }
-
     fn step_anew(&mut self, record: &[u8], place: &Where) -> Step {
         let Some(kind) = MarkKind::of(place) else {
             self.changed.clear();
@@ -405,14 +283,6 @@ impl Marks {
         }
         self.habits.resize(count, Habit::default());
     }
-}
-
-/// The end of the string, finite number, `true`, `false` or `null` that begins at `start`;
-/// none at anything else.
-fn scalar_end(text: &[u8], start: usize) -> Option<usize> {
-    let mut scanner = Scanner::new(text, MAX_DEPTH);
-    scanner.at = start;
-    scanner.finite_scalar().then_some(scanner.at)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use super::error::ScanError;
-use super::form::Form;
+use super::form::{Form, next_line};
 use super::locate::{Where, locate_birthmark};
 use super::read::{as_text_lossy, members};
 use super::scan::{Member, Object, Span, scan_object, scan_text};
@@ -157,6 +157,36 @@ impl Stamper {
         {
             return Ok(Stamping::Fill(gap));
         }
+        self.stamp_anew(out, record, birthmark, existing)
+    }
+
+    /// Points out where the birthmark goes in the records of `text` that follow each other line by
+    /// line, the first of which begins at `at`, as long as they have the form that is known: each
+    /// gap as a place in the text. Says where the first line begins that is left.
+    pub fn run(&mut self, text: &str, mut at: usize, mut each: impl FnMut(Gap)) -> usize {
+        let bytes = text.as_bytes();
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty())
+            && let Some(length) = self.form.fits_line(rest)
+            && let Some(gap) = self.form.gap()
+        {
+            each(Gap {
+                at: at + gap.at,
+                ..gap
+            });
+            at = next_line(bytes, at + length);
+        }
+        at
+    }
+
+    /// As [`Stamper::stamp_or_point`] for a record that has not the form of the one before.
+    pub fn stamp_anew(
+        &mut self,
+        out: &mut Vec<u8>,
+        record: &str,
+        birthmark: &[u8],
+        existing: OnExisting,
+    ) -> Result<Stamping, StampError> {
+        let bytes = record.as_bytes();
         let object = scan_text(record)?;
         if object.metadata.is_none() && object.birthmark.is_none() {
             self.form.learn(bytes, &object, std::iter::empty());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use birthmark::find::{Ask, parse};
 use birthmark_catalog::Local;
-use birthmark_catalog::engine::local::sql::{Limits, Reader, RecordRow, Scope};
+use birthmark_catalog::engine::local::sql::{Limits, Reader, Rows, Scope, Wanted};
 use birthmark_catalog::engine::{Known, Stretch};
 use birthmark_core::Timestamp;
 
@@ -52,7 +52,8 @@ impl Reader for NoFiles {
         &self,
         _: &Stretch,
         _: &Known,
-        _: &mut dyn FnMut(RecordRow<'_>) -> bool,
+        _: &Wanted,
+        _: &mut dyn FnMut(&mut Rows, u64) -> bool,
     ) -> Result<(), String> {
         Ok(())
     }

@@ -16,10 +16,10 @@
 //! * Zstandard streams with a window of more than 128 MiB (`--long=28` and more)
 //!   are refused, as by most programs.
 
-use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use birthmark_core::digest::{Algorithm, Digest};
 use flate2::bufread::MultiGzDecoder;
@@ -78,16 +78,19 @@ impl Codec {
     }
 
     /// The text of `input`.
-    pub fn unpack<'a>(self, input: Box<dyn Read + 'a>) -> io::Result<Box<dyn Read + 'a>> {
+    pub fn unpack<'a>(
+        self,
+        input: Box<dyn Read + Send + 'a>,
+    ) -> io::Result<Box<dyn Read + Send + 'a>> {
         if self == Self::Plain {
             return Ok(input);
         }
-        let packed = Rc::new(Cell::new(0));
+        let packed = Arc::new(AtomicU64::new(0));
         let counted = Counted {
             input: BufReader::with_capacity(AT_ONCE, input),
-            count: Rc::clone(&packed),
+            count: Arc::clone(&packed),
         };
-        let text: Box<dyn Read + 'a> = if self == Self::Gzip {
+        let text: Box<dyn Read + Send + 'a> = if self == Self::Gzip {
             Box::new(MultiGzDecoder::new(counted))
         } else {
             Box::new(read::Decoder::with_buffer(counted)?)
@@ -114,14 +117,14 @@ impl Codec {
 
 /// Counts what is taken out of it: what was read ahead says nothing of what was unpacked.
 struct Counted<'a> {
-    input: BufReader<Box<dyn Read + 'a>>,
-    count: Rc<Cell<u64>>,
+    input: BufReader<Box<dyn Read + Send + 'a>>,
+    count: Arc<AtomicU64>,
 }
 
 impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.input.read(buffer)?;
-        self.count.set(self.count.get() + got as u64);
+        self.count.fetch_add(got as u64, Ordering::Relaxed);
         Ok(got)
     }
 }
@@ -133,13 +136,13 @@ impl BufRead for Counted<'_> {
 
     fn consume(&mut self, count: usize) {
         self.input.consume(count);
-        self.count.set(self.count.get() + count as u64);
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
     }
 }
 
 struct Guarded<'a> {
-    text: Box<dyn Read + 'a>,
-    packed: Rc<Cell<u64>>,
+    text: Box<dyn Read + Send + 'a>,
+    packed: Arc<AtomicU64>,
     unpacked: u64,
     most: u64,
 }
@@ -153,7 +156,8 @@ impl Read for Guarded<'_> {
             _ => error,
         })?;
         self.unpacked += got as u64;
-        if self.unpacked > SMALL && self.unpacked / self.most > self.packed.get() {
+        if self.unpacked > SMALL && self.unpacked / self.most > self.packed.load(Ordering::Relaxed)
+        {
             return Err(io::Error::other(format!(
                 "it unpacks to more than {} times its size, as only a bomb does",
                 self.most

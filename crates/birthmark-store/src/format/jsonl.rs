@@ -17,25 +17,29 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use birthmark_core::digest::Digest;
-use birthmark_core::json::{self, Span, StampError, Where};
+use birthmark_core::json::{self, StampError, Where};
 
-use super::codec::{Codec, Packer, Piece};
-use super::lines::{Block, BlockError, Blocks, Line, lines};
+use super::codec::{Codec, Packer};
+use super::lines::{Block, BlockError, Blocks, Line};
 use super::pipeline::{self, PipelineError};
 use super::replaced::replaces;
 use super::{
-    ArtifactFormat, Aside, Bad, Birthmarks, Each, FormatError, Input, OnExisting, Places, Stamped,
+    ArtifactFormat, Aside, Birthmarks, Each, FormatError, Input, OnExisting, Places, Stamped,
     Unstamped,
 };
 use crate::ahead::Ahead;
 use crate::bulk::Output;
-use crate::digest::{Part, Subtrees};
+use crate::digest::Subtrees;
 use crate::running::RunningDigest;
 use edits::Edits;
 use look::Looked;
+pub use look::Seen;
+use made::{Made, Pass};
 
+mod apart;
 mod edits;
 mod look;
+mod made;
 
 /// The longest line that is read, in bytes: 256 MiB.
 pub const LINE_LIMIT: usize = 256 << 20;
@@ -63,40 +67,6 @@ impl Default for Jsonl {
     fn default() -> Self {
         Self::packed(Codec::Plain, Codec::Plain)
     }
-}
-
-/// What came of one block.
-#[derive(Default)]
-struct Made<T> {
-    edits: Edits,
-    /// The changed block, where it is to be packed.
-    text: Vec<u8>,
-    piece: Piece,
-    counts: T,
-    bad: Vec<BadLine>,
-    /// Of the block as it was.
-    parts: Vec<Part>,
-}
-
-/// How blocks are copied.
-#[derive(Clone, Copy)]
-struct Pass<'a> {
-    /// What goes into the gaps of records.
-    member: &'a [u8],
-    /// Whether lines that are no records are left out.
-    sound_only: bool,
-    /// Whether what is read is hashed.
-    hashed: bool,
-}
-
-/// A line of a block that is no record.
-struct BadLine {
-    number: u64,
-    /// Where in the file its record begins.
-    offset: u64,
-    /// In the block, with what stands before it and with its end.
-    span: Span,
-    error: StampError,
 }
 
 /// Of all that was written.
@@ -129,7 +99,7 @@ impl Jsonl {
     }
 
     /// The text of a file.
-    fn text<'a>(self, input: &'a mut Input<'_>) -> Result<Box<dyn Read + 'a>, FormatError> {
+    fn text<'a>(self, input: &'a mut Input<'_>) -> Result<Box<dyn Read + Send + 'a>, FormatError> {
         let name = input.name;
         let unpacked = self.reads.unpack(Box::new(&mut *input.bytes));
         unpacked.map_err(|source| FormatError::Read {
@@ -144,19 +114,19 @@ impl Jsonl {
         self,
         input: &mut Input<'_>,
         output: &mut dyn Output,
-        pass: Pass<'_>,
+        pass: &Pass<'_, T>,
         change: impl Fn(&Line<'_>, &mut Edits, &mut T) -> Result<(), StampError> + Sync,
         mut see: impl FnMut(&Block, &mut Made<T>) -> Result<(), FormatError>,
     ) -> Result<Written, FormatError> {
         let name = input.name;
         let failed = |source| unwritten(name, source);
         let work = |block: &Block, mut made: Made<T>| {
-            made.edit(name, block, pass.sound_only, &change)?;
+            made.edit(name, block, pass, &change)?;
             made.parts.clear();
             if pass.hashed {
                 made.parts.extend(block.parts());
             }
-            self.pack(block, pass, &mut made).map_err(failed)?;
+            self.pack(block, pass.member, &mut made).map_err(failed)?;
             Ok(made)
         };
         let mut packer = Packer::new(self.writes, output).map_err(failed)?;
@@ -188,13 +158,13 @@ impl Jsonl {
     }
 
     /// What a worker does with a changed block before it is written.
-    fn pack<T>(self, block: &Block, pass: Pass<'_>, made: &mut Made<T>) -> io::Result<()> {
+    fn pack<T>(self, block: &Block, member: &[u8], made: &mut Made<T>) -> io::Result<()> {
         let Made { text, piece, .. } = made;
         if self.writes == Codec::Plain {
             return Ok(());
         }
         text.clear();
-        made.edits.apply(block.text(), pass.member, |bytes| {
+        made.edits.apply(block.text(), member, |bytes| {
             text.extend_from_slice(bytes);
             Ok(())
         })?;
@@ -213,10 +183,13 @@ impl Jsonl {
         let mut places = Places::default();
         let (mut before, mut sound) = (Subtrees::default(), RunningDigest::default());
         let same = birthmarks.same();
+        let hashed = aside.is_none();
         let pass = Pass {
             member: &same.map_or(Vec::new(), |mark| json::spelled_member("metadata", mark)),
+            same: same
+                .map(|_| (|counts, records| counts.metadata += records) as fn(&mut Places, u64)),
             sound_only: aside.is_some(),
-            hashed: aside.is_none(),
+            hashed,
         };
         let change = |line: &Line<'_>, edits: &mut Edits, counts: &mut Places| {
             counts.count(edits.stamp(line, same, birthmarks, existing)?);
@@ -239,10 +212,10 @@ impl Jsonl {
             sound.update(block.text().get(from..).unwrap_or_default());
             Ok(())
         };
-        let Written { size, digest, .. } = self.copy(&mut input, output, pass, change, see)?;
+        let Written { size, digest, .. } = self.copy(&mut input, output, &pass, change, see)?;
         let undoable = places.replaced + places.kept == 0;
         let content_digest = undoable.then(|| {
-            if pass.hashed {
+            if hashed {
                 before.digest()
             } else {
                 sound.digest()
@@ -254,6 +227,48 @@ impl Jsonl {
             digest,
             content_digest,
         })
+    }
+
+    /// As [`ArtifactFormat::read`], and tells what was seen of the text; its digest too where it
+    /// is to be `hashed`.
+    pub fn read_seen(
+        &self,
+        mut input: Input<'_>,
+        hashed: bool,
+        each: &mut Each<'_>,
+    ) -> Result<Seen, FormatError> {
+        let name = input.name;
+        let ahead = self.ahead(&input);
+        let mut bytes = self.text(&mut input)?;
+        let mut blocks = Blocks::unnumbered(&mut *bytes, self.limit).seeing(ahead);
+        let (mut seen, mut parts) = (Seen::of_nothing(), Subtrees::default());
+        let work = |block: &Block, mut looked: Looked| {
+            looked.look(block, hashed);
+            Ok(looked)
+        };
+        // An ending that was asked for travels as an error without content.
+        let take = |block: &Block, looked: &mut Looked| {
+            looked.parts.drain(..).for_each(|part| parts.push(part));
+            let before = seen.lines;
+            let wants_more = looked.hand_over(name, (block, before), each, &mut seen.records);
+            seen.lines += looked.lines;
+            seen.bytes = block.offset + block.text().len() as u64;
+            seen.is_ended = block.text().ends_with(b"\n");
+            if wants_more { Ok(()) } else { Err(None) }
+        };
+        match pipeline::run(&mut blocks, work, take) {
+            Ok(()) => {
+                seen.digest = hashed.then(|| parts.digest());
+                Ok(seen)
+            }
+            Err(PipelineError::Work(None)) => Ok(seen),
+            Err(PipelineError::Work(Some(error))) => Err(error),
+            Err(PipelineError::Read(error)) => {
+                let error = error.behind(seen.lines);
+                Err(self.explain(name, PipelineError::Read(error)))
+            }
+            Err(PipelineError::ThreadDied) => Err(self.explain(name, PipelineError::ThreadDied)),
+        }
     }
 
     fn explain(self, name: &Path, error: PipelineError<FormatError>) -> FormatError {
@@ -278,52 +293,6 @@ fn unwritten(name: &Path, source: io::Error) -> FormatError {
     }
 }
 
-impl<T: Default> Made<T> {
-    /// Says what changes in a block.
-    fn edit(
-        &mut self,
-        name: &Path,
-        block: &Block,
-        sound_only: bool,
-        change: &impl Fn(&Line<'_>, &mut Edits, &mut T) -> Result<(), StampError>,
-    ) -> Result<(), FormatError> {
-        self.edits.clear();
-        self.counts = T::default();
-        self.bad.clear();
-        for line in lines(block).filter(Line::has_record) {
-            match change(&line, &mut self.edits, &mut self.counts) {
-                Ok(()) => {}
-                Err(error @ StampError::Scan(_)) if sound_only => {
-                    let span = line.whole_span();
-                    self.edits.put_text(span);
-                    self.bad.push(BadLine {
-                        number: line.number,
-                        offset: line.offset,
-                        span,
-                        error,
-                    });
-                }
-                Err(error) => {
-                    let (number, offset) = (line.number, line.offset);
-                    return Err(FormatError::of_record(name, number, offset, error));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl BadLine {
-    fn set_aside(self, name: &Path, block: &Block, aside: &mut Aside<'_>) -> io::Result<()> {
-        aside(Bad {
-            line: self.number,
-            offset: block.offset + self.span.start as u64,
-            bytes: self.span.of(block.text()),
-            error: FormatError::of_record(name, self.number, self.offset, self.error),
-        })
-    }
-}
-
 #[derive(Default, Clone, Copy)]
 struct Cuts {
     records: u64,
@@ -333,31 +302,8 @@ struct Cuts {
 }
 
 impl ArtifactFormat for Jsonl {
-    fn read(&self, mut input: Input<'_>, each: &mut Each<'_>) -> Result<u64, FormatError> {
-        let (name, mut count) = (input.name, 0);
-        let ahead = self.ahead(&input);
-        let mut bytes = self.text(&mut input)?;
-        let mut blocks = Blocks::unnumbered(&mut *bytes, self.limit).seeing(ahead);
-        let mut lines = 0;
-        let work = |block: &Block, mut looked: Looked| {
-            looked.look(block);
-            Ok(looked)
-        };
-        // An ending that was asked for travels as an error without content.
-        let take = |block: &Block, looked: &mut Looked| {
-            let wants_more = looked.hand_over(name, (block, lines), each, &mut count);
-            lines += looked.lines;
-            if wants_more { Ok(()) } else { Err(None) }
-        };
-        match pipeline::run(&mut blocks, work, take) {
-            Ok(()) | Err(PipelineError::Work(None)) => Ok(count),
-            Err(PipelineError::Work(Some(error))) => Err(error),
-            Err(PipelineError::Read(error)) => {
-                let error = error.behind(lines);
-                Err(self.explain(name, PipelineError::Read(error)))
-            }
-            Err(PipelineError::ThreadDied) => Err(self.explain(name, PipelineError::ThreadDied)),
-        }
+    fn read(&self, input: Input<'_>, each: &mut Each<'_>) -> Result<u64, FormatError> {
+        self.read_seen(input, false, each).map(|seen| seen.records)
     }
 
     fn stamp(
@@ -389,6 +335,7 @@ impl ArtifactFormat for Jsonl {
         let mut sum = Cuts::default();
         let pass = Pass {
             member: &[],
+            same: None,
             sound_only: false,
             hashed: false,
         };
@@ -410,7 +357,7 @@ impl ArtifactFormat for Jsonl {
             sum.replaced = sum.replaced.or(made.counts.replaced);
             Ok(())
         };
-        let Written { size, text, .. } = self.copy(&mut input, output, pass, change, see)?;
+        let Written { size, text, .. } = self.copy(&mut input, output, &pass, change, see)?;
         let Cuts {
             records,
             removed,

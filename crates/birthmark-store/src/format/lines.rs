@@ -80,7 +80,7 @@ impl BlockError {
 
 /// Reads blocks.
 pub(super) struct Blocks<'a> {
-    input: &'a mut dyn Read,
+    input: &'a mut (dyn Read + Send),
     /// Where the end of a long line can be asked for before it is read.
     ahead: Option<Ahead>,
     limit: usize,
@@ -98,7 +98,7 @@ pub(super) struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    pub(super) fn new(input: &'a mut dyn Read, limit: usize) -> Self {
+    pub(super) fn new(input: &'a mut (dyn Read + Send), limit: usize) -> Self {
         Self {
             input,
             ahead: None,
@@ -115,7 +115,7 @@ impl<'a> Blocks<'a> {
 
     /// The same where whoever takes the blocks in order counts the lines, which is to look at
     /// each byte once less.
-    pub(super) fn unnumbered(input: &'a mut dyn Read, limit: usize) -> Self {
+    pub(super) fn unnumbered(input: &'a mut (dyn Read + Send), limit: usize) -> Self {
         Self {
             numbered: false,
             ..Self::new(input, limit)
@@ -244,6 +244,8 @@ pub(super) struct Line<'a> {
     text: Option<&'a str>,
     /// `\n`, `\r\n`, or nothing at the end of a file that does not end its last line.
     pub(super) end: &'a [u8],
+    /// Whether it was not taken by [`Lines::skip_known`].
+    pub(super) is_unknown: bool,
 }
 
 impl Line<'_> {
@@ -299,19 +301,70 @@ fn blank_lines(bytes: &[u8]) -> (u64, usize) {
 }
 
 /// The lines of a block. Of blank ones some are left out, but not if the block ends with them.
-pub(super) fn lines(block: &Block) -> impl Iterator<Item = Line<'_>> {
-    let (mut number, mut at) = (block.line, 0);
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    /// The number of the next, and where it begins.
+    number: u64,
+    at: usize,
+    /// Where the block begins in the file.
+    offset: u64,
+    bytes: &'a [u8],
+    /// All of them, where they are text.
+    text: Option<&'a str>,
+    is_unknown: bool,
+}
+
+/// Goes through the lines of a block.
+pub(super) fn lines(block: &Block) -> Lines<'_> {
     let bytes = block.text();
-    // The encoding is checked once for all lines, unless one is wrong.
-    let text = simdutf8::basic::from_utf8(bytes).ok();
-    std::iter::from_fn(move || {
-        let (blank, skipped) = blank_lines(bytes.get(at..)?);
-        number += blank;
-        at += skipped;
-        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+    Lines {
+        number: block.line,
+        at: 0,
+        offset: block.offset,
+        bytes,
+        // The encoding is checked once for all lines, unless one is wrong.
+        text: simdutf8::basic::from_utf8(bytes).ok(),
+        is_unknown: false,
+    }
+}
+
+impl Lines<'_> {
+    /// Hands what is left to who knows records from those before them: it is told the text, and
+    /// where in that the next line begins, and says where the first begins that it did not take;
+    /// all it took were records. Nothing is asked where no record can be taken so.
+    pub(super) fn skip_known(&mut self, take: impl FnOnce(&str, usize, &mut u64) -> usize) {
+        self.skip_blank();
+        let begins_file = self.offset == 0 && self.at == 0;
+        if let Some(text) = self.text
+            && !(begins_file && self.bytes.starts_with(BOM))
+        {
+            self.at = take(text, self.at, &mut self.number);
+            self.is_unknown = true;
+        }
+    }
+
+    fn skip_blank(&mut self) {
+        let (count, bytes) = blank_lines(self.bytes.get(self.at..).unwrap_or_default());
+        self.number += count;
+        self.at += bytes;
+    }
+
+    /// The number of the next line.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    fn next(&mut self) -> Option<Line<'a>> {
+        self.skip_blank();
+        let at = self.at;
+        let rest = self.bytes.get(at..).filter(|rest| !rest.is_empty())?;
         let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
         let whole = rest.get(..end)?;
-        let start = block.offset + at as u64;
+        let start = self.offset + at as u64;
         let (before, whole) = match whole.strip_prefix(BOM) {
             Some(after) if start == 0 => (BOM, after),
             _ => (whole.get(..0)?, whole),
@@ -324,16 +377,19 @@ pub(super) fn lines(block: &Block) -> impl Iterator<Item = Line<'_>> {
         let (record, end_bytes) = whole.split_at(whole.len() - ending);
         let record_at = at + before.len();
         let line = Line {
-            number,
+            number: self.number,
             offset: start + before.len() as u64,
             at: record_at,
             before,
             record,
-            text: text.and_then(|text| text.get(record_at..record_at + record.len())),
+            text: self
+                .text
+                .and_then(|text| text.get(record_at..record_at + record.len())),
             end: end_bytes,
+            is_unknown: std::mem::take(&mut self.is_unknown),
         };
-        number += 1;
-        at += end;
+        self.number += 1;
+        self.at += end;
         Some(line)
-    })
+    }
 }

@@ -1,9 +1,10 @@
 //! Work on blocks by several threads, with results in the order of the blocks.
 //!
-//! The calling thread reads and takes the results; the others work, each on the oldest block
-//! that nobody has. A result that is not there yet is not waited for: the calling thread then
-//! works too. So there are as many threads as processors, none of them waits while there is
-//! work, and none takes turns with another.
+//! Each thread reads a block and works on what it has read, so that the bytes stay in its own
+//! processor's cache; one thread reads at a time, as the bytes come in their order. The calling
+//! thread takes the results; one that is not there yet is not waited for: it then works too. So
+//! there are as many threads as processors, none of them waits while there is work, and none
+//! takes turns with another.
 //!
 //! # Invariants
 //!
@@ -14,10 +15,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::lines::{Block, BlockError, Blocks};
+use crate::stop;
 
-/// More threads than this wait for the one that reads and writes.
+/// More threads than this wait for the one that takes the results.
 const MOST_THREADS: usize = 9;
-/// Blocks that are read ahead for each thread.
+/// Blocks that are under way for each thread.
 const DEPTH: usize = 2;
 /// A block of more bytes is worked on alone, and its memory is given back.
 const LONG: usize = 8 << 20;
@@ -54,23 +56,18 @@ where
     let threads = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(MOST_THREADS);
-    let bench = Bench::default();
+    let ahead = VecDeque::from([first, second]);
+    let bench = Bench::new(Reader { blocks, ahead }, threads * DEPTH);
+    let flag = stop::flag();
     std::thread::scope(|scope| {
         // By an error too, and by a panic, the others are sent home.
         let closing = Closing(&bench);
-        let labour = || bench.labour(&work);
+        let labour = || stop::with(flag.clone(), || bench.labour(&work));
         // A thread that cannot be made is done without.
         let others: Vec<_> = (1..threads)
             .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, labour).ok())
             .collect();
-        let driver = Driver {
-            bench: &bench,
-            room: threads * DEPTH,
-            given: 0,
-            taken: 0,
-            spare: Vec::new(),
-        };
-        let outcome = driver.drive(blocks, [first, second], &work, &mut take);
+        let outcome = bench.drive(&work, &mut take);
         drop(closing);
         // A panic that is not looked at here would go on in the calling thread.
         let died = others.into_iter().any(|other| other.join().is_err());
@@ -81,62 +78,135 @@ where
     })
 }
 
+/// Where blocks come from, in order.
+struct Reader<'a, 'b> {
+    blocks: &'a mut Blocks<'b>,
+    /// Those that were read before there were threads.
+    ahead: VecDeque<Block>,
+}
+
+impl Reader<'_, '_> {
+    fn next(&mut self, memory: Vec<u8>) -> Result<Option<Block>, BlockError> {
+        match self.ahead.pop_front() {
+            Some(block) => Ok(Some(block)),
+            None => self.blocks.next(memory),
+        }
+    }
+}
+
 /// Where the blocks lie that are being worked on.
-struct Bench<R, E> {
-    on_it: Mutex<OnIt<R, E>>,
-    /// There is a block to be worked on, or no more will come.
+struct Bench<'a, 'b, R, E> {
+    on_it: Mutex<OnIt<'a, 'b, R, E>>,
+    /// Blocks that may be under way.
+    room: usize,
+    /// A block may be read, or no more will be.
     to_do: Condvar,
-    /// There is a result, or none will come.
+    /// There is a result, or a block may be read, or none will come.
     done: Condvar,
 }
 
-struct OnIt<R, E> {
-    jobs: VecDeque<(usize, Block, R)>,
+struct OnIt<'a, 'b, R, E> {
+    /// None while a thread reads.
+    reader: Option<Reader<'a, 'b>>,
+    /// Blocks that were read, and those whose results were taken.
+    read: usize,
+    taken: usize,
+    /// The last long one: nothing is read before it is taken.
+    long: Option<usize>,
+    /// Set at the end, or by an error.
+    ended: Option<Result<(), BlockError>>,
     results: BTreeMap<usize, (Block, Result<R, E>)>,
-    /// Threads that wait for a block, and whether one waits for a result: only who waits is woken,
-    /// as each waking is a call of the kernel.
+    /// The memory of what was taken.
+    spare: Vec<(Vec<u8>, R)>,
+    /// Threads that wait for a block to read, and whether the calling one waits: only who waits
+    /// is woken, as each waking is a call of the kernel.
     idle: usize,
     awaited: bool,
     closed: bool,
     died: bool,
 }
 
-/// What the calling thread does next.
-enum Next<R, E> {
-    Take(Block, Result<R, E>),
-    Work(usize, Block, R),
-    Died,
+impl<'a, 'b, R: Default, E> OnIt<'a, 'b, R, E> {
+    /// The right to read the next block, if there may be one now, and memory for it.
+    fn may_read(&mut self, room: usize) -> Option<(Reader<'a, 'b>, Vec<u8>, R)> {
+        let under_way = self.read - self.taken;
+        let waits = self.long.is_some_and(|long| self.taken <= long);
+        if self.ended.is_some() || under_way >= room || waits {
+            return None;
+        }
+        let reader = self.reader.take()?;
+        let (bytes, memory) = self.spare.pop().unwrap_or_default();
+        Some((reader, bytes, memory))
+    }
 }
 
-impl<R, E> Default for Bench<R, E> {
-    fn default() -> Self {
+impl<'a, 'b, R: Default, E> Bench<'a, 'b, R, E> {
+    fn new(reader: Reader<'a, 'b>, room: usize) -> Self {
         Self {
             on_it: Mutex::new(OnIt {
-                jobs: VecDeque::new(),
+                reader: Some(reader),
+                read: 0,
+                taken: 0,
+                long: None,
+                ended: None,
                 results: BTreeMap::new(),
+                spare: Vec::new(),
                 idle: 0,
                 awaited: false,
                 closed: false,
                 died: false,
             }),
+            room,
             to_do: Condvar::new(),
             done: Condvar::new(),
         }
     }
-}
 
-impl<R, E> Bench<R, E> {
-    fn lock(&self) -> MutexGuard<'_, OnIt<R, E>> {
+    fn lock(&self) -> MutexGuard<'_, OnIt<'a, 'b, R, E>> {
         self.on_it.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give(&self, number: usize, block: Block, memory: R) {
-        let mut on_it = self.lock();
-        on_it.jobs.push_back((number, block, memory));
-        let is_waited_for = on_it.idle > 0;
-        drop(on_it);
-        if is_waited_for {
+    /// Wakes whoever may read now.
+    fn call(&self, on_it: &OnIt<'a, 'b, R, E>) {
+        if on_it.ended.is_some() {
+            self.to_do.notify_all();
+        } else if on_it.idle > 0 {
             self.to_do.notify_one();
+            return;
+        }
+        if on_it.awaited {
+            self.done.notify_one();
+        }
+    }
+
+    /// Reads a block, works on it and lays the result down.
+    fn work_on(
+        &self,
+        (mut reader, bytes, memory): (Reader<'a, 'b>, Vec<u8>, R),
+        work: &impl Fn(&Block, R) -> Result<R, E>,
+    ) {
+        let next = reader.next(bytes);
+        let mut on_it = self.lock();
+        on_it.reader = Some(reader);
+        let block = match next {
+            Ok(Some(block)) => block,
+            last => {
+                on_it.ended = Some(last.map(drop));
+                return self.call(&on_it);
+            }
+        };
+        let number = on_it.read;
+        on_it.read += 1;
+        if block.text().len() > LONG {
+            on_it.long = Some(number);
+        }
+        self.call(&on_it);
+        drop(on_it);
+        let result = work(&block, memory);
+        let mut on_it = self.lock();
+        on_it.results.insert(number, (block, result));
+        if on_it.awaited {
+            self.done.notify_one();
         }
     }
 
@@ -144,53 +214,69 @@ impl<R, E> Bench<R, E> {
     fn labour(&self, work: &impl Fn(&Block, R) -> Result<R, E>) {
         let _dying = Dying(self);
         let mut on_it = self.lock();
-        while !on_it.closed {
-            let Some((number, block, memory)) = on_it.jobs.pop_front() else {
-                on_it.idle += 1;
-                on_it = self
-                    .to_do
-                    .wait(on_it)
-                    .unwrap_or_else(PoisonError::into_inner);
-                on_it.idle -= 1;
+        while !on_it.closed && on_it.ended.is_none() {
+            if let Some(right) = on_it.may_read(self.room) {
+                drop(on_it);
+                self.work_on(right, work);
+                on_it = self.lock();
                 continue;
-            };
-            drop(on_it);
-            let result = work(&block, memory);
-            on_it = self.lock();
-            on_it.results.insert(number, (block, result));
-            if on_it.awaited {
-                self.done.notify_one();
             }
+            on_it.idle += 1;
+            on_it = self
+                .to_do
+                .wait(on_it)
+                .unwrap_or_else(PoisonError::into_inner);
+            on_it.idle -= 1;
         }
     }
 
-    /// The result of this number if it is there, else a block to work on; with neither it waits.
-    fn next(&self, number: usize) -> Next<R, E> {
+    /// The calling thread's part: takes results in order, and works where there is none.
+    fn drive(
+        &self,
+        work: &impl Fn(&Block, R) -> Result<R, E>,
+        take: &mut impl FnMut(&Block, &mut R) -> Result<(), E>,
+    ) -> Result<(), PipelineError<E>> {
         let mut on_it = self.lock();
         loop {
-            if let Some((block, result)) = on_it.results.remove(&number) {
-                return Next::Take(block, result);
+            let next = on_it.taken;
+            if let Some((block, result)) = on_it.results.remove(&next) {
+                drop(on_it);
+                let mut result = result.map_err(PipelineError::Work)?;
+                take(&block, &mut result).map_err(PipelineError::Work)?;
+                on_it = self.lock();
+                on_it.taken += 1;
+                // The memory of a long block is given back.
+                if block.text().len() <= LONG {
+                    on_it.spare.push((block.into_memory(), result));
+                }
+                self.call(&on_it);
+            } else if on_it.died {
+                return Err(PipelineError::ThreadDied);
+            } else if let Some(right) = on_it.may_read(self.room) {
+                drop(on_it);
+                self.work_on(right, work);
+                on_it = self.lock();
+            } else if on_it.read == on_it.taken
+                && let Some(ended) = on_it.ended.take()
+            {
+                on_it.closed = true;
+                return ended.map_err(PipelineError::Read);
+            } else {
+                on_it.awaited = true;
+                on_it = self
+                    .done
+                    .wait(on_it)
+                    .unwrap_or_else(PoisonError::into_inner);
+                on_it.awaited = false;
             }
-            if on_it.died {
-                return Next::Died;
-            }
-            if let Some((number, block, memory)) = on_it.jobs.pop_front() {
-                return Next::Work(number, block, memory);
-            }
-            on_it.awaited = true;
-            on_it = self
-                .done
-                .wait(on_it)
-                .unwrap_or_else(PoisonError::into_inner);
-            on_it.awaited = false;
         }
     }
 }
 
 /// Says so if its thread ends by a panic, so that nobody waits for its result.
-struct Dying<'a, R, E>(&'a Bench<R, E>);
+struct Dying<'c, 'a, 'b, R: Default, E>(&'c Bench<'a, 'b, R, E>);
 
-impl<R, E> Drop for Dying<'_, R, E> {
+impl<R: Default, E> Drop for Dying<'_, '_, '_, R, E> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.lock().died = true;
@@ -200,85 +286,12 @@ impl<R, E> Drop for Dying<'_, R, E> {
 }
 
 /// No more blocks come.
-struct Closing<'a, R, E>(&'a Bench<R, E>);
+struct Closing<'c, 'a, 'b, R: Default, E>(&'c Bench<'a, 'b, R, E>);
 
-impl<R, E> Drop for Closing<'_, R, E> {
+impl<R: Default, E> Drop for Closing<'_, '_, '_, R, E> {
     fn drop(&mut self) {
         self.0.lock().closed = true;
         self.0.to_do.notify_all();
-    }
-}
-
-/// The calling thread's part.
-struct Driver<'a, R, E> {
-    bench: &'a Bench<R, E>,
-    /// Blocks that may be on the bench.
-    room: usize,
-    given: usize,
-    taken: usize,
-    spare: Vec<(Vec<u8>, R)>,
-}
-
-impl<R: Default, E> Driver<'_, R, E> {
-    fn drive(
-        mut self,
-        blocks: &mut Blocks<'_>,
-        ahead: [Block; 2],
-        work: &impl Fn(&Block, R) -> Result<R, E>,
-        take: &mut impl FnMut(&Block, &mut R) -> Result<(), E>,
-    ) -> Result<(), PipelineError<E>> {
-        let mut ahead = VecDeque::from(ahead);
-        loop {
-            let (bytes, memory) = self.spare.pop().unwrap_or_default();
-            let block = match ahead.pop_front() {
-                Some(block) => Ok(Some(block)),
-                None => blocks.next(bytes),
-            };
-            let block = match block {
-                Ok(Some(block)) => block,
-                last => {
-                    self.take_down_to(0, work, take)?;
-                    return last.map(drop).map_err(PipelineError::Read);
-                }
-            };
-            let long = block.text().len() > LONG;
-            self.bench.give(self.given, block, memory);
-            self.given += 1;
-            let room = if long { 0 } else { self.room - 1 };
-            self.take_down_to(room, work, take)?;
-        }
-    }
-
-    /// Takes results, and works, until so few blocks are left.
-    fn take_down_to(
-        &mut self,
-        room: usize,
-        work: &impl Fn(&Block, R) -> Result<R, E>,
-        take: &mut impl FnMut(&Block, &mut R) -> Result<(), E>,
-    ) -> Result<(), PipelineError<E>> {
-        while self.given - self.taken > room {
-            match self.bench.next(self.taken) {
-                Next::Died => return Err(PipelineError::ThreadDied),
-                Next::Work(number, block, memory) => {
-                    let result = work(&block, memory);
-                    self.bench.lock().results.insert(number, (block, result));
-                }
-                Next::Take(block, result) => {
-                    let mut result = result.map_err(PipelineError::Work)?;
-                    take(&block, &mut result).map_err(PipelineError::Work)?;
-                    self.taken += 1;
-                    self.keep(block.into_memory(), result);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The memory of what was taken is used again, unless it was that of a long block.
-    fn keep(&mut self, bytes: Vec<u8>, result: R) {
-        if bytes.len() <= LONG {
-            self.spare.push((bytes, result));
-        }
     }
 }
 

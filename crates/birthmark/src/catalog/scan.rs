@@ -7,15 +7,15 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use birthmark_catalog::engine::{FileFacts, Growing, Known, Looked, Stopped, Stretch};
-use birthmark_catalog::filter::Filter;
-use birthmark_catalog::groups::{self, Group, Grouper, Place, fields_of};
+use birthmark_catalog::engine::{FileFacts, Growing, Stopped};
+use birthmark_catalog::groups::{Group, Grouper, Place, fields_of};
 use birthmark_catalog::value::Value;
 use birthmark_core::Fields;
 use birthmark_core::evaluation::Tool;
 use birthmark_core::json::{self, Followed, Where};
 use birthmark_store::format::codec::Codec;
 use birthmark_store::format::json::REPORT_LIMIT;
+use birthmark_store::format::jsonl::Jsonl;
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::format::{Each, FileKind, FormatError, Input, Mark, Source};
 use birthmark_store::running::RunningDigest;
@@ -47,38 +47,16 @@ pub(crate) fn scan(path: &Path, file: &str) -> FileFacts {
     facts
 }
 
-/// Counts and digests what passes.
+/// Digests what passes.
 struct Digesting {
     file: File,
-    /// None where the beginning was not read.
-    running: Option<RunningDigest>,
-    bytes: u64,
-    lines: u64,
-    last: u8,
-}
-
-impl Digesting {
-    fn new(file: File, running: Option<RunningDigest>) -> Self {
-        Self {
-            file,
-            running,
-            bytes: 0,
-            lines: 0,
-            last: b'\n',
-        }
-    }
+    running: RunningDigest,
 }
 
 impl Read for Digesting {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.file.read(buffer)?;
-        let came = buffer.get(..got).unwrap_or_default();
-        if let Some(running) = &mut self.running {
-            running.update(came);
-        }
-        self.bytes += got as u64;
-        self.lines += memchr::memchr_iter(b'\n', came).count() as u64;
-        self.last = came.last().copied().unwrap_or(self.last);
+        self.running.update(buffer.get(..got).unwrap_or_default());
         Ok(got)
     }
 }
@@ -119,20 +97,19 @@ fn within(path: &Path, facts: &mut FileFacts) -> bool {
         // What is wrong with it shows in that nothing was found.
         let _ = kind.format().read(input, &mut take);
         None
-    } else {
-        read_all(
-            path,
-            kind,
-            Digesting::new(file, Some(RunningDigest::default())),
-            &mut take,
-        )
-        .and_then(|mut bytes| {
-            if kind == FileKind::Records(Codec::Plain) {
-                facts.size = bytes.bytes;
-                lines = (bytes.last == b'\n').then_some(bytes.lines);
-            }
-            Some(bytes.running.as_mut()?.digest().to_string())
+    } else if kind == FileKind::Records(Codec::Plain) {
+        let input = Input {
+            name: path,
+            bytes: &mut file,
+        };
+        let seen = Jsonl::default().read_seen(input, true, &mut take).ok();
+        seen.and_then(|seen| {
+            facts.size = seen.bytes;
+            lines = seen.is_ended.then_some(seen.lines);
+            Some(seen.digest?.to_string())
         })
+    } else {
+        read_all(path, kind, file, &mut take)
     };
     facts.stopped = reading
         .last
@@ -169,13 +146,12 @@ fn within(path: &Path, facts: &mut FileFacts) -> bool {
     true
 }
 
-/// Reads a file from where it stands to its end; none where that is not possible.
-fn read_all(
-    path: &Path,
-    kind: FileKind,
-    mut bytes: Digesting,
-    take: &mut Each<'_>,
-) -> Option<Digesting> {
+/// Reads a file to its end, and gives its digest; none where that is not possible.
+fn read_all(path: &Path, kind: FileKind, file: File, take: &mut Each<'_>) -> Option<String> {
+    let mut bytes = Digesting {
+        file,
+        running: RunningDigest::default(),
+    };
     let input = Input {
         name: path,
         bytes: &mut bytes,
@@ -183,7 +159,7 @@ fn read_all(
     kind.format().read(input, take).ok()?;
     // Behind packed text there may be more.
     io::copy(&mut bytes, &mut io::sink()).ok()?;
-    Some(bytes)
+    Some(bytes.running.digest().to_string())
 }
 
 /// Reads on where a file that a session is writing to has grown; none where it must be read
@@ -229,19 +205,23 @@ pub(crate) fn read_on(path: &Path, file: &str, from: Growing) -> Option<FileFact
         }
         true
     };
-    let bytes = read_all(path, kind, Digesting::new(open, None), &mut take)?;
-    let lines = from.stopped.lines + bytes.lines;
+    let input = Input {
+        name: path,
+        bytes: &mut open,
+    };
+    let seen = Jsonl::default().read_seen(input, false, &mut take).ok()?;
+    let lines = from.stopped.lines + seen.lines;
     Some(FileFacts {
         file: file.to_owned(),
         scanned: true,
-        size: from.size + bytes.bytes,
+        size: from.size + seen.bytes,
         format: Some(kind.word()),
         records: Some(reading.records),
         unstamped: reading.unstamped,
         bad_lines: reading.bad_lines,
         stopped: reading
             .last
-            .filter(|_| bytes.last == b'\n')
+            .filter(|_| seen.is_ended)
             .map(|last| Stopped { last, lines }),
         groups: reading.grouper.finish(),
         from: Some(Box::new(from)),
@@ -424,102 +404,4 @@ fn metrics(name: &str, raw: &[u8], depth: usize, out: &mut Vec<(String, Value)>)
             }
         }
     }
-}
-
-/// What a record is known by: its own birthmark, else what is known of its group.
-struct One<'a> {
-    own: &'a [u8],
-    members: &'a Followed,
-    known: &'a Known,
-}
-
-impl birthmark_catalog::filter::Record for One<'_> {
-    fn get(&self, field: &str) -> Option<Value> {
-        let name = field.strip_prefix("field.").unwrap_or(field);
-        groups::field(self.members, self.own, name).or_else(|| self.known.get(field).cloned())
-    }
-}
-
-/// Takes a record, its birthmark without the user's members, the members of that, and whether
-/// the filter holds; false ends the reading.
-pub(crate) type EachRecord<'a> = dyn FnMut(&Mark<'_>, &[u8], &Followed, Option<bool>) -> bool + 'a;
-
-/// Hands over the records of a stretch that have a birthmark, with the bytes of each.
-pub(crate) fn records_of(
-    stretch: &Stretch,
-    known: &Known,
-    filter: &Filter,
-    each: &mut EachRecord<'_>,
-) -> io::Result<()> {
-    let path = Path::new(&stretch.root).join(&stretch.file);
-    let mut file = birthmark_store::atomic::open_regular(&path)?;
-    let Some(kind) = FileKind::of(&path).filter(|kind| kind.has_records()) else {
-        return Ok(());
-    };
-    // Packed text can only be read from its beginning.
-    let whole = kind != FileKind::Records(Codec::Plain);
-    let (mut memory, mut members) = (Vec::new(), Followed::default());
-    let mut take = |mark: Result<Mark<'_>, FormatError>| {
-        let Ok(mark) = mark else { return true };
-        if whole && mark.offset >= stretch.end {
-            return false;
-        }
-        if mark.value().is_none() {
-            return true;
-        }
-        let own = mark.place.own(mark.record, &mut memory);
-        match mark.changes {
-            Some(changes) => members.change(mark.record, changes),
-            None => members.anew(own),
-        }
-        if whole && mark.offset < stretch.start {
-            return true;
-        }
-        let members = &members;
-        let holds = if stretch.all {
-            Some(true)
-        } else {
-            filter.ask(&One {
-                own,
-                members,
-                known,
-            })
-        };
-        let line = if whole {
-            mark.line
-        } else {
-            stretch.line + mark.line - 1
-        };
-        each(&Mark { line, ..mark }, own, members, holds)
-    };
-    let read = if whole {
-        let input = Input {
-            name: &path,
-            bytes: &mut file,
-        };
-        kind.format().read(input, &mut take)
-    } else {
-        file.seek(SeekFrom::Start(stretch.start))?;
-        let part = file.take(stretch.end.saturating_sub(stretch.start));
-        let mut part: Box<dyn Read> = Box::new(part);
-        let input = Input {
-            name: &path,
-            bytes: &mut part,
-        };
-        kind.format().read(input, &mut take)
-    };
-    read.map(drop).map_err(io::Error::other)
-}
-
-/// Looks into a stretch until a record matches.
-pub(crate) fn look(stretch: &Stretch, known: &Known, filter: &Filter) -> Looked {
-    let mut looked = Looked::default();
-    let read = records_of(stretch, known, filter, &mut |_, _, _, holds| {
-        looked.holds = holds == Some(true);
-        looked.unknown |= holds.is_none();
-        !looked.holds
-    });
-    // What cannot be read is unknown.
-    looked.unknown |= read.is_err();
-    looked
 }

@@ -9,6 +9,7 @@
 
 mod batch;
 mod columns;
+mod cursor;
 mod parts;
 mod plan;
 mod records;
@@ -30,6 +31,7 @@ use crate::engine::{Known, Stretch};
 use crate::error::CatalogError;
 use crate::tables;
 
+pub use batch::{Rows, Wanted};
 pub(super) use columns::{COLUMNS, names, names_in};
 
 /// The longest statement, in bytes.
@@ -82,10 +84,10 @@ pub struct Table {
     pub rows: Vec<Vec<SqlCell>>,
 }
 
-/// One record, as it was read.
+/// One record, as it was read: [`Wanted::put`] makes a row of it.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordRow<'a> {
-    /// Its line, from 1.
+    /// Its line.
     pub line: u64,
     /// The record as it stands.
     pub record: &'a [u8],
@@ -102,13 +104,15 @@ pub type Picked = HashMap<i64, (Stretch, Known)>;
 
 /// Reads records out of files.
 pub trait Reader: Debug + Send + Sync {
-    /// Hands over the records of a stretch, one after the other, until it is told `false`;
-    /// of a stretch that matches in part, those that match. An error is a message.
+    /// Hands over rows of what is wanted of the records of a stretch, in order and some at a time,
+    /// with the number that is to be added to their lines, until it is told `false`; of a stretch
+    /// that matches in part, of those that match. An error is a message.
     fn read(
         &self,
         stretch: &Stretch,
         known: &Known,
-        each: &mut dyn FnMut(RecordRow<'_>) -> bool,
+        wanted: &Wanted,
+        take: &mut dyn FnMut(&mut Rows, u64) -> bool,
     ) -> Result<(), String>;
 }
 

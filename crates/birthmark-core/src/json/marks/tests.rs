@@ -1,3 +1,4 @@
+use super::beginning::common_beginning;
 use super::*;
 
 fn step(marks: &mut Marks, record: &str) -> Step {

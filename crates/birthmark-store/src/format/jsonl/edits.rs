@@ -8,7 +8,7 @@ use std::io;
 use birthmark_core::json::{self, Gap, OnExisting, Placed, Span, StampError, Stamper, Stamping};
 
 use super::super::Birthmarks;
-use super::super::lines::Line;
+use super::super::lines::{Line, Lines};
 
 /// The changes of one block, in order.
 #[derive(Default)]
@@ -54,7 +54,12 @@ impl Edits {
         let (record, text) = (line.record, &mut self.text);
         let placed = if let Some(mark) = same {
             let stamper = &mut self.stamper;
-            match stamper.stamp_or_point(text, line.text()?, mark, existing)? {
+            let stamp = if line.is_unknown {
+                Stamper::stamp_anew
+            } else {
+                Stamper::stamp_or_point
+            };
+            match stamp(stamper, text, line.text()?, mark, existing)? {
                 Stamping::Fill(gap) => {
                     self.put_member(line, gap);
                     return Ok(Placed::Metadata);
@@ -68,6 +73,25 @@ impl Edits {
         };
         self.put_text(line.span());
         Ok(placed)
+    }
+
+    /// Puts the one member into each record whose form is known, from the next line on: how many
+    /// records that are.
+    pub(super) fn put_members(&mut self, lines: &mut Lines<'_>) -> u64 {
+        let Self { list, stamper, .. } = self;
+        let before = list.len();
+        lines.skip_known(|text, at, number| {
+            stamper.run(text, at, |gap| {
+                let gone = Span {
+                    start: gap.at,
+                    end: gap.at,
+                };
+                let new = New::Member(gap);
+                list.push(Edit { gone, new });
+                *number += 1;
+            })
+        });
+        (list.len() - before) as u64
     }
 
     /// Leaves something of a line's record out.

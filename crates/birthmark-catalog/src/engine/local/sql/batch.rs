@@ -39,35 +39,34 @@ pub(super) struct Row {
 }
 
 impl Batch {
-    /// Takes the fields of a record, and where `whole` the record itself.
-    pub(super) fn put(&mut self, row: &RecordRow<'_>, fields: &mut Fields, whole: bool) {
-        if !fields.put(row, self) {
-            self.left_out += 1;
-            return;
-        }
-        let (mut record, mut metadata) = (0..0, 0..0);
-        if whole {
-            record = self.keep(row.record);
-            // The birthmark stands in the record.
-            let start = row.metadata.as_ptr().addr();
-            metadata = match start.checked_sub(row.record.as_ptr().addr()) {
-                Some(at) if at + row.metadata.len() <= row.record.len() => {
-                    record.start + at..record.start + at + row.metadata.len()
-                }
-                _ => self.keep(row.metadata),
-            };
-        }
-        self.rows.push(Row {
-            line: row.line,
-            record,
-            metadata,
-        });
-    }
-
     fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
         let from = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         from..self.bytes.len()
+    }
+
+    /// Takes all rows of another, before whose first line so many stand.
+    pub(super) fn append(&mut self, other: &mut Self, lines: u64) {
+        for row in &mut other.rows {
+            row.line += lines;
+        }
+        if self.rows.is_empty() {
+            other.left_out += self.left_out;
+            std::mem::swap(self, other);
+        } else {
+            let from = self.bytes.len();
+            let moved = |range: Range<usize>| range.start + from..range.end + from;
+            self.bytes.append(&mut other.bytes);
+            self.rows.extend(other.rows.drain(..).map(|row| Row {
+                line: row.line,
+                record: moved(row.record),
+                metadata: moved(row.metadata),
+            }));
+            self.cells.append(&mut other.cells);
+            self.texts += other.texts;
+            self.left_out += other.left_out;
+        }
+        other.clear();
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -76,12 +75,16 @@ impl Batch {
             || self.left_out >= BATCH_LEFT_OUT
     }
 
-    /// Empty, with the memory that it had.
-    pub(super) fn emptied(mut self) -> Self {
+    fn clear(&mut self) {
         self.bytes.clear();
         self.rows.clear();
         self.cells.clear();
         (self.texts, self.left_out) = (0, 0);
+    }
+
+    /// Empty, with the memory that it had.
+    pub(super) fn emptied(mut self) -> Self {
+        self.clear();
         self
     }
 
@@ -90,60 +93,85 @@ impl Batch {
     }
 }
 
-/// The fields that are taken of each record.
+/// Rows that a reader makes, with what it knows of the records at hand.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
-    names: Vec<String>,
-    /// What is asked of numbers, by the place among the names: what lies outside is left out.
-    limits: Vec<(usize, Limits)>,
-    /// Where each stands among members of this shape; none where it is no member.
+pub struct Rows {
+    pub(super) batch: Batch,
+    /// Where each field stands among members of this shape; none where it is no member.
     places: Vec<Option<usize>>,
     shape: u64,
 }
 
-impl Fields {
-    pub(super) fn new(names: Vec<String>, limits: Vec<(usize, Limits)>) -> Self {
+/// What is wanted of records.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    names: Vec<String>,
+    /// What is asked of numbers, by the place among the names: what lies outside is left out.
+    limits: Vec<(usize, Limits)>,
+    /// Whether the record itself is.
+    whole: bool,
+}
+
+impl Wanted {
+    pub(super) fn new(names: Vec<String>, limits: Vec<(usize, Limits)>, whole: bool) -> Self {
         Self {
             names,
             limits,
-            ..Self::default()
+            whole,
         }
     }
 
-    /// Puts a cell for each field into the batch; false, and none, where the record is not
-    /// wanted.
-    fn put(&mut self, row: &RecordRow<'_>, batch: &mut Batch) -> bool {
-        if self.shape != row.members.shape() {
-            self.shape = row.members.shape();
+    /// Puts a row of a record behind the others, if it is wanted. All records of some rows have
+    /// the same members, but for what was told of them since.
+    pub fn put(&self, rows: &mut Rows, row: &RecordRow<'_>) {
+        if rows.shape != row.members.shape() {
+            rows.shape = row.members.shape();
             let places = self.names.iter().map(|name| {
                 // A dotted name may be that of a nested one, and a time is told in UTC.
                 let is_plain = !name.contains('.') && name != "timestamp";
                 is_plain.then(|| row.members.place(name)).flatten()
             });
-            self.places = places.collect();
+            rows.places = places.collect();
         }
-        let (from, texts) = (batch.cells.len(), batch.texts);
-        for (name, place) in self.names.iter().zip(&self.places) {
-            let cell = match place.and_then(|place| row.members.value(place)) {
-                Some(raw) => parts::cell_of(raw),
-                None => {
-                    field(row.members, row.own, name).map_or(Sql::Null, |value| parts::cell(&value))
-                }
-            };
+        let Rows { batch, places, .. } = rows;
+        let cell = |at: usize| self.cell(at, places.get(at).copied().flatten(), row);
+        // The numbers first: of most records nothing else is needed.
+        let is_outside = |(at, limits): &(usize, Limits)| !limits.may_hold(&cell(*at));
+        if self.limits.iter().any(is_outside) {
+            batch.left_out += 1;
+            return;
+        }
+        for at in 0..self.names.len() {
+            let cell = cell(at);
             if let Sql::Text(text) = &cell {
                 batch.texts += text.len();
             }
             batch.cells.push(cell);
         }
-        let cells = batch.cells.get(from..).unwrap_or_default();
-        let is_wanted = self
-            .limits
-            .iter()
-            .all(|(at, limits)| cells.get(*at).is_none_or(|cell| limits.may_hold(cell)));
-        if !is_wanted {
-            batch.cells.truncate(from);
-            batch.texts = texts;
+        let (mut record, mut metadata) = (0..0, 0..0);
+        if self.whole {
+            record = batch.keep(row.record);
+            // The birthmark stands in the record.
+            let start = row.metadata.as_ptr().addr();
+            metadata = match start.checked_sub(row.record.as_ptr().addr()) {
+                Some(at) if at + row.metadata.len() <= row.record.len() => {
+                    record.start + at..record.start + at + row.metadata.len()
+                }
+                _ => batch.keep(row.metadata),
+            };
         }
-        is_wanted
+        batch.rows.push(Row {
+            line: row.line,
+            record,
+            metadata,
+        });
+    }
+
+    fn cell(&self, at: usize, place: Option<usize>, row: &RecordRow<'_>) -> Sql {
+        if let Some(raw) = place.and_then(|place| row.members.value(place)) {
+            return parts::cell_of(raw);
+        }
+        let name = self.names.get(at).map_or("", String::as_str);
+        field(row.members, row.own, name).map_or(Sql::Null, |value| parts::cell(&value))
     }
 }

@@ -24,6 +24,42 @@ fn marks(mut chunk: [u8; WIDE]) -> u32 {
         let is_special = *byte < 0x20 || *byte == b'"' || *byte == b'\\';
         *byte = if is_special { 0xFF } else { 0 };
     }
+    gathered(chunk)
+}
+
+/// A bit for each of the last [`WIDE`] bytes of a string's text that is a quote or a control
+/// character and belongs to no escape, where all escapes that end among them are of two bytes; the
+/// lowest is that of the first. None where that cannot be told without a look at each.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "all is asked of each byte, so that it is asked of whole registers"
+)]
+#[inline]
+pub(super) fn stops(text: &[u8; WIDE + 1]) -> Option<u32> {
+    let (mut stops, mut wrong) = ([0_u8; WIDE], [0_u8; WIDE]);
+    let places = stops.iter_mut().zip(&mut wrong);
+    for ((stop, wrong), pair) in places.zip(text.windows(2)) {
+        let [before, byte] = *pair else { continue };
+        let follows = if before == b'\\' { 0xFF } else { 0 };
+        let is_short = (byte == b'"')
+            | (byte == b'/')
+            | (byte == b'b')
+            | (byte == b'f')
+            | (byte == b'n')
+            | (byte == b'r')
+            | (byte == b't');
+        let ends = (byte < 0x20) | (byte == b'"');
+        *stop = if ends { 0xFF } else { 0 } & !follows;
+        *wrong = if is_short { 0 } else { 0xFF } & follows;
+    }
+    // Two backslashes: which of them begins an escape depends on all before.
+    let is_clear = text[0] != b'\\' && wrong.iter().fold(0, |all, wrong| all | wrong) == 0;
+    is_clear.then(|| gathered(stops))
+}
+
+/// A bit for each byte that has all bits.
+#[inline]
+fn gathered(chunk: [u8; WIDE]) -> u32 {
     let (words, _) = chunk.as_chunks::<8>();
     let words = words.iter().map(|word| u64::from_le_bytes(*word));
     if words.clone().fold(0, |all, word| all | word) == 0 {
