@@ -16,7 +16,7 @@
 //! * A forked child never writes to its parent's journal and never ends its session.
 //! * Leaving a session that somebody else began ends the run only.
 //! * A session within it, in the same process, is the same session with nearer fields: see
-//!   [`nearer`].
+//!   `nearer`.
 //! * Every event is in the journal before the caller is told that it happened.
 
 use std::collections::BTreeMap;
