@@ -92,7 +92,7 @@ def test_names_of_no_file_are_not_taken_for_the_end_of_a_session(repo):
     with bm.session() as s:
         pass
     with pytest.raises(bm.UsageError, match="no file or session"):
-        bm.compare(s.id[-1:], s.id[-2:])
+        bm.compare(s.id[-3:], s.id[-3:])
 
 
 def test_hints_are_in_the_words_of_a_call(repo):

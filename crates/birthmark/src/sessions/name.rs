@@ -6,7 +6,7 @@ use super::{ids, load};
 use crate::error::{Error, Result};
 use crate::project::Project;
 
-/// Less of an id is no name of a session: any word would be the end of one.
+/// Less of an id's end names no session: any word would be the end of one.
 const SHORTEST: usize = 4;
 
 /// Finds the session that a name means: an id, a unique prefix or suffix of one, or `last`.
@@ -18,11 +18,14 @@ pub fn resolve(project: &Project, name: &str) -> Result<SessionId> {
     if name == "last" {
         return last(project, &ids);
     }
-    let fits = |id: &&SessionId| id.as_str().starts_with(name) || id.as_str().ends_with(name);
+    let fits = |id: &&SessionId| {
+        let is_end = name.len() >= SHORTEST && id.as_str().ends_with(name);
+        is_end || id.as_str().starts_with(name)
+    };
     let found: Vec<&SessionId> = ids
         .iter()
         .filter(fits)
-        .filter(|_| name.len() >= SHORTEST)
+        .filter(|_| !name.is_empty())
         .collect();
     match found.as_slice() {
         [only] => Ok((*only).clone()),
