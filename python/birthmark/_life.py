@@ -81,6 +81,8 @@ class Life:
         self._failed: tuple[str, str | None, int | None] | None = None
         self._environ: dict[str, str | None] = {}
         self._handed_on: str | None = None
+        # Whether nobody will try to end it again.
+        self._last = False
         self._export()
         _living = self
         atexit.register(self._at_exit)
@@ -136,7 +138,7 @@ class Life:
         """End it, whoever is in it."""
         global _living
         self._end_watch()
-        self.native.end(outcome, error, exit_code)
+        self.native.end(outcome, error, exit_code, self._last)
         # Reached only when it is over: after a failure it is tried once more at the exit.
         atexit.unregister(self._at_exit)
         if self._finalizer is not None:
@@ -178,6 +180,7 @@ class Life:
             _talk.say(f"birthmark: cannot record what was read: {_talk.one_line(error)}")
 
     def _at_exit(self) -> None:
+        self._last = True
         error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
         if error is None or _talk.is_interactive():
             self.end()
@@ -195,6 +198,7 @@ class Life:
         from multiprocessing import util
 
         def end() -> None:
+            self._last = True
             error = sys.exc_info()[1]
             if error is None:
                 self.end()

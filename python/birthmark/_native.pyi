@@ -334,7 +334,7 @@ class Session:
         """Record the seeds that were set, by the function that was called."""
 
     def end(
-        self, outcome: str, error: str | None = None, exit_code: int | None = None, /
+        self, outcome: str, error: str | None, exit_code: int | None, last: bool, /
     ) -> None:
         """End the run of this process, and the session if it was begun here.
 
@@ -344,6 +344,8 @@ class Session:
             outcome: ``"completed"``, ``"failed"`` or ``"interrupted"``.
             error: What went wrong, in one line; secrets are taken out.
             exit_code: The script's exit status, where it is known.
+            last: Nobody will try again: on a full disk the end goes into the room that is held
+                back for it, and says what could not be recorded.
 
         Raises:
             ValueError: If there is no such outcome.

@@ -549,6 +549,40 @@ def test_full_disk_under_the_store_loses_no_record_and_is_made_up_for(repo, tmp_
         subprocess.run(["umount", "-l", str(small)], check=True)
 
 
+def test_script_that_fills_the_disk_of_its_store_says_how_it_ended(repo, python, store, birthmark):
+    disk_full(repo / "artifacts")
+    try:
+        done = python(
+            """
+import birthmark as bm
+with bm.session() as s:
+    out = s.jsonl("out.jsonl")
+    out.write({"n": 1})
+    pad = open("artifacts/pad", "wb", buffering=0)
+    try:
+        while True:
+            pad.write(bytes(4096))
+    except OSError:
+        pass
+    try:
+        for n in range(300):
+            s.plan(f"plan {n}")
+    except bm.StoreError:
+        out.write({"n": 2})
+""",
+            check=False,
+        )
+        assert "No space left" in done.stderr
+        (ended,) = store.events("run_ended")
+        assert "No space left" in ended["unrecorded"]
+        assert store.events("session_ended")
+        assert [record["n"] for record in records(repo / "out.jsonl")] == [1, 2]
+        told = birthmark("show", "last")
+        assert "not all that was done could be recorded" in " ".join(told.split()), told
+    finally:
+        subprocess.run(["umount", "-l", str(repo / "artifacts")], check=True)
+
+
 def test_folder_that_cannot_be_written_is_refused_at_entry(repo, python):
     if os.geteuid() != 0:
         os.mkdir("artifacts", 0o555)

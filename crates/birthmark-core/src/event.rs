@@ -210,6 +210,7 @@ mod tests {
             exit_code: Some(-3),
             signal: None,
             error: None,
+            unrecorded: None,
             usage: Fields::new(),
         };
         for event in [Event::from(opened), Event::from(ended)] {

@@ -385,13 +385,15 @@ impl Session {
             .into_py_result(py)
     }
 
-    /// Ends the run of this process, and the session if it was begun here.
+    /// Ends the run of this process, and the session if it was begun here. `last` where nobody
+    /// will try again.
     fn end(
         &self,
         py: Python<'_>,
         outcome: &str,
         error: Option<String>,
         exit_code: Option<i32>,
+        last: bool,
     ) -> PyResult<()> {
         let outcome = match outcome {
             "completed" => Outcome::Completed,
@@ -402,6 +404,7 @@ impl Session {
         let end = RunEnd {
             error,
             exit_code,
+            last,
             ..RunEnd::plain(outcome)
         };
         py.detach(|| self.inner.end(end)).into_py_result(py)

@@ -29,6 +29,7 @@
 
 mod followed;
 mod opening;
+mod room;
 mod turn;
 mod writer;
 

@@ -84,6 +84,15 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// What the system said beneath it all, without the path that it said it of.
+    pub(crate) fn root(&self) -> String {
+        let text = self.whole();
+        let beneath = text
+            .rsplit_once("`: ")
+            .map(|(_, beneath)| beneath.to_owned());
+        beneath.unwrap_or(text)
+    }
+
     /// The message with its causes: `cannot write `x`: no space left on device`.
     pub fn whole(&self) -> String {
         let mut text = self.message.clone();

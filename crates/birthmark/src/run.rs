@@ -143,12 +143,17 @@ pub fn run(options: &RunOptions) -> Result<Finished, NotRun> {
     })
 }
 
+/// The end is recorded, whatever could not be: it says what is missing.
 fn record_end(session: &Session, logs: Vec<LogKept>, watch: &Watch, end: RunEnd) -> Result<()> {
-    for log in logs {
-        session.record(log)?;
-    }
+    let logs: Result<()> = logs.into_iter().try_for_each(|log| session.record(log));
     let watched = watch.record(session);
-    session.end(end)?;
+    let lost = logs.as_ref().err().or(watched.as_ref().err());
+    session.end(RunEnd {
+        unrecorded: lost.map(Error::root),
+        last: true,
+        ..end
+    })?;
+    logs?;
     let left_out = watched?;
     if left_out > 0 {
         session.say(&format!(

@@ -200,6 +200,12 @@ impl Session {
         Ok(())
     }
 
+    /// Records the last words of a run, also where the disk is full.
+    fn record_last(&self, event: impl Into<Event>) -> Result<()> {
+        lock(&self.inner.journal).append_last(now(), &event.into())?;
+        Ok(())
+    }
+
     /// Records that an artifact is finished, and that it is one where it lies outside of the
     /// artifacts folder.
     pub(crate) fn record_sealed(&self, path: &Path, sealed: ArtifactSealed) -> Result<()> {
@@ -322,6 +328,10 @@ pub struct RunEnd {
     pub signal: Option<String>,
     /// The error in one line; redacted before it is written.
     pub error: Option<String>,
+    /// Why not all that it did could be recorded.
+    pub unrecorded: Option<String>,
+    /// Whether nobody will try again: then the last words go into the room held back for them.
+    pub last: bool,
     /// What a command used.
     pub usage: Fields,
 }
@@ -334,6 +344,8 @@ impl RunEnd {
             exit_code: None,
             signal: None,
             error: None,
+            unrecorded: None,
+            last: false,
             usage: Fields::new(),
         }
     }
@@ -346,6 +358,7 @@ impl RunEnd {
             exit_code: self.exit_code,
             signal: self.signal,
             error: self.error.map(|text| redactor.text(&text).into_owned()),
+            unrecorded: self.unrecorded,
             usage: self.usage,
         }
     }

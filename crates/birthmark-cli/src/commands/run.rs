@@ -71,7 +71,7 @@ pub fn run(ui: &mut Ui, args: RunArgs) -> Answer {
     })?;
     if let Some(reason) = finished.unrecorded {
         ui.talk(&format!(
-            "warning: the end of session {} was not recorded: {reason}",
+            "warning: not all of session {} could be recorded: {reason}",
             finished.session.short()
         ));
     }

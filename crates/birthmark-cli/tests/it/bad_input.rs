@@ -265,6 +265,39 @@ fn full_disk_changes_nothing() {
     );
 }
 
+#[test]
+fn run_that_fills_the_disk_of_its_store_says_how_it_ended_and_what_is_not_known() {
+    let world = World::new();
+    if !is_root() {
+        return;
+    }
+    let Some(_mount) = Mount::new(&world, "artifacts", "size=2m") else {
+        return;
+    };
+    let script = "n=0; while [ $n -lt 80 ]; do echo $n > artifacts/$n.txt; n=$((n + 1)); done
+                  /bin/cat /dev/zero > artifacts/filler 2> /dev/null; exit 3";
+    let ran = world.output(["run", "--", "sh", "-c", script]);
+    let said = picture(&ran);
+    assert_eq!(ran.status.code(), Some(3), "{said}");
+    assert!(said.contains("could be recorded"), "{said}");
+    assert!(said.contains("No space left"), "{said}");
+    let shown = world.birthmark(["show", "last"]);
+    for told in [
+        "status   failed",
+        "artifacts (not all that was done",
+        "lineage (",
+    ] {
+        assert!(shown.contains(told), "{shown}");
+    }
+    let told = world.birthmark(["show", "last", "--json"]);
+    assert!(told.contains("recorded: No space left"), "{told}");
+    let verified = world.birthmark(["verify"]);
+    assert!(
+        verified.contains("not all that it did could be"),
+        "{verified}"
+    );
+}
+
 /// A small file system of memory, gone with this value.
 struct Mount(std::path::PathBuf);
 

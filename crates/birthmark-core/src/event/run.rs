@@ -142,6 +142,9 @@ pub struct RunEnded {
     /// The error in one redacted line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Why not all that it did could be recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unrecorded: Option<String>,
     /// What a command used: `cpu_user_s`, `cpu_system_s`, `memory_bytes`, …
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
     pub usage: Fields,

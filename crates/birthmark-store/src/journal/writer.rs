@@ -7,6 +7,7 @@ use birthmark_core::Timestamp;
 use birthmark_core::event::{self, Event};
 use birthmark_core::session::Head;
 
+use super::room::Room;
 use super::sum_of;
 use crate::atomic::{self, Durability, PathContext, PathError};
 use crate::seam;
@@ -52,6 +53,7 @@ pub struct JournalWriter {
     next: u64,
     prev: Option<String>,
     size: u64,
+    room: Room,
     stuck: bool,
     durability: Durability,
 }
@@ -72,6 +74,7 @@ impl JournalWriter {
             next: 0,
             prev: None,
             size: 0,
+            room: Room::default(),
             stuck: false,
             durability,
         })
@@ -80,6 +83,16 @@ impl JournalWriter {
     /// Records an event: when this returns, it survives the death of the process.
     /// After a failure the journal is as it was, and the next event may be tried.
     pub fn append(&mut self, time: Timestamp, event: &Event) -> Result<Head, JournalError> {
+        self.put(time, event, false)
+    }
+
+    /// The same for the last words of a run: on a full disk they may use the room that is held
+    /// back for them.
+    pub fn append_last(&mut self, time: Timestamp, event: &Event) -> Result<Head, JournalError> {
+        self.put(time, event, true)
+    }
+
+    fn put(&mut self, time: Timestamp, event: &Event, last: bool) -> Result<Head, JournalError> {
         if self.owner != std::process::id() {
             return Err(JournalError::Forked {
                 path: self.path.clone(),
@@ -92,6 +105,9 @@ impl JournalWriter {
             });
         }
         let (line, sum) = self.render(time, event)?;
+        let length = line.len() as u64;
+        let room = self.room.make(&self.file, self.size, length, last);
+        room.at("record in", &self.path)?;
         self.write_line(&line)?;
         let head = Head {
             seq: self.next,
@@ -125,12 +141,27 @@ impl JournalWriter {
         });
         if result.is_err() {
             self.stuck = seam::truncate(&self.file, &self.path, self.size).is_err();
+            self.room.lose();
         }
         Ok(result.at("record in", &self.path)?)
+    }
+
+    /// Gives back the room that is held for the last words, once they are said.
+    pub fn give_room_back(&mut self) {
+        // Not in a forked child: its parent may have written more.
+        if self.owner == std::process::id() && !self.stuck {
+            self.room.give_back(&self.file, self.size);
+        }
     }
 
     /// The journal's path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Drop for JournalWriter {
+    fn drop(&mut self) {
+        self.give_room_back();
     }
 }

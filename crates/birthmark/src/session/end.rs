@@ -19,6 +19,13 @@ use crate::lineage::OBSERVED;
 use crate::looks::CodeSeen;
 use crate::{snapshot, talk};
 
+/// What the journal was told of an end.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    run: bool,
+    session: bool,
+}
+
 impl Session {
     /// Ends the run of this process, and the session if it was begun here. Doing it twice,
     /// or in a forked child, does nothing. After a failure it is not over, and may be
@@ -27,7 +34,11 @@ impl Session {
         if self.is_fork() || self.inner.ended.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
+        let is_over = end.last;
         let ended = self.end_now(end);
+        if ended.is_ok() || is_over {
+            lock(&self.inner.journal).give_room_back();
+        }
         if ended.is_err() {
             self.inner.ended.store(false, Ordering::Release);
         }
@@ -42,17 +53,34 @@ impl Session {
         }
     }
 
-    fn end_now(&self, end: RunEnd) -> Result<()> {
-        let outcome = end.outcome;
-        self.close_files();
+    fn end_now(&self, mut end: RunEnd) -> Result<()> {
+        let unclosed = self.close_files();
         self.finish_looks();
+        let mut told = Told::default();
+        if end.last {
+            end.unrecorded = end.unrecorded.or(unclosed);
+        }
+        let ended = self.tell_end(end.clone(), &mut told);
+        if let Err(error) = &ended
+            && end.last
+        {
+            // They fail only where not even their room is left.
+            let _ = self.last_words(end, error, told);
+        }
+        ended
+    }
+
+    fn tell_end(&self, end: RunEnd, told: &mut Told) -> Result<()> {
+        let outcome = end.outcome;
         if self.rank() == 0 {
             self.record_drift()?;
         }
         self.record(end.event(self.inner.started.elapsed()))?;
-        if !self.is_joined() && self.inner.opened_by != OpenedBy::Shell {
+        told.run = true;
+        if self.ends_session() {
             self.record(SessionEnded { outcome })?;
         }
+        told.session = true;
         self.last_fold()?;
         if self.speaks() {
             // What children and other ranks made is told here: they themselves are silent.
@@ -70,6 +98,24 @@ impl Session {
         Ok(())
     }
 
+    /// That it ended, and how, where what stood before that could not be recorded.
+    fn last_words(&self, mut end: RunEnd, error: &crate::Error, told: Told) -> Result<()> {
+        let outcome = end.outcome;
+        if !told.run {
+            end.unrecorded.get_or_insert_with(|| error.root());
+            self.record_last(end.event(self.inner.started.elapsed()))?;
+        }
+        if !told.session && self.ends_session() {
+            self.record_last(SessionEnded { outcome })?;
+        }
+        Ok(())
+    }
+
+    /// Whether the session ends with this run.
+    fn ends_session(&self) -> bool {
+        !self.is_joined() && self.inner.opened_by != OpenedBy::Shell
+    }
+
     /// Whether who began the session, or this process, planned something.
     fn has_plans(&self) -> bool {
         let opening = self.inner.opening.as_ref();
@@ -77,16 +123,20 @@ impl Session {
             || opening.is_none_or(|told| !told.started.planned_artifacts.is_empty())
     }
 
-    fn close_files(&self) {
+    /// Closes what is open; why something could not be.
+    fn close_files(&self) -> Option<String> {
+        let mut unclosed = None;
         let files = std::mem::take(&mut *lock(&self.inner.open_files));
         for file in files {
             if let Some(Err(error)) = file.upgrade().map(|file| file.close_with_session()) {
                 self.say(&format!("birthmark: {}", error.whole()));
+                unclosed.get_or_insert_with(|| error.root());
                 // Tried once more if the session is ended once more.
                 lock(&self.inner.open_files).push(file);
             }
         }
         crate::report::tell_of_dropped(self);
+        unclosed
     }
 
     fn record_drift(&self) -> Result<()> {

@@ -111,6 +111,14 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
                    made without a writer of ours, is not told";
         note(&mut shown, "lineage", why);
     }
+    let mut ends = facts.ran.iter().filter_map(|run| run.end.as_ref());
+    if let Some(why) = ends.find_map(|(_, end)| end.unrecorded.as_ref()) {
+        let why = format!("not all that was done could be recorded: {why}");
+        note(&mut shown, "artifacts", &why);
+        if facts.ran.iter().any(|run| run.observed.lineage.is_none()) {
+            note(&mut shown, "lineage", "what was read could not be recorded");
+        }
+    }
     shown.session = Some(facts);
     Ok(shown)
 }

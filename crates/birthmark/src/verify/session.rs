@@ -237,6 +237,18 @@ fn notes(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
         );
         reasons.push(Reason::caveat("journal-torn", text));
     }
+    let ends = loaded
+        .session
+        .runs
+        .iter()
+        .filter_map(|run| run.end.as_ref());
+    if let Some(why) = ends.find_map(|(_, end)| end.unrecorded.as_ref()) {
+        let text = format!(
+            "not all that it did could be recorded: {}",
+            text::neutral(why)
+        );
+        reasons.push(Reason::caveat("not-all-recorded", text));
+    }
     let skipped: u64 = loaded.session.skipped.values().sum();
     if skipped > 0 {
         let text = format!(
