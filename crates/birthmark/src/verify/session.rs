@@ -237,7 +237,7 @@ fn notes(loaded: &Loaded, status: Status, reasons: &mut Vec<Reason>) {
         );
         reasons.push(Reason::caveat("journal-torn", text));
     }
-    let ends = loaded
+    let mut ends = loaded
         .session
         .runs
         .iter()
