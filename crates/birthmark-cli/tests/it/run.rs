@@ -48,14 +48,23 @@ fn two_lines_are_said_and_the_run_is_recorded() {
 }
 
 #[test]
-fn what_a_plain_command_made_lacks_one_thing_and_not_six() {
+fn what_a_plain_command_made_lacks_two_things_and_not_seven() {
     let world = World::new();
     world.birthmark(["run", "--", "sh", "-c", "echo 1 > artifacts/x.txt"]);
     let page = world.birthmark(["show", "artifacts/x.txt"]);
-    let last = page.lines().find(|line| line.starts_with("unknown"));
+    let unknown = page
+        .lines()
+        .skip_while(|line| !line.starts_with("unknown"))
+        .take_while(|line| !line.starts_with("---"));
+    let parts = unknown.flat_map(|line| line.split("  ")).map(str::trim);
+    let unknown: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     assert_eq!(
-        last,
-        Some("unknown  model and template (not given)"),
+        unknown,
+        [
+            "unknown",
+            "script_name (no script: the code is in the command line)",
+            "model and template (not given)"
+        ],
         "{page}"
     );
 }
