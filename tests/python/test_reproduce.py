@@ -363,6 +363,7 @@ def test_an_edited_submodule_comes_back_from_copied_artifacts_and_clones(tmp_pat
         git("init", "--quiet", "--bare", world / f"{name}.git")
         git("clone", "--quiet", (world / f"{name}.git").as_uri(), world / name)
     (world / "lib/lib.py").write_text("x = 1\n")
+    (world / "lib/other.py").write_text("never edited: what is kept of the edit has it not\n")
     top = world / "top"
     (top / "main.py").write_text("from lib.lib import x\nopen('artifacts/out.txt', 'w').write(str(x))\n")
     (top / ".gitignore").write_text("artifacts/\n__pycache__/\n")
