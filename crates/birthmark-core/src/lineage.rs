@@ -281,6 +281,28 @@ impl Lineage {
         edges.filter_map(|edge| self.edges.get(*edge))
     }
 
+    /// An artifact, and what it came from along edges of these roles alone, the nearest first.
+    pub fn back_along(&self, artifact: usize, roles: &[&str]) -> Vec<usize> {
+        let mut all = vec![artifact];
+        let mut next = 0;
+        while let Some(at) = all.get(next).copied() {
+            next += 1;
+            for edge in self.origins(NodeId::Artifact(at)) {
+                let is_along = edge
+                    .role
+                    .as_deref()
+                    .is_some_and(|role| roles.contains(&role));
+                if let NodeId::Artifact(earlier) = edge.to
+                    && is_along
+                    && !all.contains(&earlier)
+                {
+                    all.push(earlier);
+                }
+            }
+        }
+        all
+    }
+
     /// The edges to a node from what came of it.
     pub fn outcomes(&self, node: NodeId) -> impl Iterator<Item = &Edge> {
         let edges = self.forth.get(&node).into_iter().flatten();

@@ -86,7 +86,7 @@ impl Project {
     /// The folders of the project above a file or folder, the nearest first; neither the root
     /// nor the artifacts folder.
     pub(crate) fn folders_above(&self, path: &Path) -> Vec<PathBuf> {
-        let whole = plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+        let whole = absolute(path);
         let above = whole.ancestors().skip(1).map(Path::to_owned);
         let within = above.take_while(|folder| folder.starts_with(self.root()));
         let artifacts = self.layout.artifacts();
@@ -113,7 +113,7 @@ impl Project {
 
     /// The path from the root to `path`; `.` for the root itself.
     fn within(&self, path: &Path) -> PathBuf {
-        let path = plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+        let path = absolute(path);
         let inside = path
             .strip_prefix(self.root())
             .ok()
@@ -213,6 +213,11 @@ pub fn on_dirty(word: &str) -> Result<OnDirty> {
             format!("on_dirty must be {allowed}, not `{word}`"),
         )
     })
+}
+
+/// The path from the root on, without `.` and `..`, by its text alone.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
 }
 
 /// The path without `.` and `..`, by its text alone.

@@ -239,7 +239,8 @@ fn reproductions(target: &Target, lineage: &Lineage, projects: &[Project]) -> Ve
         return Vec::new();
     };
     let of_runs = target.line.is_some() && !target.runs.is_empty();
-    let named = names_of(lineage, artifact);
+    // What it was before it was given another name counts too.
+    let named = lineage.back_along(artifact, &[RENAMED, LINKED]);
     let named = || named.iter().map(|node| &lineage.artifacts[*node]);
     let is_its = |kept: &Kept| {
         if of_runs {
@@ -257,25 +258,6 @@ fn reproductions(target: &Target, lineage: &Lineage, projects: &[Project]) -> Ve
     };
     let all = projects.iter().flat_map(|project| kept_in(&project.layout));
     all.filter(is_its).collect()
-}
-
-/// An artifact, and what it was before it was given another name.
-fn names_of(lineage: &Lineage, artifact: usize) -> Vec<usize> {
-    let mut all = vec![artifact];
-    let mut next = 0;
-    while let Some(node) = all.get(next).copied() {
-        next += 1;
-        for edge in lineage.origins(NodeId::Artifact(node)) {
-            let is_name = matches!(edge.role.as_deref(), Some(RENAMED | LINKED));
-            if let NodeId::Artifact(earlier) = edge.to
-                && is_name
-                && !all.contains(&earlier)
-            {
-                all.push(earlier);
-            }
-        }
-    }
-    all
 }
 
 fn build(told: &[Told]) -> Lineage {

@@ -63,7 +63,7 @@ use birthmark_store::layout::{Layout, STORE_NAME};
 
 use crate::error::Result;
 use crate::meant;
-use crate::project::{PASSED_BY, Project, plain};
+use crate::project::{PASSED_BY, Project, absolute, plain};
 use crate::sessions;
 use crate::text;
 
@@ -274,7 +274,7 @@ struct Wanted<'a> {
 
 impl Wanted<'_> {
     fn add(&mut self, path: &Path) -> Result<()> {
-        let whole = plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+        let whole = absolute(path);
         if whole.symlink_metadata().is_err() {
             return self.add_absent(path, &whole);
         }

@@ -11,45 +11,14 @@
 mod world;
 
 use std::fs;
-use std::path::Path;
 
 use birthmark::Project;
 use birthmark::session::{Begin, RunEnd, begin};
-use birthmark::snapshot::{self, RestoreOptions, Restored};
+use birthmark::snapshot;
 use birthmark_core::event::{OpenedBy, Outcome};
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_testing::repo::TestRepo;
-use world::World;
-
-fn run(root: &Path) -> SessionId {
-    let mut options = Begin::at(root, OpenedBy::Script);
-    options.script = Some(root.join("train.py"));
-    let session = begin(options).unwrap();
-    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
-    session.id().clone()
-}
-
-fn restore(project: &Project, what: &str, into: &Path) -> Restored {
-    let options = RestoreOptions {
-        into: Some(into),
-        ..RestoreOptions::default()
-    };
-    snapshot::restore(project, what, &options)
-        .unwrap_or_else(|error| panic!("{}: {:?}", error.whole(), error.hint()))
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
-}
+use world::{World, copy_folder, restore, run};
 
 /// A pushed commit and one that was not pushed; a run on each.
 fn two_runs() -> (World, [(SessionId, String); 2]) {
@@ -126,7 +95,7 @@ fn next_run_puts_into_the_store_what_has_left_the_remote() {
     run(world.repo.path());
     // The machine is gone: the artifacts and the remote remain.
     let fresh = TestRepo::clone_of(&world.remote, &[]);
-    copy(&world.artifacts(), &fresh.path().join("artifacts"));
+    copy_folder(&world.artifacts(), &fresh.path().join("artifacts"));
     fs::remove_dir_all(world.repo.path()).unwrap();
     let project = Project::find(fresh.path()).unwrap();
     for (id, commit) in &ran {
@@ -150,7 +119,7 @@ fn files_of_a_snapshot_come_back_where_only_the_commit_below_it_is_gone() {
     world.repo.git(["checkout", "-q", "--", "train.py"]);
     rewrite(&world);
     let fresh = TestRepo::clone_of(&world.remote, &[]);
-    copy(&world.artifacts(), &fresh.path().join("artifacts"));
+    copy_folder(&world.artifacts(), &fresh.path().join("artifacts"));
     fs::remove_dir_all(world.repo.path()).unwrap();
     let project = Project::find(fresh.path()).unwrap();
     let into = fresh.outside().join("back");

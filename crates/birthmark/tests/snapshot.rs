@@ -17,12 +17,12 @@ use std::path::{Path, PathBuf};
 
 use birthmark::Project;
 use birthmark::session::{Begin, RunEnd, begin};
-use birthmark::snapshot::{self, RestoreOptions, Restored};
+use birthmark::snapshot::{self, RestoreOptions};
+use birthmark_core::Timestamp;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{OpenedBy, Outcome};
-use birthmark_core::{SessionId, Timestamp};
 use birthmark_testing::repo::TestRepo;
-use world::World;
+use world::{World, copy_folder, restore, run};
 
 type Tree = BTreeMap<PathBuf, (Vec<u8>, bool)>;
 
@@ -62,38 +62,6 @@ fn edit(repo: &TestRepo) {
     fs::set_permissions(run, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn run(root: &Path) -> SessionId {
-    let mut options = Begin::at(root, OpenedBy::Script);
-    options.script = Some(root.join("train.py"));
-    let session = begin(options).unwrap();
-    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
-    session.id().clone()
-}
-
-fn restore(project: &Project, what: &str, into: &Path) -> Restored {
-    let options = RestoreOptions {
-        into: Some(into),
-        force: false,
-        ..RestoreOptions::default()
-    };
-    snapshot::restore(project, what, &options).unwrap_or_else(|error| {
-        panic!("{}: {:?}", error.whole(), error.hint());
-    })
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
 #[test]
 fn code_comes_back_from_a_fresh_clone_and_the_artifacts() {
     let world = World::new();
@@ -109,7 +77,7 @@ fn code_comes_back_from_a_fresh_clone_and_the_artifacts() {
     assert_eq!(tree_of(&out.path().join("here")), ran);
 
     let fresh = TestRepo::clone_of(&world.remote, &[]);
-    copy(&world.artifacts(), &fresh.path().join("artifacts"));
+    copy_folder(&world.artifacts(), &fresh.path().join("artifacts"));
     // The machine of the run is gone.
     fs::remove_dir_all(world.repo.path()).unwrap();
     let project = Project::find(fresh.path()).unwrap();
@@ -146,7 +114,7 @@ fn artifacts_alone_say_which_commit_of_which_remote_is_needed() {
         .commit
         .clone();
     let alone = tempfile::tempdir().unwrap();
-    copy(&world.artifacts(), &alone.path().join("artifacts"));
+    copy_folder(&world.artifacts(), &alone.path().join("artifacts"));
     fs::remove_dir_all(world.repo.path()).unwrap();
     let project = Project::find(alone.path()).unwrap();
     let lives = snapshot::lives(&project, &commit);
@@ -178,7 +146,7 @@ fn code_comes_back_from_the_artifacts_alone_where_there_was_no_remote() {
         let ran = tree_of(repo.path());
         let id = run(repo.path());
         let alone = tempfile::tempdir().unwrap();
-        copy(
+        copy_folder(
             &repo.path().join("artifacts"),
             &alone.path().join("artifacts"),
         );
@@ -265,7 +233,7 @@ fn commit_that_was_never_pushed_is_kept_though_the_tree_was_clean() {
     let id = run(world.repo.path());
     assert!(snapshot::lives(&world.project(), &head).store);
     let fresh = TestRepo::clone_of(&world.remote, &[]);
-    copy(&world.artifacts(), &fresh.path().join("artifacts"));
+    copy_folder(&world.artifacts(), &fresh.path().join("artifacts"));
     let project = Project::find(fresh.path()).unwrap();
     let into = fresh.outside().join("out");
     let back = restore(&project, id.as_str(), &into);
@@ -396,7 +364,7 @@ fn damaged_bundle_is_told_and_verify_sees_it() {
     edit(&world.repo);
     world.small();
     let fresh = TestRepo::clone_of(&world.remote, &[]);
-    copy(&world.artifacts(), &fresh.path().join("artifacts"));
+    copy_folder(&world.artifacts(), &fresh.path().join("artifacts"));
     fs::remove_dir_all(world.repo.path()).unwrap();
     let project = Project::find(fresh.path()).unwrap();
     let now = Timestamp::from_micros(birthmark_capture::clock::now_micros());

@@ -19,7 +19,7 @@ use birthmark::verify::{Options, Word, codes, verify};
 use birthmark_core::event::Outcome;
 use birthmark_store::records::Mode;
 use birthmark_testing::repo::TestRepo;
-use world::{World, files_below, has, now, replace_in, told, word_of};
+use world::{World, copy_folder, has, now, replace_in, told, word_of};
 
 fn spoil(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(path).unwrap();
@@ -315,14 +315,6 @@ fn in_another_clone_the_commit_cannot_be_told() {
         "{}",
         told(&report)
     );
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    for (path, bytes) in files_below(from) {
-        let place = to.join(path.strip_prefix(from).unwrap());
-        fs::create_dir_all(place.parent().unwrap()).unwrap();
-        fs::write(place, bytes).unwrap();
-    }
 }
 
 #[test]

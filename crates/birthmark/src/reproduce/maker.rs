@@ -276,21 +276,7 @@ fn is_called(traced: &Traced, node: usize, artifact: &Artifact) -> bool {
 
 /// An artifact, and what it was before runs went on with it, the newest first.
 pub(super) fn states(lineage: &Lineage, node: usize) -> Vec<usize> {
-    let mut all = vec![node];
-    let mut next = 0;
-    while let Some(at) = all.get(next).copied() {
-        next += 1;
-        for edge in lineage.origins(NodeId::Artifact(at)) {
-            let is_state = matches!(edge.role.as_deref(), Some(BEFORE | EARLIER));
-            if let NodeId::Artifact(to) = edge.to
-                && is_state
-                && !all.contains(&to)
-            {
-                all.push(to);
-            }
-        }
-    }
-    all
+    lineage.back_along(node, &[BEFORE, EARLIER])
 }
 
 /// The newest first.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::now::{self, Now};
 use crate::digests;
-use crate::project::plain;
+use crate::project::absolute;
 
 /// A file, as a part of the folder that is shown.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl Part {
 
 /// Looks at a file within a folder, of which `whole` says how it lies now.
 pub(super) fn look(folder: &Path, path: &Path, whole: Option<Now>) -> Part {
-    let path = plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+    let path = absolute(path);
     let within = path.strip_prefix(folder).unwrap_or(&path);
     let size = digests::size_of(&path);
     let listed = Sidecar::read(&Layout::sidecar(folder)).ok();

@@ -35,7 +35,7 @@ use serde_json::Value;
 use super::meter::Meter;
 use super::scope::Scope;
 use crate::error::Result;
-use crate::project::{Project, plain};
+use crate::project::{Project, absolute};
 use crate::sessions::{self, Loaded, Orphans};
 
 use history::Kept;
@@ -419,7 +419,7 @@ fn in_order(entries: &mut [(u32, Entry)]) {
 }
 
 fn key(path: &Path) -> PathBuf {
-    plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+    absolute(path)
 }
 
 fn size_of(project: &Project, id: &SessionId) -> u64 {

@@ -16,7 +16,7 @@ use birthmark_core::SessionId;
 use birthmark_store::layout::Layout;
 
 use super::subject_of;
-use crate::project::{Project, plain};
+use crate::project::{Project, absolute};
 use crate::sessions;
 
 /// From more names than these on, searching is no quicker than reading.
@@ -66,7 +66,7 @@ fn holders(project: &Project, path: &Path) -> Vec<String> {
 
 /// Notes the names that a path asks about; false where all must be read.
 fn add(project: &Project, path: &Path, names: &mut BTreeSet<String>) -> bool {
-    let whole = plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+    let whole = absolute(path);
     if whole.symlink_metadata().is_err() {
         // A file that is gone, or the name of a session.
         let session = sessions::resolve(project, &path.to_string_lossy());

@@ -10,6 +10,7 @@ use birthmark::project::Project;
 use birthmark::records::RecordsOptions;
 use birthmark::report::ReportOptions;
 use birthmark::session::{Begin, RunEnd, Session, begin};
+use birthmark::snapshot::{self, RestoreOptions, Restored};
 use birthmark::verify::{Options, Report, Word, codes, verify};
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{OpenedBy, Outcome};
@@ -159,6 +160,39 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(birthmark_capture::clock::now_micros())
 }
 
+/// Runs `train.py` below a root, as a script of its own would.
+pub(crate) fn run(root: &Path) -> SessionId {
+    let mut options = Begin::at(root, OpenedBy::Script);
+    options.script = Some(root.join("train.py"));
+    let session = begin(options).unwrap();
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    session.id().clone()
+}
+
+/// Gives the code of something back into a new folder.
+pub(crate) fn restore(project: &Project, what: &str, into: &Path) -> Restored {
+    let options = RestoreOptions {
+        into: Some(into),
+        ..RestoreOptions::default()
+    };
+    snapshot::restore(project, what, &options)
+        .unwrap_or_else(|error| panic!("{}: {:?}", error.whole(), error.hint()))
+}
+
+/// Copies a folder with all that is in it.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
 /// Everything in a folder, as bytes, to be put back.
 pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
@@ -211,11 +245,7 @@ pub(crate) struct Twin {
 impl Twin {
     fn of(origin: &Path) -> Self {
         let root = tempfile::tempdir().unwrap();
-        for (path, bytes) in files_below(origin) {
-            let place = root.path().join(path.strip_prefix(origin).unwrap());
-            fs::create_dir_all(place.parent().unwrap()).unwrap();
-            fs::write(place, bytes).unwrap();
-        }
+        copy_folder(origin, root.path());
         let project = Project::find(root.path()).unwrap();
         let of = origin.to_owned();
         Self { of, root, project }
