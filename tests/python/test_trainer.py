@@ -110,6 +110,27 @@ def test_rotation_by_a_training_that_goes_on_removes_what_an_earlier_one_saved(r
     assert "removed checkpoints/checkpoint-20" in told and "went on with" not in told, told
 
 
+def test_what_a_killed_training_rotated_away_unsaid_is_removed_by_the_one_that_goes_on(
+    repo, birthmark
+):
+    out = repo / "checkpoints"
+    with bm.session():
+        Trainer(Arguments(str(out)), bm.TrainerCallback()).train(out, [10, 20])
+    # Rotation by a run that is killed before it has told of it; and what a hand took away.
+    shutil.rmtree(out / "checkpoint-10")
+    (out / "checkpoint-30").mkdir()
+    with bm.session():
+        callback = bm.TrainerCallback()
+        Trainer(Arguments(str(out), save_total_limit=3), callback).train(out, [])
+    assert (out / "checkpoint-10.birthmark.json").exists(), "fewer are there than are kept"
+    with bm.session():
+        Trainer(Arguments(str(out)), bm.TrainerCallback()).train(out, [40])
+    assert not (out / "checkpoint-10.birthmark.json").exists()
+    items = json.loads(birthmark("verify", "--json"))["items"]
+    words = {item["name"]: item["word"] for item in items}
+    assert "failed" not in words.values(), words
+
+
 def test_other_ranks_and_other_events_do_nothing(repo):
     callback = bm.TrainerCallback()
     trainer = Trainer(Arguments(str(repo / "c")), callback, State(is_world_process_zero=False))

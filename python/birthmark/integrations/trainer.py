@@ -120,7 +120,9 @@ class Events:
         if self._inputs is None:
             base = base_of(model)
             self._inputs = None if base is None else [base]
-        self._kept = _checkpoints(os.path.abspath(args.output_dir))
+        output = os.path.abspath(args.output_dir)
+        self._kept = _checkpoints(output)
+        self._kept += _rotated(output, self._kept, getattr(args, "save_total_limit", None))
         self._pace = None if self._rate is None else _native.Pace(int(self._rate))
         for work in (self._note, self._digest):
             thread = threading.Thread(target=work, name="birthmark-checkpoints", daemon=True)
@@ -195,6 +197,20 @@ def _checkpoints(folder: str) -> list[str]:
         return []
     steps = [name for name in names if name.startswith("checkpoint-") and name[11:].isdigit()]
     return [path for path in (os.path.join(folder, name) for name in steps) if os.path.isdir(path)]
+
+
+def _rotated(folder: str, there: list[str], limit: Any) -> list[str]:
+    """What an earlier run rotated away and was killed before it could say so: its sidecar stands
+    alone, it is older than one that is there, and as many are there as the trainer keeps.
+    """
+    if not isinstance(limit, int) or not 0 < limit <= len(there):
+        return []
+    ending = ".birthmark.json"
+    newest = max(int(path.rpartition("-")[2]) for path in there)
+    names = [name.removesuffix(ending) for name in os.listdir(folder) if name.endswith(ending)]
+    steps = [name for name in names if name.startswith("checkpoint-") and name[11:].isdigit()]
+    paths = [os.path.join(folder, name) for name in steps if int(name[11:]) < newest]
+    return [path for path in paths if not os.path.lexists(path)]
 
 
 def _be_nice() -> None:
