@@ -19,6 +19,7 @@ import os
 import sys
 
 from . import _native, _talk
+from .errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Life:
         self._watch: Watch | None = None
         self._finalizer: Any = None
         self._failed: tuple[str, str | None, int | None] | None = None
+        self._ended_so: tuple[str, str | None, int | None] | None = None
         self._environ: dict[str, str | None] = {}
         self._handed_on: str | None = None
         # Whether nobody will try to end it again.
@@ -138,7 +140,13 @@ class Life:
         """End it, whoever is in it."""
         global _living
         self._end_watch()
-        self.native.end(outcome, error, exit_code, self._last)
+        how = self._ended_so or (outcome, error, exit_code)
+        try:
+            self.native.end(*how, self._last)
+        except StoreError:
+            # What could not be recorded at first is what is recorded at the exit.
+            self._ended_so = how
+            raise
         # Reached only when it is over: after a failure it is tried once more at the exit.
         atexit.unregister(self._at_exit)
         if self._finalizer is not None:
@@ -182,10 +190,15 @@ class Life:
     def _at_exit(self) -> None:
         self._last = True
         error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-        if error is None or _talk.is_interactive():
-            self.end()
-        else:
-            self.end_with(error)
+        try:
+            if error is None or _talk.is_interactive():
+                self.end()
+            else:
+                self.end_with(error)
+        except Exception as other:  # noqa: BLE001 - nobody is left who could handle it
+            _talk.say(
+                f"birthmark: cannot record the end of the session: {_talk.one_line(other)}"
+            )
 
     def _end_with_worker(self) -> None:
         """End with a forked worker of multiprocessing too, such as that of a DataLoader.

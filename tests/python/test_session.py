@@ -262,6 +262,25 @@ def test_error_in_an_inner_session_that_is_caught_is_no_failure(repo, store):
     assert outcome(store) == "completed"
 
 
+def test_end_that_could_not_be_recorded_at_first_stays_what_it_was(committed, store):
+    source = """
+import birthmark as bm, os
+try:
+    with bm.session() as s:
+        # No manifest can take the place of a folder that holds something.
+        os.unlink(s.manifest)
+        os.makedirs(os.path.join(s.manifest, "in the way"))
+        raise RuntimeError("it failed")
+except RuntimeError:
+    print("caught")
+"""
+    done = committed(source)
+    assert done.stdout == "caught\n"
+    assert "cannot record the end of the session" in done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    assert {end["outcome"] for end in store.events("session_ended")} == {"failed"}
+
+
 def test_decorated_function_is_a_session_each_call(repo, store):
     @bm.session(planned=["a.json"], seed=1)
     def main(x, *, y):
