@@ -12,6 +12,7 @@
 //!     objects/<aa>/<rest of the hex>        content-addressed blobs
 //!     repositories/<key>.git                snapshots of repositories that cannot be written
 //!     bundles/<commit>                      which object holds a commit that no remote has
+//!     held/<id>                             which commit there has a large file or folder
 //!     reproductions.jsonl                   what was made again, and how it came out
 //!     launches/<key>/<n>/session, rank-<r>  which session the ranks of one launch agreed on
 //! ```
@@ -135,6 +136,11 @@ impl Layout {
     /// Which object holds this commit.
     pub fn bundle(&self, commit: &str) -> PathBuf {
         self.bundles().join(commit)
+    }
+
+    /// Which kept commit has this file or folder: an id of git for an id.
+    pub fn held(&self, id: &str) -> PathBuf {
+        self.store().join("held").join(id)
     }
 
     /// What was made again, a line each.

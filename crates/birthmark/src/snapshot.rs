@@ -26,6 +26,7 @@ pub(crate) use around::{Head, make_repository};
 pub(crate) use beside::{look_beside, note_code_beside};
 pub use diff::{Change, Diff, Differing, diff};
 pub(crate) use keep::check as check_kept;
+pub use keep::kept_bytes;
 pub use list::{Described, Listed, describe, list};
 pub use prune::{Pruned, prune};
 pub use restore::{Missing, Nested, RestoreOptions, Restored, restore};

@@ -7,6 +7,8 @@
 //! * Where the history is too large, or cut off, the files of the commit alone are kept:
 //!   then its prerequisites are its parents, and git wants them, but reading the files back
 //!   does not.
+//! * What is large and lies in the bundle of another commit is not in it again: that commit is a
+//!   prerequisite, too.
 //!
 //! Limits: a bundle is held in memory. Bundles with deltas, as git writes them, are not read.
 
@@ -35,9 +37,11 @@ pub struct BundleOptions<'a> {
     pub limit: u64,
     /// How long it may take.
     pub time: Duration,
-    /// Whether a commit, and all below it, is kept elsewhere already. Asked only where there
-    /// is no remote.
+    /// Whether a commit, and all below it, is kept elsewhere already.
     pub is_kept: &'a dyn Fn(&str) -> bool,
+    /// A commit that is kept elsewhere, with all of its files, and has this file or folder: an
+    /// id for an id. Where one is given, the bundle leaves the object to it.
+    pub holder: &'a dyn Fn(&str) -> Option<String>,
     /// Whether a person has stopped it.
     pub is_stopped: &'a dyn Fn() -> bool,
 }
@@ -47,6 +51,14 @@ impl<'a> BundleOptions<'a> {
         End {
             deadline: Instant::now() + self.time,
             is_stopped: self.is_stopped,
+        }
+    }
+
+    /// The question of [`BundleOptions::holder`], by ids as they are here.
+    fn holder(&self) -> impl Fn(ObjectId) -> Option<ObjectId> {
+        |id| {
+            let commit = (self.holder)(&id.to_string())?;
+            ObjectId::from_hex(commit.as_bytes()).ok()
         }
     }
 }
@@ -78,6 +90,10 @@ pub struct Bundle {
     pub bytes: Vec<u8>,
     /// Commits that whoever reads it must have.
     pub prerequisites: Vec<String>,
+    /// Those of them to which files or folders were left that this commit has.
+    pub shares: Vec<String>,
+    /// Its large files and folders, the outermost first: what later bundles can leave to it.
+    pub large: Vec<String>,
     /// Why the history is not in it, if it is not: then only the files of the commit are.
     pub without_history: Option<String>,
 }
@@ -110,19 +126,14 @@ impl Part {
         let cut: Vec<ObjectId> = cut
             .map(|cut| cut.iter().copied().collect())
             .unwrap_or_default();
-        let names = [(format!("{COMMITS}{commit}"), commit.to_owned())];
         let end = options.end();
-        let mut collection = Collection::new(&database, cut, end);
+        let holder = options.holder();
+        let mut collection = Collection::new(&database, cut, end, &holder);
         let prerequisites = collection.history(commit_id, &mut kept)?;
         if prerequisites.contains(&commit_id) {
             return Ok(None);
         }
-        let sources = [(&database, collection.objects())];
-        Ok(Some(Bundle {
-            bytes: spell(&sources, &prerequisites, &names, options.limit, end)?,
-            prerequisites: hex(&prerequisites),
-            without_history: None,
-        }))
+        bundle_of(&database, &collection, commit, prerequisites, options.limit).map(Some)
     }
 
     /// Bundles the files of a commit, and nothing below it, for this reason.
@@ -133,15 +144,13 @@ impl Part {
         options: &BundleOptions<'_>,
     ) -> Result<Bundle, String> {
         let database = Database::of(&self.repository().git);
-        let names = [(format!("{COMMITS}{commit}"), commit.to_owned())];
-        let end = options.end();
-        let mut collection = Collection::new(&database, Vec::new(), end);
+        let holder = options.holder();
+        let mut collection = Collection::new(&database, Vec::new(), options.end(), &holder);
         let parents = collection.alone(database.parse(commit)?)?;
-        let sources = [(&database, collection.objects())];
+        let bundle = bundle_of(&database, &collection, commit, parents, options.limit)?;
         Ok(Bundle {
-            bytes: spell(&sources, &parents, &names, options.limit, end)?,
-            prerequisites: hex(&parents),
             without_history: Some(reason.to_owned()),
+            ..bundle
         })
     }
 
@@ -174,7 +183,7 @@ pub fn bundle_whole(
     let mut collections = Vec::new();
     let mut names = Vec::new();
     for (database, named) in commits {
-        let mut collection = Collection::new(database, Vec::new(), end);
+        let mut collection = Collection::new(database, Vec::new(), end, &|_| None);
         for (name, commit) in named {
             collection.history(database.parse(commit)?, &mut Everything)?;
             names.push((name.clone(), commit.clone()));
@@ -188,6 +197,36 @@ pub fn bundle_whole(
     Ok(Bundle {
         bytes: spell(&sources, &[], &names, options.limit, end)?,
         prerequisites: Vec::new(),
+        shares: Vec::new(),
+        large: Vec::new(),
+        without_history: None,
+    })
+}
+
+/// The bundle of one commit, of what was collected for it.
+fn bundle_of(
+    database: &Database,
+    collection: &Collection<'_>,
+    commit: &str,
+    mut prerequisites: Vec<ObjectId>,
+    limit: u64,
+) -> Result<Bundle, String> {
+    let shares: Vec<ObjectId> = collection.holders().collect();
+    prerequisites.extend(&shares);
+    prerequisites.sort_unstable();
+    prerequisites.dedup();
+    let names = [(format!("{COMMITS}{commit}"), commit.to_owned())];
+    let sources = [(database, collection.objects())];
+    Ok(Bundle {
+        bytes: spell(&sources, &prerequisites, &names, limit, collection.end())?,
+        prerequisites: hex(&prerequisites),
+        shares: hex(&shares),
+        large: collection
+            .large()
+            .iter()
+            .rev()
+            .map(ToString::to_string)
+            .collect(),
         without_history: None,
     })
 }
@@ -215,8 +254,11 @@ struct Kept<'a> {
 
 impl Boundary for Kept<'_> {
     fn holds(&mut self, id: ObjectId) -> Result<bool, String> {
+        if (self.options.is_kept)(&id.to_string()) {
+            return Ok(true);
+        }
         let Some(reach) = &mut self.boundary else {
-            return Ok((self.options.is_kept)(&id.to_string()));
+            return Ok(false);
         };
         match reach.contains(self.git, id, self.deadline) {
             Finding::Found(found) => Ok(found),

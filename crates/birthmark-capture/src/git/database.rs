@@ -89,6 +89,12 @@ impl Database {
         }
     }
 
+    /// Whether the repository has the newest part of its history alone.
+    pub fn is_shallow(&self) -> bool {
+        let git = self.git.as_ref();
+        git.is_some_and(|git| git.is_shallow().unwrap_or(false))
+    }
+
     /// Takes the objects of a bundle in.
     pub fn add(&mut self, bundle: &[u8]) -> Result<BundleHead, String> {
         let unpacked = unpack(bundle)?;
@@ -209,6 +215,18 @@ impl Database {
         let found = self.git.as_ref().map(|git| git.try_find_object(id));
         match found {
             Some(Ok(Some(mut object))) => Ok((object.kind, std::mem::take(&mut object.data))),
+            Some(Err(_)) => Err(format!("the object {id} cannot be read")),
+            Some(Ok(None)) | None => Err(format!("the object {id} is not there")),
+        }
+    }
+
+    /// How many bytes an object has.
+    pub(super) fn size(&self, id: ObjectId) -> Result<u64, String> {
+        if let Some(packed) = self.packed.get(&id) {
+            return Ok(packed.bytes.len() as u64);
+        }
+        match self.git.as_ref().map(|git| git.try_find_header(id)) {
+            Some(Ok(Some(header))) => Ok(header.size()),
             Some(Err(_)) => Err(format!("the object {id} cannot be read")),
             Some(Ok(None)) | None => Err(format!("the object {id} is not there")),
         }

@@ -57,6 +57,11 @@ impl Objects {
         self.repository.root()
     }
 
+    /// Whether the clone has the newest part of its history alone.
+    pub fn is_shallow(&self) -> bool {
+        self.repository.git.is_shallow().unwrap_or(false)
+    }
+
     /// What the full hex id names here. Absent: no such object in this clone.
     /// Unknown: not an id of this repository's format, or it cannot be read.
     pub fn kind(&self, hex: &str) -> Finding<ObjectKind> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use birthmark::snapshot::{self, Described, Diff, Listed, Pruned, RestoreOptions, Restored};
 use birthmark::talk;
+use birthmark::text::bytes;
 use birthmark_core::timestamp::render_age;
 use serde_json::json;
 
@@ -130,16 +131,23 @@ pub fn run(ui: &mut Ui, args: &SnapshotArgs) -> Answer {
 }
 
 fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
-    let listed = snapshot::list(&super::project()?)?;
+    let project = super::project()?;
+    let listed = snapshot::list(&project)?;
     if args.json {
         ui.json(&listed.iter().map(Listed::to_json).collect())?;
     } else if listed.is_empty() {
         ui.people("no snapshot in this project yet: a run of a dirty tree takes one")?;
     } else {
-        let rows: Vec<[String; 6]> = alike(&listed).into_iter().map(row).collect();
-        let head = ["SNAPSHOT", "TAKEN", "FILES", "EXACT", "LIVES", "SESSION"];
+        let rows: Vec<[String; 7]> = alike(&listed).into_iter().map(row).collect();
+        let head = [
+            "SNAPSHOT", "TAKEN", "FILES", "KEPT", "EXACT", "LIVES", "SESSION",
+        ];
         let width = ui.table_width();
-        ui.as_it_stands(&crate::table::render(head, &rows, width, 4))?;
+        ui.as_it_stands(&crate::table::render(head, &rows, width, 5))?;
+        let all = bytes(snapshot::kept_bytes(&project.layout));
+        ui.people(&format!(
+            "\nThe store takes {all} for code that no remote has."
+        ))?;
     }
     Ok(ExitStatus::Yes)
 }
@@ -161,7 +169,7 @@ fn alike(listed: &[Listed]) -> Vec<(&Listed, usize)> {
     rows
 }
 
-fn row((one, runs): (&Listed, usize)) -> [String; 6] {
+fn row((one, runs): (&Listed, usize)) -> [String; 7] {
     let taken = &one.taken;
     let mut name = short(&taken.commit).to_owned();
     if !taken.path.is_empty() {
@@ -171,6 +179,7 @@ fn row((one, runs): (&Listed, usize)) -> [String; 6] {
         name,
         render_age(one.time, super::now()),
         taken.files.to_string(),
+        one.kept_bytes.map_or_else(|| "-".to_owned(), bytes),
         if taken.exact { "yes" } else { "no" }.to_owned(),
         one.lives.place(),
         match runs {

@@ -16,6 +16,9 @@ use crate::text;
 const LOOK: Duration = Duration::from_secs(2);
 /// Less than this is soon full, in bytes.
 const LITTLE: u64 = 1_000_000_000;
+/// Less than this that is kept for code is not worth a word, and more than that a warning.
+const SOME: u64 = 1_000_000;
+const MUCH: u64 = 1_000_000_000;
 
 /// The store's folder.
 #[derive(Debug, Clone)]
@@ -35,6 +38,8 @@ pub struct Store {
     /// How far the file system's clock is ahead of ours, in microseconds, where a file
     /// could be made.
     pub clock_ahead_micros: Option<i64>,
+    /// Bytes that the store takes for code which no remote has.
+    pub code_bytes: u64,
 }
 
 /// A kind of file system, as far as it matters.
@@ -91,6 +96,7 @@ impl Store {
             free_bytes,
             file_system,
             clock_ahead_micros,
+            code_bytes: crate::snapshot::kept_bytes(&project.layout),
         }
     }
 
@@ -102,6 +108,11 @@ impl Store {
         }
         if self.free_bytes.found().is_some_and(|free| *free < LITTLE) {
             risks.push(Risk::new("store", "soon full", "free some space"));
+        }
+        if self.code_bytes >= MUCH {
+            let advice = "let git ignore data that is no code (`birthmark snapshot list`)";
+            let text = format!("{} of it are snapshots", text::bytes(self.code_bytes));
+            risks.push(Risk::new("store", text, advice));
         }
         match self.file_system.found().map(|found| found.place) {
             Some(Place::Memory) => {
@@ -141,12 +152,13 @@ impl Store {
             "free_bytes": self.free_bytes.found(),
             "file_system": self.file_system.found().map(|found| found.name),
             "network": self.file_system.found().map(|found| found.place == Place::Network),
+            "code_bytes": self.code_bytes,
             "clock_ahead_s": self.clock_ahead_micros.map(|micros| micros / 1_000_000),
             "unknown": reasons,
         })
     }
 
-    /// `artifacts/.birthmark, local disk, 214 GB free`.
+    /// `artifacts/.birthmark, local disk, 214 GB free`; how much code it keeps, where that is some.
     pub(super) fn phrase(&self) -> String {
         let place = match self.file_system.found() {
             Some(FileSystem {
@@ -173,7 +185,11 @@ impl Store {
             Finding::Found(false) => ", cannot be written",
             _ => ", may not be writable",
         };
-        format!("{}, {place}, {free}{written}", self.name)
+        let code = match self.code_bytes {
+            ..SOME | MUCH.. => String::new(),
+            some => format!(", {} of it code", text::bytes(some)),
+        };
+        format!("{}, {place}, {free}{code}{written}", self.name)
     }
 }
 

@@ -100,6 +100,7 @@ pub fn archive(project: &Project, what: &str, out: Option<&Path>, force: bool) -
         limit: LIMIT,
         time: TIME,
         is_kept: &|_| false,
+        holder: &|_| None,
         is_stopped: &|| stop::check().is_err(),
     };
     let bundle = bundle_whole(&commits, &options).map_err(|reason| {

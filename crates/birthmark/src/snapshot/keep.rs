@@ -8,7 +8,8 @@ use birthmark_capture::git::bundle::{Bundle, BundleOptions};
 use birthmark_capture::git::snapshot::Part;
 use birthmark_core::digest::Digest;
 use birthmark_core::event::CodeKept;
-use birthmark_store::{Layout, PathError, atomic, objects};
+use birthmark_store::atomic::{self, Durability};
+use birthmark_store::{Layout, PathError, objects};
 use serde::{Deserialize, Serialize};
 
 use crate::session::Session;
@@ -21,6 +22,8 @@ const LOOK: Duration = Duration::from_secs(3);
 const MOST: usize = 16;
 /// What the store says of a commit is no longer than this.
 const NOTE_LIMIT: u64 = 1 << 20;
+/// Of one bundle no more files and folders are named that later ones can leave to it.
+const MOST_HELD: usize = 4_096;
 
 /// Which object holds a commit: the file `bundles/<commit>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +32,9 @@ pub(super) struct Note {
     pub(super) bundle: String,
     /// Commits that it needs.
     pub(super) prerequisites: Vec<String>,
+    /// Those of them that have files of this commit, which are not in its bundle.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) shares: Vec<String>,
     /// Why it holds no history, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) without_history: Option<String>,
@@ -54,6 +60,22 @@ impl Note {
         bytes.filter_map(|bytes| serde_json::from_slice(&bytes).ok())
     }
 
+    /// The commits without which the files of this one cannot be given back: where its bundle
+    /// has no history, those below it are none.
+    pub(super) fn needs(self) -> Vec<String> {
+        match self.without_history {
+            None => self.prerequisites,
+            Some(_) => self.shares,
+        }
+    }
+
+    /// How many bytes its bundle takes; 0 where that is not there.
+    pub(super) fn bytes(&self, layout: &Layout) -> u64 {
+        let bundle = self.digest().map(|digest| layout.object(&digest));
+        let file = bundle.and_then(|path| path.metadata().ok());
+        file.map_or(0, |file| file.len())
+    }
+
     pub(super) fn digest(&self) -> Option<Digest> {
         self.bundle.parse().ok()
     }
@@ -62,7 +84,7 @@ impl Note {
         let mut text = serde_json::to_vec(self).unwrap_or_default();
         text.push(b'\n');
         atomic::create_folder(&layout.bundles())?;
-        atomic::replace(&layout.bundle(commit), &text, atomic::Durability::Power)
+        atomic::replace(&layout.bundle(commit), &text, Durability::Power)
     }
 }
 
@@ -100,6 +122,11 @@ fn bundle_head(path: &Path) -> Option<String> {
     let end = bytes.windows(2).position(|two| two == b"\n\n")?;
     let head = std::str::from_utf8(bytes.get(..end)?).ok()?;
     head.starts_with("# v").then(|| head.to_owned())
+}
+
+/// How many bytes the store takes for commits that no remote has.
+pub fn kept_bytes(layout: &Layout) -> u64 {
+    Note::all(layout).map(|note| note.bytes(layout)).sum()
 }
 
 /// Keeps the part's commit in its repository, and in the store where no remote has it.
@@ -170,10 +197,12 @@ fn kept(
     let is_kept = |commit: &str| {
         Note::read(layout, commit).is_some_and(|note| note.without_history.is_none())
     };
+    let whole_holder = |id: &str| holder(layout, id).filter(|commit| is_kept(commit));
     let options = BundleOptions {
         limit,
         time,
         is_kept: &is_kept,
+        holder: &whole_holder,
         is_stopped: &|| false,
     };
     let below = below(layout, part, commit, &options);
@@ -181,26 +210,36 @@ fn kept(
         Ok(None) => Ok(None),
         Ok(Some(bundle)) => write(layout, commit, bundle).map(Some),
         Err(reason) => {
+            let holder =
+                |id: &str| holder(layout, id).filter(|commit| Note::read(layout, commit).is_some());
+            let options = BundleOptions {
+                holder: &holder,
+                ..options
+            };
             let bundle = part.bundle_files(commit, &reason, &options)?;
             write(layout, commit, bundle).map(Some)
         }
     }
 }
 
-/// Without a remote the history is kept once, and the snapshot on top of it.
+/// The kept commit that is said to have a large file or folder.
+fn holder(layout: &Layout, id: &str) -> Option<String> {
+    let bytes = atomic::read_limited(&layout.held(id), NOTE_LIMIT).ok()?;
+    Some(String::from_utf8(bytes).ok()?.trim_end().to_owned())
+}
+
+/// What no remote has of the history is kept once, and the snapshots on top of it.
 fn below(
     layout: &Layout,
     part: &Part,
     commit: &str,
     options: &BundleOptions<'_>,
 ) -> Result<(), String> {
-    if part.knows_a_remote() {
-        return Ok(());
-    }
     let taken = part.taken.as_ref().filter(|_| part.commit == commit);
     let parent = taken.and_then(|taken| taken.parent.as_ref());
     let is_new = parent.filter(|parent| !(options.is_kept)(parent));
-    if part.packed_bytes() > options.limit && (is_new.is_some() || taken.is_none()) {
+    let is_whole = !part.knows_a_remote();
+    if is_whole && part.packed_bytes() > options.limit && (is_new.is_some() || taken.is_none()) {
         let megabytes = options.limit / 1_000_000;
         return Err(format!(
             "the history is over {megabytes} MB, and there is no remote"
@@ -216,8 +255,15 @@ fn below(
 
 fn write(layout: &Layout, commit: &str, bundle: Bundle) -> Result<Note, String> {
     let write = || {
+        let large = bundle.large.clone();
         let note = put(layout, bundle)?;
         note.write(layout, commit)?;
+        for id in large.iter().take(MOST_HELD) {
+            let path = layout.held(id);
+            atomic::create_folder(atomic::folder_of(&path))?;
+            // Lost, it costs room: the next bundle holds the object again.
+            atomic::replace(&path, format!("{commit}\n").as_bytes(), Durability::Process)?;
+        }
         Ok(note)
     };
     write().map_err(|error: PathError| crate::Error::from(error).whole())
@@ -229,6 +275,7 @@ fn put(layout: &Layout, bundle: Bundle) -> Result<Note, PathError> {
     Ok(Note {
         bundle: digest.to_string(),
         prerequisites: bundle.prerequisites,
+        shares: bundle.shares,
         without_history: bundle.without_history,
     })
 }

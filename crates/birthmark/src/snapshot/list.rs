@@ -1,10 +1,14 @@
 //! Which snapshots there are, and what is known of one.
 
+use std::path::{Path, PathBuf};
+
 use birthmark_core::event::SnapshotTaken;
+use birthmark_core::session::Session;
 use birthmark_core::{RunId, SessionId, Timestamp};
 use serde_json::{Value, json};
 
 use super::diff::{Differing, between};
+use super::keep::Note;
 use super::source::{self, Lives};
 use super::wanted;
 use crate::error::Result;
@@ -24,6 +28,8 @@ pub struct Listed {
     pub taken: SnapshotTaken,
     /// Where it lives now.
     pub lives: Lives,
+    /// Bytes that the store takes for it, without what it shares with earlier ones.
+    pub kept_bytes: Option<u64>,
 }
 
 impl Listed {
@@ -36,6 +42,7 @@ impl Listed {
             fields.insert("run_id".to_owned(), Value::from(run));
             fields.insert("time".to_owned(), Value::from(self.time.to_string()));
             fields.insert("lives".to_owned(), self.lives.to_json());
+            fields.insert("kept_bytes".to_owned(), Value::from(self.kept_bytes));
         }
         value
     }
@@ -49,18 +56,36 @@ pub fn list(project: &Project) -> Result<Vec<Listed>> {
         let Ok(loaded) = sessions::load(project, &id) else {
             continue;
         };
+        let own_root = own_root(&loaded.session);
         for snapshot in loaded.session.snapshots {
+            let path = &snapshot.taken.path;
+            // Code that was imported from a repository within lies within this one, too.
+            let within = own_root.as_ref().and_then(|root| {
+                let within = Path::new(path).strip_prefix(root).ok()?;
+                within.to_str()
+            });
+            let lives =
+                source::lives_below(project, within.unwrap_or(path), &snapshot.taken.commit);
+            let note = Note::read(&project.layout, &snapshot.taken.commit);
             listed.push(Listed {
+                kept_bytes: note.map(|note| note.bytes(&project.layout)),
                 session: id.clone(),
                 run: snapshot.run,
                 time: snapshot.time,
-                lives: source::lives_below(project, &snapshot.taken.path, &snapshot.taken.commit),
+                lives,
                 taken: snapshot.taken,
             });
         }
     }
     listed.sort_by_key(|one| std::cmp::Reverse(one.time));
     Ok(listed)
+}
+
+/// Where the script's own repository lay when the session ran.
+fn own_root(session: &Session) -> Option<PathBuf> {
+    let mut own = session.snapshots.iter();
+    let own = own.find(|one| one.taken.path.is_empty());
+    own.map(|one| PathBuf::from(&one.taken.root))
 }
 
 /// One commit that somebody ran.

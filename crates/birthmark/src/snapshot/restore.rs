@@ -114,7 +114,10 @@ pub fn restore(project: &Project, what: &str, options: &RestoreOptions<'_>) -> R
     };
     let writer = open_target(&folder, options.force)?;
     let source = source::find(project, &wanted.commit, &wanted.hints);
-    let source = source.map_err(|reason| nowhere(project, reason, &wanted))?;
+    let source = source.map_err(|reason| {
+        let hint = brings(project, &reason, &wanted);
+        Error::usage("commit-nowhere", reason).with_hint(hint)
+    })?;
     let (left_out, mut inexact) = match &wanted.taken {
         Some(taken) => (taken.left_out.clone(), taken.inexact.clone()),
         None => (Vec::new(), Vec::new()),
@@ -172,15 +175,21 @@ fn open_target(folder: &Path, force: bool) -> Result<TreeWriter> {
     }
 }
 
-fn nowhere(project: &Project, reason: String, wanted: &Wanted) -> Error {
-    let is_clone = Database::open(project.root()).found().is_some();
+/// What brings a commit here that cannot be had for this reason.
+pub(super) fn brings(project: &Project, reason: &str, wanted: &Wanted) -> String {
+    let clone = Database::open(project.root());
+    let clone = clone.found();
     let needs = source::lives(project, &wanted.commit).lacks;
-    let hint = match &wanted.remote {
-        Some(remote) if !is_clone => {
+    match &wanted.remote {
+        Some(remote) if clone.is_none() => {
             format!("git clone {remote}, copy the artifacts folder into it, and try there")
         }
         _ if wanted.is_snapshot && reason.ends_with(source::NEITHER) => {
             "no remote has a snapshot: copy the artifacts folder of the machine that made it"
+                .to_owned()
+        }
+        _ if clone.is_some_and(Database::is_shallow) => {
+            "git fetch --unshallow: this clone is shallow, and has the newest commits alone"
                 .to_owned()
         }
         // A remote still gives what no branch of it holds any more, for a while, to who asks by
@@ -190,8 +199,7 @@ fn nowhere(project: &Project, reason: String, wanted: &Wanted) -> Error {
              ran it; plain git fetch brings only what a branch still holds",
             needs.unwrap_or_else(|| wanted.commit.clone())
         ),
-    };
-    Error::usage("commit-nowhere", reason).with_hint(hint)
+    }
 }
 
 /// Puts a commit that only the store had into this clone, so that git knows it. That it

@@ -126,7 +126,7 @@ fn from_bundles(project: &Project, commit: &str, hints: &[PathBuf]) -> Result<So
     if Note::read(&project.layout, commit).is_none() {
         return Err(format!("{} {NEITHER}", short(commit)));
     }
-    let mut missing = None;
+    let (mut missing, mut files_only) = (None, None);
     let clone = match Database::open(project.root()) {
         Finding::Found(database) => Some((database, true)),
         Finding::Absent | Finding::Unknown(_) => None,
@@ -142,15 +142,19 @@ fn from_bundles(project: &Project, commit: &str, hints: &[PathBuf]) -> Result<So
                     fits_clone: is_clone,
                 });
             }
+            // Another one may have the history, too.
             Filled::FilesOnly => {
-                return Ok(Source {
-                    database,
-                    from_bundles: true,
-                    fits_clone: false,
-                });
+                files_only = files_only.or(Some(database));
             }
             Filled::Lacks(needed) => missing = missing.or(Some(needed)),
         }
+    }
+    if let Some(database) = files_only {
+        return Ok(Source {
+            database,
+            from_bundles: true,
+            fits_clone: false,
+        });
     }
     Err(format!(
         "{} needs the commit {}, which is neither here nor in the store",
@@ -192,11 +196,12 @@ fn fill(project: &Project, commit: &str, database: &mut Database) -> Result<Fill
         let head = database
             .add(&bytes)
             .map_err(|why| format!("the bundle {} cannot be read: {why}", note.bundle))?;
-        // One without history holds all of the files: nothing below it is needed.
+        // Of one without history the files are wanted, and not what lies below it.
         if note.without_history.is_none() {
             wanted.extend(head.prerequisites);
         } else {
             filled = Filled::FilesOnly;
+            wanted.extend(note.shares);
         }
     }
     Ok(match lacks {
@@ -277,8 +282,7 @@ fn noted(project: &Project, commit: &str, in_clone: &dyn Fn(&str) -> bool) -> Re
             continue;
         }
         match Note::read(&project.layout, &at) {
-            Some(note) if note.without_history.is_none() => wanted.extend(note.prerequisites),
-            Some(_) => {}
+            Some(note) => wanted.extend(note.needs()),
             None => return Err(at),
         }
     }

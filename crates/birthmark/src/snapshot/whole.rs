@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use birthmark_capture::git::{Database, display_path};
 use birthmark_store::running::RunningDigest;
 
-use super::restore::DEEPEST;
+use super::restore::{DEEPEST, brings};
 use super::source::{self, GITLINK, Source};
 use super::wanted;
 use crate::project::Project;
@@ -15,15 +15,29 @@ use crate::project::Project;
 /// The modes of plain files, with and without the executable bit.
 const FILES: [u16; 2] = [0o100_644, 0o100_755];
 
-/// What of a commit is not here: the repositories within, as reasons. `Err` says why the commit
-/// itself, or a file of it, cannot be had.
-pub(crate) fn lacking(project: &Project, commit: &str) -> Result<Vec<String>, String> {
-    let hints = wanted::find(project, commit).map_or_else(|_| Vec::new(), |found| found.hints);
-    let source = source::find(project, commit, &hints)?;
-    source::check(&source.database, commit)?;
-    let mut reasons = Vec::new();
-    within(project, &hints, &source, commit, "", 0, &mut reasons)?;
-    Ok(reasons)
+/// Why a commit, or a file of it, cannot be had here, and what brings it here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Nowhere {
+    pub(crate) reason: String,
+    /// What to do now, where that is known.
+    pub(crate) hint: Option<String>,
+}
+
+/// What of a commit is not here: the repositories within, as reasons.
+pub(crate) fn lacking(project: &Project, commit: &str) -> Result<Vec<String>, Nowhere> {
+    let wanted = wanted::find(project, commit).ok();
+    let hints = wanted.as_ref().map_or(&[][..], |found| &found.hints);
+    let look = || {
+        let source = source::find(project, commit, hints)?;
+        source::check(&source.database, commit)?;
+        let mut reasons = Vec::new();
+        within(project, hints, &source, commit, "", 0, &mut reasons)?;
+        Ok(reasons)
+    };
+    look().map_err(|reason: String| Nowhere {
+        hint: wanted.as_ref().map(|one| brings(project, &reason, one)),
+        reason,
+    })
 }
 
 fn within(

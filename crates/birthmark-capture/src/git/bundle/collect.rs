@@ -2,6 +2,9 @@
 //!
 //! A commit's tree is held against those of its parents, folder by folder: what stands at
 //! the same place in a parent is there already. So the cost is that of what was touched.
+//!
+//! What is large and new may lie in a bundle of an earlier commit all the same: an untracked
+//! file of data beside the code is in every snapshot. Then that commit is needed in its place.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -16,6 +19,8 @@ use super::End;
 const DEEPEST: usize = 512;
 /// No bundle holds more objects.
 const MOST_OBJECTS: usize = 5_000_000;
+/// Files, and new parts of folders, of so many bytes are worth looking for in other bundles.
+const LARGE: u64 = 32 << 10;
 
 /// Where history need not be followed any more.
 pub(super) trait Boundary {
@@ -23,25 +28,55 @@ pub(super) trait Boundary {
     fn holds(&mut self, id: ObjectId) -> Result<bool, String>;
 }
 
+/// Answers with a commit that is kept elsewhere, with all below it, and has this object.
+pub(super) type Holder<'a> = dyn Fn(ObjectId) -> Option<ObjectId> + 'a;
+
 /// Objects, each once, in the order in which they were met.
 pub(super) struct Collection<'a> {
     database: &'a Database,
     cut: Vec<ObjectId>,
     end: End<'a>,
+    holder: &'a Holder<'a>,
+    holders: BTreeSet<ObjectId>,
     seen: HashSet<ObjectId>,
     objects: Vec<ObjectId>,
+    large: Vec<ObjectId>,
 }
 
 impl<'a> Collection<'a> {
-    /// `cut` are the commits at which a shallow history ends.
-    pub(super) fn new(database: &'a Database, cut: Vec<ObjectId>, end: End<'a>) -> Self {
+    /// `cut` are the commits at which a shallow history ends; `holder` tells of what lies
+    /// elsewhere already.
+    pub(super) fn new(
+        database: &'a Database,
+        cut: Vec<ObjectId>,
+        end: End<'a>,
+        holder: &'a Holder<'a>,
+    ) -> Self {
         Self {
             database,
             cut,
             end,
+            holder,
+            holders: BTreeSet::new(),
             seen: HashSet::new(),
             objects: Vec::new(),
+            large: Vec::new(),
         }
+    }
+
+    /// When the work is given up.
+    pub(super) fn end(&self) -> End<'a> {
+        self.end
+    }
+
+    /// The commits that must be there, since objects were left to them.
+    pub(super) fn holders(&self) -> impl Iterator<Item = ObjectId> {
+        self.holders.iter().copied()
+    }
+
+    /// What was taken and is large: files, and folders, those within others first.
+    pub(super) fn large(&self) -> &[ObjectId] {
+        &self.large
     }
 
     pub(super) fn objects(&self) -> &[ObjectId] {
@@ -108,9 +143,10 @@ impl<'a> Collection<'a> {
         Ok((head.tree, head.parents))
     }
 
-    fn tree(&mut self, tree: ObjectId, below: &[ObjectId], depth: usize) -> Result<(), String> {
-        if below.contains(&tree) || !self.take(tree)? {
-            return Ok(());
+    /// Takes what is new of a tree; gives the size of the files.
+    fn tree(&mut self, tree: ObjectId, below: &[ObjectId], depth: usize) -> Result<u64, String> {
+        if below.contains(&tree) || self.is_held(tree) || !self.take(tree)? {
+            return Ok(0);
         }
         if depth > DEEPEST {
             return Err("folders are nested too deep".to_owned());
@@ -120,6 +156,7 @@ impl<'a> Collection<'a> {
         for tree in below {
             known.push(self.entries(*tree)?);
         }
+        let mut bytes = 0;
         for (name, kind, id) in held {
             let same = known.iter().filter_map(|entries| {
                 let place = entries.binary_search_by(|entry| entry.0.cmp(&name)).ok()?;
@@ -129,18 +166,40 @@ impl<'a> Collection<'a> {
             if kind == EntryKind::Commit || same.iter().any(|(_, known)| *known == id) {
                 continue;
             }
-            if kind == EntryKind::Tree {
+            bytes += if kind == EntryKind::Tree {
                 let below: Vec<ObjectId> = same
                     .iter()
                     .filter(|(kind, _)| *kind == EntryKind::Tree)
                     .map(|(_, id)| *id)
                     .collect();
-                self.tree(id, &below, depth + 1)?;
+                self.tree(id, &below, depth + 1)?
             } else {
-                self.take(id)?;
-            }
+                self.file(id)?
+            };
         }
-        Ok(())
+        if bytes >= LARGE {
+            self.large.push(tree);
+        }
+        Ok(bytes)
+    }
+
+    /// Takes a file, unless it lies elsewhere; gives its size.
+    fn file(&mut self, id: ObjectId) -> Result<u64, String> {
+        let size = self.database.size(id)?;
+        if (size >= LARGE && self.is_held(id)) || !self.take(id)? {
+            return Ok(0);
+        }
+        if size >= LARGE {
+            self.large.push(id);
+        }
+        Ok(size)
+    }
+
+    /// Whether another commit has the object: then that commit is needed.
+    fn is_held(&mut self, id: ObjectId) -> bool {
+        let holder = (self.holder)(id);
+        self.holders.extend(holder);
+        holder.is_some()
     }
 
     /// What a tree holds, sorted by name.
