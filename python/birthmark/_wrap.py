@@ -10,7 +10,8 @@ somebody kept notes nothing once it was stopped. Only the standard library is us
 ``birthmark run`` this file is given to Pythons that have no Birthmark (see ``crates/birthmark/src/run/python``).
 
 Of what makes a generator (``default_rng``, ``random.Random``) each seed counts, of what sets the seed of
-one for all the last.
+one for all the last. A library that makes generators of its own while it is imported (scipy does) sets no
+seed of the script's, nor does who hands a generator on.
 
 Limits: a seed setter that another module than the script took out of its own before (``from random import
 seed``) is not wrapped; the loaders are, since it is what they call. Generators that are classes of C
@@ -19,7 +20,9 @@ seed``) is not wrapped; the loaders are, since it is what they call. Generators 
 
 from __future__ import annotations
 
+import os
 import sys
+from operator import index
 
 from ._loads import LOADERS, Loads
 
@@ -39,6 +42,9 @@ SETTERS = {
 _SHOWN_IN = {"transformers.trainer_utils": "transformers"}
 #: What makes a generator each time that it is called: all of their seeds count.
 _MAKERS = frozenset(["numpy.random.default_rng", "random.Random"])
+#: Folders of what is installed, and that of the standard library.
+_LIBRARIES = ("site-packages", "dist-packages")
+_STANDARD = os.__file__.rpartition("/")[0] + "/"
 #: At most so many of them.
 _MOST_SEEDS = 32
 
@@ -109,7 +115,7 @@ class Wrappers:
             try:
                 seed = args[0] if args else kwargs.get("x")
                 if self._on and seed is not None and not isinstance(generator, module.SystemRandom):
-                    self.note_seed("random.Random", _plain(seed))
+                    self.note_maker("random.Random", seed)
             except Exception:  # noqa: BLE001 - never the script's business
                 pass
             return original(generator, *args, **kwargs)
@@ -119,6 +125,16 @@ class Wrappers:
     def note_seed(self, called: str, seed: Any) -> None:
         """Take up a seed that was set."""
         self.seeds[called] = self._joined(called, seed)
+
+    def note_maker(self, called: str, given: Any) -> None:
+        """Take up the seed of a generator, where it was given one and by no import of a library."""
+        seed = _of_generator(given)
+        if seed is not None and not self._is_known(called, seed) and not _within_an_import():
+            self.note_seed(called, seed)
+
+    def _is_known(self, called: str, seed: Any) -> bool:
+        known = self.seeds.get(called)
+        return known is not None and (seed == known or (type(known) is list and seed in known))
 
     def _joined(self, called: str, seed: Any) -> Any:
         """The last one; of generators all of them, a list where they are several."""
@@ -138,8 +154,9 @@ class Wrappers:
         def setter(*args: Any, **kwargs: Any) -> Any:
             try:
                 seed = args[0] if args else next(iter(kwargs.values()), None)
-                # A generator without a seed of its own sets none.
-                if self._on and not (seed is None and called.endswith("default_rng")):
+                if self._on and called in _MAKERS:
+                    self.note_maker(called, seed)
+                elif self._on:
                     self.note_seed(called, _plain(seed))
             except Exception:  # noqa: BLE001 - never the script's business
                 pass
@@ -177,7 +194,42 @@ class Wrappers:
 
 
 def _plain(seed: Any) -> Any:
-    return seed if type(seed) in (int, float, str, type(None)) else repr(seed)[:200]
+    if type(seed) in (int, float, str, type(None)):
+        return seed
+    try:
+        return index(seed)  # a number of numpy's, or a bool
+    except TypeError:
+        return repr(seed)[:200]
+
+
+def _of_generator(given: Any) -> Any:
+    """The seed that a generator is made from; ``None`` where it is given none of its own."""
+    if type(given).__module__.partition(".")[0] != "numpy":
+        return _plain(given)
+    # PCG64(5) and its like were made from a SeedSequence, which has the number that it began with.
+    sequence = getattr(given, "seed_seq", given)
+    if hasattr(sequence, "entropy"):
+        return _of_sequence(_plain(sequence.entropy), tuple(sequence.spawn_key))
+    # What tells of itself by its address is a generator that is handed on.
+    return None if " at 0x" in repr(given) else _plain(given)
+
+
+def _of_sequence(entropy: Any, spawned: tuple[Any, ...]) -> Any:
+    # Without a number of one's own the system gives 128 bits, which nobody set.
+    if type(entropy) is int and entropy.bit_length() > 64:
+        return None
+    return f"SeedSequence({entropy}, spawn_key={spawned})" if spawned else entropy
+
+
+def _within_an_import() -> bool:
+    """Whether a module of a library is being imported by this thread."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") != "__main__":
+            file = frame.f_code.co_filename
+            return any(f"/{part}/" in file for part in _LIBRARIES) or file.startswith(_STANDARD)
+        frame = frame.f_back
+    return False
 
 
 def _owners(module: ModuleType, path: str) -> list[tuple[Any, str]]:
