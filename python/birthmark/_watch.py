@@ -23,7 +23,12 @@ _STARTERS = (
     "loky.backend.popen_loky_posix",
 )
 #: Libraries that open files in C, where the audit hook does not see them.
-_IN_C = ("pyarrow", "safetensors", "xllamacpp", "llama_cpp", "h5py", "datasets", "tokenizers")
+_IN_C = (
+    *("pyarrow", "polars", "duckdb", "datasets", "lance", "deltalake", "h5py", "tables", "netCDF4"),
+    *("safetensors", "xllamacpp", "llama_cpp", "vllm", "tokenizers", "sentencepiece"),
+    *("xgboost", "lightgbm", "catboost", "faiss"),
+    *("cv2", "torchvision.io", "torchaudio", "torchcodec", "decord", "soundfile", "rasterio", "osgeo"),
+)
 
 
 class Watch(Wrappers):

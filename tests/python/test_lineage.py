@@ -328,3 +328,36 @@ def test_each_seed_of_each_generator_is_a_fact(repo, python, birthmark):
     (repo / "plain.py").write_text(GENERATORS.format(before="if True:", after=""))
     birthmark("run", "--", sys.executable, "plain.py")
     assert events(repo)["seeds_observed"][-1]["seeds"] == wanted
+
+
+LIBRARY_WITH_DICE = """
+import random
+import numpy
+inner = numpy.random.default_rng(615681484984984)
+numpy.random.default_rng(inner), random.Random(77)
+
+def shuffled(seed):
+    return numpy.random.default_rng(seed)
+"""
+MADE_FROM = """
+import numpy
+from numpy.random import PCG64, RandomState, SeedSequence, default_rng
+{before}
+    import with_dice
+    default_rng(default_rng(RandomState(1))), default_rng(PCG64()), default_rng(SeedSequence())
+    default_rng(PCG64(5)), default_rng(SeedSequence(6)), default_rng(numpy.int64(7)), with_dice.shuffled(8)
+    default_rng(SeedSequence(9).spawn(2)[1])
+"""
+
+
+def test_what_a_library_does_when_it_is_imported_and_who_hands_a_generator_on_sets_no_seed(repo, python, birthmark):
+    library = repo / "venv/site-packages/with_dice.py"
+    library.parent.mkdir(parents=True)
+    library.write_text(LIBRARY_WITH_DICE)
+    wanted = {"numpy.random.default_rng": [5, 6, 7, 8, "SeedSequence(9, spawn_key=(1,))"]}
+    find_it = f"import sys; sys.path.append({str(library.parent)!r})\n"
+    python(find_it + MADE_FROM.format(before="import birthmark as bm\nwith bm.session():"))
+    assert events(repo)["seeds_observed"][0]["seeds"] == wanted
+    (repo / "plain.py").write_text(find_it + MADE_FROM.format(before="if True:"))
+    birthmark("run", "--", sys.executable, "plain.py")
+    assert events(repo)["seeds_observed"][-1]["seeds"] == wanted

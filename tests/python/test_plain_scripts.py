@@ -208,3 +208,4 @@ def test_what_is_waited_for_is_what_is_wrapped():
     text = (GIVEN / "sitecustomize.py").read_text()
     names = set(re.findall(r'^        "([\w.]+)",$', text, re.MULTILINE))
     assert names == {*_wrap.SETTERS, *_loads.LOADERS}
+

@@ -319,6 +319,7 @@ def test_code_of_a_repository_within_is_told_once_and_missed_when_it_is_gone(
         commit.unlink()
     plan = reproduce("artifacts/out.txt", "--dry-run")
     assert "the code that ran cannot be had" in plan.stdout, plan.stdout
+    assert "copy the artifacts folder" in plan.stdout, plan.stdout
 
 
 ASKS_GIT = """

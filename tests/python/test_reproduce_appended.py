@@ -115,3 +115,29 @@ def test_runs_that_append_without_a_writer_of_ours_are_told_apart_by_the_bytes(r
         assert (plan["command"][-1], plan["goes_on"]["records"]) == (seed, had), plan
     answer = json.loads(birthmark("reproduce", "artifacts/plain.jsonl", "--yes", "--json"))
     assert answer["outcome"]["verdict"] == "identical"
+
+
+IDLE = """
+import os, birthmark as bm
+with bm.session() as s:
+    with s.jsonl("artifacts/out.jsonl", mode="a") as out:
+        for item in out.todo([{"id": n} for n in range(20)], key="id"):
+            out.write({**item, "text": os.urandom(8).hex()})
+"""
+
+
+def test_a_run_that_found_all_done_did_not_make_it(repo, git, birthmark, program):
+    (repo / ".gitignore").write_text("artifacts/\n")
+    (repo / "make.py").write_text(IDLE)
+    git("add", ".")
+    git("commit", "--quiet", "--message", "Make")
+    start = [sys.executable, "make.py"]
+    subprocess.run(start, cwd=repo, check=True, capture_output=True)
+    first = json.loads(birthmark("show", "--json", "artifacts/out.jsonl"))["metadata"]["session_id"]
+    (repo / "make.py").write_text(IDLE + "# edited\n")
+    subprocess.run(start, cwd=repo, check=True, capture_output=True)
+    for _ in range(2):
+        done = subprocess.run([program, "reproduce", "artifacts/out.jsonl", "--yes"], cwd=repo, capture_output=True, text=True)
+        assert done.returncode == 1 and done.stdout.splitlines()[-2].startswith("differs"), done.stdout
+        assert f"in session {first[:20]}" in done.stdout, done.stdout
+    assert "made again  identical" not in birthmark("trace", "artifacts/out.jsonl")

@@ -379,3 +379,47 @@ def test_a_folder_that_was_there_before_the_run_is_there_for_the_reproduction(pr
         words = [program, "reproduce", "--yes", made]
         done = subprocess.run(words, cwd=repo, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+LINKED = """
+import os, birthmark as bm
+with bm.session() as s:
+    open("ckpt/model.bin", "w").write(os.urandom(4).hex())
+    s.add("ckpt/model.bin", artifact_type="model")
+    open("ckpt/log.txt", "a").write("line\\n")
+"""
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_what_lies_below_a_link_of_the_code_is_not_written(repo, git, program, tmp_path_factory, tracked):
+    scratch = tmp_path_factory.mktemp("scratch")
+    (repo / "ckpt").symlink_to(scratch)
+    (repo / ".gitignore").write_text("artifacts/\n")
+    (repo / "train.py").write_text(LINKED)
+    git("add", "train.py", ".gitignore", *(["ckpt"] if tracked else []))
+    git("commit", "--quiet", "--message", "Train")
+    subprocess.run([sys.executable, "train.py"], cwd=repo, check=True, capture_output=True)
+    names = ("model.bin", "model.bin.birthmark.json")
+    before = [(scratch / name).read_bytes() for name in names]
+    words = [program, "reproduce", "ckpt/model.bin", "--yes"]
+    done = subprocess.run(words, cwd=repo, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-2].startswith("differs"), done.stdout + done.stderr
+    assert [(scratch / name).read_bytes() for name in names] == before
+    verified = subprocess.run([program, "verify", "ckpt/model.bin"], cwd=repo, capture_output=True, text=True)
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_what_is_written_below_a_link_and_recorded_by_nobody_is_refused(repo, git, program, tmp_path_factory):
+    scratch = tmp_path_factory.mktemp("scratch")
+    (scratch / "weights.bin").write_text("weights")
+    (repo / "data").symlink_to(scratch)
+    (repo / ".gitignore").write_text("artifacts/\n")
+    script = "import sys\nif 'again' in sys.argv: pass\nopen('artifacts/o.txt', 'w').write(open('data/weights.bin').read())\n"
+    (repo / "make.py").write_text(script + "import os\nif os.path.exists('/proc/self') and 'reproduce' in os.getcwd():\n    open('data/weights.bin', 'w').write('gone')\n")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "Make")
+    (repo / "artifacts").mkdir()
+    subprocess.run([program, "run", "--", sys.executable, "make.py"], cwd=repo, check=True, capture_output=True)
+    words = [program, "reproduce", "artifacts/o.txt", "--yes"]
+    subprocess.run(words, cwd=repo, capture_output=True, text=True)
+    assert (scratch / "weights.bin").read_text() == "weights"

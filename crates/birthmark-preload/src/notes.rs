@@ -63,6 +63,17 @@ pub(crate) fn note(kind: Kind, folder: c_int, path: *const c_char) {
     }
 }
 
+/// Notes that a file is written by way of a file without a name, as our own writers do: they ask
+/// for this function by its name.
+///
+/// # Safety
+///
+/// `path` is null or a string that ends.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn birthmark_note_written(path: *const c_char) {
+    note(Kind::Write, libc::AT_FDCWD, path);
+}
+
 /// Notes a path within the working folder.
 fn note_relative(kind: Kind, path: &[u8]) {
     // A child of `vfork` may have another folder and shares this memory: it executes.

@@ -128,6 +128,31 @@ unsafe fn number<'a>(offset: usize) -> &'a AtomicU32 {
     unsafe { AtomicU32::from_ptr(NOTES.load(Ordering::Acquire).add(offset).cast()) }
 }
 
+/// Notes that a writer of ours opens a file: it does so past the interpreter.
+pub(crate) fn wrote(path: &std::path::Path) {
+    let path = path.as_os_str().as_bytes();
+    if ON.load(Ordering::Relaxed) && !is_known(2, b"", path) {
+        put(2, &[path]);
+    }
+}
+
+/// Tells the same to the library that `birthmark run` preloads, where it is.
+pub(crate) fn tell_preloaded(path: &std::path::Path) {
+    let Ok(path) = std::ffi::CString::new(path.as_os_str().as_bytes()) else {
+        return;
+    };
+    // SAFETY: the name ends; the answer is null or the function of this name.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"birthmark_note_written".as_ptr()) };
+    if !found.is_null() {
+        // SAFETY: the preloaded library's function of this name takes one string that ends.
+        unsafe {
+            let note =
+                std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const c_char)>(found);
+            note(path.as_ptr());
+        };
+    }
+}
+
 unsafe extern "C" fn hook(event: *const c_char, args: *mut ffi::PyObject, _: *mut c_void) -> c_int {
     if !ON.load(Ordering::Relaxed) {
         return 0;
@@ -141,6 +166,11 @@ unsafe extern "C" fn hook(event: *const c_char, args: *mut ffi::PyObject, _: *mu
         b"os.rename" => unsafe { named(7, args) },
         // SAFETY: as above.
         b"os.link" => unsafe { named(8, args) },
+        // SAFETY: as above; the path comes first. A database is read and written as it goes.
+        b"sqlite3.connect" => unsafe {
+            note(6, args, 0);
+            note(2, args, 0);
+        },
         b"subprocess.Popen" | b"os.system" | b"os.exec" | b"os.posix_spawn" | b"os.spawn" => {
             STARTED.store(true, Ordering::Relaxed);
         }

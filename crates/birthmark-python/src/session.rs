@@ -213,6 +213,7 @@ impl Session {
             root: "record",
         };
         let path = convert::absolute(&path);
+        crate::watch::wrote(&path);
         let inner = interruptible(py, || self.inner.records(&path, options))?.into_py_result(py)?;
         Ok(Records::new(inner, spelling))
     }
@@ -236,6 +237,7 @@ impl Session {
             given: self.filled(py, given, reasons)?,
         };
         let path = convert::absolute(&path);
+        crate::watch::wrote(&path);
         let inner =
             interruptible(py, || self.inner.begin_report(&path, options))?.into_py_result(py)?;
         Ok(Report::new(inner, ensure_ascii))
@@ -268,6 +270,7 @@ impl Session {
         let mut text = Vec::new();
         let seen = encode::encode_record(body, &spelling, &mut text)?;
         let path = convert::absolute(&path);
+        crate::watch::wrote(&path);
         py.detach(|| self.inner.report(&path, &text, &options))
             .into_py_result(py)?;
         Ok((seen.nan_count, seen.nan_paths))
@@ -365,6 +368,8 @@ impl Session {
     ) -> PyResult<()> {
         let loads = crate::watch::loads(&loads);
         py.detach(|| {
+            // What is open or mapped then is the script's: our own looks have ended.
+            self.inner.finish_looks();
             let watched = crate::watch::end(loads, &readers, modules, started);
             self.inner.record_lineage(&watched)
         })

@@ -31,6 +31,17 @@ fn begin() -> bool {
     false
 }
 
+/// Notes that a writer of ours opens a file, which the hook does not see.
+pub(crate) fn wrote(path: &std::path::Path) {
+    #[cfg(target_os = "linux")]
+    {
+        crate::audit::wrote(path);
+        crate::audit::tell_preloaded(path);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = path;
+}
+
 /// Ends noting, and gives what was seen: by the hook, and in what is mapped or open now.
 /// `readers` are libraries that open files in C, `modules` the files of loaded modules, `loads`
 /// what was loaded by name, `workers` whether processes were started that no event told of.

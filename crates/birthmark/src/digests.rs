@@ -5,13 +5,17 @@
 //! (`birthmark_store::digest::DigestCache`). It can be removed at any time. `verify --deep`
 //! does not ask it, and `BIRTHMARK_DIGEST_CACHE=off` turns it off.
 
+use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use birthmark_capture::{clock, process};
 use birthmark_core::digest::{Algorithm, Digest};
+use birthmark_store::atomic;
 use birthmark_store::digest::Digester;
 use birthmark_store::format::FileKind;
 use birthmark_store::reading;
+use birthmark_store::running::RunningDigest;
 
 use crate::error::{Error, Result};
 
@@ -50,6 +54,59 @@ pub fn digester() -> Digester {
         Some(folder) => digester.remembering(folder, clock::now_micros),
         None => digester,
     }
+}
+
+/// The digests of a file's beginnings of these sizes, as far as it has so many bytes.
+pub(crate) fn beginnings(path: &Path, sizes: &BTreeSet<u64>) -> Vec<(u64, String)> {
+    let mut digests = Vec::new();
+    let Ok(mut file) = atomic::open_regular(path) else {
+        return digests;
+    };
+    let mut running = RunningDigest::default();
+    let mut buffer = vec![0; 1 << 20];
+    for size in sizes {
+        while running.length() < *size {
+            let left = size - running.length();
+            let most = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len());
+            match file.read(&mut buffer[..most]) {
+                Ok(read) if read > 0 => running.update(&buffer[..read]),
+                _ => return digests,
+            }
+        }
+        digests.push((*size, running.digest().to_string()));
+    }
+    digests
+}
+
+/// How many bytes the first records of a file of lines are; `None` where it has fewer.
+pub(crate) fn size_of_records(path: &Path, records: u64) -> Option<u64> {
+    let mut file = atomic::open_regular(path).ok()?;
+    let (mut buffer, mut passed, mut left) = (vec![0; 1 << 20], 0, records.checked_sub(1)?);
+    loop {
+        let read = file.read(&mut buffer).ok().filter(|read| *read > 0)?;
+        for end in memchr::memchr_iter(b'\n', buffer.get(..read)?) {
+            if left == 0 {
+                return Some(passed + end as u64 + 1);
+            }
+            left -= 1;
+        }
+        passed += read as u64;
+    }
+}
+
+/// Whether a file begins with so many bytes of this digest, and goes on behind them.
+pub(crate) fn has_grown(path: &Path, size: u64, is_it: impl Fn(&str) -> bool) -> bool {
+    let is_longer = path
+        .metadata()
+        .is_ok_and(|found| found.is_file() && found.len() > size);
+    let found = if is_longer && size > 0 {
+        beginnings(path, &BTreeSet::from([size]))
+    } else {
+        Vec::new()
+    };
+    found.first().is_some_and(|(_, digest)| is_it(digest))
 }
 
 /// Says to whoever watches the reading of this thread that a file or folder will be read so

@@ -22,6 +22,7 @@ mod caches;
 pub(crate) mod folders;
 pub(crate) mod inputs;
 mod loads;
+mod lost;
 mod made;
 mod modules;
 mod names;

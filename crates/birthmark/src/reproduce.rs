@@ -39,6 +39,7 @@ mod hand;
 mod inputs;
 mod kept;
 mod lay;
+mod links;
 mod maker;
 mod mark;
 mod own;

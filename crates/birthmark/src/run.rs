@@ -43,6 +43,7 @@ use crate::error::{Error, Kind, Result};
 use crate::session::{self, Begin, RunEnd, Session};
 use crate::talk::Talk;
 
+mod orphans;
 mod program;
 mod python;
 mod relay;
@@ -54,6 +55,7 @@ mod watch;
 pub use relay::{RelayOptions, relay};
 pub use streams::RELAY;
 
+use crate::session::scriptless::{NOTEBOOK, is_notebook};
 use program::{find, interpreter_of, script_of};
 use signals::{SENT_ON, Signals};
 use streams::Streams;
@@ -120,6 +122,7 @@ pub fn run(options: &RunOptions) -> Result<Finished, NotRun> {
     let mut command = command(&path, &options.command, &session);
     streams.give(&mut command);
     watch.give(&mut command);
+    orphans::adopt();
     let started = command.spawn();
     // It holds our ends of the pipes: as long as it lives they are not at their end.
     drop(command);
@@ -207,6 +210,10 @@ fn command(path: &Path, words: &[OsString], session: &Session) -> Command {
     command.env("BIRTHMARK_SESSION", session.id().as_str());
     command.env("BIRTHMARK_DIR", session.project().layout.artifacts());
     command.env("BIRTHMARK_PARENT_RUN", session.run_id().as_str());
+    command.env_remove(NOTEBOOK);
+    if let Some(notebook) = session.script().filter(|path| is_notebook(path)) {
+        command.env(NOTEBOOK, notebook);
+    }
     command.envs(session.handed_on());
     command
 }

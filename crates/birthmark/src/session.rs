@@ -47,7 +47,7 @@ mod folding;
 mod join;
 mod looker;
 mod nearer;
-mod scriptless;
+pub(crate) mod scriptless;
 mod shell;
 
 pub(crate) use begin::status_options;
@@ -302,6 +302,11 @@ impl Session {
     /// What its project wants to be done about uncommitted changes.
     pub(crate) fn on_dirty(&self) -> OnDirty {
         self.inner.on_dirty
+    }
+
+    /// The script, where one runs.
+    pub(crate) fn script(&self) -> Option<&Path> {
+        self.inner.script.as_deref()
     }
 
     /// The anchor of the code: the script, or the working folder.

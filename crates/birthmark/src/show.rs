@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 use birthmark_core::birthmark::{Fields, PROVENANCE_KEYS, REQUIRED};
 use birthmark_core::schema::SIDECAR_SUFFIX;
-use birthmark_core::session::Run;
+use birthmark_core::session::{Artifact, Run};
 use birthmark_core::{Finding, Timestamp};
 use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
@@ -337,19 +337,27 @@ fn look_who_wrote(project: &Project, shown: &mut Shown, path: &Path) {
     if own.is_some_and(|own| own.state == "open" || (lies.is_some() && own.digest == lies)) {
         return;
     }
-    let Some(wrote) = wrote::at(project, &shown.name, || lies) else {
+    let Some(wrote) = wrote::at(project, &shown.name, lies.as_deref()) else {
         return;
     };
-    if !wrote::is_of_another(&wrote.artifact, &wrote.session, &shown.birthmark) {
-        return;
+    let is_of_another = wrote::is_of_another(&wrote.artifact, &wrote.session, &shown.birthmark);
+    if is_of_another || wrote.artifact.file != shown.name {
+        take_recorded(shown, &wrote.artifact);
     }
-    let mut recorded = Recorded::of(&wrote.artifact);
-    recorded.birthmark = Fields::new();
-    shown.recorded = Some(recorded);
+    if is_of_another {
+        if let Some(recorded) = &mut shown.recorded {
+            recorded.birthmark = Fields::new();
+        }
+        shown.wrote = Some(wrote);
+    }
+}
+
+/// Goes by what was recorded of the bytes, here or under another name.
+fn take_recorded(shown: &mut Shown, artifact: &Artifact) {
+    shown.recorded = Some(Recorded::of(artifact));
     if shown.unknown.get("digest").and_then(Value::as_str) == Some(NOT_LISTED) {
         shown.unknown.remove("digest");
     }
-    shown.wrote = Some(wrote);
 }
 
 /// The file or folder that is shown, where its sidecar was named.

@@ -166,6 +166,7 @@ pub fn verify_watched(
     let mut report = Report::default();
     let mut places = moved::Places::default();
     for (session, (asked, files)) in in_turns(&claims, sessions, files) {
+        judge.session_asked = asked;
         if let (Some(id), true) = (session, asked) {
             report.items.push(judge_session(&mut judge, &id, options));
             meter.done(claims.size_of(&id));

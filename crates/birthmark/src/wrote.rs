@@ -35,10 +35,11 @@ pub struct Wrote {
 /// What a session tells of a file, and the run.
 type Telling = (SessionId, Artifact, Option<Run>);
 
-/// What each session of a project tells of some files. Most tell nothing: those in which no such
-/// name stands are not read.
-fn tellings(project: &Project, stored: &[String]) -> impl Iterator<Item = Telling> {
-    let quoted = stored.iter().map(serde_json::to_string);
+/// What each session of a project tells of some files, and of bytes of this digest. Most tell
+/// nothing: those in which no such name or digest stands are not read.
+fn tellings(project: &Project, stored: &[String], digest: Option<&str>) -> Vec<Telling> {
+    let texts = stored.iter().map(String::as_str).chain(digest);
+    let quoted = texts.map(serde_json::to_string);
     let quoted: Vec<String> = quoted.filter_map(Result::ok).collect();
     let ids = sessions::ids(project).unwrap_or_default();
     let told = sessions::in_parts(ids, |id| {
@@ -48,23 +49,36 @@ fn tellings(project: &Project, stored: &[String]) -> impl Iterator<Item = Tellin
         let Ok(session) = sessions::fold_of(project, &id) else {
             return Vec::new();
         };
-        let made = |name: &String| session.made().find(|one| one.file == *name).cloned();
-        let found = stored.iter().filter_map(made);
+        let mut found: Vec<&Artifact> = Vec::new();
+        for name in stored {
+            found.extend(session.made().find(|one| one.file == *name));
+        }
+        // Empty files are all alike.
+        let same = |one: &&Artifact| one.size > 0 && one.digest.as_deref() == digest;
+        if digest.is_some() {
+            let more = session.made().filter(same);
+            found.extend(more.filter(|one| !stored.contains(&one.file)));
+        }
         let run_of = |one: &Artifact| {
             let mut runs = session.runs.iter();
             runs.find(|run| Some(&run.id) == one.run.as_ref()).cloned()
         };
-        let told = found.map(|one| (id.clone(), one.clone(), run_of(&one)));
+        let found = found.into_iter();
+        let told = found.map(|one| (id.clone(), one.clone(), run_of(one)));
         told.collect::<Vec<Telling>>()
     });
-    told.into_iter().flatten()
+    told.into_iter().flatten().collect()
 }
 
 /// Whether a session of a project tells that it made what lies at a path.
 pub(crate) fn is_told(project: &Project, path: &Path) -> bool {
-    tellings(project, &[project.stored_path(path)])
-        .next()
-        .is_some()
+    !tellings(project, &[project.stored_path(path)], None).is_empty()
+}
+
+/// The same of any session but one.
+pub(crate) fn is_told_by_another(project: &Project, path: &Path, session: &str) -> bool {
+    let told = tellings(project, &[project.stored_path(path)], None);
+    told.iter().any(|(id, _, _)| id.as_str() != session)
 }
 
 /// The nearest folder above a file that is an artifact as a whole, by its sidecar or by what a
@@ -78,7 +92,7 @@ pub(crate) fn folder_of(project: &Project, path: &Path) -> Option<PathBuf> {
     let told: Vec<Telling> = if stored.is_empty() {
         Vec::new()
     } else {
-        tellings(project, &stored).collect()
+        tellings(project, &stored, None)
     };
     let is_told = |name: &String| told.iter().any(|(_, one, _)| one.file == *name);
     let mut both = folders.into_iter().zip(&stored);
@@ -87,19 +101,20 @@ pub(crate) fn folder_of(project: &Project, path: &Path) -> Option<PathBuf> {
 }
 
 /// Who wrote what lies at a path, of which `lies` is the digest, where it is known. The path is
-/// given as it is stored.
-pub(crate) fn at(
-    project: &Project,
-    stored: &str,
-    lies: impl FnOnce() -> Option<String>,
-) -> Option<Wrote> {
-    let mut all: Vec<Telling> = tellings(project, &[stored.to_owned()]).collect();
-    let differ = all.iter().any(|one| one.1.digest != all[0].1.digest);
-    let lies = if differ { lies() } else { None };
+/// given as it is stored. Where nobody recorded these bytes under this path, who recorded them
+/// under another: the file was moved or copied since.
+pub(crate) fn at(project: &Project, stored: &str, lies: Option<&str>) -> Option<Wrote> {
+    let told = tellings(project, &[stored.to_owned()], lies);
+    let (mut all, mut others): (Vec<_>, Vec<_>) =
+        told.into_iter().partition(|one| one.1.file == stored);
+    let is_known = all.iter().any(|one| one.1.digest.as_deref() == lies);
+    if !others.is_empty() && !is_known {
+        std::mem::swap(&mut all, &mut others);
+    }
     let told = all
         .iter()
         .map(|(id, one, _)| ((one.time, id), one.digest.as_deref()));
-    let (session, artifact, run) = all.swap_remove(who_wrote(told, lies.as_deref())?);
+    let (session, artifact, run) = all.swap_remove(who_wrote(told, lies)?);
     Some(Wrote {
         lives: code_of(&artifact).map(|commit| snapshot::lives(project, commit)),
         session,

@@ -176,3 +176,28 @@ fn one_file_is_judged_as_it_is_among_all_of_the_store() {
         }
     }
 }
+
+#[test]
+fn what_its_run_read_is_told_of_a_file_that_names_no_inputs() {
+    let world = World::new();
+    world.repo.write("data/seed.json", "[1, 2, 3]");
+    world.repo.write("data/other.json", "[1]");
+    let session = world.begin(&[]);
+    world.records(&session, "first.jsonl", Mode::New, 3);
+    let more = birthmark_core::birthmark::Fields::new();
+    session
+        .use_input("data/seed.json", None, world.repo.path(), more)
+        .unwrap();
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let of_it = || told(&world.verify(&[world.path("first.jsonl")]));
+    assert!(!of_it().contains("seed.json"), "{}", of_it());
+    world.repo.write("data/seed.json", "[1, 2, 4]");
+    world.repo.write("data/other.json", "[2]");
+    let said = of_it();
+    assert!(
+        said.contains("input data/seed.json changed since it was read"),
+        "{said}"
+    );
+    let all = told(&world.verify_all());
+    assert_eq!(all.matches("data/seed.json changed").count(), 1, "{all}");
+}

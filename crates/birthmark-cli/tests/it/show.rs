@@ -96,8 +96,14 @@ fn file_under_another_name_is_led_to_its_origin() {
     world.birthmark(["session", "end"]);
     std::fs::rename(world.at("a.bin"), world.at("b.bin")).unwrap();
     let shown = world.birthmark(["show", "b.bin"]);
-    assert!(shown.contains("b.bin: no birthmark"), "{shown}");
-    let next = "try: birthmark trace b.bin, if it was made under another name\n";
+    assert!(
+        shown.contains("its bytes were recorded as a.bin"),
+        "{shown}"
+    );
+    world.repo.write("c.bin", "4567");
+    let shown = world.birthmark(["show", "c.bin"]);
+    assert!(shown.contains("c.bin: no birthmark"), "{shown}");
+    let next = "try: birthmark trace c.bin, if it was made under another name\n";
     assert!(shown.contains(next), "{shown}");
     let traced = world.birthmark(["trace", "b.bin"]);
     assert!(traced.contains("recorded as  a.bin"), "{traced}");

@@ -4,7 +4,7 @@
 //! are one node is said at the end (see `resolve`). Runs that are one execution (the ranks of a
 //! launch, a command and the one script in it) are one node from the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::again::link_reproductions;
 use super::groups::groups;
@@ -50,6 +50,8 @@ pub struct Builder {
     pub(super) sights: Vec<Sight>,
     pub(super) loose: Vec<Loose>,
     pub(super) generated: Vec<(usize, usize)>,
+    /// Sights of files that a run opened to go on with and left as they were.
+    idle: BTreeSet<usize>,
     pub(super) runs: Vec<RunNode>,
     run_ids: BTreeMap<(SessionId, RunId), usize>,
     /// Sights of what was made, by store and path.
@@ -234,6 +236,9 @@ impl Builder {
             unknown: None,
         });
         self.generated.push((sight, run));
+        if artifact.added_nothing() {
+            self.idle.insert(sight);
+        }
         for mention in links::mentions(birthmark) {
             let to = self.mention(source, &mention, artifact.time, run);
             self.derive(sight, to, mention.role, run);
@@ -272,6 +277,7 @@ impl Builder {
             digest: had.digest.clone(),
             content_digest: had.content_digest.clone(),
             size: None,
+            records: None,
             is_model: false,
             unknown: Some(format!(
                 "the {} bytes that were there before are told of by no session here",
@@ -366,7 +372,14 @@ impl Builder {
             absorb(&mut lineage.artifacts[nodes[at]], &sights[at]);
         }
         lineage.note_digests();
+        // Who found all there and added nothing did not make it, where it is known who did.
+        let busy = self.generated.iter().map(|(sight, _)| *sight);
+        let busy = busy.filter(|sight| !self.idle.contains(sight));
+        let busy: BTreeSet<usize> = busy.map(|sight| nodes[sight]).collect();
         for (sight, run) in self.generated {
+            if self.idle.contains(&sight) && busy.contains(&nodes[sight]) {
+                continue;
+            }
             lineage.link(Edge {
                 from: NodeId::Artifact(nodes[sight]),
                 to: NodeId::Run(run),

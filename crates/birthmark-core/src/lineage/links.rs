@@ -46,6 +46,8 @@ pub struct Mention {
     pub content_digest: Option<String>,
     /// Its size in bytes, where it was told.
     pub size: Option<u64>,
+    /// Its size in records, where it was told.
+    pub records: Option<u64>,
     /// Whether it is a model.
     pub is_model: bool,
     /// Why there is no digest.
@@ -76,6 +78,7 @@ pub fn input(fields: &Fields) -> Option<Mention> {
         digest,
         content_digest: text(fields, "content_digest"),
         size: fields.get("size").and_then(Value::as_u64),
+        records: None,
         is_model: fields.contains_key("model_revision"),
         unknown: reason.and_then(Value::as_str).map(str::to_owned),
     })
@@ -111,6 +114,7 @@ fn named(role: Option<&str>, name: &str) -> Mention {
         digest: None,
         content_digest: None,
         size: None,
+        records: None,
         is_model: false,
         unknown: None,
     }
@@ -132,6 +136,7 @@ fn dataset(birthmark: &Fields) -> Option<Mention> {
         is_path: digest.is_some() && fields.contains_key("source"),
         digest,
         content_digest: text(fields, "content_digest"),
+        records: fields.get("size").and_then(Value::as_u64),
         revision: text(fields, "revision"),
         unknown: reason.and_then(Value::as_str).map(str::to_owned),
         ..named(Some("dataset"), &name?)

@@ -80,6 +80,13 @@ impl Artifact {
         self.had_before(is_one).map_or(0, |had| had.records)
     }
 
+    /// Whether its run found the file there, went on with it, and left it as it was.
+    pub fn added_nothing(&self) -> bool {
+        let had = &self.continued;
+        let is_same = had.digest.is_none() || had.digest == self.digest;
+        self.sealed().is_some() && had.bytes > 0 && had.bytes == self.size && is_same
+    }
+
     /// What was there before these runs wrote, where it is known that they went on with it.
     pub fn had_before(&self, is_one: impl Fn(&RunId) -> bool) -> Option<&Had> {
         let mine = |one: &&GoneOn| one.run.as_ref().is_some_and(&is_one);

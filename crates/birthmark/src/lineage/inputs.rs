@@ -192,6 +192,22 @@ impl Input {
         entry
     }
 
+    /// The same of what nobody can read any more, for this reason.
+    pub(crate) fn lost(&self, project: &Project, by: &str, why: &str) -> Fields {
+        let mut entry = Fields::new();
+        for (name, value) in [
+            ("role", Value::from(self.role)),
+            ("file", Value::from(project.stored_path(&self.path))),
+            ("digest", Value::Null),
+            ("digest_state", Value::from("lost")),
+            ("digest_unknown", Value::from(why)),
+            ("observed_by", Value::from(by)),
+        ] {
+            entry.insert(name.to_owned(), value);
+        }
+        entry
+    }
+
     /// What lies at a path, of which the caller knows the rest.
     pub(crate) fn at(path: PathBuf) -> Self {
         Self {

@@ -15,15 +15,13 @@ use super::inputs::{self, Budget};
 use super::loads::{Load, Told};
 use super::made::Known;
 use super::rules::{Class, Rules, source_of};
-use super::{Seen, modules};
+use super::{Seen, lost, modules};
 use crate::error::Result;
 use crate::session::Session;
 use crate::{snapshot, talk, text};
 
 /// File systems tell times by a clock that runs up to a tick behind.
 pub(super) const CLOCK_STEP: i64 = 20_000;
-/// Files that are named in a reason.
-const NAMED: usize = 3;
 
 /// What was seen of a run, and how.
 #[derive(Debug, Clone, Default)]
@@ -88,7 +86,7 @@ impl Session {
     pub(crate) fn record_watched(&self, watched: &Watched, start: Timestamp) -> Result<()> {
         let rules = Rules::of(self.project());
         let by = watched.by.first().map_or("watch", String::as_str);
-        let (data, code, left_out) = sort(&rules, &watched.seen);
+        let (data, code, left_out) = sort(&rules, &watched.seen, start.micros());
         let mut budget = Budget::new(inputs::DIGEST_TIME);
         let updated = self.updated(&data, &watched.seen, start)?;
         self.record_written(&rules, watched, start, &mut budget)?;
@@ -102,13 +100,20 @@ impl Session {
             !watched.seen.writes.contains(*path) || !has_changed(path, start.micros() - CLOCK_STEP)
         };
         let reads: BTreeSet<PathBuf> = data.iter().filter(is_read).cloned().collect();
+        let lost = self.record_lost(watched, &rules, start)?;
+        let changed = self.changed_by_others(watched, &reads, start)?;
         let loaded = self.record_loaded(&watched.loads, &mut budget)?;
-        let listed = self.record_inputs(&reads, by, &mut budget)?;
+        let listed = self.record_inputs(&reads, &changed, by, &mut budget)?;
         // Which repositories were looked at when it began is then known.
         self.finish_looks();
         self.record_modules(&code, start, by)?;
         let mut reasons = watched.gaps.clone();
         reasons.extend(updated);
+        reasons.extend(lost);
+        let names = changed.iter().map(|path| self.project().stored_path(path));
+        let text =
+            "what was read of a file that somebody changed while the run went on is not known";
+        reasons.extend(lost::named(text, names.collect()));
         if listed.1 > 0 {
             reasons.push(format!("{} inputs more than are listed", listed.1));
         }
@@ -183,27 +188,19 @@ impl Session {
         }
         let folded = self.folded()?;
         let known = Known::by_writers(self, &folded);
-        let mut names: Vec<String> = lost
+        let names = lost
             .into_iter()
             .filter(|path| !known.has(path))
-            .map(|path| self.project().stored_path(path))
-            .collect();
-        let more = names.len().saturating_sub(NAMED);
-        names.truncate(NAMED);
-        if more > 0 {
-            names.push(format!("{more} more"));
-        }
-        let text = format!(
-            "what was read of a file that was written, too, is not known: {}",
-            names.join(", ")
-        );
-        Ok((!names.is_empty()).then_some(text))
+            .map(|path| self.project().stored_path(path));
+        let text = "what was read of a file that was written, too, is not known";
+        Ok(lost::named(text, names.collect()))
     }
 
     /// How many inputs were recorded, and how many were too many.
     fn record_inputs(
         &self,
         reads: &BTreeSet<PathBuf>,
+        changed: &BTreeSet<PathBuf>,
         by: &str,
         budget: &mut Budget,
     ) -> Result<(u64, u64)> {
@@ -227,7 +224,11 @@ impl Session {
             .filter(|input| !told.has(&self.project().stored_path(input.path())))
             .collect();
         for input in new.iter().take(inputs::MOST) {
-            let input = input.entry(self.project(), by, budget);
+            let input = if changed.contains(input.path()) {
+                input.lost(self.project(), by, lost::CHANGED)
+            } else {
+                input.entry(self.project(), by, budget)
+            };
             self.record(ArtifactUsed { input })?;
         }
         let listed = new.len().min(inputs::MOST);
@@ -272,7 +273,7 @@ impl Session {
 
 /// Whether a file changed, or may have, since a moment in microseconds: its time of writing can be
 /// set back, that of its last change cannot.
-fn has_changed(path: &Path, since: i64) -> bool {
+pub(super) fn has_changed(path: &Path, since: i64) -> bool {
     path.metadata().map_or(true, |found| {
         let micros = found.ctime() * 1_000_000 + found.ctime_nsec() / 1_000;
         micros >= since || modules::written(path) >= since
@@ -287,7 +288,7 @@ fn is_new(path: &Path, since: i64) -> bool {
 
 /// Whether the file system says that a file was made since, also one whose time of writing was set
 /// back, as that of a copy.
-fn was_born(path: &Path, since: i64) -> bool {
+pub(super) fn was_born(path: &Path, since: i64) -> bool {
     let born = path.metadata().and_then(|found| found.created()).ok();
     let born = born.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     born.is_some_and(|born| i64::try_from(born.as_micros()).is_ok_and(|at| at >= since))
@@ -321,12 +322,12 @@ pub fn mapped() -> BTreeSet<PathBuf> {
 }
 
 /// Data, code, and counts of what is left out, of all that was read.
-fn sort(rules: &Rules, seen: &Seen) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>, Fields) {
+fn sort(rules: &Rules, seen: &Seen, start: i64) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>, Fields) {
     let (mut data, mut code, mut left_out) = (BTreeSet::new(), BTreeSet::new(), Fields::new());
     for path in &seen.reads {
         let source = source_of(path).filter(|source| source.is_file());
         let path = source.as_ref().unwrap_or(path);
-        match rules.class(path) {
+        match rules.class_of_old(path, start) {
             _ if path.is_dir() => {}
             Class::Data if path.exists() => drop(data.insert(path.clone())),
             Class::Data => {}

@@ -15,8 +15,9 @@
 //! | `code` | Python's modules and scripts within a repository | code |
 //! | `bytecode`, `library` | `.pyc`, `.so` and such | noise |
 //! | `hub` | the caches of Hugging Face's hub and datasets | data |
-//! | `cache` | folders of caches by name | noise |
-//! | `system`, `home`, `temporary` | outside of the project: `/usr`, `/etc`, `~/.x`, `/tmp` … | noise |
+//! | `cache` | folders of caches by name; outside of the project also `.cache`, but for those of data sets and weights | noise |
+//! | `system`, `home` | outside of the project: `/usr`, `/etc`, `~/.x` (but for those of data sets) … | noise |
+//! | `temporary` | `$TMPDIR`, `/tmp`, `/var/tmp`, `/dev/shm`, of what was not there before the run | noise |
 
 use std::path::{Path, PathBuf};
 
@@ -63,9 +64,8 @@ const DATA: [&str; 16] = [
 /// How the folder is called that `birthmark run` gives to Pythons.
 pub(crate) const OF_PYTHON: &str = "birthmark-python-";
 const CODE: [&str; 7] = ["py", "sh", "bash", "R", "jl", "pl", "ipynb"];
-const CACHES: [&str; 7] = [
+const CACHES: [&str; 6] = [
     "__pycache__",
-    ".cache",
     ".mypy_cache",
     ".pytest_cache",
     ".ruff_cache",
@@ -75,6 +75,19 @@ const CACHES: [&str; 7] = [
 const SYSTEM: [&str; 12] = [
     "/usr", "/etc", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/proc", "/sys", "/dev", "/run",
     "/var",
+];
+
+/// Folders for temporary files, beside that of `TMPDIR`.
+const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+/// Hidden folders of a home in which data sets and weights lie.
+const DATA_AT_HOME: [&str; 7] = [
+    ".keras",
+    ".cache/torch",
+    ".cache/nltk",
+    ".cache/kagglehub",
+    ".cache/openml",
+    ".cache/tfds",
+    ".data",
 ];
 
 /// The rules of a project.
@@ -158,15 +171,38 @@ impl Rules {
         if within {
             return Class::Data;
         }
+        if has(".cache") && !self.is_data_at_home(path) {
+            return Class::Noise("cache");
+        }
         self.outside(path)
     }
 
+    fn is_data_at_home(&self, path: &Path) -> bool {
+        let below = self
+            .home
+            .as_deref()
+            .and_then(|home| path.strip_prefix(home).ok());
+        below.is_some_and(|below| DATA_AT_HOME.iter().any(|known| below.starts_with(known)))
+    }
+
+    fn is_temporary(&self, path: &Path) -> bool {
+        path.starts_with(&self.temporary) || TEMPORARY.iter().any(|place| path.starts_with(place))
+    }
+
+    /// What a file is that was there before a moment in microseconds: in a temporary folder such a
+    /// one was put there for the run to read.
+    pub(crate) fn class_of_old(&self, path: &Path, since: i64) -> Class {
+        match self.class(path) {
+            Class::Noise("temporary") if is_older(path, since) => Class::Data,
+            class => class,
+        }
+    }
+
     fn outside(&self, path: &Path) -> Class {
-        if SYSTEM.iter().any(|place| path.starts_with(place)) && !path.starts_with(&self.temporary)
-        {
+        if SYSTEM.iter().any(|place| path.starts_with(place)) && !self.is_temporary(path) {
             return Class::Noise("system");
         }
-        if self.is_hidden_at_home(path) {
+        if self.is_hidden_at_home(path) && !self.is_data_at_home(path) {
             return Class::Noise("home");
         }
         self.unless_temporary(path)
@@ -186,8 +222,7 @@ impl Rules {
 
     fn unless_temporary(&self, path: &Path) -> Class {
         let within = path.starts_with(&self.root) || path.starts_with(&self.artifacts);
-        let temporary = path.starts_with(&self.temporary) || path.starts_with("/tmp");
-        if temporary && !within {
+        if self.is_temporary(path) && !within {
             Class::Noise("temporary")
         } else {
             Class::Data
@@ -200,6 +235,13 @@ impl Rules {
         matches!(outside, Class::Noise(rule) if rule != "temporary")
             && !path.starts_with(&self.root)
     }
+}
+
+/// Whether a regular file was made and last written before a moment in microseconds.
+fn is_older(path: &Path, since: i64) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file())
+        && super::modules::written(path) < since
+        && !super::record::was_born(path, since)
 }
 
 /// Of the caches only the content counts, not how it was fetched.

@@ -39,9 +39,16 @@ pub struct Seen {
     pub writes: BTreeSet<PathBuf>,
     /// To be read and written at once, with what was there; each is in `reads` and `writes` too.
     pub updates: BTreeSet<PathBuf>,
+    /// Read by a process that wrote it, or put another in its place, afterwards: what it read is
+    /// gone.
+    pub rewritten: BTreeSet<PathBuf>,
     /// Names that were given, in the order of their times, but for what the same process wrote.
     pub names: BTreeSet<Naming>,
     opened: BTreeSet<PathBuf>,
+    /// Written by more than one process.
+    shared: BTreeSet<PathBuf>,
+    /// What the process whose notes are read has done so far: read, and written.
+    own: (BTreeSet<PathBuf>, BTreeSet<PathBuf>),
     /// Programs that were executed with the watch on; names without `/` were searched for.
     pub executed: BTreeSet<PathBuf>,
     /// Programs that were executed with an environment that leaves the watch out.
@@ -75,6 +82,7 @@ impl Seen {
             return;
         }
         self.any = true;
+        self.own = Default::default();
         self.lost += u64::from(number(bytes, 16).unwrap_or(0));
         let folder = number(bytes, FOLDER_AT).and_then(|at| note_at(bytes, at as usize));
         let folder = folder.filter(|(kind, _)| *kind == FOLDER);
@@ -92,16 +100,16 @@ impl Seen {
     /// Takes one note up.
     pub fn note(&mut self, kind: u32, path: PathBuf) {
         match kind {
-            1 => self.reads.insert(crate::project::plain(&path)),
+            1 => self.read_one(crate::project::plain(&path)),
             6 => {
                 let path = crate::project::plain(&path);
                 self.updates.insert(path.clone());
-                self.reads.insert(path)
+                self.read_one(path)
             }
             2 => {
                 let path = crate::project::plain(&path);
                 self.opened.insert(path.clone());
-                self.writes.insert(path)
+                self.write_one(path)
             }
             7 | 8 => self.name(path.as_os_str().as_bytes(), kind == 8),
             9 => self.exchange(path.as_os_str().as_bytes()),
@@ -113,6 +121,36 @@ impl Seen {
 }
 
 impl Seen {
+    fn read_one(&mut self, path: PathBuf) -> bool {
+        if !self.own.1.contains(&path) {
+            self.own.0.insert(path.clone());
+        }
+        self.reads.insert(path)
+    }
+
+    fn write_one(&mut self, path: PathBuf) -> bool {
+        if self.own.1.insert(path.clone()) {
+            if self.writes.contains(&path) {
+                self.shared.insert(path.clone());
+            }
+            if self.own.0.contains(&path) {
+                self.rewritten.insert(path.clone());
+            }
+        }
+        self.writes.insert(path)
+    }
+
+    /// Whether one process alone wrote it.
+    pub(super) fn is_of_one(&self, path: &Path) -> bool {
+        !self.shared.contains(path)
+    }
+
+    /// Whether it was called otherwise since.
+    pub(super) fn was_renamed(&self, path: &Path) -> bool {
+        let mut names = self.names.iter();
+        names.any(|naming| !naming.linked && path.starts_with(&naming.old))
+    }
+
     /// Whether it, or what lies in it, was opened to be written, and not only given its name.
     pub(super) fn opened_to_write(&self, path: &Path) -> bool {
         self.opened
@@ -124,7 +162,7 @@ impl Seen {
     /// Takes up a name that was given.
     fn name(&mut self, note: &[u8], linked: bool) -> bool {
         naming(note, linked).is_some_and(|naming| {
-            self.writes.insert(naming.new.clone());
+            self.write_one(naming.new.clone());
             self.names.insert(naming)
         })
     }

@@ -51,7 +51,9 @@ impl Plan {
                     "the code that ran cannot be had: {}",
                     self.code.inexact.join("; ")
                 ),
-                "git fetch, or copy the artifacts folder into a clone of its remote",
+                self.code.hint.as_deref().unwrap_or(
+                    "copy the artifacts folder of the machine that ran it into a clone of its remote",
+                ),
             );
         } else if !options.inexact {
             for why in &self.code.inexact {

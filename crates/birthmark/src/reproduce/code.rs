@@ -32,6 +32,8 @@ pub struct Code {
     pub restore: Option<String>,
     /// Why it is not exactly what ran; none where it is.
     pub inexact: Vec<String>,
+    /// What brings it here, where it cannot be had.
+    pub hint: Option<String>,
 }
 
 impl Code {
@@ -43,9 +45,10 @@ impl Code {
             .map(|commit| crate::snapshot::lacking(project, commit));
         match lacking {
             Some(Ok(reasons)) => self.inexact.extend(reasons),
-            Some(Err(reason)) => {
+            Some(Err(nowhere)) => {
                 self.restore = None;
-                self.inexact.push(reason);
+                self.inexact.push(nowhere.reason);
+                self.hint = nowhere.hint;
             }
             None => {}
         }
@@ -96,6 +99,7 @@ fn kept(session: &Session, fields: &Fields, runs: &[&Run]) -> Code {
             restore: Some(snapshot.clone()),
             commit,
             inexact,
+            hint: None,
         };
     }
     match (fields.get("git_dirty").and_then(Value::as_bool), &commit) {
@@ -116,6 +120,7 @@ fn kept(session: &Session, fields: &Fields, runs: &[&Run]) -> Code {
         restore: commit.clone(),
         commit,
         inexact,
+        hint: None,
     }
 }
 

@@ -40,6 +40,7 @@ use birthmark_core::SessionId;
 use birthmark_store::atomic;
 
 use super::lay::Laid;
+use super::links;
 use super::plan::{InputState, Plan};
 use crate::dataset;
 use crate::error::Result;
@@ -53,8 +54,8 @@ pub(super) fn is_here() -> bool {
     kernel::is_here()
 }
 
-/// The folders of the original, as they really lie.
-fn originals(plan: &Plan) -> BTreeSet<PathBuf> {
+/// The folders of the original, and what links of the code lead to, as they really lie.
+fn originals(plan: &Plan, laid: &Laid) -> BTreeSet<PathBuf> {
     let own = [
         plan.top.as_path(),
         plan.project.root(),
@@ -62,7 +63,12 @@ fn originals(plan: &Plan) -> BTreeSet<PathBuf> {
     ];
     let beside = plan.beside.iter().map(|one| one.root.as_path());
     let all = own.into_iter().chain(beside);
-    all.filter_map(|path| path.canonicalize().ok()).collect()
+    let own = all.filter_map(|path| path.canonicalize().ok());
+    let tops = laid.beside.iter().chain([&laid.top]);
+    let linked = tops.flat_map(|top| links::targets(top));
+    // Without the folders that hold everything nothing would run.
+    let linked = linked.filter(|path| !Path::new("/dev").starts_with(path));
+    own.chain(linked).collect()
 }
 
 /// Everything that may be written: all that is neither an original nor above one.
@@ -96,7 +102,7 @@ pub(super) struct Ran {
 pub(super) fn run(plan: &Plan, laid: &Laid, command: &mut Command) -> Result<io::Result<Ran>> {
     let mut own = vec![laid.top.as_path()];
     own.extend(laid.beside.iter().map(PathBuf::as_path));
-    let originals = originals(plan);
+    let originals = originals(plan, laid);
     let temporary = own_temporary(&originals, &laid.top)?;
     if let Some(folder) = &temporary {
         command.env("TMPDIR", folder);
@@ -123,7 +129,8 @@ pub(super) fn run(plan: &Plan, laid: &Laid, command: &mut Command) -> Result<io:
 fn own_temporary(originals: &BTreeSet<PathBuf>, top: &Path) -> Result<Option<PathBuf>> {
     let usual = std::env::temp_dir();
     let usual = usual.canonicalize().unwrap_or(usual);
-    if !originals.iter().any(|one| one.starts_with(&usual)) {
+    let is_on_its_way = |one: &PathBuf| one.starts_with(&usual) || usual.starts_with(one);
+    if !originals.iter().any(is_on_its_way) {
         return Ok(None);
     }
     let mut name = top.file_name().unwrap_or_default().to_owned();
@@ -143,7 +150,7 @@ impl Watch {
     /// Looks at the artifacts of the plan, and keeps a copy of the one that is made again.
     fn new(plan: &Plan, laid: &Laid) -> Result<Self> {
         let inputs = plan.inputs.iter().filter_map(|input| match &input.state {
-            InputState::Here(path) => Some(path.clone()),
+            InputState::Here(path) | InputState::Grown(path, _) => Some(path.clone()),
             _ => None,
         });
         let mut copy = None;
@@ -236,7 +243,7 @@ pub(super) fn refused_in(plan: &Plan, laid: &Laid, session: Option<&str>) -> Opt
         read.ok()?;
     }
     let given = [plan.top.as_path(), plan.project.root()];
-    refused(&said, &originals(plan), &given)
+    refused(&said, &originals(plan, laid), &given)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! bytes from wherever they lie take its place.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use birthmark_core::Fields;
 use birthmark_core::lineage::{ArtifactNode, NodeId, Place, Relation, mentions};
@@ -102,10 +102,7 @@ fn digests(artifact: &ArtifactNode, place: Option<&Place>) -> Vec<String> {
 fn at(traced: &Traced, node: usize, place: &Place, role: Option<&String>) -> Input {
     let artifact = &traced.lineage.artifacts[node];
     let digests = digests(artifact, Some(place));
-    let lies = traced
-        .stores
-        .get(place.store)
-        .map(|project| sessions::locate(project, &place.file, place.file_bytes.as_deref()));
+    let lies = lies(traced, place);
     let now = lies.as_ref().and_then(|path| {
         let real = path.canonicalize().ok()?;
         Some(crate::dataset::digest_of(&real).ok()?.to_string())
@@ -113,8 +110,9 @@ fn at(traced: &Traced, node: usize, place: &Place, role: Option<&String>) -> Inp
     let state = match (now, lies) {
         _ if digests.is_empty() => InputState::NameAlone,
         (Some(digest), Some(path)) if digests.contains(&digest) => InputState::Here(path),
-        (now, _) => match lying(traced, &digests).or_else(|| moved(traced, place, &digests)) {
+        (now, lies) => match lying(traced, &digests).or_else(|| moved(traced, place, &digests)) {
             Some(path) => InputState::Here(path),
+            None if let Some(grown) = grown(artifact, place, &digests, lies) => grown,
             None if now.is_some() => InputState::NotAsItWas("changed since"),
             None => InputState::NotAsItWas("not here"),
         },
@@ -127,6 +125,42 @@ fn at(traced: &Traced, node: usize, place: &Place, role: Option<&String>) -> Inp
         state,
         lost: false,
     }
+}
+
+/// Where what was read at a place lies now, if its store is here.
+fn lies(traced: &Traced, place: &Place) -> Option<PathBuf> {
+    let project = traced.stores.get(place.store)?;
+    Some(sessions::locate(
+        project,
+        &place.file,
+        place.file_bytes.as_deref(),
+    ))
+}
+
+/// What lies at a path where it goes on behind what was read there.
+fn grown(
+    artifact: &ArtifactNode,
+    place: &Place,
+    digests: &[String],
+    lies: Option<PathBuf>,
+) -> Option<InputState> {
+    let lies = lies.filter(|_| is_within(&place.file))?;
+    let told = artifact.places.iter().filter(|one| {
+        let digest = one.digest.as_ref();
+        digest.is_some_and(|digest| digests.contains(digest))
+    });
+    let sizes: BTreeSet<u64> = told.filter_map(|one| one.size).collect();
+    let is_it = |digest: &str| digests.iter().any(|one| one == digest);
+    let size = sizes
+        .into_iter()
+        .find(|size| crate::digests::has_grown(&lies, *size, is_it))?;
+    Some(InputState::Grown(lies, size))
+}
+
+/// Whether a stored path leads to a place within the project.
+pub(super) fn is_within(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// Whether what was read there was not what a run had left there.
@@ -181,8 +215,11 @@ fn one(traced: &Traced, node: usize, role: Option<&String>) -> Input {
         _ if digests.is_empty() => InputState::NameAlone,
         (_, None) => InputState::NoPlace,
         (Some(OnDisk::Same(path)), _) => InputState::Here(path.clone()),
-        (now, Some(path)) => match moved(traced, path, &digests) {
+        (now, Some(place)) => match moved(traced, place, &digests) {
             Some(path) => InputState::Here(path),
+            None if let Some(grown) = grown(artifact, place, &digests, lies(traced, place)) => {
+                grown
+            }
             None if matches!(now, Some(OnDisk::Changed(_) | OnDisk::Replaced(_))) => {
                 InputState::NotAsItWas("changed since")
             }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::blockers::{BRING_IT, LOST};
 use super::plan::{Input, InputState, Plan};
 use super::venv::{self, is_python};
-use super::{Options, beside, guard, io, mark, share};
+use super::{Options, beside, guard, inputs, io, links, mark, share};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::snapshot::{RestoreOptions, restore};
@@ -102,6 +102,11 @@ fn lay_in(plan: &Plan, options: &Options, top: PathBuf, say: &mut dyn FnMut(&str
         let why = crate::text::neutral(why);
         say(&format!("birthmark: git is told nothing in it: {why}"));
     }
+    for name in plan.outputs.iter().chain([&plan.file]) {
+        if inputs::is_within(name) {
+            links::own_place(&laid.top, &laid.folder.join(name))?;
+        }
+    }
     for input in &plan.inputs {
         bring(input, plan, options, &laid, say)?;
     }
@@ -144,10 +149,7 @@ fn bring(
     say: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let name = Path::new(&input.name);
-    let is_inside = !name.is_absolute()
-        && name
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)));
+    let is_inside = inputs::is_within(&input.name);
     let is_named = matches!(input.state, InputState::NameAlone | InputState::NoPlace);
     if is_named || !is_inside {
         return Ok(());
@@ -160,13 +162,14 @@ fn bring(
         }
         return Ok(());
     }
-    let InputState::Here(source) = &input.state else {
+    let (InputState::Here(source) | InputState::Grown(source, _)) = &input.state else {
         if options.inexact {
-            return bring_as_it_is(name, plan, &target);
+            return bring_as_it_is(name, plan, laid, &target);
         }
         let name = crate::text::short(&input.name, 100);
         return Err(Error::usage("input-missing", format!("`{name}`, {LOST}")).with_hint(BRING_IT));
     };
+    links::own_way(&laid.top, &target)?;
     atomic::create_folder(atomic::folder_of(&target))?;
     if target.symlink_metadata().is_ok() {
         let removed = if target.is_dir() {
@@ -176,7 +179,10 @@ fn bring(
         };
         removed.map_err(|error| io(&target, "replace", error))?;
     }
-    copy_or_link(source, &target)?;
+    match input.state {
+        InputState::Grown(_, size) => share::copy_beginning(source, size, &target)?,
+        _ => copy_or_link(source, &target)?,
+    }
     if is_as_it_was(&target, input) {
         return Ok(());
     }
@@ -188,11 +194,12 @@ fn bring(
 }
 
 /// What lies there now instead, where nothing is in its place yet.
-fn bring_as_it_is(name: &Path, plan: &Plan, target: &Path) -> Result<()> {
+fn bring_as_it_is(name: &Path, plan: &Plan, laid: &Laid, target: &Path) -> Result<()> {
     let source = plan.project.root().join(name);
     if target.symlink_metadata().is_ok() || source.symlink_metadata().is_err() {
         return Ok(());
     }
+    links::own_way(&laid.top, target)?;
     atomic::create_folder(atomic::folder_of(target))?;
     copy_or_link(&source, target)
 }

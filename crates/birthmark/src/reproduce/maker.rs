@@ -77,6 +77,7 @@ pub(super) fn find(traced: &Traced, node: usize) -> Result<Made> {
         made = before;
     }
     made.renamed = renamed;
+    made = who_wrote_a_record(traced, made)?;
     let Some(line) = traced.target.line.filter(|_| traced.target.runs.is_empty()) else {
         return Ok(made);
     };
@@ -97,6 +98,27 @@ pub(super) fn find(traced: &Traced, node: usize) -> Result<Made> {
             (Whose::Earlier, None) | (Whose::Unknown, _) => return Err(nameless(traced, line)),
         };
     }
+}
+
+/// The last run that added something: a script that is started once more finds all done.
+fn who_wrote_a_record(traced: &Traced, mut made: Made) -> Result<Made> {
+    while made.recorded.added_nothing() {
+        let had = &made.recorded.continued;
+        let earlier = had.digest.as_deref().and_then(|digest| {
+            let nodes = traced.lineage.artifacts_of(digest).iter();
+            nodes.copied().find(|node| *node != made.node)
+        });
+        let Some(earlier) = earlier else {
+            let name = crate::text::neutral(&made.recorded.file).into_owned();
+            let text = format!(
+                "the last run that opened `{name}` added nothing to it, and who wrote what was there is not known"
+            );
+            return Err(Error::usage("run-not-here", text)
+                .with_hint("name the store that recorded it: --store PATH"));
+        };
+        made = self::made(traced, earlier)?;
+    }
+    Ok(made)
 }
 
 /// The artifact under its earlier name, where its run did nothing but give it another.

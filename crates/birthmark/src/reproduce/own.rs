@@ -30,8 +30,11 @@ pub(super) fn compare(
     let was = atomic::read_limited(file, READ_LIMIT)?;
     let is = atomic::read_limited(made, READ_LIMIT)?;
     let own = of_run(share, &was);
-    if own.is_empty() && share.records != Some(0) {
-        let place = "where cannot be told: none of its records is in the file by now";
+    if own.is_empty() {
+        let place = match share.records {
+            Some(0) => "where cannot be told: the run added no record",
+            _ => "where cannot be told: none of its records is in the file by now",
+        };
         return Ok(compared(Verdict::Differs, place.to_owned()));
     }
     let start = if share.begins(made) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use birthmark_capture::git::Repository;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{ModulesObserved, Outcome, SnapshotTaken};
+use birthmark_core::lineage::RunNode;
 use birthmark_core::session::{Artifact, Run, Session};
 use birthmark_core::{Finding, RunId, SessionId};
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use super::share::Share;
 use super::{Options, environment, folders, guard, inputs, maker};
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::session::scriptless::{is_kernel, is_notebook};
 use crate::trace::{self, Traced};
 
 /// Whether something that was read can be read again.
@@ -26,6 +28,8 @@ use crate::trace::{self, Traced};
 pub enum InputState {
     /// It lies here, as it was.
     Here(PathBuf),
+    /// It lies here, and went on since: the beginning of so many bytes is what was read.
+    Grown(PathBuf, u64),
     /// It does not lie here as it was; the code may hold it.
     NotAsItWas(&'static str),
     /// It was never known by more than its name.
@@ -112,6 +116,8 @@ pub struct Plan {
     pub had_ended: bool,
     /// Seeds by name; empty where none was recorded.
     pub seeds: Vec<String>,
+    /// What its runs made, by their stored paths.
+    pub(super) outputs: Vec<String>,
 }
 
 /// Finds the run that made an artifact, and says what can be promised.
@@ -142,7 +148,8 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
         run.map_or(&empty, |run| &run.environment),
         &loaded.environment,
     );
-    let argv = found.argv.clone();
+    let outer = outer(&traced, &loaded, place);
+    let argv = outer.argv.clone();
     let program = argv.first().map_or("", String::as_str);
     let environment = environment::differences(&project.layout, &environment_fields, program);
     let words = found.script.as_deref().or(argv.first().map(String::as_str));
@@ -162,17 +169,9 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             .flat_map(|run| run.observed.modules.iter().cloned())
             .collect(),
         code: code::of(&loaded, &code_fields, &own, &recorded).with_what_is_here(&project),
-        cwd: found
-            .facts
-            .get("cwd")
-            .and_then(Value::as_str)
-            .map(PathBuf::from),
+        cwd: cwd_of(outer),
         top: top(&project),
-        old_top: loaded
-            .snapshots
-            .iter()
-            .find(|one| one.taken.path.is_empty())
-            .map(|one| PathBuf::from(&one.taken.root)),
+        old_top: top_of(&loaded),
         inputs: inputs::of(
             &traced,
             node,
@@ -188,6 +187,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             &environment_fields,
             &seeds::Carrying::of(&traced.target, original.as_deref()),
         ),
+        outputs: outputs(&loaded, &[found, outer]),
         snapshots: snapshots(&loaded),
         folders: folders::made_before(&project, &loaded, &found.runs, found.start),
         had_ended: found.outcome == Some(Outcome::Completed),
@@ -214,6 +214,43 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
     inputs::look_in_code(&mut plan);
     code::look_for_what_ran(&mut plan);
     Ok(plan)
+}
+
+/// The run whose command is run again: a notebook's kernel is started by the command that executes
+/// the notebook.
+fn outer<'a>(traced: &'a Traced, session: &Session, run: usize) -> &'a RunNode {
+    let found = &traced.lineage.runs[run];
+    let of_parent = || {
+        let parent = run_of(session, &found.runs)?.parent.as_ref()?;
+        let told = session.runs.iter().find(|one| one.id == *parent)?;
+        let mut runs = traced.lineage.runs.iter();
+        let is_it = |one: &&RunNode| one.session == found.session && one.runs.contains(parent);
+        let names_a_notebook = |word: &String| is_notebook(Path::new(word));
+        runs.find(is_it)
+            .filter(|_| told.argv.iter().any(names_a_notebook))
+    };
+    let is_kernel = is_kernel(&found.argv);
+    is_kernel.then(of_parent).flatten().unwrap_or(found)
+}
+
+fn cwd_of(run: &RunNode) -> Option<PathBuf> {
+    let cwd = run.facts.get("cwd").and_then(Value::as_str);
+    cwd.map(PathBuf::from)
+}
+
+/// The top of the repository on the machine where the session ran.
+fn top_of(session: &Session) -> Option<PathBuf> {
+    let mut taken = session.snapshots.iter().map(|one| &one.taken);
+    let own = taken.find(|one| one.path.is_empty());
+    own.map(|one| PathBuf::from(&one.root))
+}
+
+/// What these runs made, by its stored paths.
+fn outputs(session: &Session, runs: &[&RunNode]) -> Vec<String> {
+    let is_of = |run: &RunId| runs.iter().any(|node| node.runs.contains(run));
+    let made = session.artifacts.iter();
+    let made = made.filter(|one| one.run.as_ref().is_none_or(is_of));
+    made.map(|one| one.file.clone()).collect()
 }
 
 fn snapshots(session: &Session) -> Vec<SnapshotTaken> {
@@ -271,6 +308,7 @@ impl Plan {
             .map(|input| {
                 let (state, path) = match &input.state {
                     InputState::Here(path) => ("here", Some(path.to_string_lossy())),
+                    InputState::Grown(path, _) => ("grown since", Some(path.to_string_lossy())),
                     InputState::NotAsItWas(why) => (*why, None),
                     InputState::InCode(_) => ("in the code", None),
                     InputState::NameAlone => ("known by name alone", None),

@@ -132,6 +132,10 @@ fn inputs(plan: &Plan) -> Vec<(&'static str, String)> {
     for input in plan.inputs.iter().take(MOST) {
         let state = match &input.state {
             InputState::Here(path) => as_it_was(plan, input, path),
+            InputState::Grown(_, size) => {
+                let size = text::bytes(*size);
+                format!("grew since: its first {size}, as read, are taken")
+            }
             InputState::NotAsItWas(why) => (*why).to_owned(),
             InputState::InCode(why) => format!("{why}: the code's is taken"),
             InputState::NameAlone => "known by name alone: cannot be checked".to_owned(),

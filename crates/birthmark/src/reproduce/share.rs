@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Take, Write};
+use std::io::{Read as _, Take, Write};
 use std::path::{Path, PathBuf};
 
 use birthmark_core::lineage::NodeId;
@@ -21,11 +21,11 @@ use birthmark_core::session::{Artifact, Had};
 use birthmark_core::{RunId, SessionId};
 use birthmark_store::Durability;
 use birthmark_store::atomic;
-use birthmark_store::running::RunningDigest;
 use serde_json::{Value, json};
 
 use super::lay::Laid;
 use super::{Options, Plan, io, maker};
+use crate::digests::beginnings;
 use crate::error::{Error, Result};
 use crate::lineage::OBSERVED;
 use crate::sessions;
@@ -96,7 +96,7 @@ pub(super) fn of(
         };
     let mut sizes: BTreeSet<u64> = candidates.iter().map(|one| one.bytes).collect();
     sizes.extend([had.bytes, recorded.size]);
-    let digests = file.as_deref().map(|file| digests_at(file, &sizes));
+    let digests = file.as_deref().map(|file| beginnings(file, &sizes));
     let lies = |size: u64, digest: Option<&String>| {
         let now = digests
             .as_ref()
@@ -151,12 +151,21 @@ pub(super) fn of(
     })
 }
 
-/// Where the file lies now: the one that was named, else where it was recorded.
+/// Where the file lies now: the one that was named, or where it was recorded, whichever begins as
+/// it was recorded; a record that was named may stand in another file than it was born in.
 fn file_of(traced: &Traced, run: usize, recorded: &Artifact) -> Option<PathBuf> {
     let named = traced.target.path.clone();
     let project = traced.stores.get(traced.lineage.runs[run].store)?;
-    let place = || sessions::locate(project, &recorded.file, recorded.file_bytes());
-    Some(named.unwrap_or_else(place)).filter(|path| path.is_file())
+    let place = sessions::locate(project, &recorded.file, recorded.file_bytes());
+    let mut places: Vec<PathBuf> = named.into_iter().chain([place]).collect();
+    places.retain(|path| path.is_file());
+    let size = BTreeSet::from([recorded.size]);
+    let is_it = |path: &&PathBuf| {
+        let found = beginnings(path, &size);
+        found.first().map(|(_, digest)| digest) == recorded.digest.as_ref()
+    };
+    let whole = places.iter().find(is_it).filter(|_| places.len() > 1);
+    whole.or(places.first()).cloned()
 }
 
 /// What other runs had made at the path before, as far as it is smaller.
@@ -196,30 +205,6 @@ fn writers(traced: &Traced, node: usize, run: usize) -> usize {
     made.chain([run]).collect::<BTreeSet<usize>>().len()
 }
 
-/// The digests of a file's beginnings of these sizes, as far as it has so many bytes.
-fn digests_at(path: &Path, sizes: &BTreeSet<u64>) -> Vec<(u64, String)> {
-    let mut digests = Vec::new();
-    let Ok(mut file) = atomic::open_regular(path) else {
-        return digests;
-    };
-    let mut running = RunningDigest::default();
-    let mut buffer = vec![0; 1 << 20];
-    for size in sizes {
-        while running.length() < *size {
-            let left = size - running.length();
-            let most = usize::try_from(left)
-                .unwrap_or(usize::MAX)
-                .min(buffer.len());
-            match file.read(&mut buffer[..most]) {
-                Ok(read) if read > 0 => running.update(&buffer[..read]),
-                _ => return digests,
-            }
-        }
-        digests.push((*size, running.digest().to_string()));
-    }
-    digests
-}
-
 impl Share {
     /// For programs.
     pub fn to_json(&self) -> Value {
@@ -243,7 +228,7 @@ impl Share {
     /// Whether a file begins with what was there before.
     pub(super) fn begins(&self, path: &Path) -> bool {
         let sizes = BTreeSet::from([self.had.bytes]);
-        let found = digests_at(path, &sizes);
+        let found = beginnings(path, &sizes);
         found
             .first()
             .is_some_and(|(_, digest)| Some(digest) == self.had.digest.as_ref())
@@ -279,18 +264,24 @@ pub(super) fn lay(plan: &Plan, options: &Options, laid: &Laid) -> Result<()> {
         }
         return Err(changed(plan));
     };
-    let file = File::open(source).map_err(|error| io(source, "read", error))?;
-    let mut beginning: Take<File> = file.take(share.had.bytes);
-    let copy = |to: &mut File| {
-        std::io::copy(&mut beginning, to)?;
-        to.flush()
-    };
     atomic::create_folder(atomic::folder_of(&target))?;
-    atomic::replace_with(&target, Durability::Process, copy)?;
+    copy_beginning(source, share.had.bytes, &target)?;
     if share.is_it(&target) {
         return Ok(());
     }
     Err(changed(plan))
+}
+
+/// Copies the first bytes of a file to a place of their own.
+pub(super) fn copy_beginning(source: &Path, size: u64, target: &Path) -> Result<()> {
+    let file = File::open(source).map_err(|error| io(source, "read", error))?;
+    let mut beginning: Take<File> = file.take(size);
+    let copy = |to: &mut File| {
+        std::io::copy(&mut beginning, to)?;
+        to.flush()
+    };
+    atomic::replace_with(target, Durability::Process, copy)?;
+    Ok(())
 }
 
 fn changed(plan: &Plan) -> Error {

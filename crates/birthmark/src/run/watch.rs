@@ -7,13 +7,26 @@ use birthmark_capture::process;
 use birthmark_core::{Finding, Timestamp};
 use birthmark_store::atomic;
 
-use super::python;
+use super::{orphans, python};
 use crate::error::Result;
 use crate::lineage::folders::Folders;
 use crate::lineage::inputs::{Budget, DIGEST_TIME};
 use crate::lineage::rules::Rules;
 use crate::lineage::{Seen, Watched, preload, told};
 use crate::session::{Session, now};
+
+/// That processes of the command have not ended with it: what they open from now on is not seen.
+fn went_on(left: &[u32]) -> Option<String> {
+    let first = left.first()?;
+    Some(match left.len() {
+        1 => format!(
+            "process {first} of the command goes on after its end, and is not watched any more"
+        ),
+        more => format!(
+            "{more} processes of the command go on after its end, and are not watched any more: {first} …"
+        ),
+    })
+}
 
 /// What is looked at, and what stood there before.
 pub(super) struct Watch {
@@ -98,7 +111,8 @@ impl Watch {
         seen.enter_folders(&Rules::of(session.project()));
         // What is in the journal is not needed twice.
         self.forget();
-        let gaps = preload::gaps(&seen, &self.command);
+        let mut gaps = preload::gaps(&seen, &self.command);
+        gaps.extend(went_on(&orphans::left()));
         let complete = gaps.is_empty().then_some(&seen);
         let left_out = session.record_made(&self.folders, &self.before, complete, &mut budget)?;
         let watched = Watched {

@@ -98,6 +98,9 @@ impl Begin {
 pub fn begin(mut begin: Begin) -> Result<Session> {
     let started = Instant::now();
     refuse_reserved(&begin.given)?;
+    begin.script = begin
+        .script
+        .or_else(|| scriptless::notebook_of(&begin.argv));
     let elsewhere = stay_in_the_working_project(&mut begin);
     let (project, wrong) = Project::find_leniently(begin.folder())?;
     if let (Some(wrong), Some(talk)) = (&wrong, &begin.talk) {

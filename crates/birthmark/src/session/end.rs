@@ -46,7 +46,7 @@ impl Session {
     }
 
     /// Waits until the looks beside the run are over, and recorded.
-    pub(crate) fn finish_looks(&self) {
+    pub fn finish_looks(&self) {
         if let Some(looker) = lock(&self.inner.looker).take() {
             // The looks have their own limits; a panic in one is a look that failed.
             let _ = looker.join();

@@ -3,14 +3,39 @@
 //! By its command line: `python -`, `bash -s` and a bare interpreter take their code from stdin;
 //! `-c` has it in the command line; a shell or notebook is typed into.
 
+use std::path::{Path, PathBuf};
+
+use birthmark_capture::process;
 use birthmark_core::snapshot::{THROUGH_STDIN, TYPED_IN};
 
 /// Options of Python that have a value of their own.
 const OF_PYTHON: [&str; 3] = ["-W", "-X", "--check-hash-based-pycs"];
 const OF_SHELLS: [&str; 4] = ["-o", "+o", "-O", "--rcfile"];
+const KERNEL: &str = "ipykernel";
 const SHELLS: [&str; 5] = ["bash", "sh", "dash", "zsh", "ksh"];
 const IN_COMMAND: &str = "no script: the code is in the command line";
 const FROM_FILE: &str = "no script: the code came from a file that stdin was";
+
+/// Tells a kernel which notebook the command executes that started it (`jupyter nbconvert
+/// --execute`): nobody types into that.
+pub(crate) const NOTEBOOK: &str = "BIRTHMARK_NOTEBOOK";
+
+/// Whether a path is that of a notebook.
+pub(crate) fn is_notebook(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "ipynb")
+}
+
+/// Whether a command line is that of a notebook's kernel.
+pub(crate) fn is_kernel(argv: &[String]) -> bool {
+    let mut words = argv.iter();
+    words.any(|word| word == "-m") && words.next().is_some_and(|word| word.starts_with(KERNEL))
+}
+
+/// The notebook that a kernel executes for a command; nothing of one that is typed into.
+pub(super) fn notebook_of(argv: &[String]) -> Option<PathBuf> {
+    let told = process::variable(NOTEBOOK).filter(|_| is_kernel(argv))?;
+    Some(PathBuf::from(told)).filter(|path| path.is_file())
+}
 
 /// Why a command has no script; `stdin` is the kind of it, as `process::stdin` tells. Nothing
 /// where that is not known, or it is no interpreter.
@@ -34,9 +59,7 @@ pub(super) fn reason(argv: &[String], stdin: Option<&str>) -> Option<&'static st
         match word {
             "-" => return through_stdin,
             "-m" if is_python => {
-                let typed = words
-                    .next()
-                    .is_some_and(|name| name.starts_with("ipykernel"));
+                let typed = words.next().is_some_and(|name| name.starts_with(KERNEL));
                 return typed.then_some(TYPED_IN);
             }
             "-s" if !is_python => return through_stdin,

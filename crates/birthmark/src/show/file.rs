@@ -19,7 +19,7 @@ use birthmark_store::layout::Layout;
 use birthmark_store::reading;
 use serde_json::Value;
 
-use super::{Shown, What, columns, finish, gather, note, now, records};
+use super::{Shown, What, columns, finish, gather, note, now, records, take_recorded};
 use crate::error::{Error, Kind, Result};
 use crate::lines;
 use crate::project::Project;
@@ -149,12 +149,21 @@ fn unstamped(project: &Project, path: &Path, now: Timestamp) -> Shown {
 
 /// Fills in what the session that saw this file being made tells of it, if one did.
 fn observed(project: &Project, shown: &mut Shown, path: &Path, now: Timestamp) -> bool {
-    let Some(wrote) = wrote::at(project, &shown.name, || now::digest_of(path)) else {
+    let lies = now::digest_of(path);
+    let Some(wrote) = wrote::at(project, &shown.name, lies.as_deref()) else {
         return false;
     };
+    let is_here = wrote.artifact.file == shown.name;
+    // A file of a folder that is one artifact is that folder's, whatever else has its bytes.
+    if !is_here && wrote::folder_of(project, path).is_some() {
+        return false;
+    }
     shown.what = What::Observed;
     shown.place = Some("journal");
     finish(project, shown, Some(wrote.session.as_str()), now);
+    if !is_here {
+        take_recorded(shown, &wrote.artifact);
+    }
     shown.size = shown.size.or(shown.recorded.as_ref().map(|one| one.size));
     true
 }

@@ -37,7 +37,7 @@ pub(super) fn show_session_named(
     let name = path.to_string_lossy();
     let no_file = |hint: Option<&str>| {
         let was_here = "it was recorded, and is no longer here: `birthmark trace` tells of it, `birthmark find --gone` lists such files";
-        match crate::wrote::at(project, &project.stored_path(path), || None) {
+        match crate::wrote::at(project, &project.stored_path(path), None) {
             Some(_) => {
                 let name = crate::text::neutral(&name).into_owned();
                 Error::usage("no-file", format!("no file or session `{name}`")).with_hint(was_here)

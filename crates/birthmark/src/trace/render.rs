@@ -243,7 +243,7 @@ fn facts(artifact: &ArtifactNode) -> Vec<String> {
 fn warning(traced: &Traced, place: usize) -> Option<String> {
     let text = match traced.on_disk.get(&place)? {
         OnDisk::Changed(_) => "its bytes are no longer those",
-        OnDisk::Replaced(_) => "the file holds a later one by now",
+        OnDisk::Replaced(_) => "another that was recorded lies there by now",
         OnDisk::Gone => "no longer there",
         OnDisk::Same(_) | OnDisk::SameSize(_) | OnDisk::Untold => return None,
     };

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use birthmark_core::digest::Algorithm;
 use birthmark_core::json;
+use birthmark_core::lineage::with_run;
+use birthmark_core::session::Artifact;
 use birthmark_core::snapshot::kept_nowhere;
 use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::FileKind;
@@ -17,7 +19,8 @@ use super::mark::{Judge, Named};
 use super::report::{Item, ItemKind, Reason, Word};
 use super::whole::against_whole;
 use super::{Options, folder, jsonl, keyed, packed, pointer, sidecar, single};
-use crate::{add, talk, text};
+use crate::project::plain;
+use crate::{add, sessions, talk, text};
 
 /// Judges one file or folder.
 pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &Options) -> Item {
@@ -37,6 +40,9 @@ pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &O
         std::mem::swap(&mut reasons, &mut others);
         history = Some(before);
     }
+    if is_wrong(&reasons) {
+        reasons.extend(of_another_file(judge, path, history.as_ref(), options));
+    }
     if let Some(history) = &history {
         if is_stamped_since(judge, path, history, &reasons) {
             reasons.retain(|reason| !OF_THE_BYTES.contains(&reason.code));
@@ -51,11 +57,60 @@ pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &O
             reasons.push(Reason::cannot_tell("changed-while-read", text));
         }
         reasons.extend(judge.eyes.inputs.of_birthmark(&history.birthmark));
+        reasons.extend(of_what_its_run_read(judge, path, history));
         reasons.extend(of_code(judge, history));
         let told = of_writer(judge, history, &reasons);
         reasons.extend(told);
     }
     Item::new(name, ItemKind::Artifact, evidence, reasons)
+}
+
+/// Where bytes that are not those of this file are those that were recorded of another: files were
+/// swapped, or one was copied over the other.
+fn of_another_file(
+    judge: &Judge<'_>,
+    path: &Path,
+    history: Option<&History>,
+    options: &Options,
+) -> Option<Reason> {
+    let size = path.symlink_metadata().ok()?.len();
+    history?;
+    if options.quick || size == 0 || path.is_dir() {
+        return None;
+    }
+    let digester = &judge.eyes.digester;
+    let digest = digester.whole_as(path, Algorithm::Blake3).ok()?.to_string();
+    let file = judge.claims.with_digest(&digest)?;
+    let project = judge.eyes.inputs.project;
+    let text = format!(
+        "these are the bytes that were recorded as {}",
+        text::neutral(&file)
+    );
+    (file != project.stored_path(path)).then(|| Reason::failed("bytes-of-another", text))
+}
+
+/// What became of what its run read, where its birthmark names no inputs and nobody else tells.
+fn of_what_its_run_read(judge: &mut Judge<'_>, path: &Path, history: &History) -> Vec<Reason> {
+    if judge.session_asked || history.birthmark.contains_key("inputs") {
+        return Vec::new();
+    }
+    let Ok(loaded) = judge.claims.session(&history.by) else {
+        return Vec::new();
+    };
+    let project = judge.eyes.inputs.project;
+    let is_it = |one: &&Artifact| {
+        plain(&sessions::locate(project, &one.file, one.file_bytes())) == plain(path)
+    };
+    let session = &loaded.session;
+    let own = session.artifacts.iter().rev().find(is_it);
+    let used = match own.and_then(|own| own.run.as_ref()) {
+        Some(run) => {
+            let runs = with_run(&session.runs, run.as_str());
+            runs.iter().flat_map(|run| &run.used).cloned().collect()
+        }
+        None => session.used.clone(),
+    };
+    judge.eyes.inputs.of_session(&used)
 }
 
 /// What a run was seen to write is its work, whatever birthmarks it carries: its code is looked

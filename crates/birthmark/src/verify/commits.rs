@@ -95,7 +95,12 @@ impl Commits {
                 return vec![Reason::failed("not-a-commit", text)];
             }
             Finding::Absent => {
-                let text = format!("commit {short} is not in this clone");
+                let how = if objects.is_shallow() {
+                    ", which is shallow: git fetch --unshallow brings it"
+                } else {
+                    ""
+                };
+                let text = format!("commit {short} is not in this clone{how}");
                 return vec![Reason::cannot_tell("commit-not-here", text)];
             }
             Finding::Unknown(reason) => return vec![no_clone(short, &reason)],

@@ -46,6 +46,8 @@ enum Fate {
     /// It is what it was, or nothing more can be said.
     Holds,
     Changed,
+    /// It goes on behind what it was.
+    Grew,
     Missing,
     Moved(String),
     /// It cannot be read, and why.
@@ -99,8 +101,11 @@ impl<'a> Inputs<'a> {
     fn judge(&mut self, mentions: &[Mention]) -> Vec<Reason> {
         let mut fates: Vec<(String, Fate)> = Vec::new();
         // What the run itself renamed is judged under its new name.
-        let read = |mention: &&Mention| mention.is_path && mention.became.is_none();
-        for mention in mentions.iter().filter(read) {
+        let read = |mention: &&Mention| {
+            (mention.is_path || self.is_model_here(mention)) && mention.became.is_none()
+        };
+        let read: Vec<&Mention> = mentions.iter().filter(read).collect();
+        for mention in read {
             let Some(digest) = &mention.digest else {
                 continue;
             };
@@ -120,6 +125,15 @@ impl<'a> Inputs<'a> {
         reasons(&fates)
     }
 
+    /// Whether the name of a model is the path under which a session recorded it.
+    fn is_model_here(&self, mention: &Mention) -> bool {
+        let Some(digest) = mention.digest.as_deref().filter(|_| mention.is_model) else {
+            return false;
+        };
+        let place = sessions::locate(self.project, &mention.file, None);
+        place.exists() && self.claims.with_digest(digest).as_ref() == Some(&mention.file)
+    }
+
     fn look(&mut self, mention: &Mention, digest: &str) -> Fate {
         let Ok(digest) = digest.parse::<Digest>() else {
             return Fate::Holds;
@@ -130,6 +144,9 @@ impl<'a> Inputs<'a> {
             return self.look_elsewhere(mention, digest, &place);
         }
         let size = crate::lineage::size_of(&place);
+        if !self.quick && self.has_grown(&place, size, mention, digest) {
+            return Fate::Grew;
+        }
         if mention.size.is_some_and(|was| was != size) && mention.content_digest.is_none() {
             return Fate::Changed;
         }
@@ -170,6 +187,21 @@ impl<'a> Inputs<'a> {
             }
         }
         Fate::Missing
+    }
+
+    fn has_grown(&self, place: &Path, size: u64, mention: &Mention, digest: Digest) -> bool {
+        if size > LARGE && !self.deep {
+            return false;
+        }
+        let by_records = || crate::digests::size_of_records(place, mention.records?);
+        let was = mention.size.or_else(by_records);
+        let was = was.filter(|was| *was < size);
+        let was = was.filter(|was| self.deep || *was <= LARGE);
+        was.is_some_and(|was| {
+            let text = digest.to_string();
+            let look = || crate::digests::has_grown(place, was, |found| found == text);
+            self.meter.beside(was, look)
+        })
     }
 
     fn digest_at(&self, path: &Path, like: Digest) -> Result<Digest, String> {
@@ -249,6 +281,12 @@ fn reasons(fates: &[(String, Fate)]) -> Vec<Reason> {
     let changed = those(|fate| *fate == Fate::Changed);
     let (one, more) = ("changed since it was read", "changed since they were read");
     say("input-changed", one, more, changed);
+    let grew = those(|fate| *fate == Fate::Grew);
+    let (one, more) = (
+        "grew since it was read, and begins as it was",
+        "grew since they were read, and begin as they were",
+    );
+    say("input-grew", one, more, grew);
     let missing = those(|fate| *fate == Fate::Missing);
     say("input-missing", "is not here", "are not here", missing);
     let moved: Vec<String> = fates

@@ -54,6 +54,8 @@ pub(super) struct Judge<'a> {
     whole: Vec<u8>,
     /// Whether the journals, or a manifest, speak of the file at hand.
     pub listed: bool,
+    /// Whether the session of the file at hand is judged itself, and so what it read.
+    pub session_asked: bool,
 }
 
 /// What birthmarks of one file name.
@@ -77,6 +79,7 @@ impl<'a> Judge<'a> {
             claims,
             eyes,
             listed: false,
+            session_asked: false,
             policy,
             policy_fields: fields.into_iter().map(str::to_owned).collect(),
             whole: Vec::new(),

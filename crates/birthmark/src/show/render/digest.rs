@@ -14,12 +14,18 @@ pub(super) fn digests(shown: &Shown) -> Vec<String> {
         return Vec::new();
     };
     let digest = short_digest(digest);
+    let other = recorded.filter(|found| found.file != shown.name);
+    let other =
+        other.map(|found| format!("its bytes were recorded as {}", text::neutral(&found.file)));
     let is_open = recorded.is_some_and(|found| found.state == "open");
     let size = text::bytes(recorded.map_or(0, |found| found.size));
     let look = format!("birthmark verify {}", talk::shell_word(&shown.typed));
     match shown.now {
         Some(Now::AsRecorded) if is_open => vec![format!("{digest} as last counted")],
-        Some(Now::AsRecorded) => vec![format!("{digest} as recorded")],
+        Some(Now::AsRecorded) => {
+            let known = [format!("{digest} as recorded")].into_iter();
+            known.chain(other).collect()
+        }
         Some(Now::Grown) if is_open => vec![
             format!("{digest} of the first {size}, as counted"),
             "what was written since is not proved".to_owned(),
