@@ -75,6 +75,13 @@ impl Beside {
     ) -> Result<(), PathError> {
         self.replace_with(path, durability, |file| io::Write::write_all(file, bytes))
     }
+
+    /// Takes a file of that folder away. Only the name of `path` counts.
+    pub fn remove(&self, path: &Path) -> Result<(), PathError> {
+        atomic::name_of(path)
+            .and_then(|name| self.folder.remove(name))
+            .at("remove", path)
+    }
 }
 
 #[cfg(test)]

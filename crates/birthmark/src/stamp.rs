@@ -130,6 +130,8 @@ pub struct Stamped {
     pub kept: bool,
     /// What was written into a file: its bytes and digests.
     pub written: Option<Written>,
+    /// The sidecar of what lay there before, which was taken away.
+    pub removed: Option<PathBuf>,
     /// Lines that are no records, and where they went.
     pub aside: Option<SetAside>,
     /// Rules of the project that the birthmark does not meet.
@@ -180,6 +182,7 @@ impl Stamped {
             joined: None,
             kept: false,
             written: None,
+            removed: None,
             aside: None,
             unmet: Unmet::default(),
         }
@@ -205,6 +208,7 @@ impl Stamped {
                 .written
                 .and_then(|written| written.content_digest)
                 .map(|digest| digest.to_string()),
+            "removed": self.removed.as_ref().map(|path| path.to_string_lossy()),
             "set_aside": self.aside.as_ref().map(SetAside::to_json),
             "breaks": self.unmet.breaks,
             "cannot_tell": self.unmet.cannot_tell,

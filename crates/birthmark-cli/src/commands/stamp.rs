@@ -75,7 +75,8 @@ pub struct StampArgs {
     force: bool,
 
     /// Where there is one already: error, replace, keep, or merge: the old one stays beneath,
-    /// and the new one counts
+    /// and the new one counts. One beside the file counts, too: replace puts the new one into
+    /// the file and removes the sidecar
     #[arg(
         long,
         value_name = "WHAT",

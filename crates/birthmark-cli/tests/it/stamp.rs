@@ -272,6 +272,64 @@ fn open_session_is_joined_and_vouches_for_the_file() {
 }
 
 #[test]
+fn file_with_a_sidecar_gets_no_second_birthmark_that_says_something_else() {
+    let world = World::new();
+    world.repo.write("a.jsonl", "{\"a\": 1}\n");
+    world.birthmark("stamp a.jsonl --type dataset --set seed=1".split(' '));
+    let (bytes, beside) = (world.read("a.jsonl"), world.read("a.jsonl.birthmark.json"));
+    let into = ["stamp", "a.jsonl", "--type", "training_data", "--in-place"];
+    world.snapshot("stamp_in_place_beside_sidecar", into);
+    for more in ["merge", "keep"] {
+        world.birthmark(into.into_iter().chain(["--on-existing", more]));
+        assert_eq!(world.read("a.jsonl"), bytes, "{more}");
+        assert_eq!(world.read("a.jsonl.birthmark.json"), beside, "{more}");
+    }
+    let copy = [
+        "stamp",
+        "a.jsonl",
+        "--type",
+        "training_data",
+        "--out",
+        "b.jsonl",
+    ];
+    world.snapshot("stamp_copy_of_one_with_sidecar", copy);
+    assert!(!world.at("b.jsonl").exists());
+
+    let instead = ["--on-existing", "replace"];
+    world.birthmark(copy.into_iter().chain(instead));
+    assert_eq!(
+        world.json("b.jsonl")["metadata"]["artifact_type"],
+        "training_data"
+    );
+    assert_eq!(
+        world.read("a.jsonl.birthmark.json"),
+        beside,
+        "it is of the file"
+    );
+
+    let whole = into.into_iter().chain(instead);
+    world.snapshot("stamp_in_place_of_sidecar", whole);
+    assert_eq!(
+        world.json("a.jsonl")["metadata"]["artifact_type"],
+        "training_data"
+    );
+    assert!(!world.at("a.jsonl.birthmark.json").exists());
+    world.birthmark(["unstamp", "a.jsonl", "--in-place"]);
+    assert_eq!(world.read("a.jsonl"), bytes);
+}
+
+#[test]
+fn copy_that_overwrites_a_file_does_not_stand_beside_the_sidecar_of_that() {
+    let world = World::new();
+    world.repo.write("a.jsonl", "{\"a\": 1}\n");
+    world.repo.write("b.jsonl", "{\"b\": 1}\n");
+    world.birthmark("stamp b.jsonl --type dataset".split(' '));
+    world.birthmark("stamp a.jsonl --type dataset --out b.jsonl --force".split(' '));
+    assert_eq!(world.json("b.jsonl")["a"], 1);
+    assert!(!world.at("b.jsonl.birthmark.json").exists());
+}
+
+#[test]
 fn file_of_a_format_without_place_goes_by_sidecar_only() {
     let world = World::new();
     world.snapshot(

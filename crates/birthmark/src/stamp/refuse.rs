@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use birthmark_core::schema::SIDECAR_SUFFIX;
-use birthmark_store::format::FileKind;
+use birthmark_store::format::{FileKind, OnExisting};
 use birthmark_store::{Layout, atomic};
 
 use super::{StampOptions, Target, births, kind_of};
@@ -118,6 +118,27 @@ pub(super) fn linked(file: &Path) -> Option<Error> {
         file.display()
     );
     (names > 1).then(|| Error::usage("hard-links", text))
+}
+
+/// A file that has a birthmark beside it, and would get another one within.
+pub(super) fn beside(file: &Path, out: &Path, on_existing: OnExisting) -> Error {
+    let sidecar = Layout::sidecar(file);
+    let text = format!(
+        "`{}` has a birthmark already, in `{}`",
+        file.display(),
+        sidecar.display()
+    );
+    let nothing = match on_existing {
+        OnExisting::Merge => "a sidecar has nothing to merge with: ",
+        _ => "",
+    };
+    let hint = if out == file {
+        "say --on-existing replace to have this one in the file instead, the sidecar is then \
+         removed; or --on-existing keep"
+    } else {
+        "say --on-existing replace to give the copy this one, the sidecar stays with the file"
+    };
+    Error::usage("already-stamped", text).with_hint(format!("{nothing}{hint}"))
 }
 
 /// A copy whose name says that it is something else.

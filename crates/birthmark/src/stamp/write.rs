@@ -89,6 +89,16 @@ pub(super) fn within(
         return Err(Error::usage("empty", text)
             .with_hint("leave out --in-place and --out: a sidecar takes any file"));
     }
+    if Layout::sidecar(file).symlink_metadata().is_ok() {
+        if options.on_existing == OnExisting::Keep && out == file {
+            stamped.kept = true;
+            out.clone_into(&mut stamped.wrote);
+            return Ok(());
+        }
+        if options.on_existing != OnExisting::Replace {
+            return Err(refuse::beside(file, out, options.on_existing));
+        }
+    }
     let to = kind_of(out)?;
     let format = kind
         .into(to, options.longest_line)
@@ -136,6 +146,12 @@ pub(super) fn within(
     });
     stamped.aside = aside.map(|aside| aside.sum);
     out.clone_into(&mut stamped.wrote);
+    // It is of what lay there before, and would contradict what stands in the file now.
+    let sidecar = Layout::sidecar(out);
+    if (out == file || options.force) && sidecar.symlink_metadata().is_ok() {
+        Beside::of(out)?.remove(&sidecar)?;
+        stamped.removed = Some(sidecar);
+    }
     Ok(())
 }
 

@@ -130,6 +130,10 @@ pub(super) fn beside(ui: &mut Ui, stamped: &Stamped) {
             "warning: {file} lacks {shards} that its index names"
         ));
     }
+    if let Some(sidecar) = &stamped.removed {
+        let sidecar = text::neutral(&sidecar.to_string_lossy()).into_owned();
+        ui.talk(&format!("removed  {sidecar}  it was of the bytes before"));
+    }
     let unknown = stamped.birthmark.get("unknown");
     if let Some(why) = unknown
         .and_then(|reasons| reasons.get(GGUF))
