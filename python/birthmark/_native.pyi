@@ -557,6 +557,11 @@ def stamp(
         What was done, as JSON has it, and a line for each rule of the project that is not met.
     """
 
+def fields_of_files(
+    set_file: list[str], model_provenance: _AnyPath | None, /
+) -> dict[str, Any]:
+    """Return the fields of JSON, TOML and YAML files, and of what a model's loader said of itself."""
+
 def batch(
     bytes_: bytes, offsets: bytes, birthmark: bytes | None, on_existing: str, /
 ) -> tuple[bytes, bytes]:

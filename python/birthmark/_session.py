@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     F = TypeVar("F", bound=Callable[..., Any])
+    _Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 
@@ -434,6 +435,8 @@ class Session:
         models: dict[str, Any] | None = None,
         params: Any = None,
         provenance: Any = None,
+        set_file: _Paths = (),
+        model_provenance: str | os.PathLike[str] | None = None,
         **own: Any,
     ) -> Path | None:
         """Add a file or folder that is finished: a checkpoint, a table, a plot.
@@ -450,19 +453,22 @@ class Session:
             models: As for :meth:`report`.
             params: As for :meth:`jsonl`.
             provenance: As for :meth:`jsonl`.
+            set_file: As for :func:`birthmark.stamp`.
+            model_provenance: As for :func:`birthmark.stamp`.
             own: More fields for the birthmark.
 
         Returns:
             The sidecar's path, or None on other ranks.
 
         Raises:
-            UsageError: If it is not there, a field is reserved or of the wrong type, or the
-                session is over.
+            UsageError: If it is not there, a field is reserved or of the wrong type, a file of
+                fields holds none, or the session is over.
             StoreError: If it cannot be read, or its sidecar not written.
         """
         given, reasons = _given(
             provenance, params, own, inputs=inputs, dataset=dataset, models=models
         )
+        given = {**_of_files(set_file, model_provenance), **given}
         return self._live.add(os.fspath(path), artifact_type, given, reasons, sha256=sha256)
 
     def use(self, what: Any, role: str | None = None) -> dict[str, Any]:
@@ -521,6 +527,20 @@ def _given(
     given, reasons = gather(provenance, params, _spelled_all(own))
     given.update((name, _spelled(value)) for name, value in filled.items() if value is not None)
     return given, reasons
+
+
+def _of_files(
+    set_file: _Paths, model_provenance: str | os.PathLike[str] | None
+) -> dict[str, Any]:
+    """The fields that stand in files: they are less near than all that a call says."""
+    loader = None if model_provenance is None else os.fspath(model_provenance)
+    return _native.fields_of_files(_paths(set_file), loader)
+
+
+def _paths(given: _Paths) -> list[str]:
+    """One path, or several."""
+    one = isinstance(given, (str, bytes, os.PathLike))
+    return [os.fspath(path) for path in ([given] if one else given)]
 
 
 def _check_name(path: str | os.PathLike[str], endings: tuple[str, ...], what: str) -> None:

@@ -2,6 +2,9 @@
 
 Nothing here imports pandas, Polars, pyarrow, datasets, torch or safetensors: they are
 imported by whoever made the object, or when a function that needs one is called.
+
+Those that write take the fields of :meth:`Session.add`, whether a session is open or not; other
+options of :func:`stamp` are refused, since they are about a file that is there already.
 """
 
 from __future__ import annotations
@@ -9,15 +12,20 @@ from __future__ import annotations
 import os
 
 from . import _native, _talk
-from ._session import _given, current
+from ._session import _given, _of_files, _paths, current
+from .errors import ArtifactExistsError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
     from typing import Any
 
-    _Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+    from ._session import _Paths
+
+
+#: Options of `stamp` for a file that is there: who writes it settles them.
+_SETTLED = ("out", "in_place", "on_existing", "force", "quarantine", "longest_line")
 
 
 def stamp(
@@ -114,12 +122,6 @@ def stamp(
     return stamped
 
 
-def _paths(given: _Paths) -> list[str]:
-    """One path, or several."""
-    one = isinstance(given, (str, bytes, os.PathLike))
-    return [os.fspath(path) for path in ([given] if one else given)]
-
-
 def _no_path(value: object) -> str:
     """Say what is done with an object that is no path."""
     kind = type(value).__name__
@@ -150,7 +152,7 @@ def to_parquet(
         rows: Also put a column ``metadata`` into each row: the birthmark as JSON. The table is
             then written by pyarrow.
         writer: Arguments for the library that writes, such as ``{"compression": "zstd"}``.
-        fields: As for :meth:`Session.add`: ``inputs``, ``params``, your own.
+        fields: As for :meth:`Session.add`: ``inputs``, ``params``, ``set_file``, your own.
 
     Returns:
         The file.
@@ -198,7 +200,7 @@ def to_jsonl(
         path: The file: ``.jsonl``, or packed ``.jsonl.gz`` or ``.jsonl.zst``.
         artifact_type: ``"training_data"``, ``"dataset"`` or your own.
         mode: ``"x"`` refuses an existing file, before any work; ``"w"`` replaces it.
-        fields: As for :meth:`Session.add`: ``inputs``, ``params``, your own.
+        fields: As for :meth:`Session.add`: ``inputs``, ``params``, ``set_file``, your own.
 
     Returns:
         The file.
@@ -211,6 +213,12 @@ def to_jsonl(
         ValueError: If two columns have one name.
     """
     family = _family(frame)
+    if len(frame) == 0 and current() is None:
+        raise UsageError(
+            f"cannot stamp `{os.fspath(path)}`: the table has no row that could carry a birthmark",
+            "empty",
+            "write it within `with bm.session():`, which keeps it, or with bm.to_parquet",
+        )
 
     def write(temporary: str) -> None:
         if family == "polars":
@@ -277,6 +285,7 @@ def torch_save(
     """
     import torch
 
+    _check(fields)
     with _beside(path) as temporary:
         torch.save(obj, temporary, **(saver or {}))
         os.replace(temporary, path)
@@ -340,6 +349,7 @@ def save_pretrained(
         saver: Arguments for ``save_pretrained``.
         fields: As for :meth:`Session.add`.
     """
+    _check(fields)
     model.save_pretrained(os.fspath(folder), **(saver or {}))
     for one in also if isinstance(also, (list, tuple)) else [also]:
         one.save_pretrained(os.fspath(folder))
@@ -396,13 +406,13 @@ def _with_rows(frame: Any, artifact_type: str, fields: dict[str, Any]) -> Any:
     if "metadata" in table.column_names:
         raise ValueError("the table has a column `metadata` of its own")
     session = current()
-    known = {name: value for name, value in fields.items() if name not in ("params", "provenance")}
+    given, reasons = _told(fields)
     if session is not None:
-        mark = session.birthmark(artifact_type, **known)
+        mark = session._live.birthmark(artifact_type, given, reasons)
     else:
         from . import capture
 
-        mark = {**capture(artifact_type), **known}
+        mark = {**capture(artifact_type), **given}
     text = pa.array([json.dumps(mark, separators=(",", ":"))])
     column = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), text)
     return table.append_column("metadata", column)
@@ -438,9 +448,8 @@ def _born(
     """Let a library write a file beside the target, and put it there with its birthmark."""
     from pathlib import Path
 
-    from .errors import ArtifactExistsError, UsageError
-
     target = os.fspath(path)
+    _check(fields, "sha256")
     if mode not in ("x", "w"):
         raise ValueError(f'mode must be "x" or "w", not {mode!r}')
     if not target.endswith(endings) or not _native.carries_within(target):
@@ -479,8 +488,21 @@ def _noted(path: str | os.PathLike[str], artifact_type: str, fields: dict[str, A
     return Path(path)
 
 
+def _check(fields: dict[str, Any], *more: str) -> None:
+    """Refuse, before anything is written, what would else be taken for a field of that name, and
+    files of fields that hold none.
+    """
+    for name in (*_SETTLED, *more):
+        if name in fields:
+            why = "SHA-256 goes into a sidecar" if name == "sha256" else "it is of bm.stamp alone"
+            raise TypeError(f"{name}= is no argument here: {why}")
+    _of_files(fields.get("set_file", ()), fields.get("model_provenance"))
+
+
 def _told(fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     own = dict(fields)
+    files = _of_files(own.pop("set_file", ()), own.pop("model_provenance", None))
     params, provenance = own.pop("params", None), own.pop("provenance", None)
     filled = {name: own.pop(name, None) for name in ("inputs", "dataset", "models")}
-    return _given(provenance, params, own, **filled)
+    given, reasons = _given(provenance, params, own, **filled)
+    return {**files, **given}, reasons

@@ -29,11 +29,11 @@ _OPTIONS = {
 
 def _in_python(text: str) -> str:
     """Advice in the words of a call. A command that is told whole is left as it is."""
-    if "--" not in text or "birthmark " in text:
+    if "--" not in text or "birthmark " in text.replace("the birthmark ", ""):
         return text
     words: list[str] = []
     for word in text.split(" "):
-        bare = word.strip("`,;.()")
+        bare = word.strip("`,;:.()")
         option = _OPTIONS.get(bare)
         if words and words[-1].endswith("on_existing=") and bare.isalpha():
             # Its word comes next: `--on-existing replace`.

@@ -1,9 +1,11 @@
 """bm.stamp has what ``birthmark stamp`` has, and what stamping in place keeps of a file."""
 
+import contextlib
 import inspect
 import json
 import os
 import re
+import shutil
 
 import pytest
 
@@ -77,6 +79,86 @@ def test_fields_are_taken_from_files_as_the_command_takes_them(repo, birthmark):
         bm.stamp(repo / "a.jsonl", "training_data", model_provenance="run.toml")
     with pytest.raises(bm.BirthmarkError, match="none.json"):
         bm.stamp(repo / "a.jsonl", "training_data", set_file="none.json")
+
+
+class _Weights:
+    """Something that saves itself into a folder."""
+
+    def save_pretrained(self, folder):
+        os.makedirs(folder)
+        with open(os.path.join(folder, "weights.bin"), "wb") as file:
+            file.write(bytes(9))
+
+
+def _companions(folder):
+    """What each function that writes and stamps in one call makes of the fields that it is given."""
+    pa = pytest.importorskip("pyarrow")
+    np = pytest.importorskip("numpy")
+    pytest.importorskip("safetensors")
+    table = pa.table({"a": [1, 2]})
+    weights = {"w": np.zeros(2)}
+    return {
+        "to_parquet": lambda **more: bm.to_parquet(table, folder / "t.parquet", **more),
+        "rows": lambda **more: bm.to_parquet(table, folder / "r.parquet", rows=True, **more),
+        "to_jsonl": lambda **more: bm.to_jsonl(table, folder / "t.jsonl", **more),
+        "stamp_dataset": lambda **more: bm.stamp_dataset(table, folder / "d.jsonl.gz", **more),
+        "save_file": lambda **more: bm.save_file(weights, folder / "w.safetensors", **more),
+        "save_pretrained": lambda **more: bm.save_pretrained(_Weights(), folder / "m", **more),
+    }
+
+
+@pytest.mark.parametrize("in_session", [False, True])
+def test_what_writes_takes_the_same_fields_whether_a_session_is_open_or_not(repo, in_session):
+    (repo / "run.yaml").write_text("temperature: 0.7\nseed: 1\nnote: from the file\n")
+    (repo / "loader.json").write_text(json.dumps({"model_name": "m-7b", "seed": 0}))
+    folder = repo / "out"
+    folder.mkdir()
+    fields = {"set_file": "run.yaml", "model_provenance": "loader.json", "params": {"seed": 2}}
+    with bm.session() if in_session else contextlib.nullcontext():
+        for name, write in _companions(folder).items():
+            for more in ({"out": "x"}, {"force": True}, {"on_existing": "keep"}):
+                with pytest.raises(TypeError, match="no argument here"):
+                    write(**more)
+            with pytest.raises(bm.BirthmarkError, match="none.yaml"):
+                write(set_file="none.yaml")
+            assert not list(folder.iterdir()), name
+            path = write(**fields, note="said here")
+            mark = bm.read(path)
+            wanted = (0.7, 2, "m-7b", "said here")
+            assert tuple(map(mark.get, ("temperature", "seed", "model_name", "note"))) == wanted, name
+            assert "set_file" not in mark and "model_provenance" not in mark, name
+            if name == "rows":
+                import pyarrow.parquet
+
+                (first, _) = pyarrow.parquet.read_table(path)["metadata"].to_pylist()
+                assert json.loads(first)["temperature"] == 0.7
+                assert json.loads(first)["seed"] == 2
+            shutil.rmtree(folder)
+            folder.mkdir()
+        (repo / "b.bin").write_bytes(b"b")
+        if in_session:
+            bm.current().add("b.bin", **fields)
+            assert bm.read("b.bin")["temperature"] == 0.7
+
+
+def test_a_table_without_rows_is_told_of_by_its_own_name(repo):
+    pa = pytest.importorskip("pyarrow")
+    empty = pa.table({"a": pa.array([], pa.int64())})
+    with pytest.raises(bm.UsageError, match="cannot stamp `e.jsonl`: the table has no row") as told:
+        bm.to_jsonl(empty, "e.jsonl")
+    assert ".birthmark-" not in str(told.value) and "--" not in str(told.value)
+    assert not [path for path in repo.iterdir() if path.name.startswith((".birthmark", "e."))]
+    bm.to_parquet(empty, "e.parquet")
+    assert bm.read("e.parquet")["artifact_type"] == "dataset"
+    with bm.session():
+        assert bm.to_jsonl(empty, "e.jsonl").read_bytes() == b""
+
+
+def test_advice_is_in_the_words_of_a_call_after_any_sign(repo):
+    (repo / "a.bin").write_bytes(b"a")
+    with pytest.raises(bm.UsageError, match="leave out in_place=True and out=: the birthmark") as told:
+        bm.stamp("a.bin", in_place=True)
+    assert "--" not in str(told.value)
 
 
 def test_arguments_that_exclude_each_other_are_refused(repo):

@@ -46,7 +46,7 @@ mod _native {
     #[pymodule_export]
     use crate::session::{Session, begin};
     #[pymodule_export]
-    use crate::stamp::{carries_within, stamp};
+    use crate::stamp::{carries_within, fields_of_files, stamp};
     #[pymodule_export]
     use crate::watch::watch;
 }

@@ -65,6 +65,18 @@ pub(crate) fn stamp<'py>(
     Ok((convert::value_to_python(py, &stamped.to_json())?, unmet))
 }
 
+/// The fields of files, as a stamp would take them.
+#[pyfunction]
+#[pyo3(signature = (set_file, model_provenance, /))]
+pub(crate) fn fields_of_files(
+    py: Python<'_>,
+    set_file: Vec<PathBuf>,
+    model_provenance: Option<PathBuf>,
+) -> PyResult<Bound<'_, PyAny>> {
+    let read = given_in::from_files(model_provenance.as_deref(), &set_file);
+    convert::to_python(py, read.into_py_result(py)?)
+}
+
 /// Whether files of this name carry their birthmark within.
 #[pyfunction]
 pub(crate) fn carries_within(path: PathBuf) -> bool {
