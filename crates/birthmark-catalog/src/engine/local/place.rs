@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
 
 use crate::error::CatalogError;
 use crate::tables::{APPLICATION, SCHEMA, VERSION, views};
@@ -95,6 +95,8 @@ fn lock(folder: &Path) -> Result<File, CatalogError> {
         .truncate(false)
         .write(true)
         .mode(0o600)
+        // A pipe in its place is an error, and nothing to wait for.
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(&path)
         .map_err(|source| CatalogError::Io {
             action: "open",
@@ -184,6 +186,9 @@ fn connect(path: &Path, alone: bool) -> Result<Connection, Unfit> {
             Unfit::Error(error)
         }
     };
+    if let Some(why) = unreadable(path) {
+        return Err(Unfit::Renew(why));
+    }
     if alone {
         make_private(path).map_err(Unfit::Error)?;
     } else if !path.metadata().is_ok_and(|found| found.len() > 0) {
@@ -208,6 +213,24 @@ fn connect(path: &Path, alone: bool) -> Result<Connection, Unfit> {
         (_, APPLICATION) => Err(Unfit::Renew("it was of another version")),
         _ => Err(Unfit::Renew("it was no catalog")),
     }
+}
+
+/// Why nobody can read what lies there, whatever is in it: SQLite would wait for a pipe for ever.
+fn unreadable(path: &Path) -> Option<&'static str> {
+    match path.metadata() {
+        Ok(found) if !found.is_file() => Some("it was no file"),
+        Ok(_) => {
+            let denied = File::open(path).is_err_and(|why| is_denied(&why));
+            denied.then_some("it could not be read")
+        }
+        // A link that leads nowhere.
+        Err(_) if path.is_symlink() => Some("it was no file"),
+        Err(_) => None,
+    }
+}
+
+fn is_denied(why: &std::io::Error) -> bool {
+    why.kind() == std::io::ErrorKind::PermissionDenied
 }
 
 /// The file must be its owner's alone before anything is in it.
@@ -270,7 +293,7 @@ pub(super) fn in_memory() -> Result<Opened, CatalogError> {
 }
 
 /// File systems that are somewhere else: their locks and shared memory cannot be trusted.
-const NETWORKS: [(u64, &str); 12] = [
+const NETWORKS: [(u64, &str); 13] = [
     (0x6969, "NFS"),
     (0xFF53_4D42, "CIFS"),
     (0xFE53_4D42, "SMB"),
@@ -278,7 +301,8 @@ const NETWORKS: [(u64, &str); 12] = [
     (0x0BD0_0BD0, "Lustre"),
     (0x00C3_6400, "Ceph"),
     (0x4750_4653, "GPFS"),
-    (0x1980_0202, "BeeGFS"),
+    (0x1983_0326, "BeeGFS"),
+    (0xAAD7_AAEA, "PanFS"),
     (0x6B41_4653, "AFS"),
     (0x5346_414F, "AFS"),
     (0x7461_636F, "OCFS2"),
@@ -290,13 +314,61 @@ fn refuse_network(folder: &Path) -> Result<(), CatalogError> {
     let Ok(found) = rustix::fs::statfs(folder) else {
         return Ok(());
     };
-    match network(found.f_type.cast_unsigned()) {
+    let kind = match found.f_type.cast_unsigned() & 0xFFFF_FFFF {
+        FUSE => mounted(folder).filter(is_far).map(|_| "FUSE"),
+        other => network(other),
+    };
+    match kind {
         Some(kind) => Err(CatalogError::Network {
             path: folder.to_owned(),
             kind,
         }),
         None => Ok(()),
     }
+}
+
+/// A program of the user's, behind which there may be anything.
+const FUSE: u64 = 0x6573_5546;
+/// Such programs that name no host in what they mount: object stores, mostly.
+const FAR: [&str; 10] = [
+    "blobfuse",
+    "blobfuse2",
+    "cvmfs2",
+    "gcsfuse",
+    "geesefs",
+    "goofys",
+    "mountpoint-s3",
+    "s3fs",
+    "seaweedfs",
+    "weed",
+];
+
+/// Whether such a mount is somewhere else: `mfs#host:9421` (the kernel writes `\043` for `#`),
+/// `user@host:/folder`, `remote:bucket`.
+fn is_far(mount: &(String, String)) -> bool {
+    let (kind, source) = mount;
+    let program = kind.strip_prefix("fuse.").unwrap_or_default();
+    let names_host =
+        !source.starts_with('/') && [":", "#", "\\043"].iter().any(|mark| source.contains(mark));
+    FAR.contains(&program) || names_host
+}
+
+/// The type and the source of the mount that a folder lies on.
+fn mounted(folder: &Path) -> Option<(String, String)> {
+    let device = rustix::fs::stat(folder).ok()?.st_dev;
+    let device = format!(
+        "{}:{}",
+        rustix::fs::major(device),
+        rustix::fs::minor(device)
+    );
+    let table = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let of = |line: &str| {
+        let (place, what) = line.split_once(" - ")?;
+        let mut what = what.split(' ').map(str::to_owned);
+        (place.split(' ').nth(2)? == device).then_some(())?;
+        Some((what.next()?, what.next()?))
+    };
+    table.lines().rev().find_map(of)
 }
 
 fn network(kind: u64) -> Option<&'static str> {
@@ -358,9 +430,48 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_file_is_replaced_and_never_waited_for() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        let dir = tempfile::tempdir().unwrap();
+        let (file, lock) = (dir.path().join(NAME), dir.path().join("catalog.lock"));
+        let pipe = |path: &Path| mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        pipe(&file);
+        assert_eq!(open(dir.path()).unwrap().renewed, Some("it was no file"));
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("nowhere/at/all", &file).unwrap();
+        assert_eq!(open(dir.path()).unwrap().renewed, Some("it was no file"));
+        assert_eq!(open(dir.path()).unwrap().renewed, None);
+        fs::remove_file(&file).unwrap();
+        // Whatever is in a folder is not ours to remove.
+        fs::create_dir(&file).unwrap();
+        let why = open(dir.path()).unwrap_err().to_string();
+        assert!(why.starts_with("cannot remove"), "{why}");
+        fs::remove_file(&lock).unwrap();
+        pipe(&lock);
+        let why = open(dir.path()).unwrap_err().to_string();
+        assert!(why.starts_with("cannot open"), "{why}");
+    }
+
+    #[test]
     fn network_file_systems_are_known_by_their_numbers() {
         assert_eq!(network(0x6969), Some("NFS"));
         assert_eq!(network(0xFFFF_FFFF_FF53_4D42), Some("CIFS"));
         assert_eq!(network(0xEF53), None);
+    }
+
+    #[test]
+    fn what_a_program_mounts_is_known_by_the_host_that_it_names() {
+        let far = |kind: &str, source: &str| is_far(&(kind.to_owned(), source.to_owned()));
+        assert!(far("fuse", "mfs#eu.example:9421"));
+        assert!(far("fuse.sshfs", "user@pod:/data"));
+        assert!(far("fuse.rclone", "remote:bucket"));
+        assert!(far("fuse.gcsfuse", "bucket"));
+        assert!(!far("fuse.fuse-overlayfs", "fuse-overlayfs"));
+        assert!(!far("fuse.gocryptfs", "/home/user/a:b"));
+        assert!(!far("fuseblk", "/dev/sdb1"));
+        let dir = tempfile::tempdir().unwrap();
+        let (kind, _) = mounted(dir.path()).unwrap();
+        assert!(!kind.is_empty());
     }
 }
