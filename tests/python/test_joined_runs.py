@@ -37,6 +37,37 @@ def joined(repo: Path, git, birthmark, python) -> dict[str, str]:
     return {"first": first, "second": git("rev-parse", "HEAD")}
 
 
+def test_code_that_changed_while_it_ran_is_never_called_clean(repo, committed, python, git, birthmark) -> None:
+    source = MAKE + 'open("script.py", "a").write("# edited\\n") if sys.argv[1] == "1" else None\n'
+    committed(source, "1")
+    git("commit", "--quiet", "--all", "--message", "Edited")
+    python(source, "2")
+    commit = git("rev-parse", "HEAD~")[:7]
+    changed = ["script.py changed"]
+    for words, mark in {
+        ("list",): f"{commit} clean at first",
+        ("session", "list"): f"{commit} clean at first",
+        ("find",): f"{commit} clean at first",
+        ("find", "--sessions"): f"{commit} clean at first",
+        ("find", "--runs"): f"{commit} clean at first",
+        ("find", "--columns", "file,commit"): "(clean at first)",
+    }.items():
+        assert birthmark(*words).count(mark) == 1, words
+    for what in ("artifacts", "sessions", "runs"):
+        (found,) = bm.find("has:drift", what=what)
+        assert found["drift"] == changed, what
+        assert [found] == list(bm.find('drift="script.py changed"', what=what)) == list(bm.find("drift~script.py", what=what))
+        assert [row["drift"] for row in bm.find("NOT has:drift", what=what)] == [None], what
+    assert "has no drift" not in birthmark("find", "has:drift")
+    assert [row["drift"] for row in json.loads(birthmark("list", "--json"))] == [[], changed]
+    # A metric of that name is what is asked for, and hides no mark.
+    (repo / "r.py").write_text('import birthmark as bm\nwith bm.session() as s:\n    s.report("artifacts/r.json", {"summary": {"drift": 0.5}})\n')
+    python((repo / "r.py").read_text())
+    (found,) = bm.find("drift>0.3")
+    assert found["file"] == "artifacts/r.json"
+    assert birthmark("find").count("clean at first") == 1
+
+
 def test_each_run_has_its_own_code_and_a_session_of_several_is_none_of_them(joined, birthmark) -> None:
     first, second = joined["first"], joined["second"]
     (listed,) = json.loads(birthmark("list", "--json"))

@@ -42,6 +42,8 @@ def test_a_report_of_dirty_and_clean_code_is_found_by_both_and_called_neither(
         "dirty=true temperature=0.5": False,
     }.items():
         assert bool(bm.find(asked)) is is_found, asked
+    code = next(line for line in birthmark("show", "artifacts/r.json").splitlines() if line.startswith("code "))
+    assert ", clean in part, " in code, code
     at = f"at snapshot {mark['items_from'][0]['git_snapshot'][:7]}"
     for words in (["show"], ["trace"], ["verify"]):
         said = birthmark(*words, "artifacts/r.json")

@@ -208,13 +208,14 @@ impl What {
     /// The columns of its rows that are no fields of a birthmark.
     pub fn columns(self) -> &'static [&'static str] {
         match self {
-            Self::Artifacts => &[],
+            Self::Artifacts => &["drift"],
             Self::Sessions => &[
                 "session_start",
                 "session_end",
                 "outcome",
                 "host",
                 "artifacts",
+                "drift",
             ],
             Self::Runs => &[
                 "run_start",
@@ -226,6 +227,7 @@ impl What {
                 "error",
                 "host",
                 "script_name",
+                "drift",
             ],
         }
     }
@@ -299,6 +301,8 @@ pub struct FoundRow {
     pub fields: Vec<(String, Cell)>,
     /// Other places where the same bytes lie.
     pub places: Vec<String>,
+    /// Whether the code changed while that ran which made it.
+    pub drifted: bool,
 }
 
 /// A value of a row.
@@ -507,6 +511,8 @@ pub struct SessionRow {
     pub host: Option<String>,
     /// The codes that ran, each once.
     pub codes: Vec<CodeSeen>,
+    /// What changed in it while it ran.
+    pub drift: Vec<String>,
     /// The scripts of its runs.
     pub scripts: Vec<String>,
     /// The commands of its runs that were no scripts.

@@ -78,6 +78,7 @@ pub fn to_json(row: &SessionRow, now: Timestamp) -> Value {
         "git_commit": commit_of(&row.codes),
         "git_dirty": dirty_of(&row.codes),
         "codes": codes_json(&row.codes),
+        "drift": row.drift,
         "host": row.host,
     })
 }

@@ -562,6 +562,65 @@ fn clocks_of_two_machines_that_disagree_are_told_and_what_is_made_again_is_not_t
 }
 
 #[test]
+fn runs_that_made_nothing_are_found_by_what_they_are_whether_few_or_many() {
+    let world = World::new();
+    fs::create_dir_all(world.artifacts()).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    let run = |number: usize, outcome: Outcome| {
+        let session = world.begin(&[]);
+        if number > 0 {
+            world.records(&session, &format!("{number}.jsonl"), Mode::New, 1);
+        }
+        session.end(RunEnd::plain(outcome)).unwrap();
+    };
+    for number in 1..=20 {
+        run(
+            number,
+            if number == 7 {
+                Outcome::Failed
+            } else {
+                Outcome::Completed
+            },
+        );
+    }
+    run(0, Outcome::Failed);
+    let mut count = |filter: &str, limit: Option<usize>| {
+        let ask = Ask {
+            what: find::Sought::Runs,
+            limit,
+            ..Ask::new(filter, now())
+        };
+        let parsed = find::parse(&ask).unwrap();
+        let found = find::find_in(&mut catalog, &world.project(), &ask, &parsed)
+            .unwrap()
+            .found;
+        (found.total, found.among, found.rows.len())
+    };
+    for (failed, all) in [(2, 21), (6, 25)] {
+        for (filter, of) in [
+            ("outcome=failed", failed),
+            ("outcome=failed since:today", failed),
+            ("NOT outcome=completed", failed),
+            ("outcome=failed OR seed=42", all),
+            ("outcome=failed seed=42", 1),
+            ("outcome=completed", 19),
+            ("outcome=failed outcome=completed", 0),
+            ("until:2020-01-01", 0),
+            ("has:exit_code", 0),
+            ("has:drift", 0),
+        ] {
+            let shown = usize::try_from(of).unwrap();
+            assert_eq!(count(filter, None), (of, all, shown), "{filter}");
+            assert_eq!(count(filter, Some(3)), (of, all, shown.min(3)), "{filter}");
+        }
+        for _ in 0..4 {
+            run(0, Outcome::Failed);
+        }
+    }
+}
+
+#[test]
 fn runs_and_sessions_are_found_by_what_they_made_also_where_there_are_many() {
     let world = World::new();
     fs::create_dir_all(world.artifacts()).unwrap();

@@ -90,7 +90,7 @@ fn row(one: &list::Session, now: Timestamp, everywhere: bool) -> Vec<String> {
     let started = one
         .start
         .map_or_else(|| "unknown".to_owned(), |start| since(start, now));
-    let code = in_a_cell(&one.codes);
+    let code = in_a_cell(&one.codes, !one.drift.is_empty());
     let mut made = one.artifacts.to_string();
     // A plan that was met says nothing new.
     if one.planned.1 < one.planned.0 {

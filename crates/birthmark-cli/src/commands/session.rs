@@ -244,7 +244,7 @@ fn row(one: &Summary, now: birthmark_core::Timestamp) -> [String; 7] {
     let started = one
         .start
         .map_or_else(|| "unknown".to_owned(), |start| render_age(start, now));
-    let code = birthmark_core::session::in_a_cell(&one.codes);
+    let code = birthmark_core::session::in_a_cell(&one.codes, !one.drift.is_empty());
     let planned = match one.planned {
         0 => "-".to_owned(),
         planned => format!("{} of {planned}", one.made),

@@ -81,8 +81,9 @@ pub fn dirty_of(codes: &[CodeSeen]) -> Option<bool> {
     (!codes.is_empty() && codes.iter().all(is_clean)).then_some(false)
 }
 
-/// All of them in a cell: `5f970c2`, `5f970c2 dirty`, `5f970c2 clean in part`, `2 commits`.
-pub fn in_a_cell(codes: &[CodeSeen]) -> String {
+/// All of them in a cell: `5f970c2`, `5f970c2 dirty`, `5f970c2 clean in part`, `2 commits`; and
+/// `5f970c2 clean at first`, where what was clean changed while it ran.
+pub fn in_a_cell(codes: &[CodeSeen], drifted: bool) -> String {
     let mut commits: Vec<&str> = codes
         .iter()
         .filter_map(|one| one.commit.as_deref())
@@ -96,6 +97,7 @@ pub fn in_a_cell(codes: &[CodeSeen]) -> String {
     };
     let has = |dirty| codes.iter().any(|one| one.dirty == dirty);
     let state = match (has(Some(false)), has(Some(true)), has(None)) {
+        (true, false, false) if drifted => " clean at first",
         (true, false, false) => "",
         (true, true, _) => " clean in part",
         (false, true, _) => " dirty",
@@ -164,7 +166,7 @@ mod tests {
                 Some(true),
             ),
         ] {
-            assert_eq!(in_a_cell(&codes), cell);
+            assert_eq!(in_a_cell(&codes, false), cell);
             assert_eq!(commit_of(&codes), commit, "{cell}");
             assert_eq!(dirty_of(&codes), is_dirty, "{cell}");
         }

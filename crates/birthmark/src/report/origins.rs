@@ -18,6 +18,8 @@ use crate::text;
 
 /// The field that tells of the other runs.
 pub(crate) const ITEMS_FROM: &str = "items_from";
+/// How a reason begins that tells of what items do not agree on.
+const HOLDS: &str = "the report holds ";
 /// A value is told so long, in characters.
 const LONGEST: usize = 60;
 /// What tells nothing of how an item was made.
@@ -181,8 +183,20 @@ impl Origins {
             .iter()
             .map(|(value, items)| format!("{} with {value}", text::count(*items, "item")))
             .collect();
-        format!("the report holds {}", parts.join(", "))
+        format!("{HOLDS}{}", parts.join(", "))
     }
+}
+
+/// Whether a report's birthmark says that some of its items were made by clean code and some not.
+pub(crate) fn is_clean_in_part(mark: &Fields) -> bool {
+    let reasons = mark.get("unknown");
+    let reason = reasons.and_then(|all| all.get("git_dirty")?.as_str());
+    let spread = reason.and_then(|reason| reason.strip_prefix(HOLDS));
+    let has = |end: &str| {
+        let mut parts = spread.into_iter().flat_map(|spread| spread.split(", "));
+        parts.any(|part| part.ends_with(end))
+    };
+    has(" with true") && has(" with false")
 }
 
 /// What a report's birthmark says of items that were made with other code than its run's: their

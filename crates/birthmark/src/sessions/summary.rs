@@ -1,5 +1,7 @@
 //! One line of a list of sessions.
 
+use std::collections::BTreeSet;
+
 use birthmark_core::plan::PlanOutcome;
 use birthmark_core::session::{CodeSeen, Status, commit_of, dirty_of};
 use birthmark_core::{SessionId, Timestamp};
@@ -29,6 +31,8 @@ pub struct Summary {
     pub made: usize,
     /// The codes that ran, each once.
     pub codes: Vec<CodeSeen>,
+    /// What changed in it while it ran, each once.
+    pub drift: BTreeSet<String>,
     /// The host.
     pub host: Option<String>,
     /// When something was last heard of it.
@@ -63,6 +67,11 @@ impl Summary {
                 .filter(|plan| plan.outcome == PlanOutcome::Made)
                 .count(),
             codes: session.codes().into_iter().map(CodeSeen::of).collect(),
+            drift: session
+                .runs
+                .iter()
+                .flat_map(|run| run.drift.clone())
+                .collect(),
             host: loaded.host().map(str::to_owned),
             last_heard: session.last_heard,
             manifest: loaded.manifest.clone(),
@@ -85,6 +94,7 @@ impl Summary {
             "git_commit": commit_of(&self.codes),
             "git_dirty": dirty_of(&self.codes),
             "codes": codes_json(&self.codes),
+            "drift": self.drift,
             "host": self.host,
             "last_heard": time(self.last_heard),
             "manifest": self.manifest.word(),

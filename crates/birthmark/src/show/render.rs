@@ -31,6 +31,7 @@ use session::{session, session_lines};
 use written::{born, written};
 
 use super::{Now, Shown, Varying, What};
+use crate::report::origins::is_clean_in_part;
 use crate::text::{self, plain, short};
 
 /// Longest value of a user's own field.
@@ -251,6 +252,7 @@ fn dirty(shown: &Shown) -> String {
             ),
             None => "dirty".to_owned(),
         },
+        _ if is_clean_in_part(&shown.birthmark) => "clean in part".to_owned(),
         _ => "dirty unknown".to_owned(),
     }
 }

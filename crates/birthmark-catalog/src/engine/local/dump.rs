@@ -150,7 +150,9 @@ fn owners(db: &Connection, groups: &HashMap<i64, String>) -> rusqlite::Result<Ve
     let mut statement = db.prepare("SELECT value FROM _labels WHERE id = ? AND name = ?")?;
     let mut lines = Vec::new();
     for owner in Owner::BOTH {
-        for (group, number) in owners::all(db, owner)? {
+        let mut owned = Vec::new();
+        owners::each(db, owner, &mut |group, number| owned.push((group, number)))?;
+        for (group, number) in owned {
             let id: Option<String> = statement
                 .query_row(params![number, owner.field()], |row| row.get(0))
                 .optional()?;

@@ -44,6 +44,7 @@ impl Local {
             end: ended.clone(),
             host: row.get(6)?,
             codes: codes_of(db, id, mark)?,
+            drift: drift_of(db, id)?,
             scripts,
             commands: commands.into_iter().flatten().collect(),
             runs: runs.unsigned_abs(),
@@ -64,6 +65,14 @@ pub(super) fn marks_of(db: &Connection, session: i64, own: i64) -> rusqlite::Res
         db.prepare_cached("SELECT DISTINCT mark FROM _runs WHERE session = ? AND apart")?;
     let others = statement.query_map([session], |row| row.get(0))?;
     std::iter::once(Ok(own)).chain(others).collect()
+}
+
+fn drift_of(db: &Connection, session: i64) -> rusqlite::Result<Vec<String>> {
+    let mut statement = db.prepare_cached(
+        "SELECT DISTINCT j.value FROM _runs r, json_each(r.drift) j WHERE r.session = ? AND r.drift <> '[]' ORDER BY 1",
+    )?;
+    let rows = statement.query_map([session], |row| row.get(0))?;
+    rows.collect()
 }
 
 fn codes_of(db: &Connection, session: i64, own: i64) -> rusqlite::Result<Vec<CodeSeen>> {

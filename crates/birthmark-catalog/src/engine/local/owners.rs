@@ -123,19 +123,57 @@ pub(super) fn of(db: &Connection, owner: Owner, groups: &Set) -> rusqlite::Resul
     Ok(out)
 }
 
-/// Every group that is of an owner, with its number.
-pub(super) fn all(db: &Connection, owner: Owner) -> rusqlite::Result<Vec<(i64, i64)>> {
-    let mut statement = db.prepare("SELECT row, numbers FROM _owners WHERE row BETWEEN ? AND ?")?;
+/// Every group that is of an owner, with its number, one after the other.
+pub(super) fn each(
+    db: &Connection,
+    owner: Owner,
+    take: &mut dyn FnMut(i64, i64),
+) -> rusqlite::Result<()> {
+    let sql = "SELECT row, numbers FROM _owners WHERE row BETWEEN ? AND ?";
+    let mut statement = db.prepare_cached(sql)?;
     let last = (1 << STRETCHES) - 1;
     let mut rows = statement.query([row_of(owner, 0), row_of(owner, last)])?;
-    let mut out = Vec::new();
     while let Some(row) = rows.next()? {
-        let (row, numbers): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        let stretch = row & last;
-        let numbers = (0..numbers.len() / WIDTH).map(|place| number_at(&numbers, place));
-        let groups = (stretch * SPAN..).zip(numbers);
-        out.extend(groups.filter(|(_, number)| *number != 0));
+        let stretch = row.get::<_, i64>(0)? & last;
+        let numbers = row.get_ref(1)?.as_blob()?;
+        for (group, cell) in (stretch * SPAN..).zip(numbers.chunks_exact(WIDTH)) {
+            let number = number_at(cell, 0);
+            if number != 0 {
+                take(group, number);
+            }
+        }
     }
+    Ok(())
+}
+
+/// The groups that are of one of these owners.
+pub(super) fn groups_of(db: &Connection, owner: Owner, numbers: &Set) -> rusqlite::Result<Set> {
+    let mut out = Set::default();
+    if numbers.is_empty() {
+        return Ok(out);
+    }
+    // Groups of one owner mostly lie beside each other.
+    let mut last = (0, false);
+    each(db, owner, &mut |group, number| {
+        if number != last.0 {
+            last = (number, numbers.contains(number));
+        }
+        if last.1 {
+            out.insert(group);
+        }
+    })?;
+    Ok(out)
+}
+
+/// The numbers of all owners of groups.
+pub(super) fn all(db: &Connection, owner: Owner) -> rusqlite::Result<Set> {
+    let (mut out, mut last) = (Set::default(), 0);
+    each(db, owner, &mut |_, number| {
+        if number != last {
+            last = number;
+            out.insert(number);
+        }
+    })?;
     Ok(out)
 }
 

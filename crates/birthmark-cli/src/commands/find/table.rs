@@ -234,7 +234,7 @@ fn commit(
     };
     let codes: Vec<CodeSeen> = commits.iter().flat_map(seen).collect();
     if args.columns.is_empty() {
-        return in_a_cell(&codes);
+        return in_a_cell(&codes, row.drifted);
     }
     let shown = cell(row, "git_commit", zone, short);
     let has = |dirty| codes.iter().any(|code| code.dirty == Some(dirty));
@@ -242,6 +242,7 @@ fn commit(
         _ if tells_dirty => shown,
         (true, false) => format!("{shown} (dirty)"),
         (true, true) => format!("{shown} (clean in part)"),
+        (false, true) if row.drifted => format!("{shown} (clean at first)"),
         _ => shown,
     }
 }

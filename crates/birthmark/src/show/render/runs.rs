@@ -79,8 +79,8 @@ fn headline(session: &SessionFacts, run: &Run, zone: &TimeZone) -> Vec<String> {
     parts.extend((run.world_size > 1).then(|| format!("rank {}", run.rank)));
     parts.push(render_local(run.start, zone));
     parts.push(outcome.unwrap_or_else(|| "not ended".to_owned()));
-    let mut told = in_a_cell(std::slice::from_ref(&code));
-    if code.dirty == Some(false) {
+    let mut told = in_a_cell(std::slice::from_ref(&code), !run.drift.is_empty());
+    if code.dirty == Some(false) && run.drift.is_empty() {
         told.push_str(" clean");
     }
     parts.push(short(&told, LONGEST));

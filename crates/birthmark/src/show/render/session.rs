@@ -61,7 +61,10 @@ pub(super) fn session_lines(page: &mut Page, shown: &Shown, zone: &TimeZone) {
         ],
     );
     if shown.has_several_codes() {
-        page.put("code", &[in_a_cell(&facts.seen_codes())]);
+        page.put(
+            "code",
+            &[in_a_cell(&facts.seen_codes(), !facts.drift.is_empty())],
+        );
     } else {
         page.put("code", &code(shown));
         page.put("kept", &kept(shown));

@@ -25,7 +25,7 @@ use super::super::lists::{Class, Source, Whose, metric};
 use super::super::sets::Set;
 use super::home::{Home, Homes, has_zone};
 use crate::filter::{Filter, Span, Term, Test, WORDS, searched_by_words};
-use crate::value::{Kind, NESTED};
+use crate::value::{Kind, NESTED, Value};
 
 /// Where a condition is true, and where it is false.
 #[derive(Debug, Clone, Default)]
@@ -202,6 +202,12 @@ impl Ground<'_> {
         };
         if matches!(test, Test::Order(_, limit) | Test::Between(limit, _) if limit.is_nan()) {
             return Ok(Told::default());
+        }
+        if let Home::Own(own) = home {
+            let fits = |value: &Value| test.ask(Some(value)) == Some(true);
+            let (holds, having) = self.owned(own, &fits, comparable)?;
+            let fails = having - &holds;
+            return Ok(Told { holds, fails });
         }
         let mut holds = self.matching_apart(home, test)?;
         for source in &sources {

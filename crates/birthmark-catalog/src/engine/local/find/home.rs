@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::super::known::Ours;
 use super::super::lists::{Source, Whose, metric};
-use super::own::{Own, own};
+use super::own::{Own, of_maker, own};
 use crate::engine::What;
 use crate::filter::{WORDS, column};
 
@@ -19,7 +19,7 @@ pub(super) enum Home {
     Words,
     /// A column of the artifact.
     Artifact(&'static str),
-    /// A column of the session or run that is looked for.
+    /// A column of the session or run that is looked for, or that made what is.
     Own(&'static Own),
     /// The root of the project.
     Project,
@@ -92,6 +92,9 @@ impl<'a> Homes<'a> {
             || self.is_used(&Source::new(machine.as_str(), Whose::Session))?
         {
             return Ok(Home::Session(machine));
+        }
+        if let Some(own) = of_maker(self.what, field) {
+            return Ok(Home::Own(own));
         }
         Ok(Home::Fact(field.to_owned()))
     }

@@ -1,5 +1,5 @@
 //! What sessions and runs are asked for that is no field of what they made: how they ended,
-//! when, after how long.
+//! when, after how long, and what became of their code meanwhile; the last also of artifacts.
 //!
 //! # Invariants
 //!
@@ -7,15 +7,23 @@
 //!   are runs that failed and made such an artifact.
 
 use rusqlite::types::Value as Sql;
-use rusqlite::{Row, params};
+use rusqlite::{Row, params_from_iter};
 
+use super::super::lists::Class;
 use super::super::owners::{self, Owner};
 use super::super::sets::Set;
 use super::home::Home;
+use super::owners::RunKey;
 use super::rows::fact_of;
 use super::{Asking, Ground, Of};
 use crate::engine::What;
 use crate::value::Value;
+
+/// Runs are looked up one by one where they are less than this share of all, else all are gone through.
+const SHARE: u64 = 16;
+
+/// A run that made nothing, by its number.
+pub(super) type Barren = (i64, RunKey);
 
 /// A column of sessions or of runs.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +56,17 @@ static COLUMNS: &[Own] = &[
     of(Owner::Run, "exit_code", "o.exit_code"),
     of(Owner::Run, "rank", "o.rank"),
     of(Owner::Run, "error", "o.error"),
+    of(Owner::Run, DRIFT, "o.drift"),
+    of(
+        Owner::Session,
+        DRIFT,
+        "(SELECT json_group_array(change) FROM (SELECT DISTINCT j.value AS change FROM _runs r, json_each(r.drift) j
+           WHERE r.session = o.id AND r.drift <> '[]'))",
+    ),
 ];
+
+/// What changed in the code while it ran: a list, or nothing.
+pub(super) const DRIFT: &str = "drift";
 
 /// The column of this name of what is looked for.
 pub(super) fn own(what: What, name: &str) -> Option<&'static Own> {
@@ -61,6 +79,13 @@ pub(super) fn own(what: What, name: &str) -> Option<&'static Own> {
     all.find(|own| own.owner == owner && own.name == name)
 }
 
+/// The column of the run that made an artifact, where no artifact has a field of that name.
+pub(super) fn of_maker(what: What, name: &str) -> Option<&'static Own> {
+    (what == What::Artifacts && name == DRIFT)
+        .then(|| own(What::Runs, name))
+        .flatten()
+}
+
 impl Own {
     fn table(&self) -> &'static str {
         match self.owner {
@@ -69,13 +94,26 @@ impl Own {
         }
     }
 
-    /// The value of the session or run that made a group.
+    /// The value that a cell of this column holds.
+    pub(super) fn value(&self, cell: Sql) -> Option<Value> {
+        match cell {
+            Sql::Text(text) if self.name == DRIFT => drift(&text),
+            other => value_of(other),
+        }
+    }
+
+    /// The cell of the session or run that made a group.
     pub(super) fn of_group(&self) -> String {
         let (table, sql, id) = (self.table(), self.sql, self.owner.field());
         format!(
             "SELECT (SELECT {sql} FROM {table} o WHERE o.{id} = g.{id} LIMIT 1) FROM _groups g WHERE g.id = ?"
         )
     }
+}
+
+/// What changed, as it is stored; nothing did, where that is an empty list.
+pub(super) fn drift(stored: &str) -> Option<Value> {
+    (stored != "[]").then(|| Value::of_json(stored.as_bytes()))
 }
 
 fn value_of(cell: Sql) -> Option<Value> {
@@ -88,33 +126,54 @@ fn value_of(cell: Sql) -> Option<Value> {
 }
 
 impl Ground<'_> {
-    /// The rows whose value of a column fits.
-    pub(super) fn owned(&self, own: &Own, fits: &dyn Fn(&Value) -> bool) -> rusqlite::Result<Set> {
-        let id = if self.of == Of::Sessions {
-            "id"
-        } else {
-            "number"
-        };
+    /// The rows whose value of a column fits, and those whose value is of one of these classes.
+    pub(super) fn owned(
+        &self,
+        own: &Own,
+        fits: &dyn Fn(&Value) -> bool,
+        classes: &[Class],
+    ) -> rusqlite::Result<(Set, Set)> {
+        let of_sessions = self.of == Of::Sessions;
+        let id = if of_sessions { "id" } else { "number" };
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT o.{id}, {} FROM {} o",
             own.sql,
             own.table()
         ))?;
         let mut rows = statement.query([])?;
-        let mut numbers = Set::default();
+        let (mut fitting, mut such) = (Set::default(), Set::default());
+        // Many have the value of the one before.
+        let mut last = (Sql::Null, false, false);
         while let Some(row) = rows.next()? {
-            if value_of(row.get(1)?).is_some_and(|value| fits(&value)) {
-                numbers.insert(row.get(0)?);
+            let cell: Sql = row.get(1)?;
+            if cell != last.0 {
+                let value = own.value(cell.clone());
+                let is_such = |value: &Value| {
+                    let class = Class::of(value.kind(), &value.key());
+                    classes.contains(&class)
+                };
+                last = (
+                    cell,
+                    value.as_ref().is_some_and(fits),
+                    value.as_ref().is_some_and(is_such),
+                );
+            }
+            if last.1 {
+                fitting.insert(row.get(0)?);
+            }
+            if last.2 {
+                such.insert(row.get(0)?);
             }
         }
-        if self.of == Of::Sessions {
-            return Ok(numbers);
+        if of_sessions {
+            return Ok((fitting, such));
         }
-        let groups = owners::all(self.db, own.owner)?.into_iter();
-        Ok(groups
-            .filter(|(_, number)| numbers.contains(*number))
-            .map(|(group, _)| group)
-            .collect())
+        let groups = owners::groups_of(self.db, own.owner, &fitting)?;
+        if such == fitting {
+            return Ok((groups.clone(), groups));
+        }
+        let others = owners::groups_of(self.db, own.owner, &such)?;
+        Ok((groups, others))
     }
 }
 
@@ -134,15 +193,39 @@ impl Asking<'_> {
         Ok(false)
     }
 
-    /// The numbers of runs that made nothing and match themselves, with what is known of
-    /// their session.
-    pub(super) fn barren_runs(&self) -> rusqlite::Result<Set> {
-        let made: Set = owners::all(self.db, Owner::Run)?
-            .into_iter()
-            .map(|(_, number)| number)
-            .collect();
-        let is_barren = |row: &Row<'_>| Ok(!made.contains(row.get(0)?));
-        self.that_hold(Owner::Run, "FROM _runs o WHERE o.project = ?1", &is_barren)
+    /// Those of the runs that made nothing that match themselves, with what is known of their
+    /// session.
+    pub(super) fn that_hold_alone(
+        &self,
+        mut barren: Vec<Barren>,
+        among: u64,
+    ) -> rusqlite::Result<Vec<Barren>> {
+        if barren.len() as u64 > among / SHARE {
+            let made = owners::all(self.db, Owner::Run)?;
+            let is_barren = |row: &Row<'_>| Ok(!made.contains(row.get(0)?));
+            let from = "FROM _runs o WHERE o.project = ?1";
+            let hold = self.that_hold(Owner::Run, from, &self.each_project()?, &is_barren)?;
+            barren.retain(|(number, _)| hold.contains(*number));
+            return Ok(barren);
+        }
+        let mut out = Vec::new();
+        for one in barren {
+            let (_, (_, session, run)) = &one;
+            let which = [vec![Sql::Integer(*session), Sql::Text(run.clone())]];
+            let from = "FROM _runs o WHERE o.session = ?1 AND o.run_id = ?2";
+            let hold = self.that_hold(Owner::Run, from, &which, &|_| Ok(true))?;
+            if !hold.is_empty() {
+                out.push(one);
+            }
+        }
+        Ok(out)
+    }
+
+    fn each_project(&self) -> rusqlite::Result<Vec<Vec<Sql>>> {
+        let projects = self.projects()?.into_iter();
+        Ok(projects
+            .map(|project| vec![Sql::Integer(project)])
+            .collect())
     }
 
     /// Sessions in which several codes ran.
@@ -159,15 +242,16 @@ impl Asking<'_> {
         let from = "FROM (SELECT session, mark FROM _runs INDEXED BY _runs_apart WHERE apart
                 UNION SELECT id, mark FROM _sessions WHERE id IN (SELECT session FROM _runs INDEXED BY _runs_apart WHERE apart)) c
               CROSS JOIN _sessions o ON o.id = c.session WHERE o.project = ?1";
-        self.that_hold(Owner::Session, from, &|_| Ok(true))
+        self.that_hold(Owner::Session, from, &self.each_project()?, &|_| Ok(true))
     }
 
     /// The numbers of runs, or the rows of sessions, that match themselves, one after the other:
-    /// each is `o`, and the mark of its code is that of `o` or `c`.
+    /// each is `o`, and the mark of its code is that of `o` or `c`. `from` is asked for `each`.
     fn that_hold(
         &self,
         owner: Owner,
         from: &str,
+        each: &[Vec<Sql>],
         is_wanted: &dyn Fn(&Row<'_>) -> rusqlite::Result<bool>,
     ) -> rusqlite::Result<Set> {
         let columns: Vec<&Own> = COLUMNS.iter().filter(|own| own.owner == owner).collect();
@@ -176,19 +260,20 @@ impl Asking<'_> {
             Owner::Session => ("o.id, c.mark, o.session_start", &SESSION_FIELDS),
         };
         let other = other.iter().copied();
-        let own = columns.iter().map(|own| (own.name, own.sql));
+        let other = other.map(|(name, sql)| (name, sql, None));
+        let own = columns.iter().map(|own| (own.name, own.sql, Some(*own)));
         // What nobody asks for is not looked up.
-        let asked: Vec<(&str, &str)> = other
+        let asked: Vec<(&str, &str, Option<&Own>)> = other
             .chain(own)
-            .filter(|(name, _)| self.fields.iter().any(|field| field == name))
+            .filter(|(name, ..)| self.fields.iter().any(|field| field == name))
             .collect();
         let mut cells = vec![head];
-        cells.extend(asked.iter().map(|(_, sql)| *sql));
+        cells.extend(asked.iter().map(|(_, sql, _)| *sql));
         let sql = format!("SELECT {} {from}", cells.join(", "));
         let mut statement = self.db.prepare_cached(&sql)?;
         let mut out = Set::default();
-        for project in self.projects()? {
-            let mut rows = statement.query(params![project])?;
+        for values in each {
+            let mut rows = statement.query(params_from_iter(values))?;
             while let Some(row) = rows.next()? {
                 if !is_wanted(row)? {
                     continue;
@@ -199,8 +284,13 @@ impl Asking<'_> {
                     if field == "timestamp" {
                         return cell(2);
                     }
-                    if let Some(at) = asked.iter().position(|(name, _)| *name == field) {
-                        return cell(3 + at);
+                    let mut each = asked.iter().enumerate();
+                    if let Some((at, (.., own))) = each.find(|(_, (name, ..))| *name == field) {
+                        let stored = row.get(3 + at).ok()?;
+                        return match own {
+                            Some(own) => own.value(stored),
+                            None => value_of(stored),
+                        };
                     }
                     match self.homes.of(field).ok()? {
                         Home::Fact(name) | Home::Session(name) => {

@@ -6,6 +6,7 @@ use super::super::lately::marks_of;
 use super::super::owners::{self, Owner};
 use super::super::sets::Set;
 use super::home::Home;
+use super::own::{Barren, DRIFT, drift};
 use super::rows::{columns_from, fact_of, join};
 use super::{Asking, Ground, Of};
 use crate::engine::{Cell, Found, FoundRow, Look, What};
@@ -15,7 +16,22 @@ use crate::filter::Filter;
 const FEW: u64 = if cfg!(test) { 2 } else { 4_000 };
 
 /// A run: when it began, the row of its session, its id.
-type RunKey = (String, i64, String);
+pub(super) type RunKey = (String, i64, String);
+
+/// A walk through the runs of a project.
+#[derive(Default)]
+struct Walk {
+    /// The numbers of those that are looked for; of all, where there are none.
+    wanted: Option<Set>,
+    /// The numbers of those that made something, where the others may match by themselves.
+    made: Option<Set>,
+    /// So many are taken.
+    limit: Option<usize>,
+    /// The first that match.
+    first: Vec<RunKey>,
+    /// Those that made nothing.
+    barren: Vec<Barren>,
+}
 
 impl Asking<'_> {
     pub(super) fn sessions(&self, look: &mut Look<'_>) -> rusqlite::Result<Found> {
@@ -142,10 +158,13 @@ impl Asking<'_> {
             .db
             .prepare_cached(
                 "SELECT p.root, s.mark, s.session_id, s.session_start, s.session_end, s.outcome, s.host,
-                   (SELECT count(*) FROM _told t WHERE t.session = s.id AND t.state <> 'removed') AS artifacts
+                   (SELECT count(*) FROM _told t WHERE t.session = s.id AND t.state <> 'removed') AS artifacts,
+                   (SELECT json_group_array(change) FROM (SELECT DISTINCT j.value AS change FROM _runs r, json_each(r.drift) j
+                      WHERE r.session = s.id AND r.drift <> '[]')) AS drift
                  FROM _sessions s JOIN _projects p ON p.id = s.project WHERE s.id = ?",
             )?
             .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, columns_from(row, 2)?)))?;
+        let drifted = told_drift(&mut fields);
         let marks = marks_of(self.db, id, mark)?;
         self.add_facts(&marks, &mut fields)?;
         Ok(FoundRow {
@@ -153,6 +172,7 @@ impl Asking<'_> {
             root,
             fields,
             places: Vec::new(),
+            drifted,
         })
     }
 
@@ -186,22 +206,31 @@ impl Asking<'_> {
 
     pub(super) fn runs(&self, look: &mut Look<'_>) -> rusqlite::Result<Found> {
         let mut found = Found::default();
-        let mut wanted = None;
+        let is_by_time = self.query.sort.0 == "timestamp";
+        let mut walk = Walk {
+            limit: self.query.limit.filter(|_| is_by_time),
+            ..Walk::default()
+        };
         if self.query.filter != Filter::All {
             let holding = self.holding_groups(look)?;
             found.edited = self.edited(&self.whole()?.artifacts_of(holding.clone()))?;
-            let mut runs = owners::of(self.db, Owner::Run, &holding)?;
+            walk.wanted = Some(owners::of(self.db, Owner::Run, &holding)?);
             if self.asks_for_runs()? {
-                runs |= &self.barren_runs()?;
+                walk.made = Some(owners::all(self.db, Owner::Run)?);
             }
-            wanted = Some(runs);
         }
-        let is_by_time = self.query.sort.0 == "timestamp";
-        let limit = self.query.limit.filter(|_| is_by_time);
-        let mut first = Vec::new();
         for project in self.projects()? {
-            self.walk_runs(project, wanted.as_ref(), limit, &mut found, &mut first)?;
+            self.walk_runs(project, &mut walk, &mut found)?;
         }
+        let Walk {
+            limit,
+            mut first,
+            barren,
+            ..
+        } = walk;
+        let alone = self.that_hold_alone(barren, found.among)?;
+        found.total += alone.len() as u64;
+        first.extend(alone.into_iter().map(|(_, key)| key));
         if is_by_time {
             let upwards = self.query.sort.1;
             first.sort_by(|a, b| if upwards { a.cmp(b) } else { b.cmp(a) });
@@ -215,16 +244,9 @@ impl Asking<'_> {
         Ok(found)
     }
 
-    /// Goes through the runs of a project by their beginning: counts them all, and takes the
-    /// first up to the limit.
-    fn walk_runs(
-        &self,
-        project: i64,
-        wanted: Option<&Set>,
-        limit: Option<usize>,
-        found: &mut Found,
-        first: &mut Vec<RunKey>,
-    ) -> rusqlite::Result<()> {
+    /// Goes through the runs of a project by their beginning: counts them all, takes the first up
+    /// to the limit, and puts those aside that made nothing.
+    fn walk_runs(&self, project: i64, walk: &mut Walk, found: &mut Found) -> rusqlite::Result<()> {
         // Along one index alone, either way.
         let way = self.way();
         let mut statement = self.db.prepare_cached(&format!(
@@ -232,17 +254,30 @@ impl Asking<'_> {
              ORDER BY start {way}, session {way}, run_id {way}"
         ))?;
         let mut rows = statement.query([project])?;
-        let mut left = limit.unwrap_or(usize::MAX);
+        let mut left = walk.limit.unwrap_or(usize::MAX);
         while let Some(row) = rows.next()? {
             found.among += 1;
             let number = row.get(0)?;
-            if wanted.is_some_and(|wanted| !wanted.contains(number)) {
+            let key =
+                || -> rusqlite::Result<RunKey> { Ok((row.get(1)?, row.get(2)?, row.get(3)?)) };
+            if walk
+                .wanted
+                .as_ref()
+                .is_some_and(|wanted| !wanted.contains(number))
+            {
+                if walk
+                    .made
+                    .as_ref()
+                    .is_some_and(|made| !made.contains(number))
+                {
+                    walk.barren.push((number, key()?));
+                }
                 continue;
             }
             found.total += 1;
             if left > 0 {
                 left -= 1;
-                first.push((row.get(1)?, row.get(2)?, row.get(3)?));
+                walk.first.push(key()?);
             }
         }
         Ok(())
@@ -253,7 +288,7 @@ impl Asking<'_> {
             .db
             .prepare_cached(
                 "SELECT p.root, r.session, r.mark, r.run_id, r.start AS run_start, r.end AS run_end, r.outcome, r.duration_s, r.exit_code,
-                   r.script_name, r.rank, r.host, s.session_id
+                   r.script_name, r.rank, r.host, s.session_id, r.drift
                  FROM _runs r JOIN _sessions s ON s.id = r.session JOIN _projects p ON p.id = s.project
                  WHERE r.session = ? AND r.run_id = ?",
             )?
@@ -265,12 +300,14 @@ impl Asking<'_> {
                     columns_from(row, 3)?,
                 ))
             })?;
+        let drifted = told_drift(&mut fields);
         self.add_facts(&[mark], &mut fields)?;
         Ok(FoundRow {
             id,
             root,
             fields,
             places: Vec::new(),
+            drifted,
         })
     }
 
@@ -298,4 +335,18 @@ impl Asking<'_> {
         rows.truncate(self.query.limit.unwrap_or(usize::MAX));
         found.rows = rows;
     }
+}
+
+/// Makes a value of what is stored of the drift. True where there was any.
+fn told_drift(fields: &mut [(String, Cell)]) -> bool {
+    let mut drifted = false;
+    for (_, cell) in fields.iter_mut().filter(|(name, _)| name == DRIFT) {
+        let value = match cell {
+            Cell::Value(stored) => drift(stored.as_str()),
+            _ => None,
+        };
+        drifted = value.is_some();
+        *cell = value.map_or(Cell::Missing, Cell::Value);
+    }
+    drifted
 }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::Asking;
 use super::home::Home;
+use super::own::{DRIFT, drift};
 use crate::engine::{Cell, FoundRow};
 use crate::value::{Kind, Value};
 use crate::zone::Zone;
@@ -38,6 +39,12 @@ impl Asking<'_> {
                 fields.push((name.to_owned(), cell));
             }
         }
+        let drift = self.drift_of_maker(id)?;
+        let drifted = drift.is_some();
+        if !fields.iter().any(|(known, _)| known == DRIFT) {
+            let cell = drift.map_or(Cell::Missing, Cell::Value);
+            fields.push((DRIFT.to_owned(), cell));
+        }
         let mut statement = self.db.prepare_cached(
             "SELECT p.root || '/' || a.file FROM _artifacts a JOIN _projects p ON p.id = a.project
              WHERE a.same = ?1 AND a.id <> ?2 AND a.there ORDER BY 1",
@@ -53,7 +60,21 @@ impl Asking<'_> {
             root,
             fields,
             places,
+            drifted,
         })
+    }
+
+    /// What changed in the code while the last run went on that wrote to an artifact.
+    fn drift_of_maker(&self, artifact: i64) -> rusqlite::Result<Option<Value>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT r.drift FROM _artifacts a CROSS JOIN _runs r INDEXED BY _runs_name ON r.run_id = a.run_id
+             WHERE a.id = ? AND r.drift <> '[]'",
+        )?;
+        let mut rows = statement.query([artifact])?;
+        match rows.next()? {
+            Some(row) => Ok(drift(&row.get::<_, String>(0)?)),
+            None => Ok(None),
+        }
     }
 
     pub(super) fn has_doubles(&self, same: i64) -> rusqlite::Result<bool> {
@@ -280,7 +301,12 @@ pub(super) fn value_at(
     };
     match place {
         Home::Words => Ok(None),
-        Home::Own(own) => one(&own.of_group()),
+        Home::Own(own) => {
+            let cell: Sql = db
+                .prepare_cached(&own.of_group())?
+                .query_row([group], |row| row.get(0))?;
+            Ok(own.value(cell))
+        }
         Home::Artifact(column) => one(&format!(
             "SELECT a.{column} FROM _groups g JOIN _artifacts a ON a.id = g.artifact WHERE g.id = ?"
         )),

@@ -133,7 +133,6 @@ impl Ground<'_> {
                 whole::groups_of(self.db, artifacts)
             }
             (_, Home::Project) => self.projects(test),
-            (_, Home::Own(own)) => self.owned(own, &|value| test.ask(Some(value)) == Some(true)),
             (Of::Groups, Home::Time) => self.times(test),
             (Of::Sessions, Home::Time) => self.column("_sessions", "session_start", test),
             (Of::Sessions, Home::Group("session_id")) => {
@@ -146,8 +145,7 @@ impl Ground<'_> {
     /// All rows that have such a value, of what no list has.
     pub(super) fn having_apart(&self, home: &Home, classes: &[Class]) -> rusqlite::Result<Set> {
         if let Home::Own(own) = home {
-            let is_such = |value: &Value| classes.contains(&Class::of(value.kind(), &value.key()));
-            return self.owned(own, &is_such);
+            return Ok(self.owned(own, &|_| false, classes)?.1);
         }
         if !classes.contains(&Class::Text) {
             return Ok(Set::default());
