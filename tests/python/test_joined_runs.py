@@ -38,7 +38,7 @@ def joined(repo: Path, git, birthmark, python) -> dict[str, str]:
 
 
 def test_code_that_changed_while_it_ran_is_never_called_clean(repo, committed, python, git, birthmark) -> None:
-    source = MAKE + 'open("script.py", "a").write("# edited\\n") if sys.argv[1] == "1" else None\n'
+    source = MAKE + '    open("script.py", "a").write("# edited\\n") if sys.argv[1] == "1" else None\n'
     committed(source, "1")
     git("commit", "--quiet", "--all", "--message", "Edited")
     python(source, "2")

@@ -16,8 +16,11 @@ pub fn render<const N: usize>(
 const LEAST: usize = 8;
 /// The narrowest that the column is cut to which gives way first.
 const LEAST_FIRST: usize = 20;
-/// Columns that people copy from: never cut, also where the table is then too wide.
-const COPIED: [&str; 5] = ["SESSION", "SNAPSHOT", "COMMIT", "CODE", "RUN"];
+/// Columns that people copy from, and words that say nothing when cut: they stay whole, also where
+/// the table is then too wide.
+const WHOLE: [&str; 7] = [
+    "SESSION", "SNAPSHOT", "COMMIT", "CODE", "RUN", "STARTED", "STATUS",
+];
 
 /// A head and rows as aligned columns that fit a width, two spaces apart, without ends of
 /// spaces: what is too wide is cut in its middle, first in the column `first`, then in
@@ -75,10 +78,10 @@ pub fn names_fit(
                 .max()
                 .unwrap_or(0);
         }
-        let is_copied = head
+        let is_whole = head
             .get(at)
-            .is_some_and(|name| COPIED.contains(&name.as_str()));
-        if is_copied { *width } else { LEAST.min(*width) }
+            .is_some_and(|name| WHOLE.contains(&name.as_str()));
+        if is_whole { *width } else { LEAST.min(*width) }
     };
     widths.iter().enumerate().map(least).sum::<usize>() + gaps(&widths) <= width
 }
@@ -116,7 +119,7 @@ fn laid(
     let mut widths = widths(rows);
     let whole: Vec<bool> = head
         .iter()
-        .map(|name| COPIED.contains(&name.as_str()))
+        .map(|name| WHOLE.contains(&name.as_str()))
         .collect();
     shrink(&mut widths, width, first, &whole);
     let cut_row = |row: &Vec<String>| -> Vec<String> {

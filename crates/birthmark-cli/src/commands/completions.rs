@@ -1,6 +1,6 @@
 //! `birthmark completions`: what a shell needs to complete commands and options.
 
-use birthmark::find::{self, Ask};
+use birthmark::find::{self, Ask, Sought};
 use clap_complete::Shell;
 
 use crate::exit::ExitStatus;
@@ -52,6 +52,7 @@ pub(crate) const FILTER: &str = "__filter";
 
 /// Print how a filter may go on
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct FilterArgs {
     /// What was typed of it
     #[arg(allow_hyphen_values = true, default_value = "")]
@@ -64,12 +65,25 @@ pub struct FilterArgs {
     /// Of all projects
     #[arg(long)]
     all: bool,
+
+    /// Runs are looked for
+    #[arg(long)]
+    runs: bool,
+
+    /// Sessions are looked for
+    #[arg(long)]
+    sessions: bool,
 }
 
 /// Prints how a filter may go on, one way a line; nothing where that cannot be told.
 pub fn filter(ui: &mut Ui, args: &FilterArgs) -> Answer {
     let ask = Ask {
         everywhere: args.all,
+        what: match (args.runs, args.sessions) {
+            (true, _) => Sought::Runs,
+            (_, true) => Sought::Sessions,
+            _ => Sought::Artifacts,
+        },
         ..Ask::new("", super::now())
     };
     let has = if args.fields { "has:" } else { "" };

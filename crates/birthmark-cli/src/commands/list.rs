@@ -11,6 +11,10 @@ use crate::table;
 use crate::ui::Ui;
 
 /// List what happened lately, one line a session
+///
+/// MADE is how many artifacts it made and, where not all that was planned came
+/// of it, how many of the plans did: `2 (1 of 3 planned)`, in little room
+/// `2 (1/3)`.
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
     /// How many to list
@@ -56,7 +60,9 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
         head.push("PROJECT");
     }
     let head: Vec<String> = head.into_iter().map(str::to_owned).collect();
-    let rows: Vec<Vec<String>> = sessions.iter().map(|one| row(one, now, args.all)).collect();
+    let is_wide = ui.table_width() >= WIDE;
+    let row = |one| row(one, now, args.all, is_wide);
+    let rows: Vec<Vec<String>> = sessions.iter().map(row).collect();
     ui.as_it_stands(&table::fitted(&head, &rows, ui.table_width(), Some(2)))?;
     let shown = sessions.len() as u64;
     if total > shown {
@@ -68,6 +74,9 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
     }
     Ok(ExitStatus::Yes)
 }
+
+/// Columns of a terminal that has room for whole phrases.
+const WIDE: usize = 110;
 
 /// How long ago; of a clock that is ahead a line of its own tells.
 fn since(start: Timestamp, now: Timestamp) -> String {
@@ -86,7 +95,7 @@ fn ran(one: &list::Session) -> String {
     }
 }
 
-fn row(one: &list::Session, now: Timestamp, everywhere: bool) -> Vec<String> {
+fn row(one: &list::Session, now: Timestamp, everywhere: bool, is_wide: bool) -> Vec<String> {
     let started = one
         .start
         .map_or_else(|| "unknown".to_owned(), |start| since(start, now));
@@ -94,7 +103,12 @@ fn row(one: &list::Session, now: Timestamp, everywhere: bool) -> Vec<String> {
     let mut made = one.artifacts.to_string();
     // A plan that was met says nothing new.
     if one.planned.1 < one.planned.0 {
-        made = format!("{made}, {} of {} planned", one.planned.1, one.planned.0);
+        let (planned, met) = one.planned;
+        made = if is_wide {
+            format!("{made} ({met} of {planned} planned)")
+        } else {
+            format!("{made} ({met}/{planned})")
+        };
     }
     let mut cells = vec![
         started,

@@ -75,6 +75,16 @@ fn bash_completes_fields_and_values_from_the_catalog() {
         offered(&world, "birthmark find 'hostn"),
         ["hostname=", "hostname~"]
     );
+    assert_eq!(
+        offered(&world, "birthmark find --runs 'outc"),
+        ["outcome=", "outcome~"]
+    );
+    assert_eq!(
+        offered(&world, "birthmark find --runs 'outcome=c"),
+        ["outcome=completed"]
+    );
+    assert!(!offered(&world, "birthmark find 'outc").contains(&"outcome=".to_owned()));
+    assert_eq!(offered(&world, "birthmark find 'has:dri"), ["has:drift"]);
     // Elsewhere the usual completion goes on.
     assert!(offered(&world, "birthmark find --group").contains(&"--group-by".to_owned()));
     assert!(offered(&world, "birthmark verif").contains(&"verify".to_owned()));
@@ -87,7 +97,7 @@ fn other_shells_ask_for_the_filter_too() {
         ("zsh", "'*:filter:_birthmark_filter'"),
         (
             "fish",
-            "birthmark __filter (string match -- --all (commandline -opc)) --",
+            "birthmark __filter (string match -r -- '^--(?:all|runs|sessions)$' (commandline -opc)) --",
         ),
     ] {
         let script = String::from_utf8(world.output(["completions", shell]).stdout).expect("text");

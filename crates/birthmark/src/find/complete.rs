@@ -3,7 +3,7 @@
 //! Told from the catalog as it is, which is not brought up to date for it: an answer must be
 //! there before the next key.
 
-use birthmark_catalog::engine::Engine;
+use birthmark_catalog::engine::{Engine, What};
 use birthmark_catalog::filter;
 
 use super::{Ask, field_of, parse};
@@ -11,8 +11,8 @@ use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::project::Project;
 
-/// The catalog, and the one project that is asked.
-type Asked<'a> = (&'a Catalog, Option<i64>);
+/// The catalog, the one project that is asked, and what is looked for.
+type Asked<'a> = (&'a Catalog, Option<i64>, What);
 
 /// Names, or values, that are offered at most.
 const MOST: usize = 200;
@@ -28,12 +28,15 @@ const WORDS: [&str; 8] = [
     "since:7d",
 ];
 
+/// How runs and sessions end.
+const OUTCOMES: [&str; 3] = ["completed", "failed", "interrupted"];
+
 /// Whole filters that begin as `text` does, with its last word gone on with: by what the
 /// project has, or all of them where everywhere is asked.
 pub fn complete(project: &Project, text: &str, ask: &Ask) -> Result<Vec<String>> {
     let catalog = Catalog::open()?;
     let asked = asked(&catalog, project, ask)?;
-    complete_in((&catalog, asked), text, ask)
+    complete_in((&catalog, asked, ask.what), text, ask)
 }
 
 /// The projects that are asked. One that the catalog does not know yet has nothing to offer;
@@ -52,13 +55,16 @@ fn asked(catalog: &Catalog, project: &Project, ask: &Ask) -> Result<Option<i64>>
 const UNKNOWN: i64 = -1;
 
 fn complete_in(asked: Asked<'_>, text: &str, ask: &Ask) -> Result<Vec<String>> {
-    let (catalog, project) = asked;
+    let (catalog, project, what) = asked;
     let (before, word) = text.split_at(last_word(text));
     let words = match operator(word) {
         Some((field, operator, value)) => {
-            let values = catalog
-                .engine
-                .values(project, &field_of(field), value, MOST)?;
+            let name = field_of(field);
+            let mut values = catalog.engine.values(project, &name, value, MOST)?;
+            if name == "outcome" && what.columns().contains(&"outcome") {
+                let all = OUTCOMES.into_iter().filter(|word| word.starts_with(value));
+                values = all.map(str::to_owned).collect();
+            }
             let written = values.iter().map(|value| written(value, ask));
             written
                 .map(|value| format!("{field}{operator}{value}"))
@@ -114,7 +120,7 @@ fn names(asked: Asked<'_>, start: &str) -> Result<Vec<String>> {
     Ok(out)
 }
 
-fn fields((catalog, project): Asked<'_>, start: &str) -> Result<Vec<String>> {
+fn fields((catalog, project, what): Asked<'_>, start: &str) -> Result<Vec<String>> {
     let names = catalog.names(project)?;
     let known = names.fields.iter().cloned();
     let ours = birthmark_core::birthmark::FIELDS.iter();
@@ -130,6 +136,7 @@ fn fields((catalog, project): Asked<'_>, start: &str) -> Result<Vec<String>> {
         .chain(names.metrics.iter().cloned())
         .chain(ours.map(|field| field.name.to_owned()))
         .chain(filter::names().map(str::to_owned))
+        .chain(what.columns().iter().map(|name| (*name).to_owned()))
         .filter(|name| name.starts_with(start) && is_plain(name))
         .collect();
     all.sort();

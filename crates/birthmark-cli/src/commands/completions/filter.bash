@@ -15,8 +15,10 @@ _birthmark_filter() {
     local text="${line:start}" before
     read -ra before <<<"${line:0:start}"
     [[ ${before[1]} == find && $text != -* ]] || return 1
-    local fields="" all=""
-    [[ " ${COMP_LINE} " == *" --all "* ]] && all="--all"
+    local fields="" scope=() word
+    for word in --all --runs --sessions; do
+        [[ " ${COMP_LINE} " == *" $word "* ]] && scope+=("$word")
+    done
     case "${before[${#before[@]} - 1]}" in
         --sort | --group-by | --columns) fields="--fields" ;;
         --out | --limit | -n) return 1 ;;
@@ -38,7 +40,7 @@ _birthmark_filter() {
         found="${found#"$kept"}"
         [[ -z $quote && $found == *[\ \"\(\)]* ]] && printf -v found '%q' "$found"
         COMPREPLY+=("$found")
-    done < <("${COMP_WORDS[0]}" __filter $fields $all -- "$text" 2>/dev/null)
+    done < <("${COMP_WORDS[0]}" __filter $fields ${scope[@]+"${scope[@]}"} -- "$text" 2>/dev/null)
     compopt -o nospace +o default +o bashdefault 2>/dev/null
     return 0
 }
