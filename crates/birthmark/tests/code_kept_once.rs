@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::disallowed_methods,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "tests build their own world, and stop where it is not as said"
 )]
@@ -41,7 +42,7 @@ fn kept_bytes(artifacts: &Path) -> usize {
 fn add_data(repo: &TestRepo) {
     repo.write("data/train.bin", noise(1, 300_000));
     for number in 0..40 {
-        repo.write(&format!("prompts/{number}.txt"), noise(100 + number, 2_000));
+        repo.write(format!("prompts/{number}.txt"), noise(100 + number, 2_000));
     }
 }
 
