@@ -11,10 +11,10 @@ import birthmark as bm
 import pytest
 
 EVALUATE = """
-import importlib, json, sys
+import importlib, json, os, sys
 import birthmark as bm
 
-name, right = sys.argv[1], int(sys.argv[2])
+name, right = sys.argv[1], int(os.environ["RIGHT"])
 provenance = {"loader_version": "1", "model_name": name, "quantization": "nf4", "template_disabled": True,
               "sentinel_tests_passed": True, "add_special_tokens": False}
 params = {"temperature": 0.7, "do_sample": True, "top_p": 0.9, "max_new_tokens": 10}
@@ -46,9 +46,9 @@ def project(repo, git):
 
 def evaluate(project, name, right=5, **variables):
     done = subprocess.run(
-        [sys.executable, "scripts/evaluate.py", name, str(right)],
+        [sys.executable, "scripts/evaluate.py", name],
         cwd=project,
-        env={**os.environ, "BIRTHMARK_QUIET": "1", **variables},
+        env={**os.environ, "BIRTHMARK_QUIET": "1", "RIGHT": str(right), **variables},
         capture_output=True,
         text=True,
     )
@@ -212,3 +212,44 @@ def test_sessions_checkpoints_and_records_are_compared_in_the_same_way(project):
     answer = bm.compare("artifacts/d.jsonl:1", "artifacts/d.jsonl:2")
     assert (answer.data["kind"], answer.verdict) == ("record", "not comparable")
     assert answer.reasons[0]["text"] == "seed moved (1 -> 2)"
+
+
+SAMPLED = """
+import argparse, random, birthmark as bm
+
+ap = argparse.ArgumentParser()
+ap.add_argument("out")
+ap.add_argument("--scorer", default="exact")
+ap.add_argument("--sample-seed", type=int, default=0)
+a = ap.parse_args()
+prov = {"model_name": "m", "template_disabled": True, "quantization": "none", "loader_version": "1",
+        "sentinel_tests_passed": True, "add_special_tokens": False}
+params = {"temperature": 0.0, "top_p": 1.0, "max_new_tokens": 10, "do_sample": False}
+with bm.session(params=params, provenance=prov) as s:
+    rng = random.Random(a.sample_seed)
+    results = [{"id": n, "passed": a.scorer == "fuzzy" or rng.random() < 0.5} for n in range(20)]
+    s.report(a.out, {"summary": {}, "results": results}, dataset="data/test.json", eval_seed=42)
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "variables", "told"),
+    [
+        ([], {}, None),
+        (["--scorer", "fuzzy"], {}, "the commands differ: --scorer fuzzy only in B"),
+        (["--sample-seed", "5"], {}, "the seeds differ: random.Random 0 -> 5"),
+        ([], {"PYTHONHASHSEED": "1"}, "the seeds differ: PYTHONHASHSEED not set -> 1"),
+    ],
+)
+def test_how_two_evaluations_were_started_is_held_against_each_other(project, git, more, variables, told):
+    (project / "scripts" / "sampled.py").write_text(SAMPLED)
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "Sample")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
+    for out, words, extra in [("a", [], {}), ("b", more, variables)]:
+        command = [sys.executable, "scripts/sampled.py", f"artifacts/{out}.json", *words]
+        subprocess.run(command, cwd=project, env={**environment, "BIRTHMARK_QUIET": "1", **extra}, check=True)
+    answer = asked(project / "artifacts" / "a.json", project / "artifacts" / "b.json")
+    texts = [reason["text"] for reason in answer["reasons"] if reason["field"].startswith("run.")]
+    assert (told in texts) if told else texts == []
+    assert (answer["verdict"] == "comparable") == (told is None)

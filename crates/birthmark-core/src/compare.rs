@@ -13,6 +13,9 @@
 //! | environment | a caveat | a caveat | a caveat, once |
 //! | in no class | a caveat | a caveat | |
 //!
+//! How the two runs were started (`run.command`, `run.seeds`) is no field of a birthmark: of
+//! two evaluations their journals are asked, and what differs there is a caveat.
+//!
 //! # Invariants
 //!
 //! * Comparable is earned: what is not known is never taken for equal.
@@ -26,6 +29,7 @@
 
 mod classes;
 mod code;
+mod command;
 mod dataset;
 mod environment;
 pub mod items;
@@ -37,12 +41,15 @@ pub mod scores;
 mod settle;
 mod values;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::birthmark::Fields;
 
 pub use classes::{Class, Need, Rule, TABLE, class_of, is_known, is_meant};
 pub use code::{Between, Changed, CodeBetween, Commit, Part, is_prose, version};
+pub use command::{Command, HASH_SEED};
 pub use items::{Match, Matching, matching};
 pub use judge::judge;
 pub use ran::{Held, Loaded, Ran};
@@ -215,6 +222,8 @@ pub struct Side {
     pub birthmark: Option<Fields>,
     /// The environment it was made in, where that is known.
     pub environment: Fields,
+    /// The packages that were installed there, with their versions, where the list is known.
+    pub packages: Option<BTreeMap<String, String>>,
     /// Its system, where the birthmark tells of several.
     pub role: Option<String>,
     /// What is known of the code that made it, where that was recorded.
@@ -222,6 +231,8 @@ pub struct Side {
     /// Of a dirty tree of which nothing was kept: the files that were edited, and what each was
     /// to the run. Nothing where that is not known.
     pub unkept: Option<Vec<Changed>>,
+    /// How the run was started that made it, where that was recorded.
+    pub command: Option<Command>,
     /// What changed in the code while it was made.
     pub drift: Vec<String>,
 }

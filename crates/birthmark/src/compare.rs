@@ -26,6 +26,7 @@ mod gate;
 mod html;
 mod imports;
 mod markdown;
+mod packages;
 mod record;
 mod records;
 mod render;

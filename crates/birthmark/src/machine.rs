@@ -7,9 +7,10 @@ use std::time::Duration;
 use birthmark_capture::{gpu, host, launcher, process, python};
 use birthmark_core::Finding;
 use birthmark_core::birthmark::Fields;
+use birthmark_core::digest::Digest;
 use birthmark_core::environment::{Environment, Launch, Packages};
 use birthmark_core::event::ProcessIdentity;
-use birthmark_store::objects;
+use birthmark_store::{Layout, objects};
 use serde_json::{Value, json};
 
 pub use birthmark_capture::python::{Interpreter, find_interpreter, interpreter_at};
@@ -167,6 +168,38 @@ fn keep(project: &Project, packages: &Packages) -> Finding<Value> {
         Ok(digest) => Finding::Found(Value::from(digest.to_string())),
         Err(error) => Finding::unknown(error.to_string()),
     }
+}
+
+/// One line of the list of packages that was kept.
+pub(crate) struct RecordedPackage {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    /// Where it was installed from, where that is no index.
+    pub(crate) source: Option<String>,
+}
+
+/// The packages that a recorded environment had; the error is why they are not known.
+pub(crate) fn recorded_packages(
+    layout: &Layout,
+    recorded: &Fields,
+) -> Result<Vec<RecordedPackage>, String> {
+    let digest = recorded.get("packages_object").and_then(Value::as_str);
+    let digest: Digest = digest
+        .and_then(|text| text.parse().ok())
+        .ok_or("the packages were not recorded")?;
+    let bytes = objects::get(layout, &digest)
+        .map_err(|_| "the list of packages is not in the store".to_owned())?;
+    let list: Vec<Value> = serde_json::from_slice(&bytes)
+        .map_err(|_| "the list of packages cannot be read".to_owned())?;
+    let text = |entry: &Value, name: &str| entry[name].as_str().map(str::to_owned);
+    let package = |entry: &Value| {
+        Some(RecordedPackage {
+            name: text(entry, "name")?,
+            version: text(entry, "version")?,
+            source: text(entry, "source"),
+        })
+    };
+    Ok(list.iter().filter_map(package).collect())
 }
 
 /// This process.

@@ -266,3 +266,46 @@ fn the_seed_decides_what_is_drawn_and_nothing_else() {
     assert_ne!(asked("7")["interval"], asked("8")["interval"]);
     assert_eq!(asked("7")["effect"], asked("8")["effect"]);
 }
+
+#[test]
+fn commands_of_two_evaluations_that_differ_are_a_caveat() {
+    let world = World::new();
+    std::fs::create_dir_all(world.at("artifacts")).unwrap();
+    let item = r#"{"results": [{"id": 1, "passed": true}]}"#;
+    world
+        .repo
+        .write("ev.sh", format!("echo '{item}' > \"$1\"\n"));
+    world.repo.commit_all("evaluate");
+    let run = |name: &str, more: &[&str]| {
+        let out = format!("artifacts/{name}.json");
+        let args = [&["run", "--", "sh", "ev.sh", &out][..], more].concat();
+        assert!(world.output(args).status.success());
+    };
+    run("a", &[]);
+    run("b", &[]);
+    run("c", &["--scorer", "fuzzy"]);
+    let told = |other: &str, more: &[&str]| {
+        let args = [&["artifacts/a.json", other][..], more].concat();
+        let (_, answer) = verdict(&world, &args);
+        let reasons = answer["reasons"].as_array().unwrap().clone();
+        let of_run = |reason: &&Value| reason["field"] == "run.command";
+        let found: Vec<Value> = reasons.iter().filter(of_run).cloned().collect();
+        found
+    };
+    assert_eq!(told("artifacts/b.json", &[]), Vec::<Value>::new());
+    let found = told("artifacts/c.json", &[]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["weight"], "caveat");
+    assert_eq!(
+        found[0]["text"],
+        "the commands differ: --scorer fuzzy only in B"
+    );
+    let accepted = told("artifacts/c.json", &["--accept", "command"]);
+    assert_eq!(accepted[0]["code"], "accepted");
+    // A project that wants it otherwise says so.
+    world
+        .repo
+        .write("birthmark.toml", "[compare]\ninstrument = [\"command\"]\n");
+    let found = told("artifacts/c.json", &[]);
+    assert_eq!(found[0]["weight"], "not comparable");
+}

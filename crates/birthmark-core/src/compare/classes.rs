@@ -91,6 +91,16 @@ const fn environment(field: &'static str) -> Rule {
     }
 }
 
+/// What a run's journal tells of how it was started.
+const fn of_run(group: &'static str, field: &'static str) -> Rule {
+    Rule {
+        field,
+        group,
+        class: Class::Environment,
+        need: Need::Optional,
+    }
+}
+
 const fn context(field: &'static str) -> Rule {
     Rule {
         field,
@@ -192,6 +202,8 @@ pub static TABLE: &[Rule] = &[
     environment("batch_size"),
     environment("max_batch_size"),
     environment("tensor_parallel_size"),
+    of_run("command", "run.command"),
+    of_run("seeds", "run.seeds"),
     context("git_commit"),
     context("git_branch"),
     context("git_snapshot"),

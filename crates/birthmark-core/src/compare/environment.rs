@@ -16,6 +16,10 @@ const PASSING: [&str; 8] = [
     "python_executable",
     "packages_digest",
 ];
+/// What else tells of the packages, where their lists are known.
+const OF_PACKAGES: [&str; 3] = ["packages", "packages_object", "pins_object"];
+/// What records a run is lent to it, and no part of what it ran with.
+const LENT: &str = "birthmark";
 /// So many moved fields are named in the sentence.
 const NAMED: usize = 3;
 
@@ -38,11 +42,14 @@ pub(super) fn judge(a: &Side, b: &Side) -> (Vec<Row>, Vec<Reason>) {
     let mut names: Vec<&String> = a.environment.keys().collect();
     let more = b.environment.keys();
     names.extend(more.filter(|name| !a.environment.contains_key(*name)));
-    let rows: Vec<Row> = names
+    let packages = packages(a, b);
+    let is_told = |name: &str| !packages.is_empty() && OF_PACKAGES.contains(&name);
+    let mut rows: Vec<Row> = names
         .into_iter()
-        .filter(|name| !PASSING.contains(&name.as_str()))
+        .filter(|name| !PASSING.contains(&name.as_str()) && !is_told(name))
         .map(|name| row(a, b, name))
         .collect();
+    rows.extend(packages);
     let moved: Vec<&Row> = rows
         .iter()
         .filter(|row| matches!(row.state, State::Moved | State::MissingOne))
@@ -63,6 +70,7 @@ pub(super) fn judge(a: &Side, b: &Side) -> (Vec<Row>, Vec<Reason>) {
 
 fn sentence(row: &Row) -> String {
     let name = row.field.trim_start_matches("environment.");
+    let name = name.trim_start_matches("packages.");
     format!("{name} {}", both_shown(row.a.as_ref(), row.b.as_ref()))
 }
 
@@ -75,6 +83,28 @@ fn same_python(a: &Value, b: &Value) -> bool {
     let number = |text: &str| text.split_whitespace().next().map(str::to_owned);
     let is_alone = |text: &str| text.split_whitespace().count() == 1;
     (is_alone(a) || is_alone(b)) && number(a) == number(b)
+}
+
+/// The packages that differ, where both lists are known.
+fn packages(a: &Side, b: &Side) -> Vec<Row> {
+    let (Some(one), Some(other)) = (&a.packages, &b.packages) else {
+        return Vec::new();
+    };
+    let names: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let row = |name: &String| {
+        let (a, b) = (one.get(name), other.get(name));
+        let is_lent = name == LENT && (a.is_none() || b.is_none());
+        (a != b && !is_lent).then(|| Row {
+            field: format!("environment.packages.{name}"),
+            class: Class::Environment,
+            state: State::Moved,
+            a: a.cloned().map(Value::from),
+            b: b.cloned().map(Value::from),
+            not_counted: None,
+            remark: None,
+        })
+    };
+    names.into_iter().filter_map(row).collect()
 }
 
 fn row(a: &Side, b: &Side, name: &str) -> Row {
@@ -100,6 +130,35 @@ fn row(a: &Side, b: &Side, name: &str) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_that_differ_are_named_in_the_place_of_their_lists_digests() {
+        let side = |object: &str, packages: &[(&str, &str)]| {
+            let pair = |(name, version): &(&str, &str)| ((*name).to_owned(), (*version).to_owned());
+            let fields = serde_json::json!({ "packages_object": object, "pins_object": object });
+            Side {
+                environment: fields.as_object().cloned().unwrap_or_default(),
+                packages: Some(packages.iter().map(pair).collect()),
+                ..Side::default()
+            }
+        };
+        let a = side("x", &[("a", "1"), ("b", "1.0"), ("birthmark", "1")]);
+        let b = side("y", &[("a", "1"), ("b", "2.0"), ("c", "3")]);
+        let (rows, reasons) = judge(&a, &b);
+        let texts: Vec<&str> = reasons.iter().map(|reason| reason.text.as_str()).collect();
+        assert_eq!(texts, ["the environment moved: b 1.0 -> 2.0, c none -> 3"]);
+        assert_eq!(rows.len(), 2);
+        // Where a list is not known, its digest is all there is.
+        let unknown = Side {
+            packages: None,
+            ..b
+        };
+        assert!(
+            judge(&a, &unknown).1[0]
+                .text
+                .contains("packages_object x -> y")
+        );
+    }
 
     #[test]
     fn python_with_and_without_its_build_is_one_and_two_builds_are_two() {

@@ -3,8 +3,8 @@
 use super::classes::Class;
 use super::pair::Pair;
 use super::{
-    CodeBetween, Judgement, Options, Reason, Row, Side, State, Weight, code, dataset, environment,
-    missing,
+    CodeBetween, Judgement, Options, Reason, Row, Side, State, Weight, code, command, dataset,
+    environment, missing,
 };
 use serde_json::Value;
 
@@ -31,6 +31,11 @@ pub fn judge(a: &Side, b: &Side, between: &CodeBetween, options: &Options) -> Ju
         reasons.extend(subject(&rows, options));
     }
     let told_enough = options.one_report || (bare && options.same_content);
+    if options.evaluation && !options.one_report {
+        let (more, why) = command::judge(a, b, &rows, options);
+        rows.extend(more);
+        reasons.extend(why);
+    }
     if !told_enough {
         let (more, why) = environment::judge(a, b);
         rows.extend(more);

@@ -8,7 +8,7 @@ use birthmark_core::compare::{self as core, Match, Matching, Side, items, matchi
 use birthmark_core::evaluation::{Evaluation, Tool};
 use serde_json::Value;
 
-use super::{Compared, GateAnswer, Options, Pair, Party, Target, code, edited, letter};
+use super::{Compared, GateAnswer, Options, Pair, Party, Target, code, edited, letter, packages};
 use crate::error::{Error, Kind, Result};
 use crate::project::Project;
 use crate::show::{self, Shown, What};
@@ -231,6 +231,7 @@ fn pair(reports: &[Loaded], seats: &[Seat], other: usize, options: &Options) -> 
         let mut side_of = Side {
             name: names[side].to_owned(),
             birthmark: loaded[side].birthmark.clone(),
+            packages: packages::of(&loaded[side].project, &loaded[side].environment),
             environment: loaded[side].environment.clone(),
             role: role.and_then(|pair| {
                 let place = [pair.0, pair.1][side];
@@ -239,6 +240,11 @@ fn pair(reports: &[Loaded], seats: &[Seat], other: usize, options: &Options) -> 
             ..Side::default()
         };
         code::take_recorded(&mut side_of, loaded[side].session.as_ref());
+        if let Some(command) = &mut side_of.command {
+            // As it is called now, where it was renamed.
+            let here = loaded[side].path.to_string_lossy().into_owned();
+            command.made.insert(0, here);
+        }
         side_of
     });
     let between = if one_report {

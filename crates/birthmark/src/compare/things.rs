@@ -10,7 +10,9 @@ use birthmark_core::evaluation::Tool;
 use serde_json::Value;
 
 use super::records::{self, RecordsDiff};
-use super::{Compared, GateAnswer, Options, Pair, Party, Target, code, edited, letter, record};
+use super::{
+    Compared, GateAnswer, Options, Pair, Party, Target, code, edited, letter, packages, record,
+};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::sessions;
@@ -172,12 +174,14 @@ fn pair(things: &[Thing], other: usize, options: &Options) -> Result<Pair> {
     let pair = places.map(|place| &things[place]);
     let mut sides = [0, 1].map(|side| {
         let session = pair[side].shown.session.as_ref();
+        let environment = session
+            .map(|session| session.environment.clone())
+            .unwrap_or_default();
         let mut side_of = Side {
             name: letters[side].clone(),
             birthmark: pair[side].birthmark.clone(),
-            environment: session
-                .map(|session| session.environment.clone())
-                .unwrap_or_default(),
+            packages: packages::of(&pair[side].project, &environment),
+            environment,
             ..Side::default()
         };
         code::take_recorded(&mut side_of, session);

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use birthmark_capture::python::{self, Interpreter};
 use birthmark_core::birthmark::Fields;
-use birthmark_core::digest::Digest;
-use birthmark_store::{Layout, objects};
+use birthmark_store::Layout;
 use serde_json::Value;
 
 use crate::machine;
@@ -48,7 +47,11 @@ pub(super) fn differences(
             ));
         }
     }
-    let was = recorded_packages(layout, recorded)?;
+    let was = machine::recorded_packages(layout, recorded)?;
+    let was = was
+        .into_iter()
+        .map(|package| (package.name, package.version))
+        .collect();
     let Some(interpreter) = interpreter else {
         return Err("there is no Python here whose packages could be compared".to_owned());
     };
@@ -73,25 +76,6 @@ fn interpreter(program: &str) -> Option<Interpreter> {
         .collect();
     found.sys_path.splice(0..0, more);
     Some(found)
-}
-
-fn recorded_packages(
-    layout: &Layout,
-    recorded: &Fields,
-) -> Result<BTreeMap<String, String>, String> {
-    let digest = recorded.get("packages_object").and_then(Value::as_str);
-    let digest: Digest = digest
-        .and_then(|text| text.parse().ok())
-        .ok_or("the packages were not recorded")?;
-    let bytes = objects::get(layout, &digest)
-        .map_err(|_| "the list of packages is not in the store".to_owned())?;
-    let list: Vec<Value> = serde_json::from_slice(&bytes)
-        .map_err(|_| "the list of packages cannot be read".to_owned())?;
-    let text = |entry: &Value, name: &str| entry[name].as_str().map(str::to_owned);
-    Ok(list
-        .iter()
-        .filter_map(|entry| Some((text(entry, "name")?, text(entry, "version")?)))
-        .collect())
 }
 
 fn package_lines(was: &BTreeMap<String, String>, is: &BTreeMap<String, String>) -> Vec<String> {

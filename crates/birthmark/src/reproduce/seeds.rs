@@ -4,14 +4,12 @@ use std::path::Path;
 
 use birthmark_core::RunId;
 use birthmark_core::birthmark::Fields;
+use birthmark_core::compare::HASH_SEED;
 use birthmark_core::session::{Artifact, Session};
 use serde_json::Value;
 
 use crate::read;
 use crate::trace::Target;
-
-/// What Python's hashes, and so the order of its sets, follow from.
-const HASH_SEED: &str = "PYTHONHASHSEED";
 
 /// What the record that is asked for carries, else the first one of the file.
 pub(super) struct Carrying {

@@ -4,7 +4,7 @@
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::LogKept;
 use birthmark_core::session::{Artifact, CodeSeen, Observed, Run, Status};
-use birthmark_core::{SessionId, Timestamp};
+use birthmark_core::{RunId, SessionId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::list::codes_json;
@@ -48,6 +48,8 @@ pub struct SessionFacts {
     pub logs: Vec<LogKept>,
     /// Its runs, with what was seen of each.
     pub ran: Vec<Run>,
+    /// The files that its runs made, each with the run that is known of it.
+    pub made: Vec<(Option<RunId>, String)>,
     /// The word for its manifest.
     pub manifest: &'static str,
     /// What is wrong with journals or manifest.
@@ -142,6 +144,11 @@ impl SessionFacts {
                 .flat_map(|run| run.logs.clone())
                 .collect(),
             ran: session.runs.clone(),
+            made: session
+                .artifacts
+                .iter()
+                .map(|artifact| (artifact.run.clone(), artifact.file.clone()))
+                .collect(),
             manifest: loaded.manifest.word(),
             problems,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use birthmark_capture::git::Objects;
 use birthmark_core::Finding;
-use birthmark_core::compare::{Changed, Part, Ran, Side, is_prose};
+use birthmark_core::compare::{Changed, Command, Part, Ran, Side, is_prose};
 use birthmark_core::session::Run;
 use serde_json::Value;
 
@@ -31,6 +31,17 @@ pub(in super::super) fn take_recorded(side: &mut Side, session: Option<&SessionF
             .as_ref()
             .and_then(|mark| mark.get("git_dirty"))
             == Some(&true.into());
+    let own_files = session
+        .made
+        .iter()
+        .filter(|(run, _)| run.as_ref() == Some(&own.id));
+    let made = own_files.map(|(_, file)| file.clone()).collect();
+    let environment = if own.environment.is_empty() {
+        &session.environment
+    } else {
+        &own.environment
+    };
+    side.command = Some(Command::of(own, session.id.as_str(), made, environment));
     side.ran = Ran::of(&session.ran, own.id.as_str(), script.as_deref());
     side.drift.clone_from(&own.drift);
     let looked = session.ran.iter().find(|run| !run.code.is_empty());

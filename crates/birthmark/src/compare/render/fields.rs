@@ -40,7 +40,7 @@ pub(super) fn fields(page: &mut Page, pair: &Pair, one_report: bool) {
     moved_rows(
         page,
         "environment",
-        &of(Class::Environment, &moved),
+        &of_machine(of(Class::Environment, &moved)),
         "may matter",
     );
     code_lines(page, pair);
@@ -66,11 +66,18 @@ fn counted(rows: Vec<&Row>) -> Vec<&Row> {
         .collect()
 }
 
+/// Without the commands: the reason says what of them differs.
+fn of_machine(rows: Vec<&Row>) -> Vec<&Row> {
+    let is_machine = |row: &&Row| !row.field.starts_with("run.");
+    rows.into_iter().filter(is_machine).collect()
+}
+
 fn moved_rows(page: &mut Page, label: &str, rows: &[&Row], meaning: &str) {
     const MOST: usize = 8;
     for (place, row) in rows.iter().take(MOST).enumerate() {
         let label = if place == 0 { label } else { "" };
         let name = row.field.trim_start_matches("environment.");
+        let name = name.trim_start_matches("packages.");
         let text = format!("{}  {}", text::neutral(name), arrow(row));
         let room = page.width.saturating_sub(LABEL + meaning.len() + 2);
         if place == 0 && text.chars().count() <= room {
