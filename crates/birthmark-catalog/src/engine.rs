@@ -6,7 +6,7 @@
 pub mod local;
 
 use birthmark_core::session::{CodeSeen, Session};
-use birthmark_core::{SessionId, Timestamp};
+use birthmark_core::{RunId, SessionId, Timestamp};
 
 use crate::error::CatalogError;
 use crate::filter::Filter;
@@ -29,7 +29,7 @@ pub struct ProjectRow {
 }
 
 /// A session as it was last seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SeenSession {
     /// Its id.
     pub id: String,
@@ -37,6 +37,8 @@ pub struct SeenSession {
     pub extent: String,
     /// Whether anything may still be written to it.
     pub open: bool,
+    /// Where it is not known how it or one of its runs ended: what its status follows from.
+    pub waiting: Option<Box<Session>>,
 }
 
 /// A file as it was last seen.
@@ -143,6 +145,10 @@ pub struct SessionFacts {
     pub bound: bool,
     /// Its fold.
     pub session: Session,
+    /// Runs that told no end, and of which the process is gone: those were interrupted.
+    pub died: Vec<RunId>,
+    /// Whether the session told no end, and nothing of it lives: it was interrupted.
+    pub interrupted: bool,
     /// The host it ran on.
     pub host: Option<String>,
     /// Which plans were made, of how many.

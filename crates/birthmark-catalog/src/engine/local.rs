@@ -222,8 +222,8 @@ impl Engine for Local {
     fn seen_sessions(&self, project: i64, others: usize) -> Result<Vec<SeenSession>, CatalogError> {
         let most = i64::try_from(others).unwrap_or(i64::MAX);
         self.rows(
-            "SELECT session_id, extent, open FROM _sessions WHERE project = ?1 AND open = 1
-             UNION ALL SELECT * FROM (SELECT session_id, extent, open FROM _sessions
+            "SELECT session_id, extent, open, outcome, session_start, session_end, processes FROM _sessions WHERE project = ?1 AND open = 1
+             UNION ALL SELECT * FROM (SELECT session_id, extent, open, NULL, NULL, NULL, NULL FROM _sessions
                WHERE project = ?1 AND open = 0 ORDER BY session_id DESC LIMIT ?2)",
             params![project, most],
             |row| {
@@ -231,6 +231,7 @@ impl Engine for Local {
                     id: row.get(0)?,
                     extent: row.get(1)?,
                     open: row.get(2)?,
+                    waiting: write::waiting(row)?.map(Box::new),
                 })
             },
         )

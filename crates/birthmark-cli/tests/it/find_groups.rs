@@ -161,3 +161,69 @@ fn sessions_and_runs_are_found_by_how_they_ended_also_where_they_made_nothing() 
         "{said}"
     );
 }
+
+#[test]
+fn a_killed_run_is_interrupted_for_all_who_ask_and_a_sweep_finds_what_made_nothing() {
+    let world = World::new();
+    let one = |seed: &str, command: &str| {
+        let seed = format!("seed={seed}");
+        world.output([
+            "run", "--set", &seed, "--set", "lr=0.1", "--", "sh", "-c", command,
+        ]);
+    };
+    std::fs::create_dir_all(world.at("artifacts")).unwrap();
+    one("1", "echo 1 > artifacts/a.txt");
+    one("7", "exit 3");
+    // Nobody is left who could tell how it ended.
+    one("8", "kill -9 $PPID");
+    let found = |what: &str, filter: &str| {
+        let output = world.output(["find", what, filter, "--count"]);
+        assert!(output.status.success(), "{filter}: {}", picture(&output));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    assert!(world.birthmark(["list"]).contains("interrupted"));
+    for what in ["--runs", "--sessions"] {
+        for (filter, count) in [
+            ("outcome=interrupted", "1"),
+            ("NOT outcome=completed", "2"),
+            ("has:outcome", "3"),
+            ("seed=8 outcome=interrupted", "1"),
+            ("lr=0.1", "3"),
+            ("seed=7", "1"),
+            ("seed=7 outcome=failed", "1"),
+            ("has:seed", "3"),
+            ("NOT has:seed", "0"),
+            ("has:temperature", "0"),
+            ("NOT has:temperature", "3"),
+        ] {
+            assert_eq!(found(what, filter), count, "{what} {filter}");
+        }
+    }
+    let told = world.birthmark(["sql", "select outcome from sessions order by outcome"]);
+    assert!(told.contains("completed\nfailed\ninterrupted"), "{told}");
+    let told = world.birthmark(["sql", "select outcome from runs order by outcome"]);
+    assert!(told.contains("completed\nfailed\ninterrupted"), "{told}");
+}
+
+#[test]
+fn a_run_that_dies_after_it_was_seen_alive_is_interrupted_from_then_on() {
+    let world = World::new();
+    let mut alive = world
+        .command(["run", "--", "sh", "-c", "touch began; sleep 8"])
+        .spawn()
+        .unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !world.at("began").exists() && std::time::Instant::now() < end {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // What changed a moment ago is looked at again in any case.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let count = || {
+        let output = world.output(["find", "--runs", "outcome=interrupted", "--count"]);
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    assert_eq!(count(), "0");
+    alive.kill().unwrap();
+    alive.wait().unwrap();
+    assert_eq!(count(), "1");
+}

@@ -20,12 +20,14 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use birthmark_catalog::engine::{Change, Engine, FileFacts, ProjectRow, SeenFile};
-use birthmark_core::SessionId;
+use birthmark_core::session::{Session, Status};
+use birthmark_core::{SessionId, Timestamp};
 
 use super::lies::{self, Room};
 use super::sessions::{extent, facts, is_same, is_settled, print};
 use super::{Catalog, scan};
 use crate::error::Result;
+use crate::machine::is_alive;
 use crate::project::Project;
 use crate::sessions;
 use entries::{Folder, below, entries, grew, joined};
@@ -157,7 +159,8 @@ impl Refresher<'_> {
             }
             let id = SessionId::from_text(seen.id);
             match extent(self.project, &id, self.now) {
-                Some(now) if is_same(&seen.extent, &now) => {}
+                Some(now) if is_same(&seen.extent, &now) && !self.died(seen.waiting.as_deref()) => {
+                }
                 Some(now) => self.session(&id, now)?,
                 None => self.session_gone(&id)?,
             }
@@ -169,6 +172,18 @@ impl Refresher<'_> {
             })?;
         }
         self.flush()
+    }
+
+    /// Whether a session that was seen to go on has come to its end since, or one of its runs,
+    /// and nobody is left to tell it.
+    fn died(&self, waiting: Option<&Session>) -> bool {
+        waiting.is_some_and(|session| {
+            let mut runs = session.runs.iter();
+            let micros = i64::try_from(self.now / 1_000).unwrap_or(i64::MAX);
+            let now = Timestamp::from_micros(micros);
+            runs.any(|run| is_alive(&run.process) == Some(false))
+                || session.end.is_none() && session.status(now, is_alive) == Status::Interrupted
+        })
     }
 
     fn known_folder(&self, name: &str) -> Result<Option<String>> {

@@ -6,12 +6,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use birthmark_catalog::engine::{Packages, SessionFacts};
-use birthmark_core::SessionId;
 use birthmark_core::plan::PlanOutcome;
+use birthmark_core::session::Status;
+use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::objects;
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::machine;
 use crate::project::Project;
 use crate::sessions::{self, Loaded};
 
@@ -136,12 +138,20 @@ pub(super) fn facts(project: &Project, id: &SessionId, extent: String) -> Result
         .filter(|plan| plan.outcome == PlanOutcome::Made)
         .count();
     let planned = (plans.len(), made);
+    let dead = |process| machine::is_alive(process) == Some(false);
+    let unended = session.runs.iter().filter(|run| run.end.is_none());
+    let died = unended.filter(|run| dead(&run.process));
+    let died = died.map(|run| run.id.clone()).collect();
+    let now = Timestamp::from_micros(birthmark_capture::clock::now_micros());
+    let interrupted = open && loaded.status(now) == Status::Interrupted;
     Ok(SessionFacts {
         id: id.clone(),
         extent,
         open,
         bound: loaded.is_bound(),
         host: loaded.host().map(str::to_owned),
+        died,
+        interrupted,
         planned,
         packages: packages(project, &loaded),
         session: loaded.session,

@@ -81,6 +81,7 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
         entry
     });
     summary["planned_artifacts"] = Value::from(plans);
+    summary["given"] = Value::Object(loaded.session.given.clone());
     summary["unplanned"] = Value::from(unplanned);
     summary["artifacts_generated"] = artifacts.collect();
     summary["reports_left"] = left(project, &loaded.session);

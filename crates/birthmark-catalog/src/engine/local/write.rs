@@ -21,7 +21,7 @@ use crate::value::Value;
 
 pub(super) use posts::unlist;
 pub(super) use same::group_kin;
-pub(super) use sessions::liveness_of;
+pub(super) use sessions::{liveness_of, waiting};
 
 /// Facts that stand in columns of their own, since nearly every record has another.
 const APART: [&str; 3] = ["timestamp", "session_id", "run_id"];

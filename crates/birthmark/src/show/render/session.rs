@@ -49,6 +49,26 @@ fn status(session: &SessionFacts, now: Timestamp) -> String {
     }
 }
 
+/// What ended its runs, each once.
+fn errors(session: &SessionFacts) -> Vec<String> {
+    let ended = session.ran.iter().filter_map(|run| run.end.as_ref());
+    let told = ended.filter_map(|(_, ended)| ended.error.as_deref());
+    let mut errors: Vec<String> = told.map(|error| short(error, LONGEST)).collect();
+    let mut seen = std::collections::HashSet::new();
+    errors.retain(|error| seen.insert(error.clone()));
+    errors
+}
+
+/// What the session was given for all that it makes: params, provenance.
+fn given(summary: &Value) -> Vec<String> {
+    let given = summary.get("given").and_then(Value::as_object);
+    let one = |(name, value): (&String, &Value)| {
+        let name = text::neutral(name);
+        format!("{name} {}", short(&plain(value), 40))
+    };
+    given.into_iter().flatten().map(one).collect()
+}
+
 pub(super) fn session_lines(page: &mut Page, shown: &Shown, zone: &TimeZone) {
     let (Some(facts), Some(summary)) = (&shown.session, &shown.summary) else {
         return;
@@ -60,6 +80,7 @@ pub(super) fn session_lines(page: &mut Page, shown: &Shown, zone: &TimeZone) {
             format!("manifest {}", facts.manifest),
         ],
     );
+    page.put("error", &errors(facts));
     if shown.has_several_codes() {
         page.put(
             "code",
@@ -142,6 +163,7 @@ pub(super) fn session_lines(page: &mut Page, shown: &Shown, zone: &TimeZone) {
         let way_on = "run the script again to go on with it".to_owned();
         page.put("left", &[format!("{items} in {part}"), way_on]);
     }
+    page.put("given", &given(summary));
     page.put("from", &inputs(shown));
     if let Some(session) = &shown.session {
         run_lines(page, session, zone);

@@ -178,21 +178,6 @@ impl Ground<'_> {
 }
 
 impl Asking<'_> {
-    /// Whether something is asked for that a run has itself, and not only what it made.
-    pub(super) fn asks_for_runs(&self) -> rusqlite::Result<bool> {
-        for field in &self.fields {
-            let is_of_runs = match self.homes.of(field)? {
-                Home::Own(_) | Home::Group(_) | Home::Time | Home::Session(_) => true,
-                Home::Fact(name) => name.starts_with("git_") || name == "script_name",
-                _ => false,
-            };
-            if is_of_runs {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Those of the runs that made nothing that match themselves, with what is known of their
     /// session.
     pub(super) fn that_hold_alone(

@@ -215,9 +215,7 @@ impl Asking<'_> {
             let holding = self.holding_groups(look)?;
             found.edited = self.edited(&self.whole()?.artifacts_of(holding.clone()))?;
             walk.wanted = Some(owners::of(self.db, Owner::Run, &holding)?);
-            if self.asks_for_runs()? {
-                walk.made = Some(owners::all(self.db, Owner::Run)?);
-            }
+            walk.made = Some(owners::all(self.db, Owner::Run)?);
         }
         for project in self.projects()? {
             self.walk_runs(project, &mut walk, &mut found)?;
@@ -288,7 +286,7 @@ impl Asking<'_> {
             .db
             .prepare_cached(
                 "SELECT p.root, r.session, r.mark, r.run_id, r.start AS run_start, r.end AS run_end, r.outcome, r.duration_s, r.exit_code,
-                   r.script_name, r.rank, r.host, s.session_id, r.drift
+                   r.error, r.script_name, r.rank, r.host, s.session_id, r.drift
                  FROM _runs r JOIN _sessions s ON s.id = r.session JOIN _projects p ON p.id = s.project
                  WHERE r.session = ? AND r.run_id = ?",
             )?

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use birthmark_core::event::ProcessIdentity;
+use birthmark_core::event::{Outcome, ProcessIdentity};
 use birthmark_core::session::{Artifact, ArtifactState, CodeSeen, Run, Session};
 use birthmark_core::{Fields, RunId, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -26,7 +26,7 @@ impl Writer<'_> {
         self.run("DELETE FROM _runs WHERE session = ?", [row])?;
         self.run("DELETE FROM _used WHERE session = ?", [row])?;
         for run in &facts.session.runs {
-            self.insert_run(row, &facts.session, run)?;
+            self.insert_run(row, &facts.session, run, facts.died.contains(&run.id))?;
             self.insert_used(row, run)?;
         }
         if let Some((list, packages)) = &facts.packages {
@@ -62,10 +62,13 @@ impl Writer<'_> {
         let mark = self.mark(&session_facts(session, code_first(session)))?;
         let number = self.owner(Owner::Session, facts.id.as_str())?;
         let time = |time: Option<birthmark_core::Timestamp>| time.map(|time| time.to_string());
-        let outcome = session.end.as_ref().and_then(|(_, outcome)| {
-            let word = serde_json::to_value(outcome).ok()?;
-            word.as_str().map(str::to_owned)
-        });
+        let outcome = match &session.end {
+            Some((_, outcome)) => word(*outcome),
+            None => facts
+                .interrupted
+                .then(|| word(Outcome::Interrupted))
+                .flatten(),
+        };
         self.db
             .prepare_cached(
                 "INSERT INTO _sessions (project, session_id, number, extent, open, bound, session_uuid, session_start, session_end,
@@ -94,7 +97,7 @@ impl Writer<'_> {
                     facts.host,
                     signed(facts.planned.0 as u64),
                     signed(facts.planned.1 as u64),
-                    liveness(session),
+                    liveness(session, &facts.died),
                     facts.packages.as_ref().map(|(list, _)| list),
                     mark
                 ],
@@ -107,6 +110,7 @@ impl Writer<'_> {
         row: i64,
         session: &Session,
         run: &Run,
+        died: bool,
     ) -> rusqlite::Result<()> {
         let (first, code) = (code_first(session), session.code_of(run));
         // What `session start` saw of the code is no code that ran.
@@ -115,9 +119,10 @@ impl Writer<'_> {
         let mark = self.mark(&session_facts(session, of))?;
         let number = self.owner(Owner::Run, run.id.as_str())?;
         let ended = run.end.as_ref().map(|(_, ended)| ended);
-        let outcome = ended
-            .and_then(|ended| serde_json::to_value(ended.outcome).ok())
-            .and_then(|word| word.as_str().map(str::to_owned));
+        let outcome = match ended {
+            Some(ended) => word(ended.outcome),
+            None => died.then(|| word(Outcome::Interrupted)).flatten(),
+        };
         self.run(
             "INSERT OR REPLACE INTO _runs (session, project, run_id, number, script_name, argv, rank, host, start, end, outcome, duration_s, exit_code, error, drift, clock, mark, apart)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -275,11 +280,12 @@ impl Writer<'_> {
 }
 
 /// What the status of a session follows from, as it is stored.
-pub(super) fn liveness(session: &Session) -> String {
+/// Those that died stay dead, and add nothing to it.
+fn liveness(session: &Session, died: &[RunId]) -> String {
     let runs: Vec<&ProcessIdentity> = session
         .runs
         .iter()
-        .filter(|run| run.end.is_none())
+        .filter(|run| run.end.is_none() && !died.contains(&run.id))
         .map(|run| &run.process)
         .collect();
     serde_json::json!({
@@ -312,6 +318,30 @@ pub(in crate::engine::local) fn liveness_of(
         end: end.and_then(|(time, word)| Some((*time, outcome(word)?))),
         ..Session::default()
     }
+}
+
+/// What the status of a session follows from that is open, where its end or that of a run is
+/// not known: columns from its outcome on.
+pub(in crate::engine::local) fn waiting(
+    row: &rusqlite::Row<'_>,
+) -> rusqlite::Result<Option<Session>> {
+    let Some(processes) = row.get::<_, Option<String>>(6)? else {
+        return Ok(None);
+    };
+    let time = |place: usize| -> rusqlite::Result<Option<Timestamp>> {
+        let text: Option<String> = row.get(place)?;
+        Ok(text.and_then(|text| text.parse().ok()))
+    };
+    let outcome: Option<String> = row.get(3)?;
+    let is_told = outcome.is_some();
+    let session = liveness_of(&processes, time(4)?, time(5)?.zip(outcome).as_ref());
+    Ok((!is_told || !session.runs.is_empty()).then_some(session))
+}
+
+/// How something ended, as it is asked for.
+fn word(outcome: Outcome) -> Option<String> {
+    let word = serde_json::to_value(outcome).ok()?;
+    word.as_str().map(str::to_owned)
 }
 
 /// The first code of a session that ran.
