@@ -22,7 +22,7 @@
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
 /// What `user_version` says; a catalog of another version is built anew.
-pub(crate) const VERSION: i32 = 10;
+pub(crate) const VERSION: i32 = 11;
 /// Where the numbers of groups begin that are not the first of their artifact.
 pub(crate) const MORE: i64 = 1 << 40;
 /// `BMCA`, which tells the file from other databases.
