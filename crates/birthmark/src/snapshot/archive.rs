@@ -79,8 +79,7 @@ pub fn archive(project: &Project, what: &str, out: Option<&Path>, force: bool) -
     let (mut places, mut missing) = (Vec::new(), Vec::new());
     let nested = wanted.taken.iter().flat_map(|taken| &taken.nested);
     for (number, nested) in nested.enumerate() {
-        let roots = wanted.hints.iter().map(|root| root.join(&nested.path));
-        let hints: Vec<PathBuf> = roots.collect();
+        let hints = source::hints(project, &wanted.hints, &nested.path);
         match find(&nested.commit, &hints) {
             Ok(source) => {
                 let name = format!("refs/birthmark/nested/{number}");
