@@ -80,7 +80,10 @@ pub fn input(fields: &Fields) -> Option<Mention> {
         size: fields.get("size").and_then(Value::as_u64),
         records: None,
         is_model: fields.contains_key("model_revision"),
-        unknown: reason.and_then(Value::as_str).map(str::to_owned),
+        unknown: reason
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .or_else(|| text(fields, "digest_unknown")),
     })
 }
 
