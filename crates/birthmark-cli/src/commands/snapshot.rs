@@ -145,9 +145,9 @@ fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
         let width = ui.table_width();
         ui.as_it_stands(&crate::table::render(head, &rows, width, 5))?;
         let all = bytes(snapshot::kept_bytes(&project.layout));
-        ui.people(&format!(
-            "\nThe store takes {all} for code that no remote has."
-        ))?;
+        ui.talk(&format!(
+            "The store takes {all} for code that no remote has."
+        ));
     }
     Ok(ExitStatus::Yes)
 }
