@@ -80,6 +80,12 @@ pub(crate) fn beginnings(path: &Path, sizes: &BTreeSet<u64>) -> Vec<(u64, String
     digests
 }
 
+/// The digest of a file's first bytes; `None` where it has fewer.
+pub(crate) fn beginning(path: &Path, size: u64) -> Option<String> {
+    let found = beginnings(path, &BTreeSet::from([size])).pop();
+    found.map(|(_, digest)| digest)
+}
+
 /// How many bytes the first records of a file of lines are; `None` where it has fewer.
 pub(crate) fn size_of_records(path: &Path, records: u64) -> Option<u64> {
     let mut file = atomic::open_regular(path).ok()?;
@@ -101,12 +107,7 @@ pub(crate) fn has_grown(path: &Path, size: u64, is_it: impl Fn(&str) -> bool) ->
     let is_longer = path
         .metadata()
         .is_ok_and(|found| found.is_file() && found.len() > size);
-    let found = if is_longer && size > 0 {
-        beginnings(path, &BTreeSet::from([size]))
-    } else {
-        Vec::new()
-    };
-    found.first().is_some_and(|(_, digest)| is_it(digest))
+    is_longer && size > 0 && beginning(path, size).is_some_and(|digest| is_it(&digest))
 }
 
 /// Says to whoever watches the reading of this thread that a file or folder will be read so

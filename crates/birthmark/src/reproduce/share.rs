@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use super::lay::Laid;
 use super::{Options, Plan, io, maker};
-use crate::digests::beginnings;
+use crate::digests::{beginning, beginnings};
 use crate::error::{Error, Result};
 use crate::lineage::OBSERVED;
 use crate::sessions;
@@ -159,11 +159,7 @@ fn file_of(traced: &Traced, run: usize, recorded: &Artifact) -> Option<PathBuf> 
     let place = sessions::locate(project, &recorded.file, recorded.file_bytes());
     let mut places: Vec<PathBuf> = named.into_iter().chain([place]).collect();
     places.retain(|path| path.is_file());
-    let size = BTreeSet::from([recorded.size]);
-    let is_it = |path: &&PathBuf| {
-        let found = beginnings(path, &size);
-        found.first().map(|(_, digest)| digest) == recorded.digest.as_ref()
-    };
+    let is_it = |path: &&PathBuf| beginning(path, recorded.size) == recorded.digest;
     let whole = places.iter().find(is_it).filter(|_| places.len() > 1);
     whole.or(places.first()).cloned()
 }
@@ -227,11 +223,8 @@ impl Share {
 
     /// Whether a file begins with what was there before.
     pub(super) fn begins(&self, path: &Path) -> bool {
-        let sizes = BTreeSet::from([self.had.bytes]);
-        let found = beginnings(path, &sizes);
-        found
-            .first()
-            .is_some_and(|(_, digest)| Some(digest) == self.had.digest.as_ref())
+        let found = beginning(path, self.had.bytes);
+        found.is_some() && found == self.had.digest
     }
 
     /// Whether a file is what was there before, and no more.

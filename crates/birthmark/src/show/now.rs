@@ -5,12 +5,9 @@
 //!
 //! A file of records that grew is held against its recorded beginning alone.
 
-use std::io::{self, Read};
 use std::path::Path;
 
 use birthmark_core::digest::Algorithm;
-use birthmark_store::atomic;
-use birthmark_store::digest::digest_stream;
 
 use super::{Shown, What};
 use crate::digests;
@@ -87,7 +84,7 @@ pub(super) fn look(shown: &Shown, path: &Path) -> Option<Now> {
         return Some(Now::NotChecked);
     }
     let digest = if grown {
-        beginning(&real, then.size)
+        digests::beginning(&real, then.size)
     } else {
         digest_of(&real)
     };
@@ -117,12 +114,4 @@ fn then(shown: &Shown) -> Option<Then<'_>> {
         size: shown.size?,
         may_grow: false,
     })
-}
-
-fn beginning(path: &Path, size: u64) -> Option<String> {
-    let digest = |path: &Path| -> io::Result<String> {
-        let mut head = atomic::open_regular(path)?.take(size);
-        Ok(digest_stream(&mut head)?.0.to_string())
-    };
-    digest(path).ok()
 }

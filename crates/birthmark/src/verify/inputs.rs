@@ -144,11 +144,8 @@ impl<'a> Inputs<'a> {
             return self.look_elsewhere(mention, digest, &place);
         }
         let size = crate::lineage::size_of(&place);
-        if !self.quick && self.has_grown(&place, size, mention, digest) {
-            return Fate::Grew;
-        }
         if mention.size.is_some_and(|was| was != size) && mention.content_digest.is_none() {
-            return Fate::Changed;
+            return self.grew_or_changed(&place, size, mention, digest);
         }
         if self.quick {
             return Fate::Holds;
@@ -160,7 +157,7 @@ impl<'a> Inputs<'a> {
         match self.meter.beside(size, || self.digest_at(&place, digest)) {
             Ok(found) if found == digest => Fate::Holds,
             Ok(_) if self.same_content(&place, mention) => Fate::Holds,
-            Ok(_) => Fate::Changed,
+            Ok(_) => self.grew_or_changed(&place, size, mention, digest),
             Err(why) => Fate::Unread(why),
         }
     }
@@ -189,19 +186,19 @@ impl<'a> Inputs<'a> {
         Fate::Missing
     }
 
-    fn has_grown(&self, place: &Path, size: u64, mention: &Mention, digest: Digest) -> bool {
-        if size > LARGE && !self.deep {
-            return false;
+    /// Of what is not as it was; most inputs are, and are read once.
+    fn grew_or_changed(&self, place: &Path, size: u64, mention: &Mention, digest: Digest) -> Fate {
+        if self.quick || (size > LARGE && !self.deep) {
+            return Fate::Changed;
         }
         let by_records = || crate::digests::size_of_records(place, mention.records?);
-        let was = mention.size.or_else(by_records);
-        let was = was.filter(|was| *was < size);
-        let was = was.filter(|was| self.deep || *was <= LARGE);
-        was.is_some_and(|was| {
+        let was = mention.size.or_else(by_records).filter(|was| *was < size);
+        let has_grown = was.is_some_and(|was| {
             let text = digest.to_string();
             let look = || crate::digests::has_grown(place, was, |found| found == text);
             self.meter.beside(was, look)
-        })
+        });
+        if has_grown { Fate::Grew } else { Fate::Changed }
     }
 
     fn digest_at(&self, path: &Path, like: Digest) -> Result<Digest, String> {
