@@ -388,6 +388,12 @@ impl Session {
         }
     }
 
+    /// The first snapshot of the script's own repository, where one was taken.
+    pub fn own_snapshot(&self) -> Option<&Snapshot> {
+        let mut taken = self.snapshots.iter();
+        taken.find(|one| one.taken.path.is_empty())
+    }
+
     /// Artifacts that are finished and not removed.
     pub fn made(&self) -> impl Iterator<Item = &Artifact> {
         self.artifacts

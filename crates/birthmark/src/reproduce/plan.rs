@@ -240,9 +240,8 @@ fn cwd_of(run: &RunNode) -> Option<PathBuf> {
 
 /// The top of the repository on the machine where the session ran.
 fn top_of(session: &Session) -> Option<PathBuf> {
-    let mut taken = session.snapshots.iter().map(|one| &one.taken);
-    let own = taken.find(|one| one.path.is_empty());
-    own.map(|one| PathBuf::from(&one.root))
+    let own = session.own_snapshot();
+    own.map(|one| PathBuf::from(&one.taken.root))
 }
 
 /// What these runs made, by its stored paths.

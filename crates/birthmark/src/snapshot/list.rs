@@ -1,9 +1,8 @@
 //! Which snapshots there are, and what is known of one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use birthmark_core::event::SnapshotTaken;
-use birthmark_core::session::Session;
 use birthmark_core::{RunId, SessionId, Timestamp};
 use serde_json::{Value, json};
 
@@ -56,7 +55,8 @@ pub fn list(project: &Project) -> Result<Vec<Listed>> {
         let Ok(loaded) = sessions::load(project, &id) else {
             continue;
         };
-        let own_root = own_root(&loaded.session);
+        let own = loaded.session.own_snapshot();
+        let own_root = own.map(|one| one.taken.root.clone());
         for snapshot in loaded.session.snapshots {
             let path = &snapshot.taken.path;
             // Code that was imported from a repository within lies within this one, too.
@@ -79,13 +79,6 @@ pub fn list(project: &Project) -> Result<Vec<Listed>> {
     }
     listed.sort_by_key(|one| std::cmp::Reverse(one.time));
     Ok(listed)
-}
-
-/// Where the script's own repository lay when the session ran.
-fn own_root(session: &Session) -> Option<PathBuf> {
-    let mut own = session.snapshots.iter();
-    let own = own.find(|one| one.taken.path.is_empty());
-    own.map(|one| PathBuf::from(&one.taken.root))
 }
 
 /// One commit that somebody ran.

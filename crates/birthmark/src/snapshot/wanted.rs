@@ -89,11 +89,7 @@ fn of_fields<'a>(
 
 fn of_session(project: &Project, id: &SessionId) -> Result<Wanted> {
     let session = sessions::load(project, id)?.session;
-    let top = session
-        .snapshots
-        .iter()
-        .find(|one| one.taken.path.is_empty());
-    if let Some(snapshot) = top {
+    if let Some(snapshot) = session.own_snapshot() {
         let commit = snapshot.taken.commit.clone();
         return Ok(told(&session, id, &commit, None).unwrap_or_else(|| plain(&commit)));
     }
