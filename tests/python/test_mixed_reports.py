@@ -52,3 +52,33 @@ def test_a_report_of_dirty_and_clean_code_is_found_by_both_and_called_neither(
     said = birthmark("compare", "artifacts/r.json", "artifacts/copy.json", "--json", status=2)
     told = [reason["text"] for reason in json.loads(said)["reasons"]]
     assert f"items of A were made by other code: 3 {at}" in told
+
+
+def test_a_report_that_a_killed_run_left_waits_and_is_told_of(repo, committed, python, birthmark):
+    committed(EVALUATE, "3", check=False)
+    part = "artifacts/r.json.part.jsonl"
+    with open(part, "ab") as file:
+        file.write(b'{"id": 3, "torn')
+    told = birthmark("show", "last")
+    assert f"left     3 items in {part}" in told, told
+    judged = json.loads(birthmark("verify", "--json"))
+    (waits,) = [item for item in judged["items"] if item["name"] == part]
+    codes = {one["code"] for one in waits["reasons"]}
+    assert "unfinished-report" in codes and "not-listed" not in codes
+    assert waits["word"] == "caveat"
+    committed(EVALUATE, "5")
+    assert "left " not in birthmark("show", "last")
+    birthmark("verify", "artifacts/r.json")
+
+
+def test_trace_leads_to_the_run_that_made_items_of_a_report(repo, committed, birthmark):
+    (repo / "data.txt").write_text("x")
+    read = EVALUATE.replace("    with s.report", "    open('data.txt').read()\n    with s.report")
+    committed(read, "5")
+    first = json.loads(birthmark("show", "--json", "last"))["file"]
+    again = read.replace('"artifacts/r.json"', '"artifacts/r.json", mode="a"')
+    committed(again.replace("open('data.txt').read()", "pass"), "5")
+    told = " ".join(birthmark("trace", "artifacts/r.json").split())
+    _, _, by_items = told.partition("5 items by script.py")
+    assert first[:20] in by_items, told
+    assert "read data.txt" in by_items

@@ -15,7 +15,7 @@ use crate::timestamp::Timestamp;
 
 pub use artifact::{
     ArtifactOpened, ArtifactProgress, ArtifactRemoved, ArtifactSealed, ArtifactUsed,
-    LineageObserved, ReportLeft,
+    LineageObserved, ReportBegun, ReportLeft,
 };
 pub use code::{CodeKept, CodeObserved, Drift, Module, ModulesObserved, SnapshotTaken};
 pub use run::{
@@ -104,6 +104,8 @@ events! {
     ArtifactUsed = "artifact_used",
     /// An artifact was removed on purpose.
     ArtifactRemoved = "artifact_removed",
+    /// A report is being made item by item.
+    ReportBegun = "report_begun",
     /// A report waits to be gone on with.
     ReportLeft = "report_left",
     /// The code changed under the run.

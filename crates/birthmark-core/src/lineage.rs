@@ -68,6 +68,8 @@ pub enum Relation {
     WasDerivedFrom,
     /// A run did again what another run did.
     ReproductionOf,
+    /// Some of its items were made by a run before the one that made it.
+    ItemsFrom,
 }
 
 impl Relation {
@@ -78,6 +80,7 @@ impl Relation {
             Self::WasGeneratedBy => "was_generated_by",
             Self::WasDerivedFrom => "was_derived_from",
             Self::ReproductionOf => "reproduction_of",
+            Self::ItemsFrom => "items_from",
         }
     }
 }

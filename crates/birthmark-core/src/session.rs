@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::birthmark::Fields;
 use crate::event::{
-    CodeKept, Event, Line, OpenedBy, Outcome, ProcessIdentity, ReportLeft, SessionStarted,
-    SnapshotTaken, WriterOpened,
+    CodeKept, Event, Line, OpenedBy, Outcome, ProcessIdentity, ReportBegun, ReportLeft,
+    SessionStarted, SnapshotTaken, WriterOpened,
 };
 use crate::id::{RunId, SessionId, WriterId};
 use crate::plan::{self, Made, Plan, PlanReport};
@@ -102,6 +102,8 @@ pub struct Session {
     pub skipped: BTreeMap<String, u64>,
     /// Reports that were left before they were put together.
     pub left: Vec<ReportLeft>,
+    /// Reports that were begun item by item, and of which no end is told.
+    pub begun: Vec<ReportBegun>,
     /// The last line seen of each journal.
     pub heads: BTreeMap<WriterId, Head>,
 }
@@ -277,7 +279,7 @@ impl Session {
                 }
             }
             Event::ArtifactSealed(sealed) => {
-                self.left.retain(|known| known.file != sealed.file);
+                self.forget_report(&sealed.file);
                 let is_same =
                     |known: &&mut Artifact| known.run.as_ref() == run && known.sealed().is_none();
                 let opened = self.artifact_mut(&sealed.file).filter(is_same);
@@ -307,8 +309,12 @@ impl Session {
                     self.used.push(used.input.clone());
                 }
             }
+            Event::ReportBegun(begun) => {
+                self.forget_report(&begun.file);
+                self.begun.push(begun.clone());
+            }
             Event::ReportLeft(left) => {
-                self.left.retain(|known| known.file != left.file);
+                self.forget_report(&left.file);
                 self.left.push(left.clone());
             }
             Event::ArtifactRemoved(removed) => {
@@ -318,6 +324,19 @@ impl Session {
             }
             _ => {}
         }
+    }
+
+    /// What becomes of a report is told anew.
+    fn forget_report(&mut self, file: &str) {
+        self.left.retain(|known| known.file != file);
+        self.begun.retain(|known| known.file != file);
+    }
+
+    /// Whether the items of a report that was not put together stand in this part.
+    pub fn has_part(&self, part: &str) -> bool {
+        let left = self.left.iter().map(|one| &one.part);
+        left.chain(self.begun.iter().map(|one| &one.part))
+            .any(|known| known == part)
     }
 
     /// What a file had when runs of this session first went on with it.

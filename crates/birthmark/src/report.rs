@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use birthmark_core::birthmark::{self, Fields};
-use birthmark_core::event::{ArtifactSealed, ReportLeft};
+use birthmark_core::event::{ArtifactSealed, ReportBegun, ReportLeft};
 use birthmark_core::json::{self, OnExisting};
 use birthmark_core::schema::PART_SUFFIX;
 use birthmark_core::timestamp::Timestamp;
@@ -101,6 +101,10 @@ impl Session {
             let mine = birthmark::compose([&base], birthmark::Scope::Whole);
             self.say_going_on(&part, continued.records, &mine)?;
         }
+        self.record(ReportBegun {
+            file: self.project().stored_path(path),
+            part: self.project().stored_path(&part),
+        })?;
         let state = State {
             writer: Some(writer),
             templates: Templates::new(base, birthmark::Scope::Whole),
@@ -388,11 +392,12 @@ pub(crate) fn tell_of_dropped(session: &Session) {
     }
 }
 
-fn count_items(part: &Path) -> std::io::Result<u64> {
+pub(crate) fn count_items(part: &Path) -> std::io::Result<u64> {
     let mut reader = BufReader::new(atomic::open_regular(part)?);
     let (mut items, mut line) = (0, Vec::new());
     while reader.read_until(b'\n', &mut line)? > 0 {
-        items += u64::from(!line.trim_ascii().is_empty());
+        // A line that a crash tore was never acknowledged.
+        items += u64::from(line.ends_with(b"\n") && !line.trim_ascii().is_empty());
         line.clear();
     }
     Ok(items)

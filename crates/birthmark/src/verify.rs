@@ -41,6 +41,7 @@ mod moved;
 mod not_proved;
 mod objects;
 mod packed;
+mod part;
 pub(crate) mod pointer;
 mod records;
 pub mod render;

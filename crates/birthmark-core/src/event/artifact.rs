@@ -91,6 +91,15 @@ pub struct ArtifactRemoved {
     pub reason: String,
 }
 
+/// A report is being made item by item: its items stand in its part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportBegun {
+    /// The report's path, as it would be sealed.
+    pub file: String,
+    /// Where its items are.
+    pub part: String,
+}
+
 /// A report was left before it was put together: its items wait in its part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportLeft {

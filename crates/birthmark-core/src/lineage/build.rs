@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::again::link_reproductions;
+use super::again::{Items, link_items, link_reproductions};
 use super::groups::groups;
 use super::links::{self, Mention, telling};
 use super::resolve::nodes;
@@ -59,6 +59,8 @@ pub struct Builder {
     /// Sights of one thing, under its path and its name.
     joined: Vec<(usize, usize)>,
     reproductions: Vec<(usize, String, String)>,
+    /// What the birthmarks of sights tell of items that other runs made.
+    items: Vec<(usize, Items)>,
 }
 
 impl Builder {
@@ -244,6 +246,8 @@ impl Builder {
             self.derive(sight, to, mention.role, run);
         }
         self.go_on(source, artifact, sight, run);
+        let items = Items::of(birthmark, source.store).into_iter();
+        self.items.extend(items.map(|items| (sight, items)));
         let made = self.made.entry((source.store, artifact.file.clone()));
         made.or_default().push(sight);
     }
@@ -404,6 +408,11 @@ impl Builder {
             });
         }
         link_reproductions(&mut lineage, self.reproductions);
+        let items = self.items.into_iter();
+        link_items(
+            &mut lineage,
+            items.map(|(sight, items)| (nodes[sight], items)).collect(),
+        );
         lineage
     }
 }

@@ -130,9 +130,9 @@ impl Origins {
             }
             let mut entry = Fields::new();
             entry.insert("items".to_owned(), Value::from(origin.items));
-            for name in ["session_id", "git_commit", "git_snapshot"] {
+            for name in ["session_id", "run_id", "git_commit", "git_snapshot"] {
                 let value = theirs.get(name).cloned().unwrap_or(Value::Null);
-                if name != "git_snapshot" || !value.is_null() {
+                if !matches!(name, "git_snapshot" | "run_id") || !value.is_null() {
                     entry.insert(name.to_owned(), value);
                 }
             }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use birthmark_core::event::ReportLeft;
 use birthmark_core::session::{Run, Session, Status};
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::layout::Layout;
@@ -12,6 +11,7 @@ use super::{Recorded, SessionFacts, Shown, What, gather, note};
 use crate::error::{Error, Result};
 use crate::meant;
 use crate::project::Project;
+use crate::report::count_items;
 use crate::sessions;
 
 /// The project that a manifest at `path` belongs to: where it was copied, that is its folder.
@@ -84,7 +84,8 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
     summary["given"] = Value::Object(loaded.session.given.clone());
     summary["unplanned"] = Value::from(unplanned);
     summary["artifacts_generated"] = artifacts.collect();
-    summary["reports_left"] = left(project, &loaded.session);
+    let is_over = !matches!(loaded.status(now), Status::Running | Status::Open);
+    summary["reports_left"] = left(project, &loaded.session, is_over);
     summary["torn_bytes"] = Value::from(loaded.torn_bytes());
     summary["skipped_events"] = json!(loaded.session.skipped);
     shown.summary = Some(summary);
@@ -124,10 +125,15 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
     Ok(shown)
 }
 
-/// The reports whose items still wait where the session left them.
-fn left(project: &Project, session: &Session) -> Value {
-    let waits = |left: &&ReportLeft| sessions::locate(project, &left.part, None).is_file();
-    let left = session.left.iter().filter(waits);
-    left.map(|left| json!({"file": left.file, "part": left.part, "items": left.items}))
-        .collect()
+/// The reports whose items still wait where the session left them. What it had begun counts where
+/// it is over: of a run that was killed nothing else tells.
+fn left(project: &Project, session: &Session, is_over: bool) -> Value {
+    let told = session.left.iter().map(|left| (&left.file, &left.part));
+    let begun = session.begun.iter().filter(|_| is_over);
+    let all = told.chain(begun.map(|begun| (&begun.file, &begun.part)));
+    let waiting = all.filter_map(|(file, part)| {
+        let items = count_items(&sessions::locate(project, part, None)).ok()?;
+        Some(json!({"file": file, "part": part, "items": items}))
+    });
+    waiting.collect()
 }

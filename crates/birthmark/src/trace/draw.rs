@@ -69,7 +69,9 @@ impl Traced {
             let word = match edge.relation {
                 Relation::WasGeneratedBy => String::new(),
                 Relation::ReproductionOf => "reproduced by".to_owned(),
-                Relation::Used | Relation::WasDerivedFrom => role.unwrap_or_default(),
+                Relation::Used | Relation::WasDerivedFrom | Relation::ItemsFrom => {
+                    role.unwrap_or_default()
+                }
             };
             if !arrows.iter().any(|(a, b, _)| (*a, *b) == (edge.to, to)) {
                 arrows.push((edge.to, to, word));

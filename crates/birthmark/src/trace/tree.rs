@@ -126,6 +126,13 @@ impl Walk<'_> {
                 children: self.origins_of_run(*run, Some(artifact), above, depth + 1),
             });
         }
+        let items: Vec<&Edge> = lineage
+            .origins(node)
+            .filter(|edge| edge.relation == Relation::ItemsFrom)
+            .collect();
+        for edge in items {
+            branches.push(self.input(edge, "items by", depth));
+        }
         let made = |by: Option<usize>| runs.iter().any(|(run, _)| Some(*run) == by);
         let loose: Vec<&Edge> = lineage
             .origins(node)
@@ -204,6 +211,7 @@ impl Walk<'_> {
     fn input(&mut self, edge: &Edge, label: &str, depth: usize) -> Branch {
         let label = match (edge.relation, &edge.role) {
             (Relation::ReproductionOf, _) => "reproduction of".to_owned(),
+            (Relation::ItemsFrom, Some(items)) => format!("{items} by"),
             (_, Some(role)) if role == BEFORE => "went on from".to_owned(),
             (_, Some(role)) if role == EARLIER => "changed from".to_owned(),
             (_, Some(role)) if role == RENAMED => "renamed from".to_owned(),
@@ -310,6 +318,12 @@ impl Walk<'_> {
             .filter(|edge| edge.relation == Relation::ReproductionOf);
         for edge in again {
             branches.push(self.outcome(edge.from, edge, "reproduced by", depth + 1));
+        }
+        let items = lineage
+            .outcomes(node)
+            .filter(|edge| edge.relation == Relation::ItemsFrom);
+        for edge in items.filter(|edge| Some(edge.from) != of.map(NodeId::Artifact)) {
+            branches.push(self.outcome(edge.from, edge, "items in", depth + 1));
         }
         branches
     }

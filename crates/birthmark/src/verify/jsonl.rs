@@ -12,6 +12,7 @@ use super::claims::{History, Last};
 use super::counts::against_counts;
 use super::mark::Judge;
 use super::merged;
+use super::part;
 use super::records::{self, Mark, Places, Scanned};
 use super::report::{Reason, Word};
 use super::sidecar::sidecar;
@@ -55,6 +56,11 @@ pub(super) fn jsonl(
         });
     }
     let evidence = evidence_of(&found);
+    let waits = history
+        .is_none()
+        .then(|| part::waits(judge, path, &found.named));
+    let waits = waits.flatten();
+    let open = open || waits.is_some();
     if found.stamped == 0 && (history.is_none() || found.records > 0) {
         return Ok(unmarked(path, judge, history, options, &found, evidence));
     }
@@ -75,6 +81,7 @@ pub(super) fn jsonl(
     bad_lines(&found, since, open, &mut reasons);
     match judged_bytes {
         Some(judged) => reasons.extend(judged),
+        None if waits.is_some() => reasons.extend(waits),
         None => reasons.extend(not_listed(judge, &found.named, &found.digest)),
     }
     if changed {
