@@ -152,3 +152,21 @@ def test_link_that_nobody_recorded_stands_for_what_it_leads_to(repo: Path, birth
     (repo / "secret.txt").write_text("2")
     (repo / "artifacts/outside").symlink_to("../secret.txt")
     assert "artifacts/outside" in birthmark("verify", status=2)
+
+
+def test_what_a_run_made_and_was_stamped_since_is_called_so_by_all(repo: Path, birthmark) -> None:
+    (repo / "artifacts").mkdir()
+    (repo / "artifacts/.gitignore").write_text("*\n")
+    make = "open('artifacts/r.jsonl', 'w').write('{\"id\": 1}\\n'); open('artifacts/r.json', 'w').write('{}')"
+    birthmark("run", "--", sys.executable, "-c", make)
+    for name in ("artifacts/r.jsonl", "artifacts/r.json"):
+        birthmark("stamp", name, "--in-place", "--force", "--type", "data", "--set", "seed=3")
+        assert "stamped since" in birthmark("verify", name)
+        assert json.loads(birthmark("show", "--json", name))["now"] == "stamped since"
+        assert "stamped since" in birthmark("show", name)
+        assert "stamped since" in birthmark("trace", name)
+    assert "2 found" in birthmark("find", 'state="stamped since"')
+    path = repo / "artifacts/r.jsonl"
+    path.write_text(path.read_text().replace('"id": 1', '"id": 2'))
+    assert json.loads(birthmark("show", "--json", "artifacts/r.jsonl"))["now"] == "edited"
+    assert "state=edited" in birthmark("find")

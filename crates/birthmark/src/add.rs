@@ -199,6 +199,12 @@ fn replaced(earlier: &Sidecar) -> Value {
     })
 }
 
+/// Whether a file differs by birthmarks within it alone from bytes of which this is the digest.
+pub(crate) fn is_stamped_since(path: &Path, then: &str, digester: &Digester) -> bool {
+    let content = path.is_file().then(|| digester.content(path)).flatten();
+    content.is_some_and(|content| content.digest.to_string() == then)
+}
+
 /// What a sidecar says of a file or folder with this birthmark.
 pub(crate) fn describe(path: &Path, birthmark: Vec<u8>, digester: &Digester) -> Result<Sidecar> {
     digests::expect_to_describe(path, digester.wants_sha256());

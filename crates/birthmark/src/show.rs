@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use birthmark_core::birthmark::{Fields, PROVENANCE_KEYS, REQUIRED};
 use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_core::session::{Artifact, Run};
-use birthmark_core::{Finding, Timestamp};
+use birthmark_core::{Finding, SessionId, Timestamp};
 use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
 
@@ -117,6 +117,8 @@ pub struct Shown {
     pub foreign: bool,
     /// The birthmark: of a JSONL file, the fields that all its records share.
     pub birthmark: Fields,
+    /// The older birthmark of a record that a later run wrote again: where it was born.
+    pub older: Option<Fields>,
     /// The fields that differ from record to record.
     pub varies: Vec<Varying>,
     /// What the journal recorded of the file.
@@ -139,6 +141,9 @@ pub struct Shown {
     pub typed: String,
     /// Who wrote the file, where that was another run than its birthmark names.
     pub wrote: Option<Wrote>,
+    /// Sessions that went on with it from the same records as the last, and how many records of
+    /// theirs are not in it.
+    pub forked: Vec<(SessionId, u64)>,
     /// The file that was asked for, where its folder is what is shown.
     pub part: Option<Part>,
 }
@@ -157,6 +162,7 @@ impl Shown {
             place: None,
             foreign: false,
             birthmark: Fields::new(),
+            older: None,
             varies: Vec::new(),
             recorded: None,
             session: None,
@@ -167,6 +173,7 @@ impl Shown {
             now: None,
             inputs_changed: Vec::new(),
             wrote: None,
+            forked: Vec::new(),
             part: None,
         }
     }
@@ -247,9 +254,11 @@ impl Shown {
             "place": self.place,
             "foreign": self.foreign,
             "metadata": self.birthmark,
+            "born": self.older,
             "varies": varies,
             "recorded": self.recorded.as_ref().map(Recorded::to_json),
             "now": self.now.map(Now::word),
+            "forked": self.forked.iter().map(|(id, lost)| json!({"session_id": id.as_str(), "records_lost": lost})).collect::<Vec<_>>(),
             "inputs_changed": self.inputs_changed.iter().map(ChangedInput::to_json).collect::<Vec<_>>(),
             "part": self.part.as_ref().map(Part::to_json),
             "written_by": self.wrote.as_ref().map(Wrote::to_json),
@@ -319,6 +328,15 @@ pub fn show(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -
     let commit = shown.commit();
     shown.lives = commit.map(|commit| crate::snapshot::lives(project, commit));
     shown.now = now::look(&shown, &subject(path));
+    if shown.now == Some(Now::AsRecorded)
+        && !shown.is_one("session_id")
+        && let Some(digest) = shown
+            .recorded
+            .as_ref()
+            .and_then(|one| one.digest.as_deref())
+    {
+        shown.forked = wrote::forked(project, &shown.name, digest);
+    }
     shown.inputs_changed = changed::look(project, &shown);
     Ok(shown)
 }

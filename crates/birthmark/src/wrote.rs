@@ -123,6 +123,25 @@ pub(crate) fn at(project: &Project, stored: &str, lies: Option<&str>) -> Option<
     })
 }
 
+/// Sessions that went on with a file from the same records as the one that left bytes of this
+/// digest, and how many records of each are not in it: two clones went on with one file, and one
+/// copy was laid over the other.
+pub(crate) fn forked(project: &Project, stored: &str, digest: &str) -> Vec<(SessionId, u64)> {
+    let told = tellings(project, &[stored.to_owned()], None);
+    let is_it = |one: &&Telling| one.1.digest.as_deref() == Some(digest);
+    let Some((own, left, _)) = told.iter().find(is_it) else {
+        return Vec::new();
+    };
+    let had = &left.continued;
+    let others = told.iter().filter(|(id, one, _)| {
+        let is_same = one.continued.bytes == had.bytes && one.continued.digest == had.digest;
+        id != own && is_same && had.bytes > 0 && one.digest != left.digest && one.size > had.bytes
+    });
+    let lost = |one: &Artifact| one.records.unwrap_or(0).saturating_sub(had.records);
+    let others = others.map(|(id, one, _)| (id.clone(), lost(one)));
+    others.filter(|(_, lost)| *lost > 0).collect()
+}
+
 fn code_of(artifact: &Artifact) -> Option<&str> {
     let text = |name: &str| artifact.birthmark().get(name).and_then(Value::as_str);
     text("git_snapshot").or_else(|| text("git_commit"))

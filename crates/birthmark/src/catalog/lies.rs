@@ -93,6 +93,21 @@ pub(super) fn look(
     size
 }
 
+/// Of what was read and is not what was recorded: whether it is that without its birthmarks.
+pub(super) fn look_for_birthmark(path: &Path, facts: &mut FileFacts, sealed: &Sealed) {
+    let digest = facts.lies.as_ref().or(facts.digest.as_ref());
+    let is_other = !facts.groups.is_empty()
+        && !is_beside(facts)
+        && digest.is_none_or(|digest| *digest != sealed.digest);
+    let found = if is_other && facts.size <= LARGEST {
+        digests::digester().content(path)
+    } else {
+        None
+    };
+    let content = found.map(|found| found.digest.to_string());
+    facts.content_digest = content.filter(|content| *content == sealed.digest);
+}
+
 /// Its size, and when it was last changed.
 fn like(path: &Path) -> Option<(u64, i128)> {
     let found = path.metadata().ok()?;

@@ -409,6 +409,9 @@ impl Refresher<'_> {
             let read = lies::look(subject, &mut facts, sealed.as_ref(), &mut self.room);
             self.done.bytes += read;
         }
+        if let Some(sealed) = &sealed {
+            lies::look_for_birthmark(subject, &mut facts, sealed);
+        }
         if sealed.is_some() && facts.format.is_none() {
             // A report that a program wrote by itself, and a session saw.
             facts.metrics = scan::reported(subject);

@@ -54,7 +54,7 @@ fn of(letter: &str, path: &Path, now: Option<Now>, weight: Weight) -> Option<Rea
             Weight::Caveat,
             format!("whether {letter} is what was recorded was not checked ({look})"),
         ),
-        Now::AsRecorded | Now::Gone => return None,
+        Now::AsRecorded | Now::StampedSince | Now::Gone => return None,
     };
     Some(Reason::new(weight, "not-as-recorded", "content", text))
 }

@@ -220,7 +220,11 @@ fn one(traced: &Traced, node: usize, role: Option<&String>) -> Input {
             None if let Some(grown) = grown(artifact, place, &digests, lies(traced, place)) => {
                 grown
             }
-            None if matches!(now, Some(OnDisk::Changed(_) | OnDisk::Replaced(_))) => {
+            None if matches!(
+                now,
+                Some(OnDisk::Changed(_) | OnDisk::Stamped(_) | OnDisk::Replaced(_))
+            ) =>
+            {
                 InputState::NotAsItWas("changed since")
             }
             None => InputState::NotAsItWas("not here"),

@@ -271,6 +271,9 @@ fn carried(project: &Project, path: &Path, what: What, record: &[u8], place: Whe
     let users = is_merged.then(merged).flatten().unwrap_or(0);
     let users = usize::try_from(users).unwrap_or(0);
     shown.place = kind.map(MarkKind::word);
+    if kind == Some(MarkKind::Beside) {
+        shown.older = older(record);
+    }
     for (key, value) in json::members(value).skip(users) {
         let name = json::as_text_lossy(key).unwrap_or_default().into_owned();
         if !is_merged || name != "merged" {
@@ -278,6 +281,14 @@ fn carried(project: &Project, path: &Path, what: What, record: &[u8], place: Whe
         }
     }
     shown
+}
+
+/// The birthmark under `metadata` of a record that carries a younger one under `birthmark`.
+fn older(record: &[u8]) -> Option<Fields> {
+    let older = json::get(record, &["metadata"])?;
+    json::is_birthmark(older)
+        .then(|| serde_json::from_slice(older).ok())
+        .flatten()
 }
 
 /// A file with a key for its birthmark; none where the key is not there.

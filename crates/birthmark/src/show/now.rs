@@ -10,6 +10,7 @@ use std::path::Path;
 use birthmark_core::digest::Algorithm;
 
 use super::{Shown, What};
+use crate::add;
 use crate::digests;
 use crate::verify::pointer;
 
@@ -25,6 +26,8 @@ pub enum Now {
     Grown,
     /// Its bytes are others.
     Edited,
+    /// Without the birthmark that was put into it since, they are those that were recorded.
+    StampedSince,
     /// It is not there.
     Gone,
     /// It was not looked at closely enough to tell.
@@ -40,6 +43,7 @@ impl Now {
             Self::AsRecorded => "as recorded",
             Self::Grown => "grown",
             Self::Edited => "edited",
+            Self::StampedSince => "stamped since",
             Self::Gone => "gone",
             Self::NotChecked => "not checked",
             Self::NotRecorded => "not recorded",
@@ -62,6 +66,8 @@ struct Then<'a> {
     digest: &'a str,
     size: u64,
     may_grow: bool,
+    /// Whether no writer of ours made it: it may have been stamped since.
+    was_bare: bool,
 }
 
 /// Looks at the file or folder that is shown; nothing where no digest of its bytes is known.
@@ -76,9 +82,19 @@ pub(super) fn look(shown: &Shown, path: &Path) -> Option<Now> {
         return Some(Now::NotChecked);
     }
     let size = digests::size_of(&real);
+    let edited = || {
+        let is_stamped = then.was_bare
+            && size <= READ_LIMIT
+            && add::is_stamped_since(&real, then.digest, &digests::digester());
+        if is_stamped {
+            Now::StampedSince
+        } else {
+            Now::Edited
+        }
+    };
     let grown = !is_folder && size > then.size && then.may_grow;
     if !is_folder && size != then.size && !grown {
-        return Some(Now::Edited);
+        return Some(edited());
     }
     if then.size.max(if is_folder { size } else { 0 }) > READ_LIMIT {
         return Some(Now::NotChecked);
@@ -90,7 +106,7 @@ pub(super) fn look(shown: &Shown, path: &Path) -> Option<Now> {
     };
     Some(match digest {
         None => Now::NotChecked,
-        Some(digest) if digest != then.digest => Now::Edited,
+        Some(digest) if digest != then.digest => edited(),
         Some(_) if grown => Now::Grown,
         Some(_) => Now::AsRecorded,
     })
@@ -105,6 +121,7 @@ fn then(shown: &Shown) -> Option<Then<'_>> {
             digest: recorded.digest.as_deref()?,
             size: recorded.size,
             may_grow: recorded.records.is_some(),
+            was_bare: recorded.observed,
         });
     }
     // Without its session, a sidecar says of which bytes it is.
@@ -113,5 +130,6 @@ fn then(shown: &Shown) -> Option<Then<'_>> {
         digest: own,
         size: shown.size?,
         may_grow: false,
+        was_bare: false,
     })
 }

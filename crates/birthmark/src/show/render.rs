@@ -28,7 +28,7 @@ pub(super) use inputs::inputs_of;
 use inputs::{inputs, other_items};
 use page::Page;
 use session::{session, session_lines};
-use written::{born, written};
+use written::{born, born_before, written};
 
 use super::{Now, Shown, Varying, What};
 use crate::report::origins::is_clean_in_part;
@@ -54,6 +54,7 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         page.put("code", &birth);
         page.put("kept", &kept(shown));
         page.put("written", &written(shown));
+        page.put("born", &born_before(shown));
         page.put("model", &model(shown));
         page.put("template", &template(shown));
         page.put("params", &params(shown));

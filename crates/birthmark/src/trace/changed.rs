@@ -1,6 +1,6 @@
 //! Bytes that no session made, at a path where one had left others: who left what there last.
 
-use birthmark_core::lineage::{EARLIER, Lineage, NodeId, Relation};
+use birthmark_core::lineage::{BEFORE, EARLIER, Edge, Lineage, NodeId, Relation};
 use serde_json::{Value, json};
 
 use super::json::name;
@@ -55,6 +55,43 @@ pub(crate) fn changed_at(lineage: &Lineage, artifact: usize, file: &str) -> Opti
         places.any(|place| place.made && place.file == file)
     };
     changed_since(lineage, artifact).filter(is_there)
+}
+
+/// What runs wrote at a path of this artifact that went on from what this one went on from, and is
+/// not in it: two clones went on with one file, and one copy was laid over the other.
+pub(super) fn forked(lineage: &Lineage, artifact: usize) -> Option<String> {
+    let node = NodeId::Artifact(artifact);
+    let is_before = |edge: &&Edge| edge.role.as_deref() == Some(BEFORE);
+    let here = |of: usize| {
+        lineage.artifacts[of]
+            .places
+            .iter()
+            .filter(|place| place.made)
+    };
+    let mine: Vec<&str> = here(artifact).map(|place| place.file.as_str()).collect();
+    let mut told = lineage.origins(node).filter(is_before).flat_map(|edge| {
+        let before = edge.to;
+        lineage
+            .outcomes(before)
+            .filter(is_before)
+            .filter_map(move |other| {
+                let (NodeId::Artifact(other), NodeId::Artifact(before)) = (other.from, before)
+                else {
+                    return None;
+                };
+                let count = |of: usize| lineage.artifacts[of].records.unwrap_or(0);
+                let lost = count(other).saturating_sub(count(before));
+                (other != artifact && lost > 0).then_some((other, lost))
+            })
+    });
+    let is_here =
+        |(other, _): &(usize, u64)| here(*other).any(|place| mine.contains(&place.file.as_str()));
+    let (other, lost) = told.find(is_here)?;
+    let run = run_in_session(lineage, last_run(lineage, other)?);
+    Some(format!(
+        "{} that {run} wrote are not in it; both went on from the same records",
+        crate::text::count(lost, "record")
+    ))
 }
 
 /// What is to be minded of a file that is asked for.

@@ -19,6 +19,8 @@ pub enum OnDisk {
     Replaced(PathBuf),
     /// Bytes that nobody recorded lie there.
     Changed(PathBuf),
+    /// What lies there is as recorded but for birthmarks, which were put into it since.
+    Stamped(PathBuf),
     /// Nothing lies there.
     Gone,
     /// It is known by name alone, or was never finished: there is nothing to hold it against.
@@ -33,6 +35,7 @@ impl OnDisk {
             Self::SameSize(_) => "same size",
             Self::Replaced(_) => "replaced",
             Self::Changed(_) => "changed",
+            Self::Stamped(_) => "stamped since",
             Self::Gone => "gone",
             Self::Untold => "untold",
         }
@@ -44,7 +47,8 @@ impl OnDisk {
             Self::Same(path)
             | Self::SameSize(path)
             | Self::Replaced(path)
-            | Self::Changed(path) => Some(path),
+            | Self::Changed(path)
+            | Self::Stamped(path) => Some(path),
             Self::Gone | Self::Untold => None,
         }
     }
@@ -111,8 +115,12 @@ fn look_at(
         }
         let is_other = digest
             .is_some_and(|digest| &digest != recorded && lineage.artifact_of(&digest).is_some());
+        let is_small = size.is_some_and(|size| size <= read_limit);
+        let digester = crate::digests::digester();
         best = if is_other {
             OnDisk::Replaced(path)
+        } else if is_small && crate::add::is_stamped_since(&path, recorded, &digester) {
+            OnDisk::Stamped(path)
         } else {
             OnDisk::Changed(path)
         };

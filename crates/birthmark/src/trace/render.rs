@@ -142,6 +142,7 @@ fn head(page: &mut Page, traced: &Traced, now: Timestamp, zone: &TimeZone) {
         }
     }
     let mind = target.mind.clone().or_else(|| warning(traced, place));
+    let mind = mind.or_else(|| super::changed::forked(&traced.lineage, place));
     if let Some(mind) = mind {
         // A long one goes on in the next line where it pauses.
         let parts: Vec<String> = format!("! {mind}")
@@ -243,6 +244,7 @@ fn facts(artifact: &ArtifactNode) -> Vec<String> {
 fn warning(traced: &Traced, place: usize) -> Option<String> {
     let text = match traced.on_disk.get(&place)? {
         OnDisk::Changed(_) => "its bytes are no longer those",
+        OnDisk::Stamped(_) => "stamped since: without its birthmark it is that",
         OnDisk::Replaced(_) => "another that was recorded lies there by now",
         OnDisk::Gone => "no longer there",
         OnDisk::Same(_) | OnDisk::SameSize(_) | OnDisk::Untold => return None,

@@ -137,13 +137,8 @@ const OF_THE_BYTES: [&str; 3] = ["bytes-changed", "record-count", "size-changed"
 fn is_stamped_since(judge: &Judge<'_>, path: &Path, history: &History, reasons: &[Reason]) -> bool {
     let recorded = history.newest().and_then(|newest| newest.digest.as_ref());
     let is_other = reasons.iter().any(|reason| reason.code == "bytes-changed");
-    let content = || {
-        let found = add::describe(path, Vec::new(), &judge.eyes.digester).ok()?;
-        Some(found.content_digest?.to_string())
-    };
-    history.is_observed()
-        && is_other
-        && recorded.is_some_and(|then| content().as_ref() == Some(then))
+    let is_it = |then: &String| add::is_stamped_since(path, then, &judge.eyes.digester);
+    history.is_observed() && is_other && recorded.is_some_and(is_it)
 }
 
 /// Held against what another session recorded, where these are the bytes that it left: git checks

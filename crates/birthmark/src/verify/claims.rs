@@ -215,6 +215,19 @@ impl Claims {
             uncounted: kept.uncounted,
             lost,
             renamed: kept.renamed.as_deref().map(str::to_owned),
+            apart: kept
+                .forked
+                .iter()
+                .map(|one| Count::of(&one.point))
+                .collect(),
+            forked: kept
+                .forked
+                .iter()
+                .map(|one| {
+                    let name = |number: u32| self.names[number as usize].clone();
+                    (name(one.by), one.lost, name(one.stays))
+                })
+                .collect(),
         })
     }
 
@@ -239,6 +252,8 @@ impl Claims {
             bound: former.bound,
             uncounted: 0,
             lost: false,
+            forked: Vec::new(),
+            apart: Vec::new(),
         };
         Some((history, is_earlier))
     }

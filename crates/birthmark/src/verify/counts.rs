@@ -65,6 +65,7 @@ pub(super) fn against_counts(history: &History, found: &Scanned, claims: &Claims
         reasons.extend(open_reasons(history, Some(newest), found));
     }
     reasons.extend(uncounted(history));
+    reasons.extend(forked(history));
     if !history.bound {
         reasons.push(unbound());
     }
@@ -78,6 +79,20 @@ fn uncounted(history: &History) -> Option<Reason> {
         "{bytes} lay there when a run went on with it and no count had reached them: they are not proved"
     );
     (history.uncounted > 0).then(|| Reason::caveat("uncounted", text))
+}
+
+/// What other sessions wrote behind the records from which the last one went on, and is not in it.
+fn forked(history: &History) -> impl Iterator<Item = Reason> {
+    history.forked.iter().map(|(by, lost, stays)| {
+        let lost = text::count(*lost, "record");
+        let text = format!(
+            "{lost} that session {} wrote are not in it: session {} went on from the same records \
+             before them",
+            by.short(),
+            stays.short()
+        );
+        Reason::caveat("forked", text)
+    })
 }
 
 fn sealed_reasons(newest: &Count, found: &Scanned) -> Vec<Reason> {

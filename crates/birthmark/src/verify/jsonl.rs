@@ -27,7 +27,7 @@ pub(super) fn jsonl(
     let (mut file, before) = open_still(path)?;
     let mut sizes: Vec<u64> = history
         .iter()
-        .flat_map(|history| &history.counts)
+        .flat_map(|history| history.counts.iter().chain(&history.apart))
         .filter_map(|count| count.size)
         .collect();
     sizes.sort_unstable();

@@ -29,7 +29,8 @@ pub(super) fn look(path: &Path, history: &History, found: &Scanned) -> Option<Re
         count.digest.is_some()
             && mark.and_then(|mark| mark.digest.as_ref()) == count.digest.as_ref()
     };
-    let (good, broken): (Vec<&Count>, Vec<&Count>) = history.counts.iter().partition(holds);
+    let (good, broken): (Vec<&Count>, Vec<&Count>) =
+        history.counts.iter().chain(&history.apart).partition(holds);
     let first = good.into_iter().filter_map(|count| count.size).max()?;
     let other = broken.into_iter().max_by_key(|count| count.size)?;
     // What both have in common lies once in the file.

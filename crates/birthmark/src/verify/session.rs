@@ -269,6 +269,11 @@ fn continued(claims: &Claims, loaded: &Loaded, reasons: &mut Vec<Reason>) {
             format!("session {by} removed {file}")
         } else if later.anew {
             format!("{file} was written anew by session {by}")
+        } else if let Some(before) = later.forked {
+            let before = text::count(before, "record");
+            format!(
+                "session {by} went on with {file} by itself, from the same {before} as this one"
+            )
         } else {
             let upto = later.records.map_or_else(
                 || "nothing of it".to_owned(),

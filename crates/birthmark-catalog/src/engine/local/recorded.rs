@@ -180,7 +180,9 @@ pub(super) fn lying(found: &Json, newest: Option<&Told>) -> Lying {
             (claimed, size, "stamped", "stamped")
         }
     };
+    let content = text("content_digest").filter(|_| !is_beside(found));
     let state = match (&own, &recorded) {
+        _ if newest.is_some() && content.is_some() && content == recorded => "stamped since",
         (Some(own), Some(recorded)) if own != recorded => "edited",
         (_, Some(_)) if found["lies_size"].as_u64().is_some_and(|now| now != size) => "edited",
         (Some(_), Some(_)) => good,

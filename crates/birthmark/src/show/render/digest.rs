@@ -24,7 +24,11 @@ pub(super) fn digests(shown: &Shown) -> Vec<String> {
         Some(Now::AsRecorded) if is_open => vec![format!("{digest} as last counted")],
         Some(Now::AsRecorded) => {
             let known = [format!("{digest} as recorded")].into_iter();
-            known.chain(other).collect()
+            let forked = shown.forked.iter().map(|(id, lost)| {
+                let lost = text::count(*lost, "record");
+                format!("{lost} that session {} wrote are not in it", id.short())
+            });
+            known.chain(other).chain(forked).collect()
         }
         Some(Now::Grown) if is_open => vec![
             format!("{digest} of the first {size}, as counted"),
@@ -41,6 +45,10 @@ pub(super) fn digests(shown: &Shown) -> Vec<String> {
         Some(Now::Edited) => vec![
             format!("{digest} was recorded"),
             format!("edited since it was recorded: {look}"),
+        ],
+        Some(Now::StampedSince) => vec![
+            format!("{digest} was recorded"),
+            "stamped since: without its birthmark it is that".to_owned(),
         ],
         Some(Now::Gone) => vec![format!("{digest} was recorded"), "gone since".to_owned()],
         Some(Now::NotRecorded) => vec!["nothing that its session recorded".to_owned()],

@@ -49,6 +49,20 @@ pub(super) struct Former {
     pub moment: Moment,
 }
 
+/// What a session wrote behind records from which a later one went on by itself.
+#[derive(Debug, Clone)]
+pub(super) struct Forked {
+    pub by: u32,
+    /// Who went on from the same records, and is in the file.
+    pub stays: u32,
+    /// Records of it that are not in the file.
+    pub lost: u64,
+    /// Records before them.
+    pub before: u64,
+    /// How far it had come.
+    pub point: Point,
+}
+
 /// How the last session left a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::verify) enum Last {
@@ -75,6 +89,11 @@ pub(in crate::verify) struct History {
     pub uncounted: u64,
     /// What a run called it since, and nobody made it anew.
     pub renamed: Option<String>,
+    /// Sessions that went on from the same records as a later one, how many records of theirs are
+    /// not in it, and that later one.
+    pub forked: Vec<(SessionId, u64, SessionId)>,
+    /// How far those had come.
+    pub apart: Vec<Count>,
 }
 
 impl History {
@@ -117,6 +136,11 @@ pub(super) struct Kept {
     pub renamed: Option<Box<str>>,
     /// What others wrote over, or may have been written over by.
     pub formers: Vec<Former>,
+    /// Where runs went on with it that another session left out: two clones did, and one copy was
+    /// laid over the other.
+    pub forked: Vec<Forked>,
+    /// What lay there when runs that still count went on with it.
+    founds: Vec<u64>,
     /// How far counts and openings have come.
     upto: u64,
     /// When something was last told of it.
@@ -142,6 +166,8 @@ impl Kept {
             uncounted: 0,
             renamed: None,
             formers: Vec::new(),
+            forked: Vec::new(),
+            founds: Vec::new(),
             upto: 0,
             moment: entry.moment(),
         };
@@ -164,6 +190,13 @@ impl Kept {
         if self.is_anew(&entry.what) {
             self.part_with(entry.at);
             self.wipe(session);
+        }
+        if let What::Opened {
+            found: Some(found), ..
+        } = entry.what
+        {
+            self.leave_the_forked(found, entry.at);
+            self.founds.push(found);
         }
         self.bound = entry.bound;
         self.moment = moment;
@@ -221,6 +254,44 @@ impl Kept {
         }
     }
 
+    /// Where a run goes on from what another went on from: what that one wrote is not in the file.
+    fn leave_the_forked(&mut self, found: u64, next: At) {
+        let is_beyond = |point: &Point| point.size.is_some_and(|size| size > found);
+        let beyond: Vec<&Point> = self.points.iter().filter(|one| is_beyond(one)).collect();
+        let is_fork = found > 0 && self.founds.contains(&found);
+        let is_own = |point: &&Point| point.at.session == next.session;
+        if !is_fork || beyond.is_empty() || beyond.iter().any(is_own) {
+            return;
+        }
+        let records = |point: &Point| point.records.unwrap_or(0);
+        let kept = self.points.iter().filter(|one| !is_beyond(one));
+        let before = kept.map(records).max().unwrap_or(0);
+        let mut upto = before;
+        for point in beyond {
+            let by = point.at.session;
+            let lost = records(point).saturating_sub(upto);
+            upto = upto.max(records(point));
+            let point = point.clone();
+            match self.forked.iter_mut().find(|known| known.by == by) {
+                Some(known) => {
+                    known.lost += lost;
+                    known.point = point;
+                }
+                None => self.forked.push(Forked {
+                    by,
+                    stays: next.session,
+                    lost,
+                    before,
+                    point,
+                }),
+            }
+        }
+        self.part_with(next);
+        self.points.retain(|one| !is_beyond(one));
+        self.founds.retain(|known| *known <= found);
+        self.upto = found;
+    }
+
     fn reach(&mut self, point: &Point) {
         self.upto = self.upto.max(point.size.unwrap_or(u64::MAX));
     }
@@ -228,6 +299,8 @@ impl Kept {
     fn wipe(&mut self, by: u32) {
         (self.uncounted, self.upto) = (0, 0);
         self.points.clear();
+        self.forked.clear();
+        self.founds.clear();
         for other in std::mem::take(&mut self.sessions) {
             if other != by {
                 add(&mut self.overwritten, other);

@@ -17,6 +17,8 @@ pub(in crate::verify) struct Later<'a> {
     pub removed: bool,
     /// How many records it had, by this session's last count.
     pub records: Option<u64>,
+    /// How many records this session had gone on from, where the later one went on from the same.
+    pub forked: Option<u64>,
 }
 
 impl Claims {
@@ -43,6 +45,11 @@ impl Claims {
                 anew: !speaks,
                 removed: kept.last == Last::Removed,
                 records: mine.filter_map(|point| point.records).max(),
+                forked: kept
+                    .forked
+                    .iter()
+                    .find(|one| one.by == session)
+                    .map(|one| one.before),
             });
         }
         later
