@@ -196,9 +196,7 @@ class Life:
             else:
                 self.end_with(error)
         except Exception as other:  # noqa: BLE001 - nobody is left who could handle it
-            _talk.say(
-                f"birthmark: cannot record the end of the session: {_talk.one_line(other)}"
-            )
+            say_no_end(other)
 
     def _end_with_worker(self) -> None:
         """End with a forked worker of multiprocessing too, such as that of a DataLoader.
@@ -262,6 +260,20 @@ def _put(name: str, value: str | None) -> None:
         os.environ.pop(name, None)
     else:
         os.environ[name] = value
+
+
+_said_no_end: str | None = None
+
+
+def say_no_end(error: BaseException) -> None:
+    """Say why the end of a session could not be recorded; what was said is not said again when it
+    fails so once more."""
+    global _said_no_end
+    message = getattr(error, "message", None)
+    line = _talk.one_line(error) if message is None else " ".join(str(message).split())
+    if line != _said_no_end:
+        _said_no_end = line
+        _talk.say(f"birthmark: cannot record the end of the session: {line}")
 
 
 def told(error: BaseException) -> tuple[str, str | None, int | None]:

@@ -292,6 +292,7 @@ class Session:
         artifact_type: str,
         given: dict[str, Any],
         reasons: dict[str, str],
+        on_existing: str,
         /,
     ) -> Path:
         """Put a file that another tool made to its place, with its birthmark within."""

@@ -208,9 +208,7 @@ class Session:
         try:
             self.end(*_life.told(error))
         except Exception as other:  # noqa: BLE001 - the script's own error comes first
-            _talk.say(
-                f"birthmark: cannot record the end of the session: {_talk.one_line(other)}"
-            )
+            _life.say_no_end(other)
 
     def __call__(self, function: F) -> F:
         """Use the session as a decorator: each call of ``function`` is a session, until its body

@@ -13,7 +13,7 @@ import os
 
 from . import _native, _talk
 from ._session import _given, _of_files, _paths, current
-from .errors import ArtifactExistsError, UsageError
+from .errors import ArtifactExistsError, BirthmarkError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -188,9 +188,14 @@ def to_jsonl(
     artifact_type: str = "training_data",
     *,
     mode: str = "x",
+    on_existing: str = "merge",
     **fields: Any,
 ) -> Path:
     """Write the rows of a table as JSONL, each born with its birthmark.
+
+    Rows that carry a birthmark already (what was read from a stamped file, filtered and sorted) are
+    written as by :meth:`Records.write`: the older one stays under ``metadata``, ours goes under
+    ``birthmark``, and says of model and params what the older one says, where nothing is given.
 
     Args:
         frame: A pandas or Polars frame, a pyarrow table, or a Hugging Face ``Dataset``. Values are
@@ -200,6 +205,9 @@ def to_jsonl(
         path: The file: ``.jsonl``, or packed ``.jsonl.gz`` or ``.jsonl.zst``.
         artifact_type: ``"training_data"``, ``"dataset"`` or your own.
         mode: ``"x"`` refuses an existing file, before any work; ``"w"`` replaces it.
+        on_existing: What becomes of birthmarks and ``metadata`` that rows have: ``"merge"`` keeps
+            them beside ours, ``"replace"`` takes the older birthmark out, ``"keep"`` leaves such
+            rows as they are, ``"error"`` writes nothing.
         fields: As for :meth:`Session.add`: ``inputs``, ``params``, ``set_file``, your own.
 
     Returns:
@@ -210,9 +218,10 @@ def to_jsonl(
         TypeError: If ``frame`` is none of these, or holds what has no obvious form in JSON, such as
             bytes or a span of time.
         UsageError: If the name does not end so, or a field is reserved or of the wrong type.
-        ValueError: If two columns have one name.
+        ValueError: If two columns have one name, or ``on_existing`` is none of the four words.
     """
     family = _family(frame)
+    _check_existing(on_existing)
     if len(frame) == 0 and current() is None:
         raise UsageError(
             f"cannot stamp `{os.fspath(path)}`: the table has no row that could carry a birthmark",
@@ -228,7 +237,8 @@ def to_jsonl(
 
             write_rows(frame, family, temporary)
 
-    return _born(path, artifact_type, mode, (".jsonl", ".ndjson", ".gz", ".zst"), write, fields)
+    endings = (".jsonl", ".ndjson", ".gz", ".zst")
+    return _born(path, artifact_type, mode, endings, write, fields, on_existing)
 
 
 def stamp_dataset(
@@ -237,6 +247,7 @@ def stamp_dataset(
     artifact_type: str = "dataset",
     *,
     mode: str = "x",
+    on_existing: str = "merge",
     **fields: Any,
 ) -> Path:
     """Write a Hugging Face ``Dataset`` (or a frame), born with its birthmark.
@@ -246,6 +257,7 @@ def stamp_dataset(
         path: ``.parquet``, ``.jsonl``, ``.jsonl.gz`` or ``.jsonl.zst``.
         artifact_type: ``"dataset"``, ``"training_data"`` or your own.
         mode: ``"x"`` refuses an existing file, before any work; ``"w"`` replaces it.
+        on_existing: What becomes of birthmarks that rows of JSONL carry, as for :func:`to_jsonl`.
         fields: As for :meth:`Session.add`.
 
     Returns:
@@ -254,7 +266,9 @@ def stamp_dataset(
     Raises:
         ArtifactExistsError: If the file is there and the mode is ``"x"``.
         TypeError: If ``dataset`` is none of these.
+        ValueError: If ``on_existing`` is none of the four words.
     """
+    _check_existing(on_existing)
     fingerprint = getattr(dataset, "_fingerprint", None)
     if fingerprint and "fingerprint" not in fields:
         fields["fingerprint"] = str(fingerprint)
@@ -263,7 +277,9 @@ def stamp_dataset(
         fields["split"] = str(split)
     if os.fspath(path).endswith(".parquet"):
         return to_parquet(dataset, path, artifact_type, mode=mode, **fields)
-    return to_jsonl(dataset, path, artifact_type, mode=mode, **fields)
+    return to_jsonl(
+        dataset, path, artifact_type, mode=mode, on_existing=on_existing, **fields
+    )
 
 
 def torch_save(
@@ -444,6 +460,7 @@ def _born(
     endings: str | tuple[str, ...],
     write: Callable[[str], None],
     fields: dict[str, Any],
+    on_existing: str = "error",
 ) -> Path:
     """Let a library write a file beside the target, and put it there with its birthmark."""
     from pathlib import Path
@@ -468,12 +485,23 @@ def _born(
     with _beside(target, ending) as temporary:
         write(temporary)
         session = current()
-        if session is not None:
-            given, reasons = _told(fields)
-            session._live.seal(temporary, target, artifact_type, given, reasons)
-        else:
-            stamp(temporary, artifact_type, out=target, force=mode == "w", **fields)
+        try:
+            if session is not None:
+                given, reasons = _told(fields)
+                session._live.seal(temporary, target, artifact_type, given, reasons, on_existing)
+            else:
+                replaces, how = mode == "w", on_existing
+                stamp(temporary, artifact_type, out=target, force=replaces, on_existing=how, **fields)
+        except BirthmarkError as error:
+            # Nobody ever named the file beside it.
+            said = error.message.replace(temporary, target)
+            raise type(error)(said, error.code, error.hint) from None
     return Path(target)
+
+
+def _check_existing(word: str) -> None:
+    if word not in ("error", "merge", "replace", "keep"):
+        raise ValueError(f'on_existing must be "error", "merge", "replace" or "keep", not {word!r}')
 
 
 def _noted(path: str | os.PathLike[str], artifact_type: str, fields: dict[str, Any]) -> Path:

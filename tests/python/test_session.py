@@ -276,7 +276,8 @@ except RuntimeError:
 """
     done = committed(source)
     assert done.stdout == "caught\n"
-    assert "cannot record the end of the session" in done.stderr
+    assert done.stderr.count("cannot record the end of the session") == 1, done.stderr
+    assert "it stands in the journal, and not in the manifest" in done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     assert {end["outcome"] for end in store.events("session_ended")} == {"failed"}
 

@@ -501,7 +501,7 @@ def test_full_disk_costs_no_record_that_was_acknowledged(s, tmp_path):
             for n in range(10_000):
                 out.write({"n": n, "pad": "x" * 3000})
                 written = n + 1
-        assert error.value.hint
+        assert error.value.hint == f"free some space; the {written} records written so far stay in it"
         assert out.count == written
         with pytest.raises(bm.StoreError):
             out.write_many({"n": n, "pad": "x" * 3000} for n in range(1000))

@@ -277,6 +277,47 @@ pub fn compose<'a>(parts: impl IntoIterator<Item = &'a Fields>, scope: Scope) ->
     in_order(all, scope)
 }
 
+/// Whether a field tells how content was made: its model, what was chosen, and what users call by
+/// names of their own.
+fn tells_how(name: &str) -> bool {
+    match rule(name) {
+        Some(field) => matches!(field.group, Group::Model | Group::Params),
+        None => !is_reserved(name) && !OF_STAMPING.contains(&name),
+    }
+}
+
+/// What stamping notes in a birthmark, and tells of no content.
+const OF_STAMPING: [&str; 3] = ["merged", "replaces", "joins"];
+
+/// The birthmark of a record that carried an `older` one when a run wrote it again: where that run
+/// says nothing of model and params, the content is what it was, and so is what the older one
+/// tells of them. Nothing where the run says anything of its own: then the two are not mixed.
+pub fn carry_on(own: &Fields, older: &Fields) -> Option<Fields> {
+    let says = |(name, value): (&String, &Value)| {
+        !value.is_null() && rule(name).is_some() && tells_how(name)
+    };
+    if own.iter().any(says) {
+        return None;
+    }
+    let mut carried = Fields::new();
+    for (name, value) in older {
+        let is_open = own.get(name).is_none_or(Value::is_null);
+        if is_open && !value.is_null() && tells_how(name) && check(name, value).is_ok() {
+            carried.insert(name.clone(), value.clone());
+        }
+    }
+    if carried.is_empty() {
+        return None;
+    }
+    if let Some(Value::Array(names)) = older.get("declared") {
+        let is_carried =
+            |name: &&Value| name.as_str().is_some_and(|name| carried.contains_key(name));
+        let names: Vec<Value> = names.iter().filter(is_carried).cloned().collect();
+        carried.insert("declared".to_owned(), Value::Array(names));
+    }
+    Some(compose([own, &carried], Scope::Whole))
+}
+
 /// Says why `name` is null, unless a reason is there.
 pub fn note_unknown(fields: &mut Fields, name: &str, reason: &str) {
     let reasons = fields
@@ -398,6 +439,47 @@ mod tests {
         assert_eq!(check("seed", &json!(42)), Ok(()));
         assert_eq!(check("seed", &Value::Null), Ok(()));
         assert_eq!(check("my_field", &json!({"a": [1]})), Ok(()));
+    }
+
+    #[test]
+    fn run_that_says_nothing_of_model_and_params_carries_on_what_the_older_birthmark_tells() {
+        let older = fields(json!({
+            "git_commit": "a", "script_name": "f.py", "model_name": "m", "quantization": null,
+            "seed": 3, "mine": "x", "merged": 2, "declared": ["model_name", "script_name"],
+            "run_id": "r", "birthmark": "birthmark/v1"
+        }));
+        let own = fields(json!({"git_commit": "b", "script_name": "g.py", "min_score": 0.5}));
+        let own = compose([&own], Scope::Record);
+        let both = carry_on(&own, &older).unwrap();
+        assert_eq!(
+            (&both["git_commit"], &both["script_name"]),
+            (&json!("b"), &json!("g.py"))
+        );
+        assert_eq!(
+            (&both["model_name"], &both["seed"]),
+            (&json!("m"), &json!(3))
+        );
+        assert_eq!(
+            (&both["mine"], &both["min_score"]),
+            (&json!("x"), &json!(0.5))
+        );
+        assert_eq!(both["declared"], json!(["model_name"]));
+        assert_eq!(both["unknown"].get("model_name"), None);
+        assert_eq!(both["unknown"]["quantization"], "not given");
+        assert!(!both.contains_key("merged") && !both.contains_key("run_id"));
+    }
+
+    #[test]
+    fn run_that_says_anything_of_model_or_params_is_not_mixed_with_the_older_birthmark() {
+        let older = fields(json!({"model_name": "m", "seed": 3, "temperature": 0.7}));
+        for said in [
+            json!({"model_name": "n"}),
+            json!({"temperature": 0.1}),
+            json!({"seed": 0}),
+        ] {
+            assert_eq!(carry_on(&fields(said), &older), None);
+        }
+        assert_eq!(carry_on(&Fields::new(), &Fields::new()), None);
     }
 
     #[test]

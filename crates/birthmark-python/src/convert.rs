@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use birthmark::Error;
 use birthmark_capture::process;
 use birthmark_core::Fields;
-use birthmark_core::json;
+use birthmark_core::json::{self, OnExisting};
 use birthmark_store::records::Mode;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -15,6 +15,11 @@ use serde_json::Value;
 use crate::encode::{self, NanMode, Options};
 use crate::error::IntoPyResult;
 use crate::interrupt::interruptible;
+
+/// What is done with birthmarks that are there: `error`, `merge`, `replace` or `keep`.
+pub(crate) fn on_existing(word: &str) -> PyResult<OnExisting> {
+    word.parse::<OnExisting>().map_err(PyValueError::new_err)
+}
 
 /// A dict of fields given at an opening. NaN is an error here: nothing is lost by saying so.
 pub(crate) fn fields(value: &Bound<'_, PyDict>) -> PyResult<Fields> {

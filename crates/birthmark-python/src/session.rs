@@ -300,6 +300,7 @@ impl Session {
     }
 
     /// Puts a file that another tool made to its place, with its birthmark within.
+    #[expect(clippy::too_many_arguments, reason = "arguments of one private call")]
     fn seal(
         &self,
         py: Python<'_>,
@@ -308,10 +309,13 @@ impl Session {
         artifact_type: &str,
         given: &Bound<'_, PyDict>,
         reasons: &Bound<'_, PyDict>,
+        on_existing: &str,
     ) -> PyResult<PathBuf> {
         let given = self.filled(py, given, reasons)?;
         let (from, to) = (convert::absolute(&from), convert::absolute(&to));
-        interruptible(py, || self.inner.seal(&from, &to, artifact_type, &given))?.into_py_result(py)
+        let existing = convert::on_existing(on_existing)?;
+        let seal = || self.inner.seal(&from, &to, artifact_type, &given, existing);
+        interruptible(py, seal)?.into_py_result(py)
     }
 
     /// Records that a file or folder is there whose digest is still to come.

@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use birthmark::Project;
 use birthmark::stamp::{StampOptions, Target, given as given_in, stamp as stamp_file};
 use birthmark_capture::process;
-use birthmark_core::json::OnExisting;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -48,9 +46,7 @@ pub(crate) fn stamp<'py>(
             None if in_place => Target::InPlace,
             None => Target::Sidecar,
         },
-        on_existing: on_existing
-            .parse::<OnExisting>()
-            .map_err(PyValueError::new_err)?,
+        on_existing: convert::on_existing(on_existing)?,
         force,
         quarantine,
         sha256,

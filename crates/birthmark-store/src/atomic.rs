@@ -75,6 +75,9 @@ impl PathError {
     }
 }
 
+/// What such a hint ends with where a file was to be written anew.
+pub const UNCHANGED: &str = "nothing of yours was changed";
+
 /// What can be done where bytes found no room.
 pub(crate) fn no_room(kind: io::ErrorKind) -> Option<&'static str> {
     match kind {

@@ -1,5 +1,6 @@
 //! A JSONL artifact being written: every record is born with its birthmark.
 
+mod older;
 mod read;
 
 use std::path::{Path, PathBuf};
@@ -11,10 +12,11 @@ use birthmark_core::birthmark::{Fields, Scope};
 use birthmark_core::event::{ArtifactOpened, ArtifactProgress, ArtifactSealed};
 use birthmark_core::json::Placed;
 use birthmark_store::Durability;
+use birthmark_store::atomic::UNCHANGED;
 use birthmark_store::format::FileKind;
 use birthmark_store::format::codec::Codec;
 use birthmark_store::line_sums::LineSums;
-use birthmark_store::records::{Count, Mode, RecordWriter};
+use birthmark_store::records::{Count, Mode, RecordWriter, RecordsError};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -45,6 +47,7 @@ pub struct RecordsOptions {
     pub all_fields: bool,
 }
 
+pub(crate) use older::carry_on;
 pub use read::{clean_lines, values_of};
 
 /// What was found in a file that goes on.
@@ -261,13 +264,17 @@ impl Records {
         let is_new = state
             .templates
             .render(&mut state.birthmark, now(), fields, reasons)?;
+        if let Some(both) = carry_on(&state.birthmark, record) {
+            state.birthmark = both;
+        }
         if let Some(watch) = &mut state.watch
             && (is_new || watch.looks_at(fields))
         {
             let judged = watch.judge(&state.birthmark, 1);
             judged.inspect_err(|_| state.templates.forget_form())?;
         }
-        let placed = writer.append(record, Some(&state.birthmark))?;
+        let placed = writer.append(record, Some(&state.birthmark));
+        let placed = placed.map_err(|error| stays(error, writer.records()))?;
         self.wrote(state, &[placed]);
         Ok(())
     }
@@ -324,8 +331,13 @@ impl Records {
         };
         let mut marks = Vec::new();
         let (mut ends, mut is_new) = (vec![0], false);
-        for _ in records {
+        for record in records {
+            let start = marks.len();
             is_new |= state.templates.render(&mut marks, now(), fields, reasons)?;
+            if let Some(both) = marks.get(start..).and_then(|own| carry_on(own, record)) {
+                marks.truncate(start);
+                marks.extend_from_slice(&both);
+            }
             ends.push(marks.len());
         }
         if let Some(watch) = &mut state.watch
@@ -339,7 +351,8 @@ impl Records {
             .iter()
             .zip(ends.windows(2))
             .map(|(record, ends)| (*record, Some(&marks[ends[0]..ends[1]])));
-        let placed = writer.append_all(stamped)?;
+        let placed = writer.append_all(stamped);
+        let placed = placed.map_err(|error| stays(error, writer.records()))?;
         self.wrote(state, &placed);
         Ok(())
     }
@@ -381,6 +394,17 @@ impl Records {
             ("stopped_by", redactor.text(error).into_owned())
         });
         self.shared.close(reason)
+    }
+}
+
+/// What could not be written: what can be done about it, and what stays.
+fn stays(error: RecordsError, records: u64) -> Error {
+    let error = Error::from(error);
+    let way_out = error.hint().and_then(|hint| hint.strip_suffix(UNCHANGED));
+    let before = crate::text::count(records, "record");
+    match way_out.map(|way_out| format!("{way_out}the {before} written so far stay in it")) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
     }
 }
 

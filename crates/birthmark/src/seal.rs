@@ -12,17 +12,19 @@ use serde_json::Value;
 use crate::add::describe;
 use crate::error::{Error, Result};
 use crate::session::{Session, now};
-use crate::stamp::{kind_of, rewrite, spelled};
+use crate::stamp::{Marks, kind_of, rewrite};
 
 impl Session {
     /// Writes the file `from`, which another tool made, to `to` with its birthmark within,
-    /// and records it: an artifact of this session, born now. Returns `to`.
+    /// and records it: an artifact of this session, born now. `existing` says what becomes of
+    /// birthmarks that its records carry already. Returns `to`.
     pub fn seal(
         &self,
         from: &Path,
         to: &Path,
         artifact_type: &str,
         given: &Fields,
+        existing: OnExisting,
     ) -> Result<PathBuf> {
         self.check_live()?;
         crate::template::check_given(given)?;
@@ -36,7 +38,7 @@ impl Session {
         } else {
             whole.clone()
         };
-        let mark = spelled(&mark)?;
+        let marks = Marks::new(&mark, existing)?;
         let format = kind_of(from)?.into(kind, Some(LINE_LIMIT)).ok_or_else(|| {
             Error::usage(
                 "no-format",
@@ -44,8 +46,7 @@ impl Session {
             )
         })?;
         rewrite(&*format, from, to, None, |format, input, output| {
-            let same = birthmark_store::format::Same(&mark);
-            format.stamp(input, output, &same, OnExisting::Error)
+            format.stamp(input, output, &marks, existing)
         })?;
         let found = describe(to, Vec::new(), &crate::digests::digester())?;
         self.record_sealed(

@@ -53,8 +53,9 @@ mod unstamp;
 mod write;
 mod yaml;
 
+pub(crate) use marks::Marks;
 pub use unstamp::{Unstamped, unstamp};
-pub(crate) use write::{rewrite, spelled};
+pub(crate) use write::rewrite;
 
 /// Where the birthmark goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::begin::status_options;
 use super::{RunEnd, Session, lock};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lineage::OBSERVED;
 use crate::looks::CodeSeen;
 use crate::{snapshot, talk};
@@ -81,7 +81,17 @@ impl Session {
             self.record(SessionEnded { outcome })?;
         }
         told.session = true;
-        self.last_fold()?;
+        self.last_fold().map_err(|error| {
+            let hint = error
+                .hint()
+                .map(|_| "free some space; `birthmark salvage` writes it".to_owned());
+            let text = "it stands in the journal, and not in the manifest";
+            let unwritten = Error::new(error.kind(), error.code(), text).with_source(error);
+            match hint {
+                Some(hint) => unwritten.with_hint(hint),
+                None => unwritten,
+            }
+        })?;
         if self.speaks() {
             // What children and other ranks made is told here: they themselves are silent.
             let for_all =
@@ -99,7 +109,7 @@ impl Session {
     }
 
     /// That it ended, and how, where what stood before that could not be recorded.
-    fn last_words(&self, mut end: RunEnd, error: &crate::Error, told: Told) -> Result<()> {
+    fn last_words(&self, mut end: RunEnd, error: &Error, told: Told) -> Result<()> {
         let outcome = end.outcome;
         if !told.run {
             end.unrecorded.get_or_insert_with(|| error.root());

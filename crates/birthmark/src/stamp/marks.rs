@@ -7,21 +7,21 @@ use birthmark_store::format::{Birthmarks, REPLACES};
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::records::carry_on;
 
-/// The birthmarks of one file: the same for each record, but for what it replaces.
-pub(super) struct Marks {
+/// The birthmarks of one file: the same for each record, but for what it replaces or carries on.
+pub(crate) struct Marks {
     mark: Vec<u8>,
     fields: Fields,
-    replacing: bool,
+    existing: OnExisting,
 }
 
 impl Marks {
-    pub(super) fn new(mark: &Fields, existing: OnExisting) -> Result<Self> {
-        let replacing = existing == OnExisting::Replace;
+    pub(crate) fn new(mark: &Fields, existing: OnExisting) -> Result<Self> {
         Ok(Self {
             mark: super::write::spelled(mark)?,
             fields: mark.clone(),
-            replacing,
+            existing,
         })
     }
 
@@ -42,15 +42,20 @@ impl Marks {
 
 impl Birthmarks for Marks {
     fn write(&self, _line: u64, record: &[u8], out: &mut Vec<u8>) {
-        let older = if self.replacing { older(record) } else { None };
-        match older.and_then(|older| self.over(older)) {
+        let changed = match self.existing {
+            OnExisting::Replace => older(record).and_then(|older| self.over(older)),
+            OnExisting::Merge => carry_on(&self.mark, record),
+            OnExisting::Error | OnExisting::Keep => None,
+        };
+        match changed {
             Some(mark) => out.extend_from_slice(&mark),
             None => out.extend_from_slice(&self.mark),
         }
     }
 
     fn same(&self) -> Option<&[u8]> {
-        (!self.replacing).then_some(self.mark.as_slice())
+        let is_same = matches!(self.existing, OnExisting::Error | OnExisting::Keep);
+        is_same.then_some(self.mark.as_slice())
     }
 }
 

@@ -68,7 +68,7 @@ pub(super) fn sidecar(file: &Path, options: &StampOptions, stamped: &mut Stamped
     Ok(beside.replace(&place, &sidecar.render(), Durability::Power)?)
 }
 
-pub(crate) fn spelled(birthmark: &Fields) -> Result<Vec<u8>> {
+pub(super) fn spelled(birthmark: &Fields) -> Result<Vec<u8>> {
     serde_json::to_vec(birthmark).map_err(|source| {
         Error::usage("spelling", "cannot spell the birthmark as JSON").with_source(source)
     })
