@@ -133,6 +133,53 @@ def test_own_writes_of_tracked_artifacts_are_no_drift(committed, repo, git, stor
     assert store.events("drift") == []
 
 
+OUTPUTS = """
+import json, os, sys
+import birthmark as bm
+with bm.session(params={"n": int(sys.argv[1])}) as s:
+    s.report("artifacts/r.json", {"summary": {"accuracy": int(sys.argv[1]) / 10}}, mode="w")
+    os.makedirs("results", exist_ok=True)
+    for path in ("artifacts/table.csv", "results/table.tex"):
+        with open(path, "w") as out:
+            out.write(sys.argv[1])
+"""
+
+
+def test_outputs_that_git_tracks_are_no_drift_and_can_be_made_again(committed, repo, git, store, call):
+    committed(OUTPUTS, "1")
+    git("add", "-A", ":!artifacts/.birthmark")
+    git("commit", "--quiet", "--message", "Results are committed")
+    assert "while it ran" not in committed(OUTPUTS, "2").stderr
+    watched = call("run", "--", "sh", "-c", "printf 3 > results/table.tex; printf 3 > artifacts/table.csv")
+    assert "while it ran" not in watched.stderr
+    assert store.events("drift") == []
+    for file in ("artifacts/r.json", "results/table.tex"):
+        done = call("reproduce", "--yes", file)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+NOTEBOOK = """
+import json, sys
+import birthmark as bm
+with bm.session():
+    bm.current().birthmark()
+    with open("nb.ipynb") as file:
+        book = json.load(file)
+    book["cells"][0][sys.argv[1]] = ["print(2)"]
+    with open("nb.ipynb", "w") as file:
+        json.dump(book, file)
+"""
+
+
+@pytest.mark.parametrize(("what", "is_drift"), [("outputs", False), ("source", True)])
+def test_what_a_notebooks_cells_put_out_is_no_drift(committed, repo, git, store, what, is_drift):
+    cell = {"cell_type": "code", "metadata": {}, "source": ["print(1)"], "outputs": [], "execution_count": None}
+    (repo / "nb.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    git("add", "nb.ipynb")
+    assert ("nb.ipynb changed" in committed(NOTEBOOK, what).stderr) == is_drift
+    assert bool(store.events("drift")) == is_drift
+
+
 def test_a_stream_sent_into_a_file_is_named_where_its_log_is_asked_for(repo, call, program):
     with open(repo / "log.txt", "w") as out:
         subprocess.run([program, "run", "--", "echo", "hello"], cwd=repo, stdout=out, check=True)

@@ -153,6 +153,8 @@ pub struct ArtifactNode {
     pub model: Option<String>,
     /// `open`: its writer died or still writes. `removed`: on purpose.
     pub state: Option<&'static str>,
+    /// The run that removed it, by its place in [`Lineage::runs`], where one is known.
+    pub removed_by: Option<usize>,
     /// Why it has no digest, where it has none.
     pub unknown: Option<String>,
 }

@@ -24,7 +24,7 @@ use crate::id::{RunId, SessionId, WriterId};
 use crate::plan::{self, Made, Plan, PlanReport};
 use crate::timestamp::Timestamp;
 
-pub use artifact::{Artifact, ArtifactState, GoneOn, Had};
+pub use artifact::{Artifact, ArtifactState, GoneOn, Had, Removal};
 pub use codes::{CodeSeen, commit_of, dirty_of, in_a_cell};
 pub use manifest::{manifest, manifest_heads};
 pub use run::{Observed, Run};
@@ -92,6 +92,8 @@ pub struct Session {
     pub artifacts: Vec<Artifact>,
     /// Finished artifacts that a later write of the same session replaced.
     pub replaced: Vec<Artifact>,
+    /// What its runs removed, also of what other sessions made.
+    pub removals: Vec<Removal>,
     /// What it read.
     pub used: Vec<Fields>,
     /// How it ended, and when.
@@ -318,6 +320,11 @@ impl Session {
                 self.left.push(left.clone());
             }
             Event::ArtifactRemoved(removed) => {
+                self.removals.push(Removal {
+                    file: removed.file.clone(),
+                    run: run.cloned(),
+                    time: line.time,
+                });
                 if let Some(artifact) = self.artifact_mut(&removed.file) {
                     artifact.removed = Some(removed.reason.clone());
                 }

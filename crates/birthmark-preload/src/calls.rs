@@ -139,6 +139,10 @@ instead! {
     link(old: *const c_char, new: *const c_char) -> c_int, -1, |got| linked(got, (CWD, old), (CWD, new));
     linkat(from: c_int, old: *const c_char, to: c_int, new: *const c_char, flags: c_int) -> c_int, -1,
         |got| linked(got, (from, old), (to, new));
+    unlink(path: *const c_char) -> c_int, -1, |got| removed(got, CWD, path);
+    unlinkat(folder: c_int, path: *const c_char, flags: c_int) -> c_int, -1, |got| removed(got, folder, path);
+    remove(path: *const c_char) -> c_int, -1, |got| removed(got, CWD, path);
+    rmdir(path: *const c_char) -> c_int, -1, |got| removed(got, CWD, path);
 }
 
 /// A path, and the descriptor of the folder that it is relative to.
@@ -158,6 +162,12 @@ fn renamed(got: c_int, old: At, new: At, flags: u32) {
 fn linked(got: c_int, old: At, new: At) {
     if got == 0 {
         note_named(Kind::Link, old, new);
+    }
+}
+
+fn removed(got: c_int, folder: c_int, path: *const c_char) {
+    if got == 0 {
+        note(Kind::Remove, folder, path);
     }
 }
 

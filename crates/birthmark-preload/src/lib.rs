@@ -1,4 +1,4 @@
-//! Notes which files a program opens, renames and executes: preloaded under `birthmark run`.
+//! Notes which files a program opens, renames, removes and executes: preloaded under `birthmark run`.
 //!
 //! It stands in the place of the C library's functions (see `calls`), calls them, and notes
 //! what they were asked (`notes`), once each (`known`), in memory that is shared with a file

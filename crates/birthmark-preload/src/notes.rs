@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     Link = 8,
     /// Two files or folders got each the other's name, likewise.
     Exchange = 9,
+    /// A name of a file, or a folder, was removed.
+    Remove = 10,
 }
 
 /// Added to the kind of a short note: its path is relative.
@@ -77,7 +79,7 @@ pub unsafe extern "C" fn birthmark_note_written(path: *const c_char) {
 /// Notes a path within the working folder.
 fn note_relative(kind: Kind, path: &[u8]) {
     // A child of `vfork` may have another folder and shares this memory: it executes.
-    let remembered = matches!(kind, Kind::Read | Kind::Write | Kind::Update);
+    let remembered = matches!(kind, Kind::Read | Kind::Write | Kind::Update | Kind::Remove);
     let folder = working::hash().filter(|_| remembered);
     let hash = folder.map(|folder| known::hash(folder ^ kind as u64, path));
     let new = hash.map(known::look);

@@ -171,6 +171,8 @@ unsafe extern "C" fn hook(event: *const c_char, args: *mut ffi::PyObject, _: *mu
             note(6, args, 0);
             note(2, args, 0);
         },
+        // SAFETY: as above; the path, and the folder that it is relative to.
+        b"os.remove" | b"os.rmdir" => unsafe { removed(args) },
         b"subprocess.Popen" | b"os.system" | b"os.exec" | b"os.posix_spawn" | b"os.spawn" => {
             STARTED.store(true, Ordering::Relaxed);
         }
@@ -183,19 +185,8 @@ unsafe extern "C" fn hook(event: *const c_char, args: *mut ffi::PyObject, _: *mu
 ///
 /// The interpreter is held, and `args` is a tuple: path, mode, flags.
 unsafe fn opened(args: *mut ffi::PyObject) {
-    // SAFETY: see above; what is out of range or no number leaves an error, which is cleared.
-    let flags = unsafe {
-        let flags = ffi::PyTuple_GetItem(args, 2);
-        let flags = if flags.is_null() {
-            -1
-        } else {
-            ffi::PyLong_AsLong(flags)
-        };
-        if !ffi::PyErr_Occurred().is_null() {
-            ffi::PyErr_Clear();
-        }
-        c_int::try_from(flags).unwrap_or(0)
-    };
+    // SAFETY: as the caller promises.
+    let flags = unsafe { number_at(args, 2) }.unwrap_or(0);
     let kind = if flags & libc::O_ACCMODE == libc::O_RDONLY {
         1
     } else {
@@ -211,6 +202,29 @@ unsafe fn opened(args: *mut ffi::PyObject) {
     }
 }
 
+/// The number at a place of the arguments; none where there is none.
+///
+/// # Safety
+///
+/// The interpreter is held, and `args` is a tuple.
+unsafe fn number_at(args: *mut ffi::PyObject, at: isize) -> Option<c_int> {
+    // SAFETY: see above; what is out of range or no number leaves an error, which is cleared.
+    let number = unsafe {
+        let number = ffi::PyTuple_GetItem(args, at);
+        let number = if number.is_null() {
+            -1
+        } else {
+            ffi::PyLong_AsLong(number)
+        };
+        if !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        number
+    };
+    c_int::try_from(number).ok()
+}
+
 /// # Safety
 ///
 /// The interpreter is held, and `args` is a tuple.
@@ -224,6 +238,30 @@ unsafe fn note(kind: u32, args: *mut ffi::PyObject, at: isize) {
         && !is_known(kind, prefix, path)
     {
         put(kind, &[prefix, path]);
+    }
+}
+
+/// Notes that a name is removed. Trees are removed by names within folders that are open.
+///
+/// # Safety
+///
+/// The interpreter is held, and `args` is a tuple: path, folder.
+unsafe fn removed(args: *mut ffi::PyObject) {
+    // SAFETY: as the caller promises.
+    let (path, folder) = unsafe { (path_at(args, 0), number_at(args, 1).unwrap_or(-1)) };
+    let Some(path) = path else {
+        return;
+    };
+    let mut place = [0_u8; LONGEST];
+    let prefix = if folder < 0 || path.first() == Some(&b'/') {
+        prefix(path, &mut place)
+    } else {
+        folder_of(folder, &mut place)
+    };
+    if let Some(prefix) = prefix
+        && !is_known(10, prefix, path)
+    {
+        put(10, &[prefix, path]);
     }
 }
 
@@ -310,9 +348,21 @@ fn prefix<'a>(path: &[u8], folder: &'a mut [u8; LONGEST]) -> Option<&'a [u8]> {
         return None;
     }
     let end = folder.iter().position(|byte| *byte == 0).unwrap_or(0);
-    if let Some(slash) = folder.get_mut(end) {
-        *slash = b'/';
-    }
+    slashed(folder, end)
+}
+
+/// The folder that is open under a number, with a slash.
+fn folder_of(number: c_int, folder: &mut [u8; LONGEST]) -> Option<&[u8]> {
+    let link = std::ffi::CString::new(format!("/proc/self/fd/{number}")).ok()?;
+    // SAFETY: the name ends; the buffer is as long as is said.
+    let length =
+        unsafe { libc::readlink(link.as_ptr(), folder.as_mut_ptr().cast(), folder.len() - 1) };
+    slashed(folder, usize::try_from(length).ok()?)
+}
+
+/// A folder of this length, with a slash behind it.
+fn slashed(folder: &mut [u8; LONGEST], end: usize) -> Option<&[u8]> {
+    *folder.get_mut(end)? = b'/';
     folder.get(..=end)
 }
 

@@ -28,6 +28,7 @@ mod modules;
 mod names;
 pub(crate) mod preload;
 mod record;
+mod removed;
 pub(crate) mod rules;
 mod seen;
 pub(crate) mod told;

@@ -42,6 +42,7 @@ use crate::talk::Talk;
 
 mod before;
 mod begin;
+mod drift;
 mod end;
 mod folding;
 mod join;

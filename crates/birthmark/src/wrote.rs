@@ -6,6 +6,7 @@
 //!
 //! * What is larger than is read by the way is held to be the work of who wrote it last.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use birthmark_core::birthmark::Fields;
@@ -16,8 +17,9 @@ use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
 
 use crate::project::Project;
+use crate::sessions::{self, Wanted};
+use crate::snapshot;
 use crate::snapshot::Lives;
-use crate::{sessions, snapshot};
 
 /// Who wrote a file.
 #[derive(Debug, Clone)]
@@ -38,21 +40,17 @@ type Telling = (SessionId, Artifact, Option<Run>);
 /// What each session of a project tells of some files, and of bytes of this digest. Most tell
 /// nothing: those in which no such name or digest stands are not read.
 fn tellings(project: &Project, stored: &[String], digest: Option<&str>) -> Vec<Telling> {
-    let texts = stored.iter().map(String::as_str).chain(digest);
-    let quoted = texts.map(serde_json::to_string);
-    let quoted: Vec<String> = quoted.filter_map(Result::ok).collect();
+    let wanted = Wanted::quoted(stored.iter().map(String::as_str).chain(digest));
     let ids = sessions::ids(project).unwrap_or_default();
     let told = sessions::in_parts(ids, |id| {
-        if !sessions::speaks_of(&project.layout, &id, &quoted) {
+        if !sessions::speaks_of(&project.layout, &id, &wanted) {
             return Vec::new();
         }
         let Ok(session) = sessions::fold_of(project, &id) else {
             return Vec::new();
         };
-        let mut found: Vec<&Artifact> = Vec::new();
-        for name in stored {
-            found.extend(session.made().find(|one| one.file == *name));
-        }
+        let named = |one: &&Artifact| stored.contains(&one.file);
+        let mut found: Vec<&Artifact> = session.made().filter(named).collect();
         // Empty files are all alike.
         let same = |one: &&Artifact| one.size > 0 && one.digest.as_deref() == digest;
         if digest.is_some() {
@@ -79,6 +77,12 @@ pub(crate) fn is_told(project: &Project, path: &Path) -> bool {
 pub(crate) fn is_told_by_another(project: &Project, path: &Path, session: &str) -> bool {
     let told = tellings(project, &[project.stored_path(path)], None);
     told.iter().any(|(id, _, _)| id.as_str() != session)
+}
+
+/// Which of these paths, as they are stored, sessions of a project tell that they made.
+pub(crate) fn told_among(project: &Project, stored: &[String]) -> BTreeSet<String> {
+    let told = tellings(project, stored, None);
+    told.into_iter().map(|(_, one, _)| one.file).collect()
 }
 
 /// The nearest folder above a file that is an artifact as a whole, by its sidecar or by what a

@@ -12,6 +12,7 @@ use super::links::{self, Mention, telling};
 use super::resolve::nodes;
 use super::sights::{Sight, absorb};
 use super::{ArtifactNode, BEFORE, Edge, Lineage, NodeId, Place, Relation, RunNode};
+use crate::Timestamp;
 use crate::id::{RunId, SessionId};
 use crate::session::{Artifact, Session};
 
@@ -61,6 +62,8 @@ pub struct Builder {
     reproductions: Vec<(usize, String, String)>,
     /// What the birthmarks of sights tell of items that other runs made.
     items: Vec<(usize, Items)>,
+    /// What was removed: the store, the path, when, and by which run.
+    removals: Vec<(usize, String, Timestamp, usize)>,
 }
 
 impl Builder {
@@ -94,6 +97,12 @@ impl Builder {
         }
         for artifact in session.replaced.iter().chain(&session.artifacts) {
             self.add_artifact(source, artifact);
+        }
+        for removal in &session.removals {
+            let known = self.run_node(source.id, removal.run.as_ref());
+            let run = known.unwrap_or_else(|| self.run_of_session(source));
+            let file = removal.file.clone();
+            self.removals.push((source.store, file, removal.time, run));
         }
         self.link_the_renamed(source, mark, named);
         self.link_the_copied(mark);
@@ -235,6 +244,7 @@ impl Builder {
                 .and_then(|name| name.as_str())
                 .map(str::to_owned),
             state,
+            removed_by: None,
             unknown: None,
         });
         self.generated.push((sight, run));
@@ -250,6 +260,19 @@ impl Builder {
         self.items.extend(items.map(|items| (sight, items)));
         let made = self.made.entry((source.store, artifact.file.clone()));
         made.or_default().push(sight);
+    }
+
+    /// What was made last at a path, and removed since, lies there no more.
+    fn mark_the_removed(&mut self) {
+        for (store, file, time, run) in std::mem::take(&mut self.removals) {
+            let made = self.made.get(&(store, file)).into_iter().flatten();
+            let newest = made.max_by_key(|sight| self.sights[**sight].place.time);
+            let gone = newest.map(|sight| &mut self.sights[*sight]);
+            if let Some(sight) = gone.filter(|sight| sight.place.time <= time) {
+                sight.state = Some("removed");
+                sight.removed_by = Some(run);
+            }
+        }
     }
 
     pub(super) fn derive(&mut self, from: usize, sight: usize, role: Option<String>, by: usize) {
@@ -335,6 +358,7 @@ impl Builder {
             records: None,
             model: mention.is_model.then(|| mention.file.clone()),
             state: None,
+            removed_by: None,
             unknown: mention.unknown.clone(),
         });
         sight
@@ -355,6 +379,7 @@ impl Builder {
 
     /// The graph.
     pub fn finish(mut self) -> Lineage {
+        self.mark_the_removed();
         self.name_the_nameless();
         self.link_the_edited();
         let nodes = nodes(&self.sights, &self.runs, &self.joined);

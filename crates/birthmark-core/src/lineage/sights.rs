@@ -19,6 +19,8 @@ pub(super) struct Sight {
     pub(super) records: Option<u64>,
     pub(super) model: Option<String>,
     pub(super) state: Option<&'static str>,
+    /// The run that removed it.
+    pub(super) removed_by: Option<usize>,
     pub(super) unknown: Option<String>,
 }
 
@@ -65,9 +67,11 @@ pub(super) fn absorb(node: &mut ArtifactNode, sight: &Sight) {
     node.content_digests.extend(sight.content_digest.clone());
     if is_first {
         node.state = sight.state;
+        node.removed_by = sight.removed_by;
         node.unknown.clone_from(&sight.unknown);
     } else if sight.state.is_none() && sight.place.made {
         node.state = None;
+        node.removed_by = None;
     }
     if !node.digests.is_empty() {
         node.unknown = None;

@@ -48,6 +48,17 @@ pub struct GoneOn {
     pub had: Had,
 }
 
+/// That a run removed an artifact, of its own session or of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// Path as stored.
+    pub file: String,
+    /// The run.
+    pub run: Option<RunId>,
+    /// When it was told.
+    pub time: Timestamp,
+}
+
 /// One artifact of a session.
 #[derive(Debug, Clone)]
 pub struct Artifact {

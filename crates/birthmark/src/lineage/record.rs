@@ -100,6 +100,7 @@ impl Session {
             !watched.seen.writes.contains(*path) || !has_changed(path, start.micros() - CLOCK_STEP)
         };
         let reads: BTreeSet<PathBuf> = data.iter().filter(is_read).cloned().collect();
+        self.record_removed(&watched.seen, &rules)?;
         let lost = self.record_lost(watched, &rules, start)?;
         let changed = self.changed_by_others(watched, &reads, start)?;
         let loaded = self.record_loaded(&watched.loads, &mut budget)?;

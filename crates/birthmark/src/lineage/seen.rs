@@ -44,6 +44,8 @@ pub struct Seen {
     pub rewritten: BTreeSet<PathBuf>,
     /// Names that were given, in the order of their times, but for what the same process wrote.
     pub names: BTreeSet<Naming>,
+    /// Names that were removed, of files and of folders; something may lie there again.
+    pub removed: BTreeSet<PathBuf>,
     opened: BTreeSet<PathBuf>,
     /// Written by more than one process.
     shared: BTreeSet<PathBuf>,
@@ -113,6 +115,7 @@ impl Seen {
             }
             7 | 8 => self.name(path.as_os_str().as_bytes(), kind == 8),
             9 => self.exchange(path.as_os_str().as_bytes()),
+            10 => self.removed.insert(crate::project::plain(&path)),
             4 => self.executed.insert(path),
             5 => self.unwatched.insert(path),
             _ => false,
@@ -269,6 +272,7 @@ mod tests {
             (0x11, "in"),
             (0x12, "../out"),
             (0x16, "both"),
+            (0x1a, "gone"),
         ] {
             let length = u32::try_from(path.len()).unwrap();
             bytes.extend((kind << 24 | length).to_le_bytes());
@@ -281,6 +285,7 @@ mod tests {
         let paths = |of: &[&str]| of.iter().map(PathBuf::from).collect::<BTreeSet<_>>();
         assert_eq!(seen.reads, paths(&["/b", "/w/x/both", "/w/x/in"]));
         assert_eq!(seen.updates, paths(&["/w/x/both"]));
+        assert_eq!(seen.removed, paths(&["/w/x/gone"]));
         assert_eq!(seen.writes, paths(&["/out", "/w/out"]));
         assert_eq!(seen.lost, 0);
         assert!(seen.unwatched.contains(Path::new("cat")));
@@ -288,7 +293,7 @@ mod tests {
         bytes[20..24].fill(0);
         let mut without = Seen::default();
         without.take(&bytes);
-        assert_eq!((without.reads.len(), without.lost), (1, 3));
+        assert_eq!((without.reads.len(), without.lost), (1, 4));
         for cut in 0..bytes.len() {
             Seen::default().take(&bytes[..cut]);
         }

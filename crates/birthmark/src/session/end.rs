@@ -1,23 +1,13 @@
-//! Ending: what changed under the run, how it came out, and the last fold.
+//! Ending: how the run came out, and the last fold.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use birthmark_capture::git;
-use birthmark_core::Finding;
-use birthmark_core::birthmark::Fields;
-use birthmark_core::event::{Drift, OpenedBy, SessionEnded};
-use birthmark_core::session::Artifact;
-use birthmark_store::{Layout, atomic};
+use birthmark_core::event::{OpenedBy, SessionEnded};
 use serde_json::Value;
 
-use super::begin::status_options;
 use super::{RunEnd, Session, lock};
 use crate::error::{Error, Result};
-use crate::lineage::OBSERVED;
-use crate::looks::CodeSeen;
-use crate::{snapshot, talk};
+use crate::talk;
 
 /// What the journal was told of an end.
 #[derive(Debug, Clone, Copy, Default)]
@@ -149,97 +139,6 @@ impl Session {
         unclosed
     }
 
-    fn record_drift(&self) -> Result<()> {
-        let Some(before) = self.code_within(std::time::Duration::ZERO) else {
-            return Ok(());
-        };
-        if before.state.commit.found().is_none() {
-            return Ok(());
-        }
-        let options = status_options(self.project(), self.inner.script.as_deref());
-        let state = git::capture_later(self.anchor(), &before.state, &options);
-        let mut drift = before.state.drift_to(&state);
-        self.forget_own_writes(&mut drift.files)?;
-        let script_edited = self.script_edited(&before);
-        let mut changes = Vec::new();
-        if drift.head_moved {
-            let short = |finding: &Finding<String>| {
-                finding
-                    .found()
-                    .map_or("unknown".to_owned(), |hex| hex.chars().take(7).collect())
-            };
-            changes.push(format!(
-                "HEAD moved from {} to {}",
-                short(&before.state.commit),
-                short(&state.commit)
-            ));
-        } else if drift.branch_changed {
-            let name = state.branch.found().map_or("no branch", String::as_str);
-            changes.push(format!("the branch changed to {name}"));
-        }
-        changes.extend(drift.files.iter().map(|file| format!("{file} changed")));
-        if let Some(script) = script_edited
-            && !changes.iter().any(|change| change.starts_with(&script))
-        {
-            changes.push(format!("{script} changed"));
-        }
-        if changes.is_empty() {
-            return Ok(());
-        }
-        self.say(&format!(
-            "birthmark: while it ran, {}",
-            talk::some_of(&changes)
-        ));
-        let (state, tree) = git::snapshot::capture_status_and_changes(self.anchor(), &options);
-        let kept = snapshot::take_at_end(self, tree);
-        let fields: Fields = CodeSeen::new(state, None).with_snapshot(kept).fields;
-        self.record(Drift { changes, fields })
-    }
-
-    /// What this session wrote itself is no drift: artifacts that git tracks, and their sidecars.
-    fn forget_own_writes(&self, files: &mut Vec<String>) -> Result<()> {
-        if files.is_empty() {
-            return Ok(());
-        }
-        let project = self.project();
-        let folder = match self.anchor() {
-            anchor if anchor.is_dir() => anchor,
-            script => atomic::folder_of(script),
-        };
-        let top = match git::Repository::discover(folder) {
-            Finding::Found(repository) => repository.root().map(Path::to_owned),
-            _ => None,
-        };
-        let top = top.unwrap_or_else(|| project.root().to_owned());
-        let told = self.folded()?;
-        let mut own: BTreeSet<PathBuf> = BTreeSet::from([project.layout.manifest(self.id())]);
-        // What was only seen to be written was written by the script, and not by Birthmark.
-        let seen = |one: &&Artifact| one.sealed().is_some_and(|one| one.format == OBSERVED);
-        for artifact in told.artifacts.iter().filter(|one| !seen(one)) {
-            let path = project.resolve(&artifact.file);
-            own.insert(Layout::sidecar(&path));
-            own.insert(path);
-        }
-        let own: BTreeSet<PathBuf> = own.iter().map(|path| real(path)).collect();
-        files.retain(|file| {
-            let file = real(&top.join(file));
-            !file.ancestors().any(|up| own.contains(up))
-        });
-        Ok(())
-    }
-
-    /// The script's name, if its bytes are no longer those that began to run.
-    fn script_edited(&self, before: &CodeSeen) -> Option<String> {
-        let script = self.inner.script.as_deref()?;
-        let then = before.fields.get("script_sha")?.as_str()?;
-        if before.script_lies_as_it_did(script) {
-            return None;
-        }
-        let now = git::file_state(script, script).blob_id;
-        let edited = now.found().is_none_or(|now| now != then);
-        edited.then(|| self.project().stored_path(script))
-    }
-
     /// The path, type and birthmark of what this session made so far, for doors.
     pub fn made(&self) -> Result<Vec<(String, Value)>> {
         let folded = self.folded()?;
@@ -247,14 +146,5 @@ impl Session {
             (one.file.clone(), Value::Object(one.birthmark().clone()))
         };
         Ok(folded.made().map(entry).collect())
-    }
-}
-
-/// The path with its folder's links followed, where the folder is there.
-fn real(path: &Path) -> PathBuf {
-    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-    match (folder, path.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name),
-        _ => path.to_owned(),
     }
 }

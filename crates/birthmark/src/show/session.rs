@@ -1,5 +1,6 @@
 //! A session, by its name or by its manifest.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use birthmark_core::session::{Run, Session, Status};
@@ -84,6 +85,9 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
     summary["given"] = Value::Object(loaded.session.given.clone());
     summary["unplanned"] = Value::from(unplanned);
     summary["artifacts_generated"] = artifacts.collect();
+    let removed = loaded.session.removals.iter();
+    let removed: BTreeSet<&str> = removed.map(|one| one.file.as_str()).collect();
+    summary["removed"] = json!(removed);
     let is_over = !matches!(loaded.status(now), Status::Running | Status::Open);
     summary["reports_left"] = left(project, &loaded.session, is_over);
     summary["torn_bytes"] = Value::from(loaded.torn_bytes());

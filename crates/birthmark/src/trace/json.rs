@@ -105,6 +105,7 @@ impl Traced {
             "records": artifact.records,
             "model": artifact.model,
             "state": artifact.state,
+            "removed_by": artifact.removed_by.map(|run| name(NodeId::Run(run))),
             "on_disk": on_disk.map(super::OnDisk::word),
             "path": on_disk.and_then(super::OnDisk::path).map(|path| path.to_string_lossy()),
             "changed_since": super::changed_since(&self.lineage, place)

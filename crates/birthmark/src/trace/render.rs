@@ -1,7 +1,7 @@
 //! The answer for people: the artifact, then two trees of short lines.
 
 use birthmark_core::Timestamp;
-use birthmark_core::lineage::{ArtifactNode, NodeId, RunNode};
+use birthmark_core::lineage::{ArtifactNode, Lineage, NodeId, RunNode};
 use birthmark_core::timestamp::{render_age, render_local};
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -105,7 +105,7 @@ fn head(page: &mut Page, traced: &Traced, now: Timestamp, zone: &TimeZone) {
     };
     page.put(0, "", &[name]);
     let artifact = &traced.lineage.artifacts[place];
-    let mut parts = facts(artifact);
+    let mut parts = facts(&traced.lineage, artifact);
     let made = artifact.places.iter().find(|place| place.made);
     if let Some(time) = made
         .map(|place| place.time)
@@ -183,7 +183,7 @@ fn artifact_line(traced: &Traced, place: usize, branch: &Branch) -> Vec<String> 
         parts.push("(above)".to_owned());
         return parts;
     }
-    parts.extend(facts(artifact));
+    parts.extend(facts(&traced.lineage, artifact));
     if branch.read_as.is_some() {
         let other = short(artifact.name(), 100);
         parts.push(format!("(the same bytes as {other})"));
@@ -213,7 +213,7 @@ fn artifact_line(traced: &Traced, place: usize, branch: &Branch) -> Vec<String> 
 }
 
 /// Type, records or size, model, digest.
-fn facts(artifact: &ArtifactNode) -> Vec<String> {
+fn facts(lineage: &Lineage, artifact: &ArtifactNode) -> Vec<String> {
     let mut parts = Vec::new();
     parts.extend(
         artifact
@@ -233,9 +233,10 @@ fn facts(artifact: &ArtifactNode) -> Vec<String> {
     parts.extend(model.map(|model| format!("by {}", short(model, LONGEST))));
     parts.extend(artifact.digest().map(short_digest));
     if let Some(state) = artifact.state {
-        parts.push(match state {
-            "open" => "unfinished".to_owned(),
-            state => state.to_owned(),
+        parts.push(match (state, artifact.removed_by) {
+            ("open", _) => "unfinished".to_owned(),
+            (state, Some(run)) => format!("{state} by {}", run_in_session(lineage, run)),
+            (state, None) => state.to_owned(),
         });
     }
     parts

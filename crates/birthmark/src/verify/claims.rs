@@ -392,7 +392,7 @@ impl Claims {
 
     /// The commits of a session that speaks of nothing that is asked about.
     fn other<T>(&self, id: &SessionId, ask: impl Fn(Option<&BTreeSet<String>>) -> T) -> T {
-        if self.scope == Scope::All {
+        if self.scope.is_all() {
             return ask(None);
         }
         let mut others = self.others.borrow_mut();

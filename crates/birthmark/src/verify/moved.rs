@@ -1,4 +1,5 @@
-//! What a session lists and is not there: removed, renamed by a run, moved by a hand, or gone.
+//! What a session lists and is not there: removed, renamed by a run, moved or packed by a hand, or
+//! gone.
 //!
 //! A file whose very bytes lie under another name, of which no session tells, was moved, and
 //! that is its one verdict: a *caveat* that says where it is. Where the bytes are nowhere it
@@ -12,9 +13,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use birthmark_core::digest::Digest;
+use birthmark_store::digest::{digest_stream, open_still};
+use birthmark_store::format::codec::Codec;
 
 use super::claims::{Claims, History, Last};
 use super::inputs;
@@ -32,8 +36,8 @@ const MOST_TRIES: usize = 2_000;
 /// Where moved files lie now: names of items.
 #[derive(Default)]
 pub(super) struct Places {
-    /// What each place was recorded as.
-    now: BTreeMap<String, String>,
+    /// What each place was recorded as, and whether it was moved or packed.
+    now: BTreeMap<String, (String, &'static str)>,
     tries: usize,
 }
 
@@ -43,10 +47,10 @@ impl Places {
         for item in &mut report.items {
             if item.kind == ItemKind::Artifact
                 && item.word == Word::Unstamped
-                && let Some(was) = self.now.get(&item.name)
+                && let Some((was, how)) = self.now.get(&item.name)
             {
                 let text = format!("it carries no birthmark: its bytes were recorded as {was}");
-                let reason = Reason::caveat("moved", text);
+                let reason = Reason::caveat(how, text);
                 let evidence = std::mem::take(&mut item.evidence);
                 let name = item.name.clone();
                 *item = Item::new(name, ItemKind::Artifact, evidence, vec![reason]);
@@ -77,6 +81,32 @@ impl Places {
             found.is_ok_and(|found| found == last.digest) && !is_told(project, judge.claims, place)
         })
     }
+}
+
+/// Endings that programs give to what they pack.
+const PACKED: [&str; 2] = ["gz", "zst"];
+
+/// The packed file beside it that holds the bytes which a file last had, and of which no session
+/// tells.
+fn packed(judge: &Judge<'_>, path: &Path, last: &Finished) -> Option<PathBuf> {
+    let with = |ending: &&str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".");
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let holds = |packed: &PathBuf| {
+        let (file, _) = open_still(packed).ok()?;
+        let text = Codec::of(packed).unpack(Box::new(file)).ok()?;
+        // Of more than it was one byte is enough to tell.
+        let (digest, size) = digest_stream(&mut text.take(last.size.saturating_add(1))).ok()?;
+        Some(size == last.size && digest == last.digest)
+    };
+    let read = |packed: &PathBuf| judge.eyes.meter.beside(last.size, || holds(packed));
+    let project = judge.eyes.inputs.project;
+    PACKED.iter().map(with).find(|place| {
+        place.is_file() && read(place) == Some(true) && !is_told(project, judge.claims, place)
+    })
 }
 
 /// The last count of a file that was finished.
@@ -114,8 +144,11 @@ pub(super) fn missing(
         ),
         Some(history) => {
             let last = Finished::of(&history).filter(|_| !options.quick);
-            let now = last.and_then(|last| places.moved(judge, path, &last));
-            gone(judge, path, &history, now.as_deref(), &name, places)
+            let now = last.and_then(|last| {
+                let moved = places.moved(judge, path, &last).map(|now| (now, "moved"));
+                moved.or_else(|| packed(judge, path, &last).map(|now| (now, "packed")))
+            });
+            gone(judge, path, &history, now, &name, places)
         }
         None => Reason::failed("file-missing", "its sidecar stands here without it"),
     };
@@ -126,11 +159,11 @@ fn gone(
     judge: &Judge<'_>,
     path: &Path,
     history: &History,
-    now: Option<&Path>,
+    now: Option<(PathBuf, &'static str)>,
     name: &str,
     places: &mut Places,
 ) -> Reason {
-    let Some(now) = now else {
+    let Some((now, how)) = now else {
         let digest = history.newest().and_then(|newest| newest.digest.as_deref());
         if let Some(commit) =
             digest.and_then(|digest| judge.eyes.commits.branch_with(path, Some(digest)))
@@ -144,14 +177,14 @@ fn gone(
         let text = format!("it is not there, but session {} lists it", history.by);
         return Reason::failed("file-missing", text);
     };
-    let now = judge.eyes.inputs.project.stored_path(now);
+    let now = judge.eyes.inputs.project.stored_path(&now);
     let now = text::neutral(&now).into_owned();
     let text = format!(
-        "moved: {now} has the bytes that session {} recorded",
+        "{how}: {now} has the bytes that session {} recorded",
         history.by
     );
-    places.now.insert(now, name.to_owned());
-    Reason::caveat("moved", text)
+    places.now.insert(now, (name.to_owned(), how));
+    Reason::caveat(how, text)
 }
 
 /// A run renamed it: under its last name it is judged by itself.

@@ -17,18 +17,17 @@ use birthmark_store::layout::Layout;
 
 use super::subject_of;
 use crate::project::{Project, absolute};
-use crate::sessions;
+use crate::sessions::{self, Wanted};
 
 /// From more names than these on, searching is no quicker than reading.
 const MOST_NAMES: usize = 64;
 
 /// Which sessions are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scope {
     /// All of them.
     All,
     /// Those in whose journals (or manifest, where there are none) one of these texts stands.
-    Of(BTreeSet<String>),
+    Of(Wanted),
 }
 
 impl Scope {
@@ -41,17 +40,19 @@ impl Scope {
                 return Self::All;
             }
         }
-        Self::Of(names)
+        Self::Of(Wanted::spelled(names.into_iter().collect()))
+    }
+
+    /// Whether all must be read.
+    pub(super) fn is_all(&self) -> bool {
+        matches!(self, Self::All)
     }
 
     /// Whether a session may speak of what is asked about.
     pub(super) fn holds(&self, project: &Project, id: &SessionId) -> bool {
         match self {
             Self::All => true,
-            Self::Of(names) => {
-                let names: Vec<&String> = names.iter().collect();
-                sessions::speaks_of(&project.layout, id, &names)
-            }
+            Self::Of(wanted) => sessions::speaks_of(&project.layout, id, wanted),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::inputs::inputs;
 use super::page::Page;
 use super::runs::run_lines;
 use super::{LONGEST, code, kept};
+use crate::talk::some_of;
 use crate::text::{self, plain, short};
 
 pub(super) fn session(shown: &Shown, now: Timestamp) -> Vec<String> {
@@ -157,15 +158,27 @@ pub(super) fn session_lines(page: &mut Page, shown: &Shown, zone: &TimeZone) {
         }
         page.put("made", &parts);
     }
-    for left in list("reports_left") {
-        let items = text::count(left["items"].as_u64().unwrap_or(0), "item");
-        let part = short(&plain(&left["part"]), 100);
-        let way_on = "run the script again to go on with it".to_owned();
-        page.put("left", &[format!("{items} in {part}"), way_on]);
-    }
+    afterwards(page, &list("removed"), &list("reports_left"));
     page.put("given", &given(summary));
     page.put("from", &inputs(shown));
     if let Some(session) = &shown.session {
         run_lines(page, session, zone);
+    }
+}
+
+/// What the session removed, and the reports that wait to be gone on with.
+fn afterwards(page: &mut Page, removed: &[Value], left: &[Value]) {
+    let removed: Vec<String> = removed
+        .iter()
+        .map(|file| short(&plain(file), 100))
+        .collect();
+    if !removed.is_empty() {
+        page.put("removed", &[some_of(&removed)]);
+    }
+    for left in left {
+        let items = text::count(left["items"].as_u64().unwrap_or(0), "item");
+        let part = short(&plain(&left["part"]), 100);
+        let way_on = "run the script again to go on with it".to_owned();
+        page.put("left", &[format!("{items} in {part}"), way_on]);
     }
 }

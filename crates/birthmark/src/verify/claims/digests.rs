@@ -1,12 +1,10 @@
 //! Files by the digests that were recorded of them.
 
-use std::collections::BTreeSet;
-
 use birthmark_core::SessionId;
 
 use super::told::Telling;
 use super::{Claims, Scope};
-use crate::sessions;
+use crate::sessions::{self, Wanted};
 
 impl Claims {
     /// The file that was recorded with this digest.
@@ -14,10 +12,10 @@ impl Claims {
         if let Some(file) = self.read_with_digest(digest) {
             return Some(file.to_owned());
         }
-        if self.scope == Scope::All {
+        if self.scope.is_all() {
             return None;
         }
-        let needles = Scope::Of(BTreeSet::from([digest.to_owned()]));
+        let needles = Scope::Of(Wanted::spelled(vec![digest.to_owned()]));
         let ids = sessions::ids(&self.project).ok()?;
         let unread = |id: &&SessionId| self.session_number(id).is_none();
         ids.iter().filter(unread).find_map(|id| {

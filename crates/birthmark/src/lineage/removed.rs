@@ -1,0 +1,63 @@
+//! What a run removed of what sessions had made: told apart from what is *missing*.
+//!
+//! # Limits
+//!
+//! * What the run itself wrote before it removed it counts only where this session recorded it:
+//!   files that come and go are no artifacts.
+//! * Of very many names that were removed, those in the artifacts folder are looked at first.
+
+use std::path::PathBuf;
+
+use birthmark_core::event::ArtifactRemoved;
+
+use super::rules::{Class, Rules};
+use super::seen::Seen;
+use crate::error::Result;
+use crate::session::Session;
+use crate::wrote;
+
+/// Names that are looked for in what other sessions tell.
+const MOST: usize = 4_096;
+
+const REASON: &str = "a run was seen to remove it";
+
+impl Session {
+    /// Records which artifacts, of this session and of others, the run removed.
+    pub(super) fn record_removed(&self, seen: &Seen, rules: &Rules) -> Result<()> {
+        let project = self.project();
+        let is_gone = |path: &&PathBuf| {
+            path.starts_with(project.root())
+                && matches!(rules.class(path), Class::Data)
+                && path.symlink_metadata().is_err()
+                && !seen.was_renamed(path)
+        };
+        let mut gone: Vec<&PathBuf> = seen.removed.iter().filter(is_gone).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let folded = self.folded()?;
+        let own = |file: &String| {
+            let mut own = folded.artifacts.iter();
+            own.any(|one| one.file == *file && one.removed.is_none())
+        };
+        let artifacts = project.layout.artifacts();
+        gone.sort_by_key(|path| !path.starts_with(artifacts));
+        let (mut files, mut others) = (Vec::new(), Vec::new());
+        for path in gone {
+            let file = project.stored_path(path);
+            if own(&file) {
+                files.push(file);
+            } else if !seen.writes.contains(path) && others.len() < MOST {
+                others.push(file);
+            }
+        }
+        if !others.is_empty() {
+            files.extend(wrote::told_among(project, &others));
+        }
+        for file in files {
+            let reason = REASON.to_owned();
+            self.record(ArtifactRemoved { file, reason })?;
+        }
+        Ok(())
+    }
+}
