@@ -70,6 +70,8 @@ def compare(
     seed: int = 0,
     metric: str | None = None,
     no_worse_than: float | None = None,
+    lower_is_better: str | Iterable[str] = (),
+    higher_is_better: str | Iterable[str] = (),
     require_comparable: bool = False,
 ) -> Comparison:
     """Say whether evaluations may be compared, what moved, and whether the difference is real.
@@ -94,6 +96,9 @@ def compare(
         seed: Of what the statistics draw at random.
         metric: The metric that ``no_worse_than`` is about; all of them by default.
         no_worse_than: A gate: how much worse the last may be than the first.
+        lower_is_better: Metrics of which less is better, whatever their names say.
+        higher_is_better: Metrics of which more is better. Of a metric whose name tells neither the
+            gate does not say that it holds.
         require_comparable: A gate: caveats count as no.
 
     Raises:
@@ -103,8 +108,17 @@ def compare(
     if match is not None and match not in _MATCHES:
         raise ValueError(f"match must be one of {', '.join(_MATCHES)}, not {match!r}")
     names = [os.fspath(target) for target in targets]
+    directions = (_words(lower_is_better), _words(higher_is_better))
     data, page, markdown, html = _native.compare(
-        names, _words(subject), _words(accept), match, seed, metric, no_worse_than, require_comparable
+        names,
+        _words(subject),
+        _words(accept),
+        match,
+        seed,
+        metric,
+        no_worse_than,
+        directions,
+        require_comparable,
     )
     import json  # here, so that importing birthmark does not
 

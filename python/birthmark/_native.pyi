@@ -586,6 +586,7 @@ def compare(
     seed: int,
     metric: str | None,
     no_worse_than: float | None,
+    directions: tuple[list[str], list[str]],
     require_comparable: bool,
 ) -> tuple[str, str, str, str]:
     """Compare, and give the answer as JSON, a page for a terminal, Markdown and HTML."""

@@ -183,6 +183,8 @@ def test_systems_gates_and_words_are_the_programs(project):
     assert (worse.verdict, worse.exit_status) == ("comparable", 1)
     assert bm.compare(a, b, metric="accuracy", no_worse_than=0.2).exit_status == 0
     assert bm.compare(f"{a}#base", f"{b}#base").verdict == "comparable"
+    as_a_loss = bm.compare(a, b, metric="accuracy", no_worse_than=0.1, lower_is_better="accuracy")
+    assert as_a_loss.exit_status == 0
     with pytest.raises(bm.errors.UsageError, match="no system `dpo`"):
         bm.compare(f"{a}#dpo", b)
     with pytest.raises(bm.errors.UsageError, match="no field `temprature`"):

@@ -13,7 +13,7 @@ type Answer = (String, String, String, String);
 
 /// Compares reports, datasets, checkpoints, sessions or records.
 #[pyfunction]
-#[pyo3(signature = (targets, subject, accept, match_by, seed, metric, no_worse_than, require_comparable))]
+#[pyo3(signature = (targets, subject, accept, match_by, seed, metric, no_worse_than, directions, require_comparable))]
 #[expect(
     clippy::too_many_arguments,
     reason = "they are keywords in the package"
@@ -27,9 +27,11 @@ pub(crate) fn compare(
     seed: u64,
     metric: Option<String>,
     no_worse_than: Option<f64>,
+    directions: [Vec<String>; 2],
     require_comparable: bool,
 ) -> PyResult<Answer> {
     process::remember_environment();
+    let [lower_is_better, higher_is_better] = directions;
     let now = Timestamp::from_micros(birthmark_capture::clock::now_micros());
     let options = Options {
         subject,
@@ -44,6 +46,8 @@ pub(crate) fn compare(
             require_comparable,
             metric,
             no_worse_than,
+            lower_is_better,
+            higher_is_better,
         },
         ..Options::at(now)
     };

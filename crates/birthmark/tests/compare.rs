@@ -520,7 +520,7 @@ fn trainer_state_with_nan_is_read_and_nothing_is_tested() {
     let rows = &compared.pairs[0].scores[0].1.rows;
     assert!(
         rows.iter()
-            .any(|row| row.metric == "eval_loss" && row.lower_is_better)
+            .any(|row| row.metric == "eval_loss" && row.lower_is_better == Some(true))
     );
 }
 

@@ -44,6 +44,14 @@ pub struct CompareArgs {
     #[arg(long, value_name = "X")]
     no_worse_than: Option<f64>,
 
+    /// Less of this metric is better, whatever its name says
+    #[arg(long, value_name = "NAME", requires = "no_worse_than")]
+    lower_is_better: Vec<String>,
+
+    /// More of this metric is better, whatever its name says
+    #[arg(long, value_name = "NAME", requires = "no_worse_than")]
+    higher_is_better: Vec<String>,
+
     /// Match items by id, digest (of what they ask), or position [default: id, else digest]
     #[arg(long = "match", value_name = "HOW", value_parser = ["id", "digest", "position"])]
     match_by: Option<String>,
@@ -92,6 +100,8 @@ pub fn run(ui: &mut Ui, args: &CompareArgs) -> Answer {
             require_comparable: args.require.is_some(),
             metric: args.metric.clone(),
             no_worse_than: args.no_worse_than,
+            lower_is_better: args.lower_is_better.clone(),
+            higher_is_better: args.higher_is_better.clone(),
         },
         ..Options::at(super::now())
     };

@@ -146,6 +146,8 @@ fn a_pipeline_can_be_gated() {
         1
     );
     assert_eq!(gate(&["--metric", "nothing", "--no-worse-than", "0.01"]), 2);
+    let as_a_loss = ["--no-worse-than", "0.01", "--lower-is-better", "accuracy"];
+    assert_eq!(gate(&as_a_loss), 0);
     assert_eq!(gate(&["--require", "comparable"]), 0);
     other["metadata"]["environment"]["torch"] = json!("2.9.2");
     put(&world, "b.json", &other);

@@ -115,8 +115,8 @@ pub struct Score {
     pub b: Stand,
     /// B less A.
     pub difference: Option<f64>,
-    /// Whether less is better.
-    pub lower_is_better: bool,
+    /// Whether less is better; nothing where that is not known.
+    pub lower_is_better: Option<bool>,
     /// Whether it is the same model on both sides while another system is the subject: a
     /// repeat, which shows how far two runs part by chance, and is no look at the question.
     pub is_repeat: bool,
@@ -312,7 +312,9 @@ fn by_item(
     let (a, b) = (stand(&|item| item.1), stand(&|item| item.2));
     let ids = &sides[0].0.items.ids;
     Score {
-        lower_is_better: is_lower_better(sides, &metric),
+        // To pass is better than to fail.
+        lower_is_better: is_lower_better(sides, &metric)
+            .or((kind == Kind::PassFail).then_some(false)),
         metric,
         role: None,
         is_repeat: false,
@@ -379,12 +381,13 @@ fn test(
     }
 }
 
-fn is_lower_better(sides: [(&Evaluation, usize); 2], metric: &str) -> bool {
+fn is_lower_better(sides: [(&Evaluation, usize); 2], metric: &str) -> Option<bool> {
     let said = sides.iter().find_map(|(evaluation, system)| {
         let metric = evaluation.systems.get(*system)?.metric(metric)?;
         metric.higher_is_better
     });
-    said.map_or_else(|| lower_is_better(metric), |higher| !higher)
+    said.map(|higher| !higher)
+        .or_else(|| lower_is_better(metric))
 }
 
 fn difference(a: &Stand, b: &Stand) -> Option<f64> {

@@ -19,6 +19,10 @@ pub struct Gate {
     pub metric: Option<String>,
     /// How much worse B may be than A.
     pub no_worse_than: Option<f64>,
+    /// Metrics of which less is better, whatever their names say.
+    pub lower_is_better: Vec<String>,
+    /// Metrics of which more is better, whatever their names say.
+    pub higher_is_better: Vec<String>,
 }
 
 /// What came of it.
@@ -87,7 +91,7 @@ impl Gate {
         let meant = scores.filter(|score| self.is_meant(score));
         let mut lines: Vec<(Option<bool>, String)> = meant
             .map(|score| {
-                let (holds, text) = no_worse(score, most);
+                let (holds, text) = no_worse(score, most, self.is_lower_better(score));
                 (holds, format!("{whose}{text}"))
             })
             .collect();
@@ -107,28 +111,43 @@ impl Gate {
         lines
     }
 
-    fn is_meant(&self, score: &Score) -> bool {
-        let Some(wanted) = &self.metric else {
-            return true;
-        };
-        let full = score
-            .role
-            .as_ref()
-            .map(|role| format!("{role}_{}", score.metric));
-        let bare = score.metric.split(',').next().unwrap_or_default();
-        &score.metric == wanted
-            || bare == wanted
-            // The share of items that passed, whatever a report calls it.
-            || (matches!(bare, "passed" | "correct")
-                && matches!(wanted.as_str(), "accuracy" | "acc" | "pass_rate"))
-            || bare.rsplit('/').next() == Some(wanted.as_str())
-            || full.as_ref() == Some(wanted)
+    /// Whether less of a metric is better: as it was said, else as it is known.
+    fn is_lower_better(&self, score: &Score) -> Option<bool> {
+        let is_in = |said: &[String]| said.iter().any(|name| is_called(score, name));
+        if is_in(&self.lower_is_better) {
+            Some(true)
+        } else if is_in(&self.higher_is_better) {
+            Some(false)
+        } else {
+            score.lower_is_better
+        }
     }
+
+    fn is_meant(&self, score: &Score) -> bool {
+        let wanted = self.metric.as_ref();
+        wanted.is_none_or(|wanted| is_called(score, wanted))
+    }
+}
+
+/// Whether somebody may call a metric so.
+fn is_called(score: &Score, wanted: &str) -> bool {
+    let full = score
+        .role
+        .as_ref()
+        .map(|role| format!("{role}_{}", score.metric));
+    let bare = score.metric.split(',').next().unwrap_or_default();
+    score.metric == wanted
+        || bare == wanted
+        // The share of items that passed, whatever a report calls it.
+        || (matches!(bare, "passed" | "correct")
+            && matches!(wanted, "accuracy" | "acc" | "pass_rate"))
+        || bare.rsplit('/').next() == Some(wanted)
+        || full.as_deref() == Some(wanted)
 }
 
 /// Whether B is at most so much worse than A. Where there is an interval, it says whether
 /// that could be chance.
-fn no_worse(score: &Score, most: f64) -> (Option<bool>, String) {
+fn no_worse(score: &Score, most: f64, lower_is_better: Option<bool>) -> (Option<bool>, String) {
     let name = match &score.role {
         Some(role) => format!("{} of {role}", score.metric),
         None => score.metric.clone(),
@@ -136,7 +155,15 @@ fn no_worse(score: &Score, most: f64) -> (Option<bool>, String) {
     let Some(difference) = score.difference else {
         return (None, format!("{name} has no number on both sides"));
     };
-    let gain = if score.lower_is_better {
+    let Some(lower_is_better) = lower_is_better else {
+        let metric = crate::talk::shell_word(&score.metric);
+        let text = format!(
+            "whether less or more {name} is better is not known: say --lower-is-better {metric}, \
+             or --higher-is-better {metric}"
+        );
+        return (None, text);
+    };
+    let gain = if lower_is_better {
         -difference
     } else {
         difference
@@ -156,7 +183,7 @@ fn no_worse(score: &Score, most: f64) -> (Option<bool>, String) {
     );
     let worst = score.test.as_ref().ok().and_then(|test| {
         let interval = test.interval?;
-        Some(if score.lower_is_better {
+        Some(if lower_is_better {
             -interval.high
         } else {
             interval.low

@@ -98,7 +98,11 @@ fn bar(score: &Score, test: Option<&Test>, reach: f64) -> String {
     let Some(difference) = score.difference else {
         return String::new();
     };
-    let turn = if score.lower_is_better { -1.0 } else { 1.0 };
+    let turn = if score.lower_is_better == Some(true) {
+        -1.0
+    } else {
+        1.0
+    };
     let x = |value: f64| 150.0 + 140.0 * turn * value / reach;
     let mut svg = String::from(
         "<svg viewBox=\"0 0 300 24\" role=\"img\"><line class=\"zero\" x1=\"150\" y1=\"0\" x2=\"150\" y2=\"24\"/>",
@@ -145,7 +149,7 @@ fn flips(page: &mut Page, score: &Score, test: &Test, letters: [&str; 2]) {
     if !test.flips.is_empty() {
         page.raw("<p class=\"items\">");
         for flip in test.flips.iter().take(60) {
-            let up = if (flip.b > flip.a) ^ score.lower_is_better {
+            let up = if (flip.b > flip.a) ^ (score.lower_is_better == Some(true)) {
                 "up"
             } else {
                 "down"
