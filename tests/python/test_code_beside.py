@@ -224,3 +224,29 @@ def test_a_package_without_init_that_lay_beside_the_project_is_found_where_it_wa
     (library / "src/space/deep/tool.py").write_text("VALUE = 'of now'\n")
     again = json.loads(reproduce("--yes", "--json").stdout)["outcome"]
     assert (again["verdict"], again["other_code"]) == ("identical", [])
+
+
+def test_edited_code_of_another_repository_is_told_by_show_and_verify(repo, committed, library, birthmark):
+    source = LATE + '    s.report("artifacts/r.json", {{"summary": {{"accuracy": 1}}}})\n'
+    committed(source.format(path=str(library)))
+    for what in ("artifacts/r.json", "last"):
+        line = next(line for line in birthmark("show", what).splitlines() if line.startswith("beside"))
+        assert str(library) in line and "dirty, snapshot" in line
+    said = " ".join(birthmark("verify", "artifacts/r.json").split())
+    assert f"code of another repository ran: {library}" in said
+    (told,) = json.loads(birthmark("show", "artifacts/r.json", "--json"))["code_beside"]
+    assert (told["git_dirty"], told["files"]) == (True, ["tool.py"])
+
+
+def test_a_snapshot_that_is_not_exact_is_told_so_by_show_and_verify(repo, committed, birthmark, python, git):
+    source = "import birthmark as bm\nwith bm.session() as s:\n    s.report('artifacts/r.json', {'summary': {'accuracy': 1}})\n"
+    (repo / "keys.py").write_text('TOKEN = "hf_' + "aB3" * 11 + 'x"\n')
+    committed(source)
+    for what in ("artifacts/r.json", "last"):
+        assert "NOT exact: left out keys.py" in birthmark("show", what)
+    said = " ".join(birthmark("verify", "artifacts/r.json").split())
+    assert "its snapshot is NOT exact: left out keys.py" in said
+    # Also where one stands elsewhere, and names the file by its path.
+    away = repo.parent
+    told = json.loads(birthmark("-C", str(away), "snapshot", "show", str(repo / "artifacts/r.json"), "--json"))
+    assert told["snapshot"]["exact"] is False and told["lives"]["store"], told

@@ -247,6 +247,47 @@ fn how_dirty_it_is_is_told_without_a_walk_through_the_artifacts() {
 }
 
 #[test]
+fn among_very_many_files_that_came_the_tracked_ones_are_listed_and_are_no_drift() {
+    let repo = TestRepo::with_commit();
+    repo.write("zz.py", "1");
+    repo.commit_all("tracked");
+    repo.write("zz.py", "edited");
+    for number in 0..1_100 {
+        repo.write(format!("new/{number}"), "x");
+    }
+    let before = git::capture_status(repo.path(), &StatusOptions::default());
+    assert!(before.changed_files.iter().any(|one| one.path == "zz.py"));
+    assert_eq!(
+        (before.changed_total, before.changed_files.len()),
+        (1_101, 1_000)
+    );
+    let later = git::capture_later(repo.path(), &before, &StatusOptions::default());
+    assert!(!before.drift_to(&later).any());
+    repo.write("zz.py", "edited again");
+    let later = git::capture_later(repo.path(), &before, &StatusOptions::default());
+    assert_eq!(before.drift_to(&later).files, ["zz.py"]);
+}
+
+#[test]
+fn environments_are_no_dirt_unless_git_tracks_them() {
+    let repo = TestRepo::with_commit();
+    repo.write("env/pyvenv.cfg", "home = /usr/bin");
+    repo.write("env/lib/python3.11/site-packages/a.py", "1");
+    repo.write("tools/conda/conda-meta/history", "");
+    repo.write("tools/conda/bin/python", "");
+    let state = git::capture_status(repo.path(), &StatusOptions::default());
+    assert_eq!((state.dirty.found(), state.untracked), (Some(&false), 0));
+    repo.write("tools/own.py", "1");
+    let state = git::capture_status(repo.path(), &StatusOptions::default());
+    assert_eq!(state.untracked, 1);
+    repo.git(["add", "--force", "env"]);
+    assert_eq!(
+        git::capture_status(repo.path(), &StatusOptions::default()).staged,
+        2
+    );
+}
+
+#[test]
 fn an_unborn_branch_has_a_name_and_no_commit() {
     let repo = TestRepo::unborn();
     let state = agrees_on(&repo, false);

@@ -38,6 +38,16 @@ fn project() -> Result<Project, Failure> {
     Ok(Project::here()?)
 }
 
+/// The project that tells of what `what` names: where it is a file, also one of another project.
+fn project_of(what: &str) -> Result<Project, Failure> {
+    let (path, _) = birthmark::show::parse_target(what);
+    if path.exists() {
+        Ok(birthmark::sessions::project_telling_of(&path)?)
+    } else {
+        project()
+    }
+}
+
 /// The same for what only reads: a setting that is wrong is said and stops nothing.
 fn project_to_read(ui: &mut crate::ui::Ui) -> Result<Project, Failure> {
     let (project, wrong) = Project::here_leniently()?;

@@ -25,7 +25,7 @@ use crate::plan::{self, Made, Plan, PlanReport};
 use crate::timestamp::Timestamp;
 
 pub use artifact::{Artifact, ArtifactState, GoneOn, Had, Removal};
-pub use codes::{CodeSeen, commit_of, dirty_of, in_a_cell};
+pub use codes::{CodeSeen, commit_of, dirty_of, in_a_cell, put_late_snapshot, snapshot_of};
 pub use manifest::{manifest, manifest_heads};
 pub use run::{Observed, Run};
 pub use status::Status;
@@ -248,11 +248,13 @@ impl Session {
     }
 
     fn put_snapshot(&mut self, taken: &SnapshotTaken, time: Timestamp, run: Option<&RunId>) {
-        self.snapshots.push(Snapshot {
+        let snapshot = Snapshot {
             run: run.cloned(),
             time,
             taken: taken.clone(),
-        });
+        };
+        self.put_late_snapshot(&snapshot);
+        self.snapshots.push(snapshot);
     }
 
     fn apply_artifact(&mut self, line: &Line, event: &Event, run: Option<&RunId>) {

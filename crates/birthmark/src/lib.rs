@@ -26,6 +26,7 @@ pub mod add;
 pub mod catalog;
 #[cfg(feature = "catalog")]
 pub mod clocks;
+pub(crate) mod code_beside;
 pub mod compare;
 pub mod dataset;
 pub mod declare;

@@ -30,11 +30,12 @@ use std::path::{Path, PathBuf};
 
 use birthmark_core::birthmark::{Fields, PROVENANCE_KEYS, REQUIRED};
 use birthmark_core::schema::SIDECAR_SUFFIX;
-use birthmark_core::session::{Artifact, Run};
+use birthmark_core::session::{Artifact, Run, put_late_snapshot};
 use birthmark_core::{Finding, SessionId, Timestamp};
 use birthmark_store::layout::Layout;
 use serde_json::{Value, json};
 
+use crate::code_beside::{self, CodeBeside};
 use crate::error::Result;
 use crate::project::Project;
 use crate::snapshot::Lives;
@@ -125,6 +126,8 @@ pub struct Shown {
     pub recorded: Option<Recorded>,
     /// The session's facts.
     pub session: Option<SessionFacts>,
+    /// The repositories beside the script's own whose code its runs loaded.
+    pub(crate) beside: Vec<CodeBeside>,
     /// For a session: its summary and what it made.
     pub summary: Option<Value>,
     /// What is not known, with the reasons.
@@ -166,6 +169,7 @@ impl Shown {
             varies: Vec::new(),
             recorded: None,
             session: None,
+            beside: Vec::new(),
             summary: None,
             unknown: Fields::new(),
             declared: Vec::new(),
@@ -198,6 +202,20 @@ impl Shown {
         let id = self.birthmark.get("run_id")?.as_str()?;
         let mut runs = self.session.iter().flat_map(|session| &session.ran);
         runs.find(|run| run.id.as_str() == id)
+    }
+
+    /// Looks up the code of other repositories that its own run loaded, else any.
+    fn find_code_beside(&mut self, project: &Project) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        let runs: Vec<&Run> = match self.own_run() {
+            Some(own) => vec![own],
+            None => session.ran.iter().collect(),
+        };
+        let mut found = code_beside::of_runs(project, &runs, &session.environment);
+        found.retain(|one| !one.files.is_empty());
+        self.beside = found;
     }
 
     /// Whether the code of somebody else is that of the birthmark, as far as it tells.
@@ -264,6 +282,7 @@ impl Shown {
             "written_by": self.wrote.as_ref().map(Wrote::to_json),
             "recorded_metadata": self.recorded.as_ref().map(|recorded| &recorded.birthmark),
             "session": self.session.as_ref().map(SessionFacts::to_json),
+            "code_beside": self.beside.iter().map(CodeBeside::to_json).collect::<Vec<_>>(),
             "summary": self.summary,
             "git_pushed_as_of": self.get("git_pushed").map(|_| "the last fetch or push"),
             "code_lives": self.lives.as_ref().map(Lives::to_json),
@@ -411,7 +430,11 @@ fn finish(project: &Project, shown: &mut Shown, id: Option<&str>, now: Timestamp
     let (session, recorded) = facts::join(project, id, &shown.name, now);
     shown.recorded = recorded;
     match session {
-        Ok(session) => shown.session = Some(session),
+        Ok(session) => {
+            put_late_snapshot(&session.snapshots, &mut shown.birthmark);
+            shown.session = Some(session);
+            shown.find_code_beside(project);
+        }
         Err(reason) if shown.what != What::Unstamped => note(shown, "session", &reason),
         Err(_) => {}
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use birthmark_core::birthmark::Fields;
-use birthmark_core::session::{Artifact, Run};
+use birthmark_core::session::{Artifact, Run, put_late_snapshot};
 use birthmark_core::wrote::who_wrote;
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::layout::Layout;
@@ -61,8 +61,11 @@ fn tellings(project: &Project, stored: &[String], digest: Option<&str>) -> Vec<T
             let mut runs = session.runs.iter();
             runs.find(|run| Some(&run.id) == one.run.as_ref()).cloned()
         };
-        let found = found.into_iter();
-        let told = found.map(|one| (id.clone(), one.clone(), run_of(one)));
+        let told = found.into_iter().map(|one| {
+            let mut artifact = one.clone();
+            put_late_snapshot(&session.snapshots, artifact.birthmark_mut());
+            (id.clone(), artifact, run_of(one))
+        });
         told.collect::<Vec<Telling>>()
     });
     told.into_iter().flatten().collect()

@@ -1,7 +1,8 @@
 //! What a look at the work tree carries along: what is no dirt, what was seen so far,
 //! and when to stop.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,6 +90,7 @@ impl Own {
             own: self,
             folders: self.folders.iter().filter_map(inside).collect(),
             root,
+            environments: RefCell::default(),
         }
     }
 
@@ -119,6 +121,8 @@ pub(super) struct OwnBelow<'a> {
     own: &'a Own,
     root: PathBuf,
     folders: Vec<BString>,
+    /// Which folders are environments, as far as somebody asked.
+    environments: RefCell<HashMap<BString, bool>>,
 }
 
 impl OwnBelow<'_> {
@@ -132,7 +136,7 @@ impl OwnBelow<'_> {
     /// called as a cache is, or is bytecode whose source lies beside it.
     fn is_cache(&self, path: &BStr) -> bool {
         let is_one = |name: &[u8]| self.own.caches.iter().any(|one| one.as_bytes() == name);
-        if path.split(|byte| *byte == b'/').any(is_one) {
+        if path.split(|byte| *byte == b'/').any(is_one) || self.is_of_environment(path) {
             return true;
         }
         let bytecode = path.strip_suffix(b".pyc");
@@ -143,6 +147,25 @@ impl OwnBelow<'_> {
                 gix::path::from_bstr(source.as_bstr())
                     .is_ok_and(|one| self.root.join(one).is_file())
             })
+    }
+
+    /// Whether it lies in an environment of venv or conda: its packages are told by their names and
+    /// versions.
+    fn is_of_environment(&self, path: &BStr) -> bool {
+        let mut known = self.environments.borrow_mut();
+        let ends = path.find_iter(b"/");
+        ends.into_iter().any(|end| {
+            let folder = path[..end].as_bstr();
+            if let Some(known) = known.get(folder) {
+                return *known;
+            }
+            let is_one = gix::path::from_bstr(folder).is_ok_and(|inside| {
+                let place = self.root.join(inside);
+                place.join("pyvenv.cfg").is_file() || place.join("conda-meta").is_dir()
+            });
+            known.insert(folder.to_owned(), is_one);
+            is_one
+        })
     }
 
     fn is_output(&self, absolute: &Path) -> bool {

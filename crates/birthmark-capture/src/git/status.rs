@@ -220,9 +220,17 @@ fn fill(state: &mut CodeState, root: &Path, mut seen: Seen, failure: Option<Stri
     state.unstaged = seen.unstaged;
     state.untracked = seen.untracked;
     state.changed_total = seen.total();
-    let named = std::mem::take(&mut seen.changes)
-        .into_iter()
-        .take(MOST_CHANGED_FILES);
+    let mut named: Vec<_> = std::mem::take(&mut seen.changes).into_iter().collect();
+    if named.len() > MOST_CHANGED_FILES {
+        // Those that git tracks are never lost among many that came.
+        named.sort_by(|(a, (of_a, _)), (b, (of_b, _))| {
+            let is_new = |kind: &ChangeKind| *kind == ChangeKind::New;
+            (is_new(of_a), a).cmp(&(is_new(of_b), b))
+        });
+        named.truncate(MOST_CHANGED_FILES);
+        named.sort_by(|(a, _), (b, _)| a.cmp(b));
+    }
+    let named = named.into_iter();
     state.changed_files = named
         .map(|(path, change)| changed_file(root, path.as_ref(), change))
         .collect();

@@ -36,7 +36,7 @@ pub struct BundleArgs {
 
 /// Writes it.
 pub fn run(ui: &mut Ui, args: &BundleArgs) -> Answer {
-    let project = super::project()?;
+    let project = super::project_of(&args.what)?;
     let written = signals::stoppable(|| {
         snapshot::archive(&project, &args.what, args.out.as_deref(), args.force)
     })?;

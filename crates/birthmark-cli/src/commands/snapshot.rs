@@ -193,7 +193,7 @@ fn row((one, runs): (&Listed, usize)) -> [String; 7] {
 const NAMED: usize = 20;
 
 fn show(ui: &mut Ui, args: &ShowArgs) -> Answer {
-    let described = snapshot::describe(&super::project()?, &args.what)?;
+    let described = snapshot::describe(&super::project_of(&args.what)?, &args.what)?;
     if args.json {
         ui.json(&described.to_json())?;
     } else {
@@ -270,7 +270,12 @@ fn page(described: &Described) -> String {
 }
 
 fn diff(ui: &mut Ui, args: &DiffArgs) -> Answer {
-    let diff = snapshot::diff(&super::project()?, &args.old, &args.new, args.patch)?;
+    let diff = snapshot::diff(
+        &super::project_of(&args.old)?,
+        &args.old,
+        &args.new,
+        args.patch,
+    )?;
     if args.json {
         let files: Vec<_> = diff
             .files
@@ -315,7 +320,7 @@ fn restore(ui: &mut Ui, args: &RestoreArgs) -> Answer {
         force: args.force,
         ..RestoreOptions::default()
     };
-    let restored = snapshot::restore(&super::project()?, &args.what, &options)?;
+    let restored = snapshot::restore(&super::project_of(&args.what)?, &args.what, &options)?;
     if args.json {
         ui.json(&restored.to_json())?;
     } else {

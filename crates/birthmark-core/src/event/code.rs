@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::birthmark::Fields;
-use crate::snapshot::{LeftOut, NestedCommit};
+use crate::snapshot::{LeftOut, NestedCommit, left_out_phrase};
 
 /// What was seen of the code; every `git_*` field and what stands behind it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,13 @@ pub struct SnapshotTaken {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl SnapshotTaken {
+    /// Why it does not give back every file as it was, in a phrase; none where it does.
+    pub fn lacks(&self) -> Option<String> {
+        left_out_phrase(&self.left_out).or_else(|| self.inexact.first().cloned())
+    }
 }
 
 /// A commit was written to the store, since no remote has it.

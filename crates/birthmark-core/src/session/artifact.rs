@@ -120,6 +120,14 @@ impl Artifact {
         }
     }
 
+    /// The same, to be completed.
+    pub fn birthmark_mut(&mut self) -> &mut Fields {
+        match &mut self.state {
+            ArtifactState::Open(opened) => &mut opened.birthmark,
+            ArtifactState::Sealed(sealed) => &mut sealed.birthmark,
+        }
+    }
+
     /// The path's own bytes in base64, where `file` is no UTF-8.
     pub fn file_bytes(&self) -> Option<&str> {
         match &self.state {

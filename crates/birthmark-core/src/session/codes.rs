@@ -8,7 +8,7 @@
 
 use serde_json::Value;
 
-use super::{Run, Session};
+use super::{Run, Session, Snapshot};
 use crate::birthmark::Fields;
 
 /// Which code it is: the commit, whether the tree was dirty, and the snapshot of it.
@@ -34,7 +34,66 @@ impl CodeSeen {
     }
 }
 
+/// The snapshot of the tree that these fields tell of. One that was done only after a birthmark had
+/// been written is that of its run.
+pub fn snapshot_of<'a>(snapshots: &'a [Snapshot], fields: &Fields) -> Option<&'a Snapshot> {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    let mut own = snapshots.iter().filter(|one| one.taken.path.is_empty());
+    if let Some(commit) = text("git_snapshot") {
+        return own.find(|one| one.taken.commit == commit);
+    }
+    let is_dirty = fields.get("git_dirty") == Some(&Value::Bool(true));
+    let (run, commit) = (text("run_id"), text("git_commit"));
+    own.find(|one| {
+        is_dirty
+            && one.taken.parent.as_deref() == commit
+            && one.run.as_ref().map(super::RunId::as_str) == run
+    })
+}
+
+/// Puts a snapshot that was done only after these fields had been told into them.
+pub fn put_late_snapshot(snapshots: &[Snapshot], fields: &mut Fields) {
+    const NAME: &str = "git_snapshot";
+    if fields.get(NAME).is_some_and(|known| !known.is_null()) {
+        return;
+    }
+    let Some(late) = snapshot_of(snapshots, fields) else {
+        return;
+    };
+    fields.insert(NAME.to_owned(), Value::from(late.taken.commit.clone()));
+    if let Some(Value::Object(reasons)) = fields.get_mut("unknown") {
+        reasons.remove(NAME);
+        if reasons.is_empty() {
+            fields.remove("unknown");
+        }
+    }
+}
+
 impl Session {
+    /// Puts the snapshot of a run into what the run told of its code before it was done.
+    pub(super) fn put_late_snapshot(&mut self, taken: &Snapshot) {
+        let taken = std::slice::from_ref(taken);
+        let run = taken[0].run.clone();
+        let put = |code: &mut Fields| {
+            let id = run.as_ref().map(|run| Value::from(run.as_str()));
+            code.insert("run_id".to_owned(), id.unwrap_or_default());
+            put_late_snapshot(taken, code);
+            code.remove("run_id");
+        };
+        let mut runs = self
+            .runs
+            .iter_mut()
+            .filter(|one| Some(&one.id) == run.as_ref());
+        if let Some(own) = runs.next().filter(|own| !own.code.is_empty()) {
+            // The session is as the first of its runs saw it.
+            let is_first = own.code == self.code;
+            put(&mut own.code);
+            if is_first {
+                self.code.clone_from(&own.code);
+            }
+        }
+    }
+
     /// The code of a run: as it saw it, else as the run saw it that started it, else as the
     /// session was first seen.
     pub fn code_of<'a>(&'a self, run: &'a Run) -> &'a Fields {
@@ -116,6 +175,40 @@ mod tests {
             commit: Some(commit.to_owned()),
             dirty,
             snapshot: None,
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_was_done_late_is_put_into_what_was_told_before() {
+        let run = super::super::RunId::from_text("r1".to_owned());
+        let told = |text: &str| -> Fields { serde_json::from_str(text).unwrap() };
+        let taken = serde_json::json!({
+            "commit": "c0ffee", "tree": "t", "parent": "aaa", "ref": null, "path": "", "root": "/r",
+            "remote": null, "kept_in": "repository", "exact": true, "inexact": [], "left_out": [],
+            "raw": [], "changed_after": [], "nested": [], "files": 1, "bytes": 1,
+        });
+        let snapshot = Snapshot {
+            run: Some(run),
+            time: crate::Timestamp::default(),
+            taken: serde_json::from_value(taken).unwrap(),
+        };
+        let mut mark = told(
+            r#"{"git_commit":"aaa","git_dirty":true,"git_snapshot":null,"run_id":"r1",
+                "unknown":{"git_snapshot":"it took longer"}}"#,
+        );
+        let snapshots = [snapshot];
+        put_late_snapshot(&snapshots, &mut mark);
+        assert_eq!(mark["git_snapshot"], "c0ffee");
+        assert!(!mark.contains_key("unknown"));
+        // Of another run, another commit or a clean tree it tells nothing.
+        for other in [
+            r#"{"git_commit":"aaa","git_dirty":true,"git_snapshot":null,"run_id":"r2"}"#,
+            r#"{"git_commit":"bbb","git_dirty":true,"git_snapshot":null,"run_id":"r1"}"#,
+            r#"{"git_commit":"aaa","git_dirty":false,"git_snapshot":null,"run_id":"r1"}"#,
+        ] {
+            let mut mark = told(other);
+            put_late_snapshot(&snapshots, &mut mark);
+            assert_eq!(mark, told(other));
         }
     }
 

@@ -57,7 +57,7 @@ impl Around {
             stdin: told("kind"),
             stdin_file: told("file").map(|file| project.stored_path(&PathBuf::from(file))),
             modules: loose.filter_map(|one| module(project, one)).collect(),
-            all_modules: watched.then(|| super::beside::told_all(runs)),
+            all_modules: watched.then(|| crate::code_beside::told_all(runs)),
         }
     }
 

@@ -3,21 +3,18 @@
 
 use std::path::{Path, PathBuf};
 
-use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{Module, ModulesObserved};
-use birthmark_core::session::Run;
 use serde_json::{Value, json};
 
 use super::Options;
 use super::lay::Laid;
 use super::plan::Plan;
+use crate::code_beside::CodeBeside;
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::sessions;
 use crate::snapshot::{Head, RestoreOptions, make_repository, restore};
 
-/// Names of the environment under which other repositories are told.
-const NAMES: [&str; 2] = ["editable_code", "local_code"];
 /// Differences that are told.
 const MOST: usize = 20;
 
@@ -38,64 +35,20 @@ pub struct Beside {
     pub files: Vec<String>,
 }
 
-/// The repositories of a run, as far as something of them was loaded, or may have been.
-pub(super) fn of_runs(project: &Project, runs: &[&Run], environment: &Fields) -> Vec<Beside> {
-    let modules: Vec<&ModulesObserved> =
-        runs.iter().flat_map(|run| &run.observed.modules).collect();
-    let all_code = told_all(runs);
-    let listed = NAMES
-        .iter()
-        .filter_map(|name| environment.get(*name)?.as_array())
-        .flatten()
-        .filter_map(Value::as_object);
-    let later = modules.iter().map(|one| &one.code);
-    let mut found: Vec<Beside> = Vec::new();
-    for fields in listed.chain(later) {
-        let Some(root) = fields.get("root").and_then(Value::as_str) else {
-            continue;
-        };
-        let root = PathBuf::from(root);
-        let of_it = modules
-            .iter()
-            .filter(|one| project.resolve(&one.root) == root);
-        let files: Vec<String> = of_it
-            .flat_map(|one| one.files.iter().map(|module| module.file.clone()))
-            .collect();
-        let is_needed = !files.is_empty() || !all_code;
-        if is_needed && found.iter().all(|known| known.root != root) {
-            found.push(Beside::of(root, fields, files));
+impl From<CodeBeside> for Beside {
+    fn from(told: CodeBeside) -> Self {
+        Self {
+            restore: told.restore().map(str::to_owned),
+            inexact: told.lacks().into_iter().collect(),
+            root: told.root,
+            commit: told.commit,
+            remote: told.remote,
+            files: told.files,
         }
     }
-    found
-}
-
-/// Whether one of the runs told all code that it loaded.
-pub(super) fn told_all(runs: &[&Run]) -> bool {
-    let lineage = runs.iter().filter_map(|run| run.observed.lineage.as_ref());
-    let mut complete = lineage.map(|lineage| lineage.code_complete == Some(true));
-    complete.any(|complete| complete)
 }
 
 impl Beside {
-    fn of(root: PathBuf, fields: &Fields, files: Vec<String>) -> Self {
-        let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
-        let (commit, snapshot) = (text("git_commit"), text("git_snapshot"));
-        let is_clean = fields.get("git_dirty") == Some(&Value::Bool(false));
-        let mut inexact = Vec::new();
-        if snapshot.is_none() && !is_clean {
-            let why = text("unknown").unwrap_or_else(|| "no snapshot of it was kept".to_owned());
-            inexact.push(why);
-        }
-        Self {
-            restore: snapshot.or_else(|| commit.clone()),
-            commit,
-            remote: text("git_remote"),
-            root,
-            inexact,
-            files,
-        }
-    }
-
     /// For programs.
     pub(super) fn to_json(&self) -> Value {
         json!({

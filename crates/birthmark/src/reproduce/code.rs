@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use birthmark_core::RunId;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::Module;
-use birthmark_core::session::{Artifact, Run, Session};
+use birthmark_core::session::{Artifact, Run, Session, put_late_snapshot};
 use birthmark_core::snapshot::kept_nowhere;
 use serde_json::Value;
 
@@ -76,6 +76,8 @@ pub(super) fn of(session: &Session, fields: &Fields, runs: &[&Run], recorded: &A
 }
 
 fn kept(session: &Session, fields: &Fields, runs: &[&Run]) -> Code {
+    let mut fields = fields.clone();
+    put_late_snapshot(&session.snapshots, &mut fields);
     let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
     let commit = text("git_commit");
     let mut inexact = Vec::new();

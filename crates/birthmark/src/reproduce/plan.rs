@@ -11,13 +11,14 @@ use birthmark_core::{Finding, RunId, SessionId};
 use serde_json::{Value, json};
 
 use super::around::Around;
-use super::beside::{self, Beside};
+use super::beside::Beside;
 use super::code::{self, Code};
 use super::hand::InHand;
 use super::maker::{Made, Renamed};
 use super::seeds::{self, seeds};
 use super::share::Share;
 use super::{Options, environment, folders, guard, inputs, maker};
+use crate::code_beside;
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::session::scriptless::{is_kernel, is_notebook};
@@ -162,8 +163,11 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
     let own: Vec<&Run> = own.collect();
     let mut plan = Plan {
         around: Around::of(&project, &own, &found.facts, &environment_fields),
-        beside: beside::of_runs(&project, &own, &environment_fields),
-        all_modules: beside::told_all(&own),
+        beside: code_beside::of_runs(&project, &own, &environment_fields)
+            .into_iter()
+            .map(Beside::from)
+            .collect(),
+        all_modules: code_beside::told_all(&own),
         modules: own
             .iter()
             .flat_map(|run| run.observed.modules.iter().cloned())

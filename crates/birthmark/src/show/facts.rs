@@ -3,7 +3,7 @@
 
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::LogKept;
-use birthmark_core::session::{Artifact, CodeSeen, Observed, Run, Status};
+use birthmark_core::session::{Artifact, CodeSeen, Observed, Run, Snapshot, Status};
 use birthmark_core::{RunId, SessionId, Timestamp};
 use serde_json::{Value, json};
 
@@ -34,6 +34,8 @@ pub struct SessionFacts {
     pub codes: Vec<Fields>,
     /// What stands behind them: counts, changed files.
     pub code_details: Fields,
+    /// The snapshots of its runs.
+    pub snapshots: Vec<Snapshot>,
     /// Scripts of its runs, each once.
     pub scripts: Vec<String>,
     /// Runs, and how many did not complete.
@@ -124,6 +126,7 @@ impl SessionFacts {
             code: session.code.clone(),
             codes: session.codes().into_iter().cloned().collect(),
             code_details: session.code_details.clone(),
+            snapshots: loaded.session.snapshots.clone(),
             scripts,
             runs: (session.runs.len(), not_completed),
             used: session.used.clone(),

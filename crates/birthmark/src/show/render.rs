@@ -75,6 +75,9 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         for problem in &session.problems {
             page.put("problem", &[text::neutral(problem).into_owned()]);
         }
+        for beside in &shown.beside {
+            page.put("beside", &[beside.phrase()]);
+        }
         page.put("unkept", &unkept(shown));
         page.put("drift", &drift(shown));
     }
@@ -205,7 +208,21 @@ fn kept(shown: &Shown) -> Vec<String> {
             phrase
         }
     });
+    let phrase = phrase.map(|phrase| match lacks(shown) {
+        Some(why) => format!("{phrase}; NOT exact: {}", short(&why, LONGEST)),
+        None => phrase,
+    });
     phrase.into_iter().collect()
+}
+
+/// What keeps the snapshot from being all that ran.
+fn lacks(shown: &Shown) -> Option<String> {
+    let commit = word(shown, "git_snapshot")?;
+    let mut snapshots = shown.session.iter().flat_map(|session| &session.snapshots);
+    snapshots
+        .find(|one| one.taken.commit == commit)?
+        .taken
+        .lacks()
 }
 
 /// Code that ran and that no commit holds: of the run that made it, else of all.

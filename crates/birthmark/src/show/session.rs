@@ -126,6 +126,7 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
         }
     }
     shown.session = Some(facts);
+    shown.find_code_beside(project);
     Ok(shown)
 }
 

@@ -20,7 +20,7 @@ use super::report::{Item, ItemKind, Reason, Word};
 use super::whole::against_whole;
 use super::{Options, folder, jsonl, keyed, packed, pointer, sidecar, single};
 use crate::project::plain;
-use crate::{add, sessions, talk, text};
+use crate::{add, code_beside, sessions, talk, text};
 
 /// Judges one file or folder.
 pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &Options) -> Item {
@@ -202,6 +202,17 @@ fn of_code(judge: &Judge<'_>, history: &History) -> Vec<Reason> {
             changes.join("; ")
         );
         reasons.push(Reason::caveat("drift", text));
+    }
+    if let Some(loaded) = &session {
+        let environment = &loaded.session.environment;
+        let beside = code_beside::of_runs(judge.eyes.inputs.project, &own, environment);
+        let edited = beside
+            .iter()
+            .filter(|one| !one.files.is_empty() && one.dirty != Some(false));
+        reasons.extend(edited.map(|one| {
+            let text = format!("code of another repository ran: {}", one.phrase());
+            Reason::caveat("code-beside", text)
+        }));
     }
     let others = crate::report::origins::of_other_code(&history.birthmark).into_iter();
     reasons.extend(others.map(|other| {

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use birthmark_core::birthmark::{Fields, REQUIRED};
+use birthmark_core::event::SnapshotTaken;
 use birthmark_core::json;
 use birthmark_core::policy::Outcome;
 use birthmark_core::schema::BIRTHMARK_FORMAT;
+use birthmark_core::session::snapshot_of;
 use birthmark_core::timestamp::TEXT_LEN;
 use birthmark_core::{SessionId, Timestamp};
 use birthmark_store::config::Policy;
 use birthmark_store::digest::Digester;
+use serde_json::Value;
 
 use super::claims::Claims;
 use super::commits::{Commits, is_full_id};
@@ -158,11 +161,36 @@ impl<'a> Judge<'a> {
         reasons
     }
 
+    /// The snapshot of the tree that a birthmark tells of, as its session tells of it: also one
+    /// that was done only after the birthmark.
+    fn snapshot_told(&self, get: &Get<'_>) -> Option<SnapshotTaken> {
+        let text = |name: &str| get(name).and_then(json::as_text_lossy);
+        let id = SessionId::from_text(text("session_id")?.into_owned());
+        if !self.claims.knows(&id) {
+            return None;
+        }
+        let names = ["git_commit", "git_snapshot", "run_id"];
+        let told = names.map(|name| Some((name.to_owned(), Value::from(text(name)?.into_owned()))));
+        let mut fields: Fields = told.into_iter().flatten().collect();
+        fields.insert("git_dirty".to_owned(), Value::from(true));
+        let loaded = self.claims.session(&id).ok()?;
+        let found = snapshot_of(&loaded.session.snapshots, &fields)?;
+        Some(found.taken.clone())
+    }
+
     fn dirty(&mut self, get: &Get<'_>, reasons: &mut Vec<Reason>) {
         let snapshot = get("git_snapshot").filter(|raw| !json::is_null(raw));
+        let is_dirty = get("git_dirty") == Some(b"true");
+        let told = is_dirty.then(|| self.snapshot_told(get)).flatten();
+        let lacks = told.as_ref().and_then(SnapshotTaken::lacks);
         match get("git_dirty") {
             Some(b"false") => {}
-            Some(b"true") if snapshot.is_some() => reasons.push(Reason::caveat(
+            Some(b"true") if lacks.is_some() => {
+                let why = text::short(&lacks.unwrap_or_default(), 160);
+                let text = format!("the tree was dirty; its snapshot is NOT exact: {why}");
+                reasons.push(Reason::caveat("snapshot-inexact", text));
+            }
+            Some(b"true") if snapshot.is_some() || told.is_some() => reasons.push(Reason::caveat(
                 "dirty-with-snapshot",
                 "the tree was dirty; it is kept as a snapshot",
             )),
@@ -184,7 +212,13 @@ impl<'a> Judge<'a> {
                 "git_dirty is neither true, false nor null",
             )),
         }
-        let Some(snapshot) = snapshot else { return };
+        let Some(snapshot) = snapshot else {
+            let late = told.filter(|told| is_full_id(&told.commit));
+            if let Some(told) = late {
+                reasons.extend(self.eyes.commits.judge_snapshot(&told.commit));
+            }
+            return;
+        };
         match json::as_text(snapshot) {
             Some(hex) if is_full_id(&hex) => reasons.extend(self.eyes.commits.judge_snapshot(&hex)),
             _ => reasons.push(Reason::failed(
