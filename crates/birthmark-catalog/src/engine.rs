@@ -455,6 +455,9 @@ pub trait Engine {
     fn unread(&self, project: i64) -> Result<Vec<String>, CatalogError>;
     /// The names of the columns of all tables that `sql` may ask, but for the fields of records.
     fn table_columns(&self) -> Result<Vec<String>, CatalogError>;
+    /// Works out what is told of files that were not looked at since: nobody has them here. What
+    /// was told by [`apply`](Engine::apply) is complete after this alone.
+    fn settle(&mut self, project: i64) -> Result<(), CatalogError>;
     /// Takes over changes: all of them or none.
     fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError>;
     /// Answers a question.

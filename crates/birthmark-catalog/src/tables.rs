@@ -22,7 +22,7 @@
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
 /// What `user_version` says; a catalog of another version is built anew.
-pub(crate) const VERSION: i32 = 11;
+pub(crate) const VERSION: i32 = 12;
 /// Where the numbers of groups begin that are not the first of their artifact.
 pub(crate) const MORE: i64 = 1 << 40;
 /// `BMCA`, which tells the file from other databases.
@@ -147,6 +147,8 @@ CREATE TABLE _told (
   PRIMARY KEY (session, file)
 ) WITHOUT ROWID;
 CREATE INDEX _told_file ON _told (project, file);
+-- Told of, and not looked at yet: nothing is known of it that is asked for.
+CREATE TABLE _due (project INTEGER NOT NULL, file TEXT NOT NULL, PRIMARY KEY (project, file)) WITHOUT ROWID;
 CREATE TABLE _elsewhere (
   project INTEGER NOT NULL,
   file TEXT NOT NULL,

@@ -57,6 +57,9 @@ fn number(row: &Row<'_>, place: usize) -> rusqlite::Result<u64> {
     Ok(number.unwrap_or(0).unsigned_abs())
 }
 
+/// Changes at once that are those of a first reading, or nearly.
+const MANY: usize = 200;
+
 /// The catalog in a file.
 #[derive(Debug)]
 pub struct Local {
@@ -205,6 +208,7 @@ impl Engine for Local {
                 "DELETE FROM _used WHERE session IN (SELECT id FROM _sessions WHERE project = ?)",
                 "DELETE FROM _told WHERE project = ?",
                 "DELETE FROM _elsewhere WHERE project = ?",
+                "DELETE FROM _due WHERE project = ?",
                 "DELETE FROM _artifacts WHERE project = ?",
                 "DELETE FROM _sessions WHERE project = ?",
                 "DELETE FROM _files WHERE project = ?",
@@ -326,11 +330,27 @@ impl Engine for Local {
     }
 
     fn apply(&mut self, project: i64, changes: &[Change]) -> Result<(), CatalogError> {
+        if changes.len() > MANY {
+            let connection = &self.opened.connection;
+            let more = connection.pragma_update(None, "cache_size", place::ROOMY);
+            more.map_err(self.failed())?;
+        }
         self.in_turn(|transaction| {
             let mut writer = write::Writer::new(transaction, project);
             changes.iter().try_for_each(|change| writer.apply(change))?;
             writer.finish()
         })
+    }
+
+    fn settle(&mut self, project: i64) -> Result<(), CatalogError> {
+        while write::is_due(&self.opened.connection, project).map_err(self.failed())? {
+            self.in_turn(|transaction| {
+                let mut writer = write::Writer::new(transaction, project);
+                writer.settle()?;
+                writer.finish()
+            })?;
+        }
+        Ok(())
     }
 
     fn find(&self, query: &Query, look: &mut Look<'_>) -> Result<Found, CatalogError> {

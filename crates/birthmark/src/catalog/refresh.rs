@@ -35,8 +35,9 @@ use steady::Steady;
 
 /// Files, and sessions that are over, that one question looks at.
 const LOOKS: usize = 20_000;
-/// Changes that are taken over at once.
-const BATCH: usize = 1_000;
+/// Changes, and artifacts that sessions tell of, that are taken over at once: what is in memory
+/// until then, and how long others wait. Each time costs something, by how large the catalog is.
+const BATCH: usize = 5_000;
 /// Bytes that are read before what was found in them is taken over.
 const BATCH_BYTES: u64 = 256 << 20;
 /// The name under which the state of the sessions' folder is kept; no folder has it.
@@ -71,6 +72,7 @@ struct Refresher<'a> {
     depth: Depth,
     now: i128,
     changes: Vec<Change>,
+    waiting: usize,
     unwritten: u64,
     /// Sessions that were read by now.
     read: HashSet<String>,
@@ -91,6 +93,7 @@ pub(super) fn refresh(catalog: &mut Catalog, project: &Project, depth: Depth) ->
         depth,
         now,
         changes: Vec::new(),
+        waiting: 0,
         unwritten: 0,
         read: HashSet::new(),
         whole: HashSet::new(),
@@ -104,6 +107,7 @@ pub(super) fn refresh(catalog: &mut Catalog, project: &Project, depth: Depth) ->
     refresher.whole()?;
     refresher.folders()?;
     refresher.flush()?;
+    refresher.catalog.engine.settle(refresher.row.id)?;
     refresher.elsewhere()?;
     refresher.flush()?;
     let done = refresher.done;
@@ -120,13 +124,18 @@ impl Refresher<'_> {
         }
         self.catalog.engine.apply(self.row.id, &self.changes)?;
         self.changes.clear();
+        self.waiting = 0;
         self.unwritten = 0;
         Ok(())
     }
 
     fn push(&mut self, change: Change) -> Result<()> {
+        self.waiting += match &change {
+            Change::Session(facts) => 1 + facts.session.artifacts.len(),
+            _ => 1,
+        };
         self.changes.push(change);
-        if self.changes.len() >= BATCH || self.unwritten >= BATCH_BYTES {
+        if self.waiting >= BATCH || self.unwritten >= BATCH_BYTES {
             self.flush()?;
         }
         Ok(())

@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{FlockOperation, OFlags};
 
@@ -18,6 +19,10 @@ use crate::tables::{APPLICATION, SCHEMA, VERSION, views};
 
 /// How long one process waits for another.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// Pages that are kept in memory for a question, and where much is taken in, which touches indexes
+/// everywhere: in KiB, as SQLite is told it.
+const USUAL: i32 = -32_000;
+pub(super) const ROOMY: i32 = -128_000;
 /// The name of the catalog's file.
 pub(super) const NAME: &str = "catalog.db";
 
@@ -251,10 +256,17 @@ fn make_private(path: &Path) -> Result<(), CatalogError> {
 fn settle(connection: &Connection) -> rusqlite::Result<()> {
     // All of it can be built anew, so a power cut may cost it; a kill never does.
     connection.pragma_update(None, "synchronous", "OFF")?;
-    connection.pragma_update(None, "cache_size", -32_000)?;
+    connection.pragma_update(None, "cache_size", USUAL)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(512);
     connection.pragma_update(None, "trusted_schema", "OFF")?;
+    equip(connection)
+}
+
+/// What every catalog needs of its connection.
+fn equip(connection: &Connection) -> rusqlite::Result<()> {
+    // Else a statement is planned anew whenever a value is bound that a partial index is about.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     super::functions::register(connection)
 }
 
@@ -281,7 +293,7 @@ pub(super) fn in_memory() -> Result<Opened, CatalogError> {
         source,
     };
     let connection = Connection::open_in_memory().map_err(failed)?;
-    super::functions::register(&connection).map_err(failed)?;
+    equip(&connection).map_err(failed)?;
     connection.execute_batch(SCHEMA).map_err(failed)?;
     connection.execute_batch(&views(None)).map_err(failed)?;
     Ok(Opened {
@@ -383,6 +395,8 @@ fn network(kind: u64) -> Option<&'static str> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use rusqlite::StatementStatus;
+
     use super::*;
 
     #[test]
@@ -427,6 +441,25 @@ mod tests {
             open(dir.path()).unwrap().renewed,
             Some("it was of another version")
         );
+    }
+
+    #[test]
+    fn what_is_asked_of_one_after_the_other_is_planned_once() {
+        let db = in_memory().unwrap().connection;
+        // Of each of these columns an index holds a part alone.
+        for sql in [
+            "SELECT id FROM _artifacts WHERE project = ? AND state = ?",
+            "SELECT id FROM _groups WHERE artifact = ? AND number >= ?",
+            "SELECT t.file FROM _told t JOIN _sessions s ON s.id = t.session LEFT JOIN _runs r ON r.session = t.session
+             WHERE t.project = ? AND t.format = ? ORDER BY t.timestamp",
+        ] {
+            let mut statement = db.prepare(sql).unwrap();
+            for number in 0..9_i64 {
+                let rows = statement.query_map([number, number], |row| row.get::<_, i64>(0));
+                assert_eq!(rows.unwrap().count(), 0);
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! its content depends on what is there and not on the order in which it was found.
 
 mod derive;
+mod due;
 mod files;
 mod marks;
 mod posts;
@@ -19,6 +20,7 @@ use rusqlite::{Connection, params};
 use crate::engine::{Change, ELSEWHERE};
 use crate::value::Value;
 
+pub(super) use due::is_due;
 pub(super) use posts::unlist;
 pub(super) use same::group_kin;
 pub(super) use sessions::{liveness_of, waiting};
@@ -38,6 +40,8 @@ pub(super) struct Writer<'a> {
     marks: HashMap<[u8; 16], i64>,
     overlaid: HashMap<(i64, i64, u64), i64>,
     posts: posts::Posts,
+    /// Whether anything may be due; not known at first.
+    due: Option<bool>,
     /// Kins of which one changed.
     parted: HashSet<[u8; 16]>,
     /// A file that another process read on meanwhile.
@@ -53,6 +57,7 @@ impl<'a> Writer<'a> {
             marks: HashMap::new(),
             overlaid: HashMap::new(),
             posts: posts::Posts::default(),
+            due: None,
             parted: HashSet::new(),
             overtaken: None,
         }
@@ -158,48 +163,4 @@ fn signed(number: u64) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use super::*;
-    use crate::engine::FileFacts;
-    use crate::engine::local::place;
-
-    /// Steps of SQLite's machine, in hundreds, for so many files that nobody tells of.
-    fn steps(files: usize) -> u64 {
-        let mut db = place::in_memory().unwrap().connection;
-        let steps = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&steps);
-        let count = move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-            false
-        };
-        db.progress_handler(100, Some(count)).unwrap();
-        let mut writer = Writer::new(&db, 1);
-        for number in 0..files {
-            let file = format!("artifacts/{number}.png");
-            let facts = FileFacts {
-                file: file.clone(),
-                scanned: true,
-                ..FileFacts::default()
-            };
-            writer.apply(&Change::File(Box::new(facts))).unwrap();
-            let seen = Change::Seen {
-                folder: String::new(),
-                name: format!("{number}.png"),
-                state: "as it was".to_owned(),
-                file,
-            };
-            writer.apply(&seen).unwrap();
-        }
-        writer.finish().unwrap();
-        steps.load(Ordering::Relaxed)
-    }
-
-    #[test]
-    fn a_file_among_many_costs_no_more_than_among_few() {
-        let (few, many) = (steps(100), steps(1_600));
-        assert!(many < few * 24, "{few} for 100 files, {many} for 1,600");
-    }
-}
+mod tests;

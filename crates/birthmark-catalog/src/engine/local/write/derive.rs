@@ -5,34 +5,39 @@ use serde_json::Value as Json;
 
 use super::super::recorded::{self, Lying, Word, lying};
 use super::posts::Drop;
-use super::same::kin_of;
+use super::same::{Kin, kin_of};
 use super::{Writer, signed};
 
 impl Writer<'_> {
     /// Joins what is told of a file with what it carries.
     pub(super) fn derive(&mut self, file: &str) -> rusqlite::Result<()> {
         self.elsewhere(file)?;
-        let known = self.known_artifact(file)?;
+        self.derive_seen(file)
+    }
+
+    /// The same of a file of which it is noted beside this where it was seen.
+    pub(super) fn derive_seen(&mut self, file: &str) -> rusqlite::Result<()> {
+        self.is_done(file)?;
         let mut told = recorded::all(self.db, self.project, file)?;
-        if told.len() > 1
-            && let Some(artifact) = known
-        {
-            recorded::as_it_lies(&mut told, &self.found(artifact)?);
-        }
-        let carried = match known {
-            Some(artifact) => self.carried(artifact)?,
+        let known = self.known(file)?;
+        let carried = match &known {
+            Some(known) => self.carried(known.id)?,
             None => Vec::new(),
         };
         if told.is_empty() && carried.is_empty() {
             return match known {
-                Some(artifact) => self.no_artifact(artifact),
+                Some(known) => self.no_artifact(known.id),
                 None => Ok(()),
             };
         }
-        let artifact = match known {
-            Some(artifact) => artifact,
-            None => self.artifact(file)?,
+        let known = match known {
+            Some(known) => known,
+            None => Known::new(self.new_artifact(file)?),
         };
+        let artifact = known.id;
+        if told.len() > 1 {
+            recorded::as_it_lies(&mut told, &known.found);
+        }
         if carried.is_empty() {
             self.tell_group(artifact, told.last())?;
         } else {
@@ -58,18 +63,27 @@ impl Writer<'_> {
                 self.wrote(artifact, &carried, &last.session, &last.told)?;
             }
         }
-        self.update_artifact(artifact, told.last())?;
+        self.update_artifact(&known, told.last())?;
         self.post(artifact)
     }
 
-    /// What was found of an artifact's file.
-    fn found(&self, artifact: i64) -> rusqlite::Result<Json> {
-        let found: Option<String> = self
-            .db
-            .prepare_cached("SELECT found FROM _artifacts WHERE id = ?")?
-            .query_row([artifact], |row| row.get(0))?;
-        let found = found.and_then(|found| serde_json::from_str(&found).ok());
-        Ok(found.unwrap_or(Json::Null))
+    /// What is stored of a file that its row follows from.
+    fn known(&self, file: &str) -> rusqlite::Result<Option<Known>> {
+        self.db
+            .prepare_cached(
+                "SELECT id, found, read_on, kin, told FROM _artifacts WHERE project = ? AND file = ?",
+            )?
+            .query_row(params![self.project, file], |row| {
+                let found: Option<String> = row.get(1)?;
+                let found = found.and_then(|found| serde_json::from_str(&found).ok());
+                Ok(Known {
+                    id: row.get(0)?,
+                    found: found.unwrap_or(Json::Null),
+                    read_on: row.get(2)?,
+                    kin: (row.get(3)?, row.get(4)?),
+                })
+            })
+            .optional()
     }
 
     pub(super) fn carried(&self, artifact: i64) -> rusqlite::Result<Vec<Carried>> {
@@ -129,7 +143,7 @@ impl Writer<'_> {
         }
         // Whoever tells of it again lets it be read again.
         self.forget_content(artifact)?;
-        self.look_again(artifact, true)?;
+        self.look_again(artifact)?;
         self.leave_kin(artifact)
     }
 
@@ -143,15 +157,16 @@ impl Writer<'_> {
 
     pub(super) fn update_artifact(
         &mut self,
-        artifact: i64,
+        known: &Known,
         told: Option<&Word>,
     ) -> rusqlite::Result<()> {
-        let found = self.found(artifact)?;
+        let Known { id, found, .. } = known;
+        let artifact = *id;
         let text = |name: &str| found[name].as_str().map(str::to_owned);
         let number = |name: &str| found[name].as_u64().map(signed);
         let newest = told.map(|word| &word.told);
         let (session, run, time, mark) = self.last_group(artifact)?;
-        let Lying { state, digest } = lying(&found, newest);
+        let Lying { state, digest } = lying(found, newest);
         let edited = state == "edited";
         let content = text("content_digest").or_else(|| {
             newest
@@ -189,23 +204,23 @@ impl Writer<'_> {
                 artifact
             ],
         )?;
-        self.kin(artifact, kin, newest.is_some())?;
+        self.kin(artifact, known.kin, (kin, newest.is_some()))?;
         let unseen = state == "unchecked" && found["looked"] != Json::Bool(true);
         // What was read on, and is written by no session any longer, has a digest once it is read
         // whole; and what was looked at before anybody told of it was not read at all.
-        if state != "open" {
-            self.look_again(artifact, unseen)?;
+        if state != "open" && (unseen || known.read_on) {
+            self.look_again(artifact)?;
         }
         Ok(())
     }
 
-    /// Lets the file of an artifact count as changed, `always` or where it was read on as it grew.
-    fn look_again(&self, artifact: i64, always: bool) -> rusqlite::Result<()> {
+    /// Lets the file of an artifact count as changed.
+    fn look_again(&self, artifact: i64) -> rusqlite::Result<()> {
         // By this index: left to itself, SQLite goes through all files of the project.
         self.run(
             "UPDATE _files INDEXED BY _files_file SET state = '~' WHERE project = ?1
-               AND file = (SELECT file FROM _artifacts WHERE id = ?2 AND (read_on OR ?3))",
-            params![self.project, artifact, always],
+               AND file = (SELECT file FROM _artifacts WHERE id = ?2)",
+            params![self.project, artifact],
         )
         .map(drop)
     }
@@ -235,6 +250,29 @@ impl Writer<'_> {
             )?
             .query_row(params![mark, name], |row| row.get(0))
             .optional()
+    }
+}
+
+/// What is stored of an artifact that its row follows from.
+pub(super) struct Known {
+    id: i64,
+    /// What was found of its file.
+    found: Json,
+    /// Whether that was read on as it grew.
+    read_on: bool,
+    /// What it is one with, and whether it is told of.
+    kin: (Option<Kin>, bool),
+}
+
+impl Known {
+    /// Of a new one.
+    fn new(id: i64) -> Self {
+        Self {
+            id,
+            found: Json::Null,
+            read_on: false,
+            kin: (None, false),
+        }
     }
 }
 

@@ -12,7 +12,11 @@ use crate::zone::Zone;
 
 impl Writer<'_> {
     pub(super) fn file(&mut self, facts: &FileFacts) -> rusqlite::Result<()> {
-        let artifact = self.artifact(&facts.file)?;
+        let known = self.known_artifact(&facts.file)?;
+        let artifact = match known {
+            Some(artifact) => artifact,
+            None => self.new_artifact(&facts.file)?,
+        };
         let before = match &facts.from {
             Some(from) if self.is_as_it_was(&facts.file, from)? => {
                 self.drop_groups(artifact, Drop::From(from.before))?;
@@ -23,6 +27,7 @@ impl Writer<'_> {
                 self.overtaken = Some(facts.file.clone());
                 return Ok(());
             }
+            None if known.is_none() => 0,
             None => {
                 self.forget_content(artifact)?;
                 0
@@ -59,7 +64,7 @@ impl Writer<'_> {
                 artifact
             ],
         )?;
-        self.derive(&facts.file)
+        self.derive_seen(&facts.file)
     }
 
     /// Whether a file that was read on is still what it was when that began.
@@ -79,7 +84,7 @@ impl Writer<'_> {
             "UPDATE _artifacts SET there = 0, scanned = 0, found = NULL, read_on = 0 WHERE id = ?",
             [artifact],
         )?;
-        self.derive(file)
+        self.derive_seen(file)
     }
 
     pub(super) fn known_artifact(&self, file: &str) -> rusqlite::Result<Option<i64>> {
@@ -89,17 +94,15 @@ impl Writer<'_> {
             .optional()
     }
 
-    pub(super) fn artifact(&mut self, file: &str) -> rusqlite::Result<i64> {
-        if let Some(id) = self.known_artifact(file)? {
-            return Ok(id);
-        }
+    /// A row for a file that has none.
+    pub(super) fn new_artifact(&mut self, file: &str) -> rusqlite::Result<i64> {
         let empty = self.mark(&[])?;
         self.run(
-            "INSERT INTO _artifacts (project, file, there, scanned, mark, same) VALUES (?, ?, 0, 0, ?, 0)",
+            "INSERT INTO _artifacts (id, project, file, there, scanned, mark, same)
+             SELECT id, ?, ?, 0, 0, ?, id FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM _artifacts)",
             params![self.project, file, empty],
         )?;
         let id = self.db.last_insert_rowid();
-        self.run("UPDATE _artifacts SET same = id WHERE id = ?", [id])?;
         self.posts.name(id, file);
         Ok(id)
     }

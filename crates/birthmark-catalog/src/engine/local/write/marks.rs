@@ -90,6 +90,9 @@ impl Writer<'_> {
         told: i64,
         varying: &[String],
     ) -> rusqlite::Result<i64> {
+        if raw == told {
+            return Ok(raw);
+        }
         let mut hasher = DefaultHasher::new();
         varying.hash(&mut hasher);
         let entry = (raw, told, hasher.finish());

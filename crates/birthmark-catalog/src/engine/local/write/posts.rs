@@ -10,7 +10,7 @@ mod unlist;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::lists::{Whose, row_of};
 use super::super::names::Edits;
@@ -65,6 +65,33 @@ pub(super) enum Drop {
     Told,
     /// Those from this number on.
     From(usize),
+}
+
+/// A group, and what it is listed in.
+pub(super) struct Posted {
+    id: i64,
+    mark: i64,
+    session: Option<String>,
+    run: Option<String>,
+    low: Option<String>,
+    high: Option<String>,
+    carried: bool,
+    lists: Option<Vec<u8>>,
+}
+
+impl Posted {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            mark: row.get(1)?,
+            session: row.get(2)?,
+            run: row.get(3)?,
+            low: row.get(4)?,
+            high: row.get(5)?,
+            carried: row.get(6)?,
+            lists: row.get(7)?,
+        })
+    }
 }
 
 impl Writer<'_> {
@@ -139,23 +166,30 @@ impl Writer<'_> {
     /// Lists the groups of an artifact anew.
     pub(super) fn post(&mut self, artifact: i64) -> rusqlite::Result<()> {
         let shared = self.lists_of_artifact(artifact)?;
-        let groups: Vec<i64> = self
+        let groups: Vec<Posted> = self
             .db
-            .prepare_cached("SELECT id FROM _groups WHERE artifact = ?")?
-            .query_map([artifact], |row| row.get(0))?
+            .prepare_cached(
+                "SELECT id, mark, session_id, run_id, time_min, time_max, carried, lists FROM _groups WHERE artifact = ?",
+            )?
+            .query_map([artifact], Posted::of)?
             .collect::<rusqlite::Result<_>>()?;
-        let unlisted = self.unlisted(artifact)?;
+        // Only beside the group of who wrote a file there may be one that stands in no list.
+        let unlisted = if groups.iter().all(|group| group.carried) {
+            Vec::new()
+        } else {
+            self.unlisted(artifact)?
+        };
         for group in groups {
-            if unlisted.contains(&group) {
-                self.repost("_groups", group, Vec::new())?;
+            if unlisted.contains(&group.id) {
+                self.repost("_groups", group.id, group.lists, Vec::new())?;
                 for owner in Owner::BOTH {
-                    self.posts.owners.set(owner, group, 0);
+                    self.posts.owners.set(owner, group.id, 0);
                 }
                 continue;
             }
-            let mut lists = self.lists_of_group(group)?;
+            let mut lists = self.lists_of_group(&group)?;
             lists.extend_from_slice(&shared);
-            self.repost("_groups", group, lists)?;
+            self.repost("_groups", group.id, group.lists, lists)?;
         }
         Ok(())
     }
@@ -164,14 +198,11 @@ impl Writer<'_> {
         &mut self,
         table: &'static str,
         row: i64,
+        before: Option<Vec<u8>>,
         mut lists: Vec<i64>,
     ) -> rusqlite::Result<()> {
         lists.sort_unstable();
         lists.dedup();
-        let before: Option<Vec<u8>> = self
-            .db
-            .prepare_cached(&format!("SELECT lists FROM {table} WHERE id = ?"))?
-            .query_row([row], |found| found.get(0))?;
         let packed = packed(&lists);
         if before.as_ref() == Some(&packed) {
             return Ok(());
@@ -187,16 +218,21 @@ impl Writer<'_> {
 
     /// Lists a session by its own facts.
     pub(super) fn post_session(&mut self, row: i64) -> rusqlite::Result<()> {
-        let mark: i64 = self
-            .db
-            .prepare_cached("SELECT mark FROM _sessions WHERE id = ?")?
-            .query_row([row], |found| found.get(0))?;
+        let (mark, before) = self.posted_session(row)?;
         let lists = self.lists_of_mark(mark, Whose::Session, "")?;
-        self.repost("_sessions", row, lists)
+        self.repost("_sessions", row, before, lists)
     }
 
     pub(super) fn unpost_session(&mut self, row: i64) -> rusqlite::Result<()> {
-        self.repost("_sessions", row, Vec::new())
+        let (_, before) = self.posted_session(row)?;
+        self.repost("_sessions", row, before, Vec::new())
+    }
+
+    /// The mark of a session, and what it is listed in.
+    fn posted_session(&self, row: i64) -> rusqlite::Result<(i64, Option<Vec<u8>>)> {
+        self.db
+            .prepare_cached("SELECT mark, lists FROM _sessions WHERE id = ?")?
+            .query_row([row], |found| Ok((found.get(0)?, found.get(1)?)))
     }
 
     /// Lists all groups of a session anew: what is known of its machine is another.

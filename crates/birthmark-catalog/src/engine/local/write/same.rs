@@ -13,6 +13,9 @@ use rusqlite::{Connection, params};
 
 use super::Writer;
 
+/// What artifacts have alike that could be one.
+pub(in crate::engine::local) type Kin = [u8; 16];
+
 /// An artifact among its kin.
 struct Relative {
     id: i64,
@@ -26,28 +29,28 @@ impl Writer<'_> {
     pub(super) fn kin(
         &mut self,
         artifact: i64,
-        kin: Option<[u8; 16]>,
-        is_told: bool,
+        before: (Option<Kin>, bool),
+        (kin, is_told): (Option<Kin>, bool),
     ) -> rusqlite::Result<()> {
-        let (before, was_told): (Option<[u8; 16]>, bool) = self
-            .db
-            .prepare_cached("SELECT kin, told FROM _artifacts WHERE id = ?")?
-            .query_row([artifact], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if (before, was_told) == (kin, is_told) {
+        if before == (kin, is_told) {
             return Ok(());
         }
         self.run(
             "UPDATE _artifacts SET kin = ?, told = ?, same = CASE WHEN ?1 IS NULL THEN id ELSE same END WHERE id = ?",
             params![kin, is_told, artifact],
         )?;
-        self.parted.extend(before);
+        self.parted.extend(before.0);
         self.parted.extend(kin);
         Ok(())
     }
 
     /// Notes that an artifact leaves its kin.
     pub(super) fn leave_kin(&mut self, artifact: i64) -> rusqlite::Result<()> {
-        self.kin(artifact, None, false)
+        let before = self
+            .db
+            .prepare_cached("SELECT kin, told FROM _artifacts WHERE id = ?")?
+            .query_row([artifact], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.kin(artifact, before, (None, false))
     }
 
     /// Groups all anew of whose kin one changed.
@@ -64,7 +67,7 @@ pub(super) fn kin_of(
     db: &Connection,
     artifact: i64,
     digest: Option<&str>,
-) -> rusqlite::Result<Option<[u8; 16]>> {
+) -> rusqlite::Result<Option<Kin>> {
     let Some(digest) = digest else {
         return Ok(None);
     };
@@ -80,7 +83,7 @@ pub(super) fn kin_of(
 }
 
 /// Groups all of one kin by what they are.
-pub(in crate::engine::local) fn group_kin(db: &Connection, kin: [u8; 16]) -> rusqlite::Result<()> {
+pub(in crate::engine::local) fn group_kin(db: &Connection, kin: Kin) -> rusqlite::Result<()> {
     let mut statement = db.prepare_cached(
         "SELECT a.id, a.told, a.file, a.same FROM _artifacts a JOIN _projects p ON p.id = a.project
          WHERE a.kin = ? ORDER BY p.root, a.file, a.id",

@@ -45,7 +45,7 @@ impl Writer<'_> {
                 continue;
             }
             self.insert_told(row, file, &told)?;
-            self.derive(file)?;
+            self.told(file)?;
         }
         for file in before.into_keys() {
             self.run(

@@ -10,6 +10,7 @@ use super::super::super::lists::{
 };
 use super::super::super::owners::Owner;
 use super::super::{MEMORY, Writer};
+use super::Posted;
 use crate::value::{Kind, Value};
 
 /// The columns of an artifact that are asked for by value.
@@ -83,24 +84,10 @@ impl Writer<'_> {
     }
 
     /// The lists of a group itself: its facts, those of its session, its ids and times.
-    pub(super) fn lists_of_group(&mut self, group: i64) -> rusqlite::Result<Vec<i64>> {
-        type Text = Option<String>;
-        let (mark, session, run, low, high): (i64, Text, Text, Text, Text) = self
-            .db
-            .prepare_cached(
-                "SELECT mark, session_id, run_id, time_min, time_max FROM _groups WHERE id = ?",
-            )?
-            .query_row([group], |row| {
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                ))
-            })?;
-        let mut lists = self.lists_of_mark(mark, Whose::Group, "")?;
-        for (owner, id) in [(Owner::Session, &session), (Owner::Run, &run)] {
+    pub(super) fn lists_of_group(&mut self, group: &Posted) -> rusqlite::Result<Vec<i64>> {
+        let Posted { session, run, .. } = group;
+        let mut lists = self.lists_of_mark(group.mark, Whose::Group, "")?;
+        for (owner, id) in [(Owner::Session, session), (Owner::Run, run)] {
             let number = match id {
                 Some(id) => {
                     self.labelled(owner.field(), &Value::text(id), &mut lists)?;
@@ -108,21 +95,21 @@ impl Writer<'_> {
                 }
                 None => 0,
             };
-            self.posts.owners.set(owner, group, number);
+            self.posts.owners.set(owner, group.id, number);
         }
-        if let Some(session) = &session
+        if let Some(session) = session
             && let Some(mark) = self.machine_of(session)?
         {
             lists.extend_from_slice(&self.lists_of_machine(mark)?);
         }
-        match (low, high) {
+        match (&group.low, &group.high) {
             (Some(low), Some(high)) if low == high => {
-                self.labelled(DAY, &Value::text(day_of(&low)), &mut lists)?;
+                self.labelled(DAY, &Value::text(day_of(low)), &mut lists)?;
             }
             (Some(low), Some(high)) => {
                 lists.push(self.label(SPREAD, &Value::text(""))?);
-                let day = day_of(&low);
-                if !day.is_empty() && day == day_of(&high) {
+                let day = day_of(low);
+                if !day.is_empty() && day == day_of(high) {
                     lists.push(self.label(WITHIN, &Value::text(day))?);
                 }
             }
