@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,3 +140,74 @@ def test_snapshot_that_some_records_have_is_one_value(project, write, birthmark_
     table = birthmark_in("find", "--columns", "file,snapshot").stdout
     assert ".." not in table and table.count(snapshot) == 2
     assert "(clean in part)" in birthmark_in("find", "--columns", "file,commit").stdout
+
+
+SWEEP = """
+import sys
+import birthmark as bm
+lr, tag = float(sys.argv[1]), sys.argv[2]
+with bm.session(params={"lr": lr, "tag": tag}) as s:
+    if lr == 0.3:
+        raise SystemExit(3)
+    s.report(f"artifacts/r{lr}.json", {"summary": {"accuracy": lr}}, mode="w")
+"""
+
+
+def test_what_each_run_was_given_is_its_own_also_where_it_made_nothing(repo, git, birthmark, program) -> None:
+    (repo / "t.py").write_text(SWEEP)
+    (repo / ".gitignore").write_text("artifacts/\n")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "A sweep")
+    birthmark("session", "start", "--set", "seed=5", "--set", "tag=x")
+
+    def run(*words):
+        subprocess.run(words, cwd=repo, capture_output=True, check=False)
+
+    run(sys.executable, "t.py", "0.1", "y")
+    run(sys.executable, "t.py", "0.3", "z")
+    run(program, "run", "--set", "tag=w", "--", sys.executable, "t.py", "0.5", "v")
+    rows = bm.find(what="runs", columns=["tag", "lr", "seed"], sort="timestamp")
+    told = [(row["tag"], row["lr"], row["seed"], row["outcome"]) for row in rows]
+    assert told[1:] == [
+        ("y", 0.1, 5, "completed"),
+        ("z", 0.3, 5, "failed"),
+        ("w", None, 5, "completed"),
+        ("v", 0.5, 5, "completed"),
+    ]
+    assert told[0][:3] == ("x", None, 5)
+    for asked, count in {"tag=y": 1, "tag=x": 1, "lr=0.3": 1, "lr=0.3 outcome=failed": 1, "has:lr": 3, "NOT has:lr": 2, "seed=5": 5}.items():
+        assert int(birthmark("find", "--runs", asked, "--count")) == count, asked
+    for asked, count in {"tag=z": 1, "tag=x": 1, "lr=0.3 tag=z": 1, "lr=0.3 tag=y": 0}.items():
+        assert int(birthmark("find", "--sessions", asked, "--count")) == count, asked
+    counted = birthmark("find", "--runs", "--group-by", "tag", "--csv").splitlines()
+    assert sorted(counted[1:]) == [f"{tag},1" for tag in "vwxyz"], counted
+    # It is journaled, and in the manifest, of the run that brought it.
+    (manifest,) = (repo / "artifacts").glob("session_manifest_*.json")
+    given = [run.get("given") for run in json.loads(manifest.read_text())["runs"]]
+    assert given == [None, {"lr": 0.1, "tag": "y"}, {"lr": 0.3, "tag": "z"}, {"tag": "w"}, {"lr": 0.5, "tag": "v"}]
+    shown = birthmark("show", "last")
+    assert "given tag z lr 0.3" in " ".join(shown.split())
+    birthmark("session", "end")
+    birthmark("verify")
+    before = birthmark("find", "--runs", "--json", "--columns", "tag,lr,seed")
+    birthmark("catalog", "rebuild")
+    assert before == birthmark("find", "--runs", "--json", "--columns", "tag,lr,seed")
+
+
+def test_run_that_is_the_command_itself_has_its_exit_code_and_no_other_has(repo, committed, birthmark) -> None:
+    committed(SWEEP.replace("raise SystemExit(3)", "pass"), "0.5", "a")
+    script = [sys.executable, "script.py"]
+    birthmark("run", "--", *script, "0.6", "b")
+    birthmark("run", "--", "sh", "-c", f"{sys.executable} script.py 0.7 c; exit 4", status=4)
+    birthmark("run", "--", *script, "0.3", "d")
+    assert [row["tag"] for row in bm.find("exit_code=0 accuracy>0.55", what="runs", columns=["tag"])] == ["b"]
+    told = {row["tag"]: row["exit_code"] for row in bm.find("has:lr", what="runs", columns=["tag"])}
+    assert told == {"a": None, "b": 0, "c": None, "d": 0}
+    assert bm.find("exit_code=4", what="runs", columns=["lr"])[0]["lr"] is None
+
+
+def test_list_says_how_to_see_the_rest_of_what_was_listed(joined, birthmark, python, program, repo) -> None:
+    python(MAKE, "4")
+    for words in (["list"], ["list", "--all"]):
+        done = subprocess.run([program, *words, "-n", "1"], cwd=repo, capture_output=True, text=True, check=True)
+        assert f"1 more: birthmark {' '.join(words)} -n 2" in done.stderr

@@ -139,3 +139,31 @@ def test_once_its_own_run_wrote_it_anew_a_file_is_that_runs_alone(filtered, repo
     rows = found(filtered, "file~e.json", "--columns", "script_name,accuracy")
     assert [(row["script_name"], row["accuracy"]) for row in rows] == [("gen.py", 0.5)]
     assert shown(filtered, "artifacts/e.json")["written_by"] is None
+
+
+def test_find_gives_what_a_hand_moved_to_the_run_that_wrote_its_bytes(filtered, repo):
+    asked = ["--columns", "file,script_name,git_dirty,run"]
+    before = {row["file"]: row for row in found(filtered, *asked)}["artifacts/f.jsonl"]
+    (repo / "artifacts/f.jsonl").rename(repo / "artifacts/moved.jsonl")
+
+    def moved():
+        return {row["file"]: row for row in found(filtered, *asked)}["artifacts/moved.jsonl"]
+
+    for name in ("script_name", "git_commit", "git_dirty", "run_id", "session_id", "timestamp", "digest"):
+        assert before[name] and moved()[name] == before[name], name
+    assert moved()["state"] == "stamped"
+    assert {row["file"] for row in found(filtered, "script=filt.py")} == {"artifacts/e.json", "artifacts/moved.jsonl"}
+    told = shown(filtered, "artifacts/moved.jsonl")["written_by"]
+    assert (told["script_name"], told["run_id"]) == ("filt.py", moved()["run_id"])
+    filtered("catalog", "rebuild")
+    assert moved()["script_name"] == "filt.py"
+    # Once nobody tells of it any longer, its records alone do.
+    store = repo / "artifacts/.birthmark/sessions"
+    (session,) = [row["session_id"] for row in found(filtered, "--sessions", "outcome=completed script=filt.py")]
+    away = repo / "away"
+    (store / session).rename(away)
+    (manifest,) = (repo / "artifacts").glob(f"session_manifest_{session}*.json")
+    manifest.unlink()
+    assert moved()["script_name"] == "gen.py"
+    away.rename(store / session)
+    assert moved()["script_name"] == "filt.py"

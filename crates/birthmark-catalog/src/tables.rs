@@ -16,7 +16,8 @@
 //! * A session and a run is numbered by the label of its id, `number`, which `_owners` tells of
 //!   each group.
 //! * `same` of an artifact is the first of those that are one with it, among all of its `kin`.
-//! * The mark of a session has the first code that ran in it; a run is `apart` whose code is another.
+//! * The mark of a session has the first code that ran in it; a run is `apart` whose code is another,
+//!   or that was given something else than the session.
 //! * What holds large blobs has a whole number as its key: of any other key SQLite reads the blobs
 //!   of all rows that it meets on its way to one.
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
@@ -147,6 +148,7 @@ CREATE TABLE _told (
   PRIMARY KEY (session, file)
 ) WITHOUT ROWID;
 CREATE INDEX _told_file ON _told (project, file);
+CREATE INDEX _told_observed ON _told (project, digest) WHERE format = 'observed' AND state = 'sealed';
 -- Told of, and not looked at yet: nothing is known of it that is asked for.
 CREATE TABLE _due (project INTEGER NOT NULL, file TEXT NOT NULL, PRIMARY KEY (project, file)) WITHOUT ROWID;
 CREATE TABLE _elsewhere (

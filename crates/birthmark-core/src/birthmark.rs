@@ -376,6 +376,24 @@ fn keep_spoken_of(all: &mut Fields) {
     }
 }
 
+/// Nearer fields over others: the reason of a null stays as long as the null does.
+pub fn overlaid(under: &Fields, nearer: &Fields) -> Fields {
+    let reasons = |fields: &Fields| {
+        let reasons = fields.get("unknown").and_then(Value::as_object);
+        reasons.cloned().unwrap_or_default()
+    };
+    let mut all = under.clone();
+    all.extend(nearer.clone());
+    all.remove("unknown");
+    let mut why = reasons(under);
+    why.retain(|name, _| !nearer.contains_key(name));
+    why.extend(reasons(nearer));
+    for (name, reason) in &why {
+        note_unknown(&mut all, name, reason.as_str().unwrap_or_default());
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -490,6 +508,16 @@ mod tests {
         assert!(
             text.contains(r#""x":1.50,"y":123456789012345678901234567890"#),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn nearer_wins_and_a_reason_goes_with_its_null() {
+        let outer = fields(json!({"a": 1, "b": null, "c": null, "unknown": {"b": "x", "c": "y"}}));
+        let inner = fields(json!({"a": null, "b": 2, "unknown": {"a": "z"}}));
+        assert_eq!(
+            overlaid(&outer, &inner),
+            fields(json!({"a": null, "b": 2, "c": null, "unknown": {"c": "y", "a": "z"}}))
         );
     }
 }

@@ -210,6 +210,7 @@ mod tests {
             outcome: Outcome::Failed,
             duration_s: 1.25,
             exit_code: Some(-3),
+            command_pid: Some(8),
             signal: None,
             error: None,
             unrecorded: None,

@@ -130,10 +130,12 @@ pub fn run(options: &RunOptions) -> Result<Finished, NotRun> {
         Ok(child) => child,
         Err(error) => return Err(not_started(&session, &program, &error)),
     };
-    let usage = Usage::watch(child.id());
+    let pid = child.id();
+    let usage = Usage::watch(pid);
     let (status, stopped) = signals.wait(&mut child, || streams.resize());
     let end = RunEnd {
         usage: usage.finish(),
+        command_pid: Some(pid),
         ..end_of(status, stopped)
     };
     let logs = streams.finish(&mut signals);

@@ -330,6 +330,8 @@ pub struct RunEnd {
     pub outcome: Outcome,
     /// Exit status of a command.
     pub exit_code: Option<i32>,
+    /// Process id of a command.
+    pub command_pid: Option<u32>,
     /// The signal that ended a command, by name.
     pub signal: Option<String>,
     /// The error in one line; redacted before it is written.
@@ -348,6 +350,7 @@ impl RunEnd {
         Self {
             outcome,
             exit_code: None,
+            command_pid: None,
             signal: None,
             error: None,
             unrecorded: None,
@@ -362,6 +365,7 @@ impl RunEnd {
             outcome: self.outcome,
             duration_s: duration.as_secs_f64(),
             exit_code: self.exit_code,
+            command_pid: self.command_pid,
             signal: self.signal,
             error: self.error.map(|text| redactor.text(&text).into_owned()),
             unrecorded: self.unrecorded,

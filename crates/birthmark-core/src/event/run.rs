@@ -98,6 +98,9 @@ pub struct RunStarted {
     pub rank: u32,
     /// Number of processes of the launch.
     pub world_size: u32,
+    /// Of a run that joined: fields given to it that the session was not given, or otherwise.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub given: Fields,
 }
 
 /// What was seen of the machine.
@@ -136,6 +139,9 @@ pub struct RunEnded {
     /// Exit status of a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
+    /// Process id of a command: a run that it started and that has it is the command itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_pid: Option<u32>,
     /// Signal that ended a command, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,

@@ -112,6 +112,7 @@ impl Writing {
             process: Fields::new(),
             rank: self.ranks.0,
             world_size: self.ranks.1,
+            given: Fields::new(),
         };
         let begun = SessionStarted {
             session_start: Timestamp::from_micros(self.at * 1_000_000),

@@ -1,5 +1,5 @@
-//! The code of a session: of each of its runs its own, since a tree may be edited and committed
-//! between two of them.
+//! The code of a session, and what it was given: of each of its runs its own, since a tree may be
+//! edited and committed between two of them, and one that joins brings its own fields.
 //!
 //! # Invariants
 //!
@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 use super::{Run, Session, Snapshot};
-use crate::birthmark::Fields;
+use crate::birthmark::{Fields, overlaid};
 
 /// Which code it is: the commit, whether the tree was dirty, and the snapshot of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -104,6 +104,26 @@ impl Session {
         let own = std::iter::once(run).chain(parent());
         let mut seen = own.map(|run| &run.code).filter(|code| !code.is_empty());
         seen.next().unwrap_or(&self.code)
+    }
+
+    /// What a run was given: its own over that of its session.
+    pub fn given_of(&self, run: &Run) -> Fields {
+        overlaid(&self.given, &run.given)
+    }
+
+    /// The exit code of a run: of a command, and of the run that the command itself is, which
+    /// cannot see its own.
+    pub fn exit_code_of(&self, run: &Run) -> Option<i32> {
+        let ended = |run: &Run| run.end.as_ref().map(|(_, ended)| ended.clone());
+        if let Some(code) = ended(run).and_then(|ended| ended.exit_code) {
+            return Some(code);
+        }
+        let parent = run.parent.as_ref()?;
+        let command = self.runs.iter().find(|other| other.id == *parent)?;
+        let is_it = ended(command)?.command_pid == Some(run.process.pid)
+            && command.process.host == run.process.host
+            && command.process.pid_namespace == run.process.pid_namespace;
+        ended(command).filter(|_| is_it)?.exit_code
     }
 
     /// The codes that ran, each once, in the order in which they did. Where nothing ran, or

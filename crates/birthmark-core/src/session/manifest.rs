@@ -114,6 +114,9 @@ fn run_entry(run: &Run) -> Value {
     put("host", Value::from(run.process.host.clone()));
     put("rank", Value::from(run.rank));
     put("start", Value::from(run.start.to_string()));
+    if !run.given.is_empty() {
+        put("given", Value::Object(run.given.clone()));
+    }
     if let Some((time, ended)) = &run.end {
         put("end", Value::from(time.to_string()));
         if let Ok(Value::Object(how)) = serde_json::to_value(ended) {

@@ -27,6 +27,8 @@ pub struct Run {
     pub parent: Option<RunId>,
     /// What its process told: working folder, user.
     pub facts: Fields,
+    /// What it was given, where it joined: see [`Session::given_of`](super::Session::given_of).
+    pub given: Fields,
     /// The code as this run first saw it; empty for other ranks.
     pub code: Fields,
     /// The environment as this run first saw it; empty for other ranks.
@@ -97,6 +99,7 @@ impl Run {
             world_size: 1,
             parent: None,
             facts: Fields::new(),
+            given: Fields::new(),
             code: Fields::new(),
             environment: Fields::new(),
             used: Vec::new(),
@@ -120,6 +123,7 @@ impl Run {
                 self.rank = started.rank;
                 self.world_size = started.world_size;
                 self.facts.clone_from(&started.process);
+                self.given.clone_from(&started.given);
             }
             Event::Drift(drift) => {
                 self.drift.extend(drift.changes.iter().cloned());

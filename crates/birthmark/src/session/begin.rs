@@ -9,7 +9,7 @@ use crate::machine::Interpreter;
 use birthmark_capture::git::{self, Listed, StatusOptions};
 use birthmark_capture::{chance, clock, process};
 use birthmark_core::Finding;
-use birthmark_core::birthmark::{self, Fields};
+use birthmark_core::birthmark::{self, Fields, overlaid};
 use birthmark_core::event::{OpenedBy, RunStarted, SessionStarted, WriterOpened};
 use birthmark_core::id::session_uuid;
 use birthmark_core::schema::JOURNAL_FORMAT;
@@ -20,7 +20,6 @@ use birthmark_store::journal::JournalWriter;
 use serde_json::Value;
 
 use super::join::{self, Joining};
-use super::nearer::overlaid;
 use super::{Inner, Session, looker, now, scriptless};
 use crate::error::{Error, Kind, Result};
 use crate::looks::CodeSeen;
@@ -293,9 +292,13 @@ fn open(
             .into(),
         )?;
     }
-    journal.append(time, &run_started(&begin, rank, world_size).into())?;
-    let (on_dirty, _) = on_dirty_of(begin.on_dirty, &project);
     let given = Arc::new(overlaid(&joining.given, &begin.given));
+    let mut started_run = run_started(&begin, rank, world_size);
+    if !joining.ours {
+        started_run.given = brought(&joining.recorded, &given);
+    }
+    journal.append(time, &started_run.into())?;
+    let (on_dirty, _) = on_dirty_of(begin.on_dirty, &project);
     let session = Session {
         inner: Arc::new(Inner {
             on_dirty,
@@ -355,7 +358,27 @@ fn run_started(begin: &Begin, rank: u32, world_size: u32) -> RunStarted {
         process: machine::process_facts(),
         rank,
         world_size,
+        given: Fields::new(),
     }
+}
+
+/// What a run that joins was given otherwise than its session: also where it makes nothing, it is
+/// asked for by that.
+fn brought(session: &Fields, run: &Fields) -> Fields {
+    let own = run
+        .iter()
+        .filter(|(name, value)| session.get(*name) != Some(value));
+    let mut own: Fields = own
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    for name in session
+        .keys()
+        .filter(|name| !run.contains_key(*name) && *name != "unknown")
+    {
+        own.insert(name.clone(), Value::Null);
+        birthmark::note_unknown(&mut own, name, "this run was not given it");
+    }
+    own
 }
 
 fn stdin_kind() -> Option<&'static str> {

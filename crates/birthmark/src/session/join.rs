@@ -28,8 +28,10 @@ pub(super) struct Joining {
     pub(super) ours: bool,
     /// Whether it is shared by the ranks of one launch.
     pub(super) of_launch: bool,
-    /// What was given to it.
+    /// What is inherited: what was given to it, or to the nearest session that handed it on.
     pub(super) given: Fields,
+    /// What its journals say was given to it.
+    pub(super) recorded: Fields,
     /// Who began it, where another did and that is known.
     pub(super) opening: Option<Opening>,
 }
@@ -54,6 +56,7 @@ pub(super) fn decide(project: &Project, launch: Option<&Launch>) -> Result<Joini
         ours: true,
         of_launch: false,
         given: Fields::new(),
+        recorded: Fields::new(),
         opening: None,
     })
 }
@@ -91,6 +94,7 @@ fn joined(project: &Project, id: SessionId, opening: Option<Opening>) -> Result<
         start: now(),
         ours: false,
         of_launch: false,
+        recorded: given.clone(),
         given,
         opening,
     })
@@ -109,6 +113,7 @@ fn of_launch(project: &Project, key: &str, rank: u32) -> Result<Joining> {
         ours: agreed.ours,
         of_launch: true,
         given: Fields::new(),
+        recorded: Fields::new(),
         opening: None,
     })
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use birthmark_capture::process;
 use birthmark_core::Fields;
-use birthmark_core::birthmark::note_unknown;
+use birthmark_core::birthmark::{note_unknown, overlaid};
 use birthmark_store::config::OnDirty;
 use serde_json::{Value, json};
 
@@ -176,24 +176,6 @@ pub(super) fn handed_down(session: &str) -> Option<Fields> {
     (told.get("session_id")?.as_str()? == session).then(|| given.clone())
 }
 
-/// Nearer fields over others: the reason of a null stays as long as the null does.
-pub(super) fn overlaid(under: &Fields, nearer: &Fields) -> Fields {
-    let reasons = |fields: &Fields| {
-        let reasons = fields.get("unknown").and_then(Value::as_object);
-        reasons.cloned().unwrap_or_default()
-    };
-    let mut all = under.clone();
-    all.extend(nearer.clone());
-    all.remove("unknown");
-    let mut why = reasons(under);
-    why.retain(|name, _| !nearer.contains_key(name));
-    why.extend(reasons(nearer));
-    for (name, reason) in &why {
-        note_unknown(&mut all, name, reason.as_str().unwrap_or_default());
-    }
-    all
-}
-
 /// A null for each name, with the values that there are.
 fn unknown_in(differing: &Differing, why: &str) -> Fields {
     let mut fields = Fields::new();
@@ -234,16 +216,6 @@ mod tests {
             Value::Object(fields) => fields,
             _ => Fields::new(),
         }
-    }
-
-    #[test]
-    fn nearer_wins_and_a_reason_goes_with_its_null() {
-        let outer = fields(json!({"a": 1, "b": null, "c": null, "unknown": {"b": "x", "c": "y"}}));
-        let inner = fields(json!({"a": null, "b": 2, "unknown": {"a": "z"}}));
-        assert_eq!(
-            overlaid(&outer, &inner),
-            fields(json!({"a": null, "b": 2, "c": null, "unknown": {"c": "y", "a": "z"}}))
-        );
     }
 
     #[test]

@@ -303,6 +303,10 @@ fn run_of(value: &Value) -> Option<Run> {
     Some(Run {
         script_name: text(fields, "script_name"),
         argv: strings("argv"),
+        given: match fields.get("given") {
+            Some(Value::Object(given)) => given.clone(),
+            _ => Fields::new(),
+        },
         rank: fields
             .get("rank")
             .and_then(Value::as_u64)

@@ -167,6 +167,7 @@ fn session_of(carried: &Carried, run: Option<&str>) -> Session {
         world_size: 1,
         parent: None,
         facts: Fields::new(),
+        given: Fields::new(),
         code: code.clone(),
         environment: Fields::new(),
         used: Vec::new(),

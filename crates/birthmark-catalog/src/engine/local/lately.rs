@@ -59,7 +59,7 @@ impl Local {
     }
 }
 
-/// The marks of the codes that ran in a session: its own, and those of runs that had another.
+/// The marks of a session: its own, and those of runs that are apart.
 pub(super) fn marks_of(db: &Connection, session: i64, own: i64) -> rusqlite::Result<Vec<i64>> {
     let mut statement =
         db.prepare_cached("SELECT DISTINCT mark FROM _runs WHERE session = ? AND apart")?;

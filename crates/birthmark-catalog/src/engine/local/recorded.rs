@@ -63,26 +63,31 @@ pub(super) struct Word {
     moment: Moment,
 }
 
-/// What was told of a file, the last at the end.
-pub(super) fn all(db: &Connection, project: i64, file: &str) -> rusqlite::Result<Vec<Word>> {
-    let mut statement = db.prepare_cached(
-        "SELECT s.session_id, t.run_id, t.artifact_type, t.format, t.state, t.timestamp, t.size, t.records, t.digest, t.content_digest, t.mark, t.inputs, t.made, r.clock
-         FROM _told t JOIN _sessions s ON s.id = t.session LEFT JOIN _runs r ON r.session = t.session AND r.run_id = t.run_id
-         WHERE t.project = ? AND t.file = ? ORDER BY t.timestamp, s.session_id",
-    )?;
-    let rows = statement.query_map(params![project, file], |row| {
+const TOLD: &str = "SELECT s.session_id, t.run_id, t.artifact_type, t.format, t.state, t.timestamp, t.size, t.records, t.digest, t.content_digest, t.mark, t.inputs, t.made, r.clock
+  FROM _told t JOIN _sessions s ON s.id = t.session LEFT JOIN _runs r ON r.session = t.session AND r.run_id = t.run_id";
+
+impl Word {
+    fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         let told = Told::of(row)?;
         let clock: Option<String> = row.get(13)?;
         let moment = Moment {
             time: told.timestamp.parse().unwrap_or_default(),
             clock: clock.and_then(|clock| clock.parse().ok()),
         };
-        Ok(Word {
+        Ok(Self {
             session: row.get(0)?,
             told,
             moment,
         })
-    })?;
+    }
+}
+
+/// What was told of a file, the last at the end.
+pub(super) fn all(db: &Connection, project: i64, file: &str) -> rusqlite::Result<Vec<Word>> {
+    let sql =
+        format!("{TOLD} WHERE t.project = ? AND t.file = ? ORDER BY t.timestamp, s.session_id");
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![project, file], Word::of)?;
     let mut all: Vec<Word> = rows.collect::<rusqlite::Result<_>>()?;
     let clock = all.first().and_then(|word| word.moment.clock);
     if all.iter().all(|word| word.moment.clock == clock) {
@@ -93,6 +98,33 @@ pub(super) fn all(db: &Connection, project: i64, file: &str) -> rusqlite::Result
         straight(&moments).into_iter().zip(all.drain(..)).collect();
     keyed.sort_by_key(|(time, _)| *time);
     Ok(keyed.into_iter().map(|(_, word)| word).collect())
+}
+
+/// Who was seen to write the bytes that lie at a path where nobody told that they were put there:
+/// the file was moved or copied since. The last of those that were.
+pub(super) fn seen_to_write(
+    db: &Connection,
+    project: i64,
+    told: &[Word],
+    found: &Json,
+) -> rusqlite::Result<Option<Word>> {
+    let Some(own) = own_digest(found) else {
+        return Ok(None);
+    };
+    if told
+        .iter()
+        .any(|word| word.told.digest.as_ref() == Some(&own))
+    {
+        return Ok(None);
+    }
+    // Empty files are all alike.
+    let sql = format!(
+        "{TOLD} WHERE t.project = ? AND t.digest = ? AND t.format = 'observed' AND t.state = 'sealed' AND t.size > 0
+         ORDER BY t.timestamp, s.session_id"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![project, own], Word::of)?;
+    rows.last().transpose()
 }
 
 /// Whether these bytes may lie there though another word counts as the last: they were put back

@@ -42,6 +42,8 @@ pub(super) struct Writer<'a> {
     posts: posts::Posts,
     /// Whether anything may be due; not known at first.
     due: Option<bool>,
+    /// Digests of what runs were seen to write, of which something else is told than before.
+    rewritten: HashSet<String>,
     /// Kins of which one changed.
     parted: HashSet<[u8; 16]>,
     /// A file that another process read on meanwhile.
@@ -58,6 +60,7 @@ impl<'a> Writer<'a> {
             overlaid: HashMap::new(),
             posts: posts::Posts::default(),
             due: None,
+            rewritten: HashSet::new(),
             parted: HashSet::new(),
             overtaken: None,
         }
@@ -69,6 +72,7 @@ impl<'a> Writer<'a> {
 
     /// Writes what is only written once, at the end.
     pub(super) fn finish(&mut self) -> rusqlite::Result<()> {
+        self.derive_moved()?;
         self.write_same()?;
         self.write_posts()
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::super::SessionFacts;
 use super::LONGEST;
 use super::page::Page;
+use super::session::told;
 use crate::text::{self, plain, short};
 
 /// Runs that are told one after the other; of more, so many of the last.
@@ -32,6 +33,7 @@ pub(super) fn run_lines(page: &mut Page, session: &SessionFacts, zone: &TimeZone
         }
         let own = within(session, run);
         for run in &own {
+            page.put("given", &told(run.given.iter()));
             used(page, run);
         }
         for run in &own {

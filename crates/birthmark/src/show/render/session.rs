@@ -63,11 +63,16 @@ fn errors(session: &SessionFacts) -> Vec<String> {
 /// What the session was given for all that it makes: params, provenance.
 fn given(summary: &Value) -> Vec<String> {
     let given = summary.get("given").and_then(Value::as_object);
+    told(given.into_iter().flatten())
+}
+
+/// Fields with their values, each in a few words.
+pub(super) fn told<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) -> Vec<String> {
     let one = |(name, value): (&String, &Value)| {
         let name = text::neutral(name);
         format!("{name} {}", short(&plain(value), 40))
     };
-    given.into_iter().flatten().map(one).collect()
+    fields.map(one).collect()
 }
 
 pub(super) fn session_lines(page: &mut Page, shown: &Shown, zone: &TimeZone) {

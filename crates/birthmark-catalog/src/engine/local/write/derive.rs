@@ -59,7 +59,8 @@ impl Writer<'_> {
                     self.run("UPDATE _groups SET mark = ? WHERE id = ?", [mark, group.id])?;
                 }
             }
-            if let Some(last) = told.last() {
+            let seen = recorded::seen_to_write(self.db, self.project, &told, &known.found)?;
+            if let Some(last) = seen.as_ref().or(told.last()) {
                 self.wrote(artifact, &carried, &last.session, &last.told)?;
             }
         }

@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::super::lately::marks_of;
 use super::super::lists::{Whose, row_of};
 use super::super::names::Edits;
 use super::super::owners::{self, Owner};
@@ -216,10 +217,14 @@ impl Writer<'_> {
         .map(drop)
     }
 
-    /// Lists a session by its own facts.
+    /// Lists a session by its own facts, and those of its runs that are apart: so their names are
+    /// known. Which of them match is not asked of the lists.
     pub(super) fn post_session(&mut self, row: i64) -> rusqlite::Result<()> {
         let (mark, before) = self.posted_session(row)?;
-        let lists = self.lists_of_mark(mark, Whose::Session, "")?;
+        let mut lists = Vec::new();
+        for mark in marks_of(self.db, row, mark)? {
+            lists.extend(self.lists_of_mark(mark, Whose::Session, "")?);
+        }
         self.repost("_sessions", row, before, lists)
     }
 

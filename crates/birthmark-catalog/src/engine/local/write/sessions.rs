@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use birthmark_core::event::{Outcome, ProcessIdentity};
 use birthmark_core::session::{Artifact, ArtifactState, CodeSeen, Run, Session};
+use birthmark_core::wrote::OBSERVED;
 use birthmark_core::{Fields, RunId, Timestamp};
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value as Json;
@@ -19,7 +20,6 @@ impl Writer<'_> {
     pub(super) fn session(&mut self, facts: &SessionFacts) -> rusqlite::Result<()> {
         let before = self.machine_of(facts.id.as_str())?;
         let row = self.session_row(facts)?;
-        self.post_session(row)?;
         if self.machine_of(facts.id.as_str())? != before {
             self.post_all_of(facts.id.as_str())?;
         }
@@ -29,6 +29,7 @@ impl Writer<'_> {
             self.insert_run(row, &facts.session, run, facts.died.contains(&run.id))?;
             self.insert_used(row, run)?;
         }
+        self.post_session(row)?;
         if let Some((list, packages)) = &facts.packages {
             for (name, version) in packages {
                 self.run(
@@ -38,6 +39,9 @@ impl Writer<'_> {
             }
         }
         let mut before = self.told_of(row)?;
+        if !before.is_empty() {
+            self.note_observed(row)?;
+        }
         for artifact in &facts.session.artifacts {
             let file = &artifact.file;
             let told = self.told_row(artifact, &facts.session.replaced)?;
@@ -45,6 +49,9 @@ impl Writer<'_> {
                 continue;
             }
             self.insert_told(row, file, &told)?;
+            if told.format == OBSERVED {
+                self.rewritten.extend(told.digest.clone());
+            }
             self.told(file)?;
         }
         for file in before.into_keys() {
@@ -59,7 +66,7 @@ impl Writer<'_> {
 
     pub(super) fn session_row(&mut self, facts: &SessionFacts) -> rusqlite::Result<i64> {
         let session = &facts.session;
-        let mark = self.mark(&session_facts(session, code_first(session)))?;
+        let mark = self.mark(&facts_of(session, &session.given, code_first(session)))?;
         let number = self.owner(Owner::Session, facts.id.as_str())?;
         let time = |time: Option<birthmark_core::Timestamp>| time.map(|time| time.to_string());
         let outcome = match &session.end {
@@ -114,9 +121,9 @@ impl Writer<'_> {
     ) -> rusqlite::Result<()> {
         let (first, code) = (code_first(session), session.code_of(run));
         // What `session start` saw of the code is no code that ran.
-        let is_apart = run.ran_something() && CodeSeen::of(code) != CodeSeen::of(first);
         let of = if run.ran_something() { code } else { first };
-        let mark = self.mark(&session_facts(session, of))?;
+        let is_apart = CodeSeen::of(of) != CodeSeen::of(first) || !run.given.is_empty();
+        let mark = self.mark(&facts_of(session, &session.given_of(run), of))?;
         let number = self.owner(Owner::Run, run.id.as_str())?;
         let ended = run.end.as_ref().map(|(_, ended)| ended);
         let outcome = match ended {
@@ -139,7 +146,7 @@ impl Writer<'_> {
                 run.end.as_ref().map(|(time, _)| time.to_string()),
                 outcome,
                 ended.map(|ended| ended.duration_s),
-                ended.and_then(|ended| ended.exit_code),
+                session.exit_code_of(run),
                 ended.and_then(|ended| ended.error.as_deref()),
                 Json::from(run.drift.clone()).to_string(),
                 run.clock.map(|clock| clock.to_string()),
@@ -179,6 +186,7 @@ impl Writer<'_> {
             .optional()?;
         let Some(row) = row else { return Ok(()) };
         let files = self.told_of(row)?;
+        self.note_observed(row)?;
         self.unpost_session(row)?;
         for table in [
             "DELETE FROM _runs WHERE session = ?",
@@ -349,11 +357,11 @@ fn code_first(session: &Session) -> &Fields {
     session.codes().first().copied().unwrap_or(&session.code)
 }
 
-/// The facts of a session with one of its codes: that, what it was given, and its environment
-/// under names that begin with `environment.`.
-fn session_facts(session: &Session, code: &Fields) -> Facts {
+/// The facts of a session with one of its codes, and what it or one of its runs was given: both,
+/// and its environment under names that begin with `environment.`.
+fn facts_of(session: &Session, given: &Fields, code: &Fields) -> Facts {
     let mut all = Fields::new();
-    for fields in [&session.given, code] {
+    for fields in [given, code] {
         for (name, value) in fields {
             all.insert(name.clone(), value.clone());
         }

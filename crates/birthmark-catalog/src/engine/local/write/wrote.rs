@@ -59,6 +59,35 @@ impl Writer<'_> {
         .map(drop)
     }
 
+    /// Notes the digests of what a session was seen to write, before what it tells changes.
+    pub(super) fn note_observed(&mut self, session: i64) -> rusqlite::Result<()> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT digest FROM _told WHERE session = ? AND format = 'observed' AND digest IS NOT NULL",
+        )?;
+        for digest in statement.query_map([session], |row| row.get(0))? {
+            self.rewritten.insert(digest?);
+        }
+        Ok(())
+    }
+
+    /// Works out anew what was moved or copied from where a run was seen to write it.
+    pub(super) fn derive_moved(&mut self) -> rusqlite::Result<()> {
+        for digest in std::mem::take(&mut self.rewritten) {
+            let files: Vec<String> = self
+                .db
+                .prepare_cached(
+                    "SELECT a.file FROM _artifacts a WHERE a.digest = ?2 AND a.project = ?1 AND NOT EXISTS (
+                       SELECT 1 FROM _told t WHERE t.project = ?1 AND t.file = a.file AND t.digest = ?2)",
+                )?
+                .query_map(params![self.project, digest], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            for file in files {
+                self.derive(&file)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What all of these groups have in common.
     fn facts_in_all(&self, carried: &[Carried]) -> rusqlite::Result<Facts> {
         let mut marks: Vec<i64> = Vec::new();
