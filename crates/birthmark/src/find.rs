@@ -343,7 +343,7 @@ pub fn records(
     let mut last_file = std::path::PathBuf::new();
     let mut failed = Ok(());
     for (stretch, known) in catalog.engine.stretches(&query)? {
-        let path = std::path::Path::new(&stretch.root).join(&stretch.file);
+        let path = crate::project::lies_at(stretch.root.as_ref(), &stretch.file);
         let read =
             catalog::records_of(&stretch, &known, &query.filter, &mut |mark, _, _, holds| {
                 if holds != Some(true) {
@@ -374,7 +374,7 @@ pub fn records(
     let (unknown, unsure) = catalog.engine.unsure(&query)?;
     written.unknown += unknown;
     for (stretch, known) in unsure {
-        let path = std::path::Path::new(&stretch.root).join(&stretch.file);
+        let path = crate::project::lies_at(stretch.root.as_ref(), &stretch.file);
         let read = catalog::records_of(&stretch, &known, &query.filter, &mut |_, _, _, holds| {
             written.unknown += u64::from(holds.is_none());
             true

@@ -4,6 +4,8 @@
 //! The root is the nearest folder upwards with a `birthmark.toml`; else git's top
 //! level; else the folder itself. Nothing is created here.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use birthmark_capture::git::Repository;
@@ -134,7 +136,22 @@ impl Project {
 
     /// Where a stored path lies.
     pub fn resolve(&self, stored: &str) -> PathBuf {
-        self.root().join(stored)
+        lies_at(self.root(), stored)
+    }
+}
+
+/// Where a stored path lies below a root: as it stands there or, where nothing does, by the bytes
+/// that are escaped in it.
+pub(crate) fn lies_at(root: &Path, stored: &str) -> PathBuf {
+    let path = root.join(stored);
+    if !stored.contains(ESCAPE) || path.symlink_metadata().is_ok() {
+        return path;
+    }
+    let bytes = root.join(OsStr::from_bytes(&unescape(stored)));
+    if bytes.symlink_metadata().is_ok() {
+        bytes
+    } else {
+        path
     }
 }
 
@@ -237,6 +254,9 @@ pub fn plain(path: &Path) -> PathBuf {
     plain
 }
 
+/// What a byte in hexadecimal is written behind.
+const ESCAPE: &str = "\\x";
+
 /// A name as text: bytes that are not UTF-8 are written `\xNN`, all else stays.
 fn escape(name: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -245,15 +265,56 @@ fn escape(name: &[u8]) -> String {
         text.push_str(chunk.valid());
         for byte in chunk.invalid() {
             // Writing to a string cannot fail.
-            let _ = write!(text, "\\x{byte:02x}");
+            let _ = write!(text, "{ESCAPE}{byte:02x}");
         }
     }
     text
 }
 
+/// The bytes of a name that [`escape`] wrote as text.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut parts = text.split(ESCAPE);
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let byte = part.get(..2).map(|hex| u8::from_str_radix(hex, 16));
+        match byte {
+            // What is ASCII was never escaped.
+            Some(Ok(byte)) if byte >= 0x80 => {
+                bytes.push(byte);
+                bytes.extend_from_slice(part.get(2..).unwrap_or_default().as_bytes());
+            }
+            _ => {
+                bytes.extend_from_slice(ESCAPE.as_bytes());
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_no_text_is_found_by_its_text_and_no_other_name_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join(OsStr::from_bytes(b"caf\xe9\\x41.json"));
+        let text = escape(b"caf\xe9\\x41.json");
+        assert_eq!(text, r"caf\xe9\x41.json");
+        let plain = dir.path().join(&text);
+        assert_eq!(lies_at(dir.path(), &text), plain, "neither is there");
+        #[expect(clippy::disallowed_methods, reason = "a fixture")]
+        std::fs::write(&odd, "").unwrap();
+        assert_eq!(lies_at(dir.path(), &text), odd);
+        #[expect(clippy::disallowed_methods, reason = "a fixture")]
+        std::fs::write(&plain, "").unwrap();
+        assert_eq!(
+            lies_at(dir.path(), &text),
+            plain,
+            "its own name comes first"
+        );
+    }
 
     #[test]
     fn settings_file_marks_the_root_and_names_the_artifacts_folder() {

@@ -78,7 +78,7 @@ impl Reader for Files {
     ) -> std::result::Result<(), String> {
         let read = catalog::rows_of(stretch, known, &self.filter, wanted, take);
         read.map_err(|error| {
-            let path = std::path::Path::new(&stretch.root).join(&stretch.file);
+            let path = crate::project::lies_at(stretch.root.as_ref(), &stretch.file);
             format!("cannot read `{}`: {error}", path.display())
         })
     }

@@ -67,7 +67,8 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
     let shown = sessions.len() as u64;
     if total > shown {
         let more = birthmark::text::grouped(total - shown);
-        ui.talk(&format!("{more} more: birthmark list -n {total}"));
+        let all = if args.all { "--all " } else { "" };
+        ui.talk(&format!("{more} more: birthmark list {all}-n {total}"));
     }
     for line in clocks.lines() {
         ui.talk(&line);

@@ -13,6 +13,8 @@ use birthmark_store::format::codec::Codec;
 use birthmark_store::format::jsonl::Jsonl;
 use birthmark_store::format::{FileKind, FormatError, Input, Mark};
 
+use crate::project::lies_at;
+
 /// What a record is known by: its own birthmark, else what is known of its group.
 struct One<'a> {
     own: &'a [u8],
@@ -38,7 +40,7 @@ pub(crate) fn records_of(
     filter: &Filter,
     each: &mut EachRecord<'_>,
 ) -> io::Result<()> {
-    let path = Path::new(&stretch.root).join(&stretch.file);
+    let path = lies_at(Path::new(&stretch.root), &stretch.file);
     let mut file = birthmark_store::atomic::open_regular(&path)?;
     let Some(kind) = FileKind::of(&path).filter(|kind| kind.has_records()) else {
         return Ok(());
@@ -130,7 +132,7 @@ pub(crate) fn rows_of(
     wanted: &Wanted,
     take: &mut dyn FnMut(&mut Rows, u64) -> bool,
 ) -> io::Result<()> {
-    let path = Path::new(&stretch.root).join(&stretch.file);
+    let path = lies_at(Path::new(&stretch.root), &stretch.file);
     let mut file = birthmark_store::atomic::open_regular(&path)?;
     let Some(FileKind::Records(codec)) = FileKind::of(&path) else {
         return Ok(());

@@ -30,7 +30,7 @@ use crate::error::Result;
 use crate::machine::is_alive;
 use crate::project::Project;
 use crate::sessions;
-use entries::{Folder, below, entries, grew, joined};
+use entries::{Folder, below, entries, grew, joined, path_of};
 use steady::Steady;
 
 /// Files, and sessions that are over, that one question looks at.
@@ -314,7 +314,7 @@ impl Refresher<'_> {
         if folder.is_empty() {
             artifacts.to_owned()
         } else {
-            artifacts.join(folder)
+            artifacts.join(path_of(folder))
         }
     }
 
@@ -322,7 +322,7 @@ impl Refresher<'_> {
         let path = self.path_of(folder);
         for seen in self.catalog.engine.seen_files(self.row.id, folder)? {
             self.done.gone += 1;
-            let file = self.project.stored_path(&path.join(&seen.name));
+            let file = self.project.stored_path(&path.join(path_of(&seen.name)));
             self.push(Change::FileGone(file))?;
         }
         self.push(Change::FolderGone(folder.to_owned()))
@@ -366,7 +366,7 @@ impl Refresher<'_> {
             if same && self.whole.is_empty() {
                 continue;
             }
-            let subject = path.join(&name);
+            let subject = path.join(path_of(&name));
             if same && !self.whole.contains(&self.project.stored_path(&subject)) {
                 continue;
             }
@@ -389,7 +389,7 @@ impl Refresher<'_> {
         for name in gone {
             if seen.contains_key(&name) {
                 self.done.gone += 1;
-                let file = self.project.stored_path(&path.join(&name));
+                let file = self.project.stored_path(&path.join(path_of(&name)));
                 self.push(Change::FileGone(file.clone()))?;
                 self.push(Change::Unseen {
                     folder: folder.to_owned(),

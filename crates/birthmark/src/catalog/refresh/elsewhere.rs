@@ -79,8 +79,7 @@ impl Refresher<'_> {
             .iter()
             .map(|path| root.join(path))
             .filter(|path| !path.starts_with(artifacts))
-            // A name that is not UTF-8 cannot be told to people.
-            .filter_map(|path| path.to_str().map(|_| self.project.stored_path(&path)))
+            .map(|path| self.project.stored_path(&path))
             .filter(|file| !told.contains(file.as_str()))
             .collect();
         stamped.sort();

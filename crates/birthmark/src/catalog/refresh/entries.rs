@@ -1,9 +1,11 @@
 //! What stands in a folder, and what it was like.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 use birthmark_core::schema::{PART_SUFFIX, SIDECAR_SUFFIX};
 use birthmark_store::Layout;
@@ -11,6 +13,31 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::super::sessions::{Look, TICK_NANOS, is_like, is_same, print_into};
 use super::super::tree::Tree;
+
+/// What stands before the bytes, in hexadecimal, of a name that is no text: no name begins so.
+const BYTES: &str = "=\0";
+
+/// A name as it is kept in the catalog's list of what was seen.
+fn kept(name: OsString) -> String {
+    let kept = |name: OsString| {
+        let bytes = name.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+        format!("{BYTES}{}", bytes.collect::<String>())
+    };
+    name.into_string().unwrap_or_else(kept)
+}
+
+/// The path of names that are kept so, with a `/` between them.
+pub(super) fn path_of(kept: &str) -> PathBuf {
+    let name = |kept: &str| match kept.strip_prefix(BYTES) {
+        Some(hex) => {
+            let byte = |place| u8::from_str_radix(hex.get(place..place + 2)?, 16).ok();
+            let bytes = (0..hex.len()).step_by(2).filter_map(byte);
+            OsString::from_vec(bytes.collect())
+        }
+        None => OsString::from(kept),
+    };
+    kept.split('/').map(name).collect()
+}
 
 /// What a file or folder and its sidecar are like; none where neither is there.
 pub(super) fn subject_print(subject: &Path, now: i128, with_sidecar: bool) -> Option<String> {
@@ -69,11 +96,12 @@ impl<'a> Folder<'a> {
     /// What a name in it is like, with its sidecar.
     pub(super) fn print(&self, name: &str, now: i128, with_sidecar: bool) -> Option<String> {
         let Some(open) = &self.open else {
-            return subject_print(&self.path.join(name), now, with_sidecar);
+            return subject_print(&self.path.join(path_of(name)), now, with_sidecar);
         };
-        let own = look(open, name)?;
-        let sidecar = with_sidecar.then(|| look(open, &format!("{name}{SIDECAR_SUFFIX}")));
-        let subject = self.path.join(name);
+        let name = path_of(name);
+        let own = look(open, &name)?;
+        let sidecar = with_sidecar.then(|| look(open, &Layout::sidecar(&name)));
+        let subject = self.path.join(&name);
         Some(print(&subject, &own, sidecar.flatten().as_ref(), now))
     }
 }
@@ -84,9 +112,15 @@ impl Folder<'_> {
     pub(super) fn is_as_before(&self, name: &str, before: &str, now: i128) -> bool {
         let bare = before.strip_suffix(' ');
         if let (Some(open), Some(bare)) = (&self.open, bare) {
-            return look(open, name).is_some_and(|own| {
+            let own = if name.starts_with(BYTES) {
+                look(open, &path_of(name))
+            } else {
+                look(open, name.as_ref())
+            };
+            return own.is_some_and(|own| {
                 if own.is_folder {
-                    is_same(before, &print(&self.path.join(name), &own, None, now))
+                    let subject = self.path.join(path_of(name));
+                    is_same(before, &print(&subject, &own, None, now))
                 } else {
                     is_like(bare, &own, now)
                 }
@@ -97,7 +131,7 @@ impl Folder<'_> {
     }
 }
 
-fn look(folder: &OwnedFd, name: &str) -> Option<Look> {
+fn look(folder: &OwnedFd, name: &Path) -> Option<Look> {
     let found = rustix::fs::statat(folder, name, AtFlags::empty()).ok()?;
     let nanos = |nanos| i64::try_from(nanos).unwrap_or(0);
     Some(Look {
@@ -158,31 +192,29 @@ pub(super) fn entries(path: &Path) -> Entries {
     let Ok(found) = fs::read_dir(path) else {
         return out;
     };
-    let mut names: Vec<(String, bool)> = Vec::new();
+    let mut names: Vec<(OsString, bool)> = Vec::new();
     for entry in found.filter_map(std::result::Result::ok) {
-        // A name that is not UTF-8 cannot be told to people; journals tell of it escaped.
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        names.push((name, is_folder));
+        names.push((entry.file_name(), is_folder));
     }
-    let sidecars: HashSet<String> = names
+    let sidecars: HashSet<Vec<u8>> = names
         .iter()
-        .filter_map(|(name, _)| name.strip_suffix(SIDECAR_SUFFIX).map(str::to_owned))
+        .filter_map(|(name, _)| name.as_bytes().strip_suffix(SIDECAR_SUFFIX.as_bytes()))
+        .map(<[u8]>::to_vec)
         .collect();
     for (name, is_folder) in names {
-        let is_ours = name.starts_with(".birthmark")
-            || name.ends_with(SIDECAR_SUFFIX)
-            || name.ends_with(PART_SUFFIX)
+        let bytes = name.as_bytes();
+        let is_ours = bytes.starts_with(b".birthmark")
+            || bytes.ends_with(SIDECAR_SUFFIX.as_bytes())
+            || bytes.ends_with(PART_SUFFIX.as_bytes())
             || Layout::session_of_manifest(Path::new(&name)).is_some();
         if is_ours {
             continue;
         }
-        if is_folder && !sidecars.contains(&name) {
-            out.folders.push(name);
+        if is_folder && !sidecars.contains(bytes) {
+            out.folders.push(kept(name));
         } else {
-            out.files.push(name);
+            out.files.push(kept(name));
         }
     }
     out.files.sort();
