@@ -79,3 +79,41 @@ def test_modules_of_no_repository_are_named_with_what_became_of_them(repo, call,
     # What the watch itself gives to Python is neither code of the run nor a variable of it.
     folder = repo / "artifacts/.birthmark/sessions"
     assert not any("birthmark-python-" in journal.read_text() for journal in folder.glob("*/*.jsonl"))
+
+
+EVALUATE = """
+import sys
+import birthmark as bm
+with bm.session() as s:
+    sys.path.insert(0, {path!r})
+    import metric
+    s.report(sys.argv[1], {{"summary": {{"accuracy": metric.VALUE}}}})
+"""
+
+
+def test_other_code_of_no_repository_is_not_comparable(repo, committed, program, tmp_path_factory):
+    place = tmp_path_factory.mktemp("loose")
+    for value, name in ((1, "a"), (1, "b"), (2, "c")):
+        (place / "metric.py").write_text(f"VALUE = {value}\n")
+        committed(EVALUATE.format(path=str(place)), f"artifacts/{name}.json")
+
+    def compare(other):
+        words = [program, "compare", "artifacts/a.json", f"artifacts/{other}.json"]
+        return subprocess.run(words, cwd=repo, capture_output=True, text=True)
+
+    assert "2 modules loaded" in compare("b").stdout and "metric.py" not in compare("b").stdout
+    assert compare("c").returncode == 1 and "metric.py" in compare("c").stdout, compare("c").stdout
+
+
+def test_a_store_of_an_artifacts_folder_of_before_is_named(repo, committed, program):
+    committed("import birthmark as bm\nwith bm.session() as s: s.report('artifacts/r.json', {'summary': {'accuracy': 1}})\n")
+
+    def said(command):
+        done = subprocess.run([program, command], cwd=repo, capture_output=True, text=True)
+        return " ".join((done.stdout + done.stderr).split())
+
+    (repo / "birthmark.toml").write_text('artifacts = "out"\n')
+    assert 'sessions lie in artifacts: set artifacts there, or stores = ["artifacts"]' in said("list")
+    assert "sessions lie in artifacts" in said("doctor")
+    (repo / "birthmark.toml").write_text('artifacts = "out"\nstores = ["artifacts"]\n')
+    assert "sessions lie in" not in said("doctor") + said("list")

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use crate::looks::CodeSeen;
 use crate::project::Project;
 use crate::snapshot::Lives;
-use crate::{declare, machine, session, sessions, stamp};
+use crate::{declare, machine, session, sessions, stamp, talk};
 
 pub use installation::Installation;
 pub use render::render;
@@ -106,6 +106,11 @@ pub fn doctor(project: &Project) -> Doctor {
     let lives = commit.map(|commit| crate::snapshot::lives(project, commit));
     let mut risks = code_risks(project, &code, lives.as_ref());
     risks.extend(store.risks());
+    let others = project.other_stores();
+    if !others.is_empty() {
+        let advice = "no command asks them";
+        risks.push(Risk::new("store", talk::other_stores(&others), advice));
+    }
     risks.extend(left_open.iter().map(left_open_risk));
     risks.extend(clock_risks(now, newest, store.clock_ahead_micros));
     risks.extend(installation.risks());

@@ -13,6 +13,7 @@ use birthmark_capture::process;
 use birthmark_core::{Finding, base64};
 use birthmark_store::Layout;
 use birthmark_store::config::{CONFIG_NAME, Config, OnDirty, Setting, parse_on_dirty};
+use birthmark_store::layout::STORE_NAME;
 
 use crate::error::{Error, Result};
 
@@ -95,6 +96,26 @@ impl Project {
         within
             .filter(|folder| folder != self.root() && folder != artifacts)
             .collect()
+    }
+
+    /// Folders of the root that hold a store and are neither the artifacts folder nor named by the
+    /// setting `stores`: that folder was called otherwise before. From the root, sorted.
+    pub fn other_stores(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root()).into_iter().flatten();
+        let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let named = &self.config.stores.value;
+        let is_named = |folder: &Path| named.iter().any(|one| self.root().join(one) == folder);
+        let has_store = |folder: &PathBuf| {
+            *folder != self.layout.artifacts()
+                && !is_named(folder)
+                && folder.join(STORE_NAME).join("sessions").is_dir()
+        };
+        let mut found: Vec<String> = folders
+            .filter(has_store)
+            .map(|folder| self.stored_path(&folder))
+            .collect();
+        found.sort();
+        found
     }
 
     /// How `path` is stored: relative to the root, with `/`; absolute when it lies outside.

@@ -197,6 +197,16 @@ pub fn closing(
     lines
 }
 
+/// That sessions lie in other folders than the artifacts folder, and what to do.
+pub fn other_stores(folders: &[String]) -> String {
+    let quoted: Vec<String> = folders.iter().map(|one| format!("\"{one}\"")).collect();
+    format!(
+        "sessions lie in {}: set artifacts there, or stores = [{}], in birthmark.toml",
+        some_of(folders),
+        quoted.join(", ")
+    )
+}
+
 /// At most three of them in one line.
 pub(crate) fn some_of(texts: &[String]) -> String {
     if texts.len() <= 3 {

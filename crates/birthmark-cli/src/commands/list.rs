@@ -52,7 +52,10 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
     }
     if total == 0 {
         ui.people("no session in this project yet")?;
-        ui.hint("birthmark run -- python train.py");
+        match project.other_stores().as_slice() {
+            [] => ui.hint("birthmark run -- python train.py"),
+            others => ui.hint(&birthmark::talk::other_stores(others)),
+        }
         return Ok(ExitStatus::Yes);
     }
     let mut head = vec!["STARTED", "STATUS", "RAN", "MADE", "CODE", "SESSION"];

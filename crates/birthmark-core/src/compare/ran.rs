@@ -94,6 +94,10 @@ impl Ran {
         for seen in observed {
             ran.take(seen, home.as_deref() == Some(&seen.root));
         }
+        let lineage = told.iter().filter_map(|run| run.observed.lineage.as_ref());
+        for loose in lineage.flat_map(|lineage| &lineage.loose_code) {
+            ran.take_loose(loose);
+        }
         let read = kin.iter().filter(|run| run.id == own.id || whole(run));
         for input in read.flat_map(|run| &run.used) {
             ran.take_read(input);
@@ -113,12 +117,29 @@ impl Ran {
                 blob: module.blob.clone(),
                 changed: module.changed,
             };
-            match self.modules.get_mut(&name) {
-                // Two looks at the same file that disagree: nobody knows which bytes ran.
-                Some(known) => known.changed |= loaded.changed || known.blob != loaded.blob,
-                None => {
-                    self.modules.insert(name, loaded);
-                }
+            self.put(name, loaded);
+        }
+    }
+
+    /// Code that lies in no repository is known by its digest.
+    fn take_loose(&mut self, loose: &Fields) {
+        let text = |name: &str| loose.get(name).and_then(Value::as_str);
+        let Some(file) = text("file") else { return };
+        // Under the name of the folder that it lies in, as that of other repositories.
+        let start = file.rmatch_indices('/').nth(1).map_or(0, |(at, _)| at + 1);
+        let loaded = Loaded {
+            blob: text("digest").map(str::to_owned),
+            changed: false,
+        };
+        self.put(file[start..].to_owned(), loaded);
+    }
+
+    fn put(&mut self, name: String, loaded: Loaded) {
+        match self.modules.get_mut(&name) {
+            // Two looks at the same file that disagree: nobody knows which bytes ran.
+            Some(known) => known.changed |= loaded.changed || known.blob != loaded.blob,
+            None => {
+                self.modules.insert(name, loaded);
             }
         }
     }

@@ -66,7 +66,11 @@ fn lay_in(plan: &Plan, options: &Options, top: PathBuf, say: &mut dyn FnMut(&str
             into: Some(&top),
             ..RestoreOptions::default()
         },
-    )?;
+    )
+    .map_err(|error| match error.code() {
+        "folder-exists" => error.with_hint("--into a folder that is not there yet"),
+        _ => error,
+    })?;
     if !restored.is_exact() && !options.inexact {
         let why: Vec<String> = restored
             .missing
