@@ -23,7 +23,7 @@
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
 /// What `user_version` says; a catalog of another version is built anew.
-pub(crate) const VERSION: i32 = 12;
+pub(crate) const VERSION: i32 = 13;
 /// Where the numbers of groups begin that are not the first of their artifact.
 pub(crate) const MORE: i64 = 1 << 40;
 /// `BMCA`, which tells the file from other databases.
@@ -91,6 +91,7 @@ CREATE INDEX _sessions_name ON _sessions (session_id, project);
 CREATE INDEX _sessions_mark ON _sessions (mark);
 CREATE INDEX _sessions_start ON _sessions (project, session_start, session_id);
 CREATE INDEX _sessions_when ON _sessions (session_start, session_id);
+CREATE INDEX _sessions_outcome ON _sessions (outcome);
 CREATE INDEX _sessions_number ON _sessions (number);
 CREATE TABLE _runs (
   session INTEGER NOT NULL,
@@ -114,6 +115,10 @@ CREATE TABLE _runs (
   PRIMARY KEY (session, run_id)
 ) WITHOUT ROWID;
 CREATE INDEX _runs_name ON _runs (run_id);
+CREATE INDEX _runs_number ON _runs (project, number, start);
+CREATE INDEX _runs_outcome ON _runs (outcome, number);
+CREATE INDEX _runs_exit_code ON _runs (exit_code, number);
+CREATE INDEX _runs_duration ON _runs (duration_s, number);
 CREATE INDEX _runs_start ON _runs (project, start, session, run_id, number);
 CREATE INDEX _runs_apart ON _runs (session, mark) WHERE apart;
 CREATE TABLE _used (

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::sets::Set;
+use super::sets::{Filling, Set};
 
 /// Groups of one stretch.
 const SPAN: i64 = 1 << 12;
@@ -148,9 +148,9 @@ pub(super) fn each(
 
 /// The groups that are of one of these owners.
 pub(super) fn groups_of(db: &Connection, owner: Owner, numbers: &Set) -> rusqlite::Result<Set> {
-    let mut out = Set::default();
+    let mut out = Filling::default();
     if numbers.is_empty() {
-        return Ok(out);
+        return Ok(out.done());
     }
     // Groups of one owner mostly lie beside each other.
     let mut last = (0, false);
@@ -162,7 +162,7 @@ pub(super) fn groups_of(db: &Connection, owner: Owner, numbers: &Set) -> rusqlit
             out.insert(group);
         }
     })?;
-    Ok(out)
+    Ok(out.done())
 }
 
 /// The numbers of all owners of groups.

@@ -195,9 +195,44 @@ impl std::ops::Sub<&Set> for Set {
 
 impl FromIterator<i64> for Set {
     fn from_iter<I: IntoIterator<Item = i64>>(numbers: I) -> Self {
-        let mut out = Self::default();
+        let mut out = Filling::default();
         numbers.into_iter().for_each(|number| out.insert(number));
-        out
+        out.done()
+    }
+}
+
+/// A set that numbers are put into of which most lie near the one before: its stretch is at hand.
+#[derive(Default)]
+pub(super) struct Filling {
+    set: Set,
+    /// The stretch at hand, and its numbers.
+    here: Option<(i64, Box<Bits>)>,
+}
+
+impl Filling {
+    pub(super) fn insert(&mut self, number: i64) {
+        let (stretch, place) = place_of(number);
+        match &mut self.here {
+            Some((at, bits)) if *at == stretch => set(bits, place),
+            _ => {
+                let stored = self.set.stretches.remove(&stretch);
+                let mut bits = stored.unwrap_or_else(|| Box::new([0; WORDS]));
+                set(&mut bits, place);
+                self.put_back();
+                self.here = Some((stretch, bits));
+            }
+        }
+    }
+
+    fn put_back(&mut self) {
+        if let Some((stretch, bits)) = self.here.take() {
+            self.set.stretches.insert(stretch, bits);
+        }
+    }
+
+    pub(super) fn done(mut self) -> Set {
+        self.put_back();
+        self.set
     }
 }
 

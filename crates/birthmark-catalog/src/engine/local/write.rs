@@ -167,4 +167,4 @@ fn signed(number: u64) -> i64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

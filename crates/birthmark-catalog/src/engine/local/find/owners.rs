@@ -12,7 +12,7 @@ use super::{Asking, Ground, Of};
 use crate::engine::{Cell, Found, FoundRow, Look, What};
 use crate::filter::Filter;
 
-/// Sessions that are looked for by their numbers, rather than all gone through.
+/// Sessions, or runs, that are looked for by their numbers, rather than all gone through.
 const FEW: u64 = if cfg!(test) { 2 } else { 4_000 };
 
 /// A run: when it began, the row of its session, its id.
@@ -242,9 +242,80 @@ impl Asking<'_> {
         Ok(found)
     }
 
-    /// Goes through the runs of a project by their beginning: counts them all, takes the first up
-    /// to the limit, and puts those aside that made nothing.
+    /// Counts the runs of a project, takes the first of those that are looked for up to the limit,
+    /// and puts those aside that made nothing.
     fn walk_runs(&self, project: i64, walk: &mut Walk, found: &mut Found) -> rusqlite::Result<()> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT number FROM _runs INDEXED BY _runs_number WHERE project = ?")?;
+        let mut rows = statement.query([project])?;
+        let (mut wanted, mut count) = (Set::default(), 0);
+        while let Some(row) = rows.next()? {
+            wanted.insert(row.get(0)?);
+            count += 1;
+        }
+        found.among += count;
+        // A run that is told of by two sessions, which only copies can be, counts twice.
+        let is_each_one = wanted.count() == count;
+        let mut barren = Set::default();
+        if let (Some(of), Some(made)) = (&walk.wanted, &walk.made) {
+            barren = wanted.clone() - of - made;
+            wanted &= of;
+        }
+        let are_few = wanted.count() <= FEW;
+        if !is_each_one || barren.count() > FEW || !(are_few || walk.limit.is_some()) {
+            return self.walk_all_runs(project, walk, found);
+        }
+        found.total += wanted.count();
+        for number in barren.iter() {
+            walk.barren.push((number, self.run_key(project, number)?));
+        }
+        if !are_few {
+            return self.first_runs(project, &wanted, walk);
+        }
+        for number in wanted.iter() {
+            walk.first.push(self.run_key(project, number)?);
+        }
+        Ok(())
+    }
+
+    fn run_key(&self, project: i64, number: i64) -> rusqlite::Result<RunKey> {
+        self.db
+            .prepare_cached(
+                "SELECT start, session, run_id FROM _runs INDEXED BY _runs_number WHERE project = ? AND number = ?",
+            )?
+            .query_row([project, number], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+    }
+
+    /// Those of these runs that began first, or last, up to the limit.
+    fn first_runs(&self, project: i64, wanted: &Set, walk: &mut Walk) -> rusqlite::Result<()> {
+        let way = self.way();
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT number, start, session, run_id FROM _runs INDEXED BY _runs_start WHERE project = ?
+             ORDER BY start {way}, session {way}, run_id {way}"
+        ))?;
+        let mut rows = statement.query([project])?;
+        let mut left = walk.limit.unwrap_or(usize::MAX);
+        while left > 0
+            && let Some(row) = rows.next()?
+        {
+            if wanted.contains(row.get(0)?) {
+                left -= 1;
+                walk.first.push((row.get(1)?, row.get(2)?, row.get(3)?));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same as [`walk_runs`](Self::walk_runs), one after the other.
+    fn walk_all_runs(
+        &self,
+        project: i64,
+        walk: &mut Walk,
+        found: &mut Found,
+    ) -> rusqlite::Result<()> {
         // Along one index alone, either way.
         let way = self.way();
         let mut statement = self.db.prepare_cached(&format!(
@@ -254,7 +325,6 @@ impl Asking<'_> {
         let mut rows = statement.query([project])?;
         let mut left = walk.limit.unwrap_or(usize::MAX);
         while let Some(row) = rows.next()? {
-            found.among += 1;
             let number = row.get(0)?;
             let key =
                 || -> rusqlite::Result<RunKey> { Ok((row.get(1)?, row.get(2)?, row.get(3)?)) };
@@ -348,3 +418,6 @@ fn told_drift(fields: &mut [(String, Cell)]) -> bool {
     }
     drifted
 }
+
+#[cfg(test)]
+mod tests;

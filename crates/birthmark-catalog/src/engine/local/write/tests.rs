@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use birthmark_core::event::ArtifactSealed;
-use birthmark_core::session::{Artifact, ArtifactState, Had, Session};
+use birthmark_core::event::{ArtifactSealed, Outcome, ProcessIdentity, RunEnded};
+use birthmark_core::session::{Artifact, ArtifactState, Had, Run, Session};
 use birthmark_core::{Fields, RunId, SessionId, Timestamp};
 use rusqlite::Connection;
 use serde_json::json;
@@ -89,6 +89,37 @@ fn birthmark(session: usize, number: usize) -> Fields {
 
 /// A session that made ten reports.
 fn session(session: usize) -> Change {
+    session_of(session, EACH, Outcome::Completed)
+}
+
+/// A session of one run that made so many reports and ended so.
+pub(in crate::engine::local) fn session_of(
+    session: usize,
+    each: usize,
+    outcome: Outcome,
+) -> Change {
+    let nobody = ProcessIdentity {
+        host: "pod".to_owned(),
+        boot_id: None,
+        pid: 7,
+        pid_start: None,
+        pid_namespace: None,
+    };
+    let begun = Timestamp::from_micros(i64::try_from(session).unwrap() * 1_000_000);
+    let ended = RunEnded {
+        outcome,
+        duration_s: 1.5,
+        exit_code: None,
+        command_pid: None,
+        signal: None,
+        error: None,
+        unrecorded: None,
+        usage: Fields::new(),
+    };
+    let run = Run {
+        end: Some((begun, ended)),
+        ..Run::new(RunId::from_text(format!("r{session}")), nobody, begun)
+    };
     let artifact = |number: usize| {
         let name = format!("{}.json", session * EACH + number);
         let sealed = ArtifactSealed {
@@ -123,7 +154,8 @@ fn session(session: usize) -> Change {
         open: false,
         bound: true,
         session: Session {
-            artifacts: (0..EACH).map(artifact).collect(),
+            runs: vec![run],
+            artifacts: (0..each).map(artifact).collect(),
             ..Session::default()
         },
         died: Vec::new(),
