@@ -7,11 +7,17 @@ import sys
 import pytest
 
 
+def events(repo):
+    """All lines of all journals."""
+    journals = (repo / "artifacts/.birthmark/sessions").glob("*/*.jsonl")
+    return [json.loads(line) for journal in journals for line in journal.read_text().splitlines()]
+
+
 @pytest.fixture
 def made(repo, program, git):
     """Three plain files, a folder and a stamped file in `artifacts`, and how a line of shell is run."""
     (repo / "artifacts").mkdir()
-    (repo / ".gitignore").write_text("artifacts/\n")
+    (repo / ".gitignore").write_text("artifacts/.birthmark\n")
     git("add", "--all")
     git("commit", "--quiet", "--message", "Begin")
 
@@ -22,8 +28,9 @@ def made(repo, program, git):
         assert done.returncode == 0, done.stderr
 
     run("cd artifacts; for f in a b c; do echo $f > $f.txt; done; mkdir -p d/e; echo 1 > d/e/1; echo 2 > d/2")
-    journals = (repo / "artifacts/.birthmark/sessions").glob("*/*.jsonl")
-    if not any('"preload"' in journal.read_text() for journal in journals):
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "Results are committed")
+    if not any("preload" in line.get("observed_by", "") for line in events(repo)):
         pytest.skip("SKIPPED: the library to be preloaded is not beside the program")
     return run
 
@@ -49,10 +56,11 @@ def words(repo, program):
 
 
 def test_what_a_command_removed_fails_no_verify(repo, made, birthmark, words):
-    made("rm artifacts/a.txt; rm -r artifacts/d")
+    made("rm artifacts/a.txt; rm -r artifacts/d; mv artifacts/c.txt artifacts/e.txt")
     assert not any(word == "failed" for word, _ in words().values())
     for file in ("artifacts/a.txt", "artifacts/d/e/1", "artifacts/d/2"):
         assert words(file)[file] == ("caveat", ["removed"])
+    assert not any(line["event"] == "drift" for line in events(repo)), "git tracks them"
     page = birthmark("trace", "artifacts/a.txt")
     assert "removed by sh in session" in page, page
     # Made anew it is there again, and removed by nobody.
@@ -60,8 +68,9 @@ def test_what_a_command_removed_fails_no_verify(repo, made, birthmark, words):
     assert words()["artifacts/a.txt"][0] == "caveat"
     assert "removed" not in birthmark("trace", "artifacts/a.txt")
     # A hand's removal stays what it was.
-    (repo / "artifacts/b.txt").unlink()
-    assert words()["artifacts/b.txt"] == ("failed", ["file-missing"])
+    made("echo new > artifacts/new.txt")
+    (repo / "artifacts/new.txt").unlink()
+    assert words()["artifacts/new.txt"] == ("failed", ["file-missing"])
 
 
 def test_what_a_script_removed_in_its_session_fails_no_verify(repo, made, words):

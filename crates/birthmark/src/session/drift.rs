@@ -7,6 +7,7 @@ use birthmark_capture::git;
 use birthmark_core::Finding;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::event::Drift;
+use birthmark_core::lineage::RENAMED;
 use birthmark_core::session::Artifact;
 use birthmark_store::{Layout, atomic};
 use serde_json::Value;
@@ -74,7 +75,8 @@ impl Session {
     }
 
     /// What this session wrote itself is no drift: artifacts that git tracks, and their sidecars, also
-    /// those that a script was seen to write. Nor are the outputs of a notebook's cells.
+    /// those that a script was seen to write, remove or rename. Nor are the outputs of a notebook's
+    /// cells.
     fn forget_own_writes(&self, files: &mut Vec<String>, before: &CodeSeen) -> Result<()> {
         if files.is_empty() {
             return Ok(());
@@ -102,6 +104,14 @@ impl Session {
             own.insert(Layout::sidecar(&path));
             own.insert(path);
         }
+        own.extend(told.removals.iter().map(|one| project.resolve(&one.file)));
+        // What it called otherwise is gone under its old name.
+        let renamed = told
+            .used
+            .iter()
+            .filter(|input| input.get("role").and_then(Value::as_str) == Some(RENAMED));
+        let names = renamed.filter_map(|input| input.get("file")?.as_str());
+        own.extend(names.map(|file| project.resolve(file)));
         let own: BTreeSet<PathBuf> = own.iter().map(|path| real(path)).collect();
         let commit = commit_that_ran(before);
         files.retain(|file| {
