@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use birthmark::stamp;
+use birthmark::{Error, stamp};
 
 use crate::exit::ExitStatus;
 use crate::failure::Answer;
@@ -41,6 +41,11 @@ pub struct UnstampArgs {
 /// Unstamps.
 pub fn run(ui: &mut Ui, args: &UnstampArgs) -> Answer {
     let target = super::stamp::target(args.in_place, args.out.as_ref());
+    if args.file.as_os_str() == "-" && !args.file.exists() {
+        let text = "a pipe cannot be unstamped: whether all of it can be is known at its end";
+        let error = Error::usage("no-pipe", text);
+        return Err(error.with_hint("name a file, and `--out CLEAN`").into());
+    }
     let project = super::project()?;
     let done = Progress::around(|| {
         signals::stoppable(|| stamp::unstamp(&project, &args.file, &target, args.longest_line))

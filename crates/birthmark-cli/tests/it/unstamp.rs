@@ -134,3 +134,11 @@ fn what_has_no_birthmark_within_is_left_alone() {
     );
     assert_eq!(world.read("b.jsonl"), b"mine");
 }
+
+#[test]
+fn pipe_is_not_unstamped_and_a_file_is_asked_for() {
+    let world = World::new();
+    let picture = world.birthmark(["unstamp", "-", "--out", "x.jsonl"]);
+    assert!(picture.contains("a pipe cannot be unstamped"), "{picture}");
+    assert!(picture.contains("hint: name a file"), "{picture}");
+}
