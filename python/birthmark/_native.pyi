@@ -310,6 +310,9 @@ class Session:
     def removed(self, path: _AnyPath, reason: str, /) -> None:
         """Record that an artifact was removed on purpose."""
 
+    def recorded_in(self, folder: _AnyPath, /) -> list[Path]:
+        """What earlier sessions made directly in a folder, and nobody removed since."""
+
     @property
     def wants_lineage(self) -> bool:
         """Whether the project wants to know what is read and made."""

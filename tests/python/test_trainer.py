@@ -131,6 +131,29 @@ def test_what_a_killed_training_rotated_away_unsaid_is_removed_by_the_one_that_g
     assert "failed" not in words.values(), words
 
 
+def test_what_was_killed_before_it_had_a_sidecar_and_rotated_away_is_removed(repo, birthmark):
+    out = repo / "checkpoints"
+    for step in (10, 20):
+        (out / f"checkpoint-{step}").mkdir(parents=True)
+        (out / f"checkpoint-{step}" / "model.bin").write_bytes(bytes(10))
+    # Killed between the save and the digest: it is recorded, and nothing stands beside it.
+    with bm.session() as s:
+        s._live.expect(out / "checkpoint-10", "model", {}, {})
+        s._live.expect(out / "checkpoint-20", "model", {}, {})
+    shutil.rmtree(out / "checkpoint-10")
+    (out / "checkpoint-30").mkdir()
+    with bm.session() as again:
+        Trainer(Arguments(str(out)), bm.TrainerCallback()).train(out, [40])
+    items = json.loads(birthmark("verify", "--json"))["items"]
+    words = {item["name"]: item["word"] for item in items}
+    assert "failed" not in words.values(), words
+    assert f"session {again.id[:20]} removed checkpoints/checkpoint-10" in json.dumps(items)
+    gone = birthmark("find", "--gone", "--columns", "file,state").splitlines()
+    states = {line.split()[0]: line.split()[-1] for line in gone if "checkpoint-" in line}
+    assert states["checkpoints/checkpoint-10"] == states["checkpoints/checkpoint-20"] == "removed"
+    assert states["checkpoints/checkpoint-40"] == "sealed"
+
+
 def test_other_ranks_and_other_events_do_nothing(repo):
     callback = bm.TrainerCallback()
     trainer = Trainer(Arguments(str(repo / "c")), callback, State(is_world_process_zero=False))

@@ -355,6 +355,12 @@ impl Session {
             .into_py_result(py)
     }
 
+    /// What earlier sessions made directly in a folder, and nobody removed since.
+    fn recorded_in(&self, py: Python<'_>, folder: PathBuf) -> Vec<PathBuf> {
+        let folder = convert::absolute(&folder);
+        py.detach(|| birthmark::add::recorded_in(self.inner.project(), &folder))
+    }
+
     /// Whether the project wants to know what is read and made.
     #[getter]
     fn wants_lineage(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Artifacts that were written without a writer of ours: any file, any folder. They are
 //! digested, get a sidecar, and stand in the journal.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,8 +19,9 @@ use birthmark_store::{Durability, Layout, digest, stop};
 use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
+use crate::project::Project;
 use crate::session::{Session, now};
-use crate::{dataset, digests};
+use crate::{dataset, digests, sessions};
 
 /// The note on what lay there before the run began that added it: it did not write it.
 pub(crate) const WAS_THERE: &str = "was_there";
@@ -188,6 +190,32 @@ impl Session {
         self.fold_soon();
         Ok(())
     }
+}
+
+/// What earlier sessions of a project made directly in a folder, and nobody removed since.
+pub fn recorded_in(project: &Project, folder: &Path) -> Vec<PathBuf> {
+    let Ok(mut quoted) = serde_json::to_string(&format!("{}/", project.stored_path(folder))) else {
+        return Vec::new();
+    };
+    quoted.pop();
+    let ids = sessions::ids(project).unwrap_or_default();
+    let told = sessions::in_parts(ids, |id| {
+        if !sessions::speaks_of(&project.layout, &id, std::slice::from_ref(&quoted)) {
+            return (Vec::new(), Vec::new());
+        }
+        let Ok(session) = sessions::fold_of(project, &id) else {
+            return (Vec::new(), Vec::new());
+        };
+        let path = |file: &str| sessions::locate(project, file, None);
+        let made: Vec<PathBuf> = session.made().map(|one| path(&one.file)).collect();
+        let removed: Vec<PathBuf> = session.removals.iter().map(|one| path(&one.file)).collect();
+        (made, removed)
+    });
+    let (made, removed): (Vec<_>, Vec<_>) = told.into_iter().unzip();
+    let removed: BTreeSet<PathBuf> = removed.into_iter().flatten().collect();
+    let all: BTreeSet<PathBuf> = made.into_iter().flatten().collect();
+    let is_there = |path: &PathBuf| path.parent() == Some(folder) && !removed.contains(path);
+    all.into_iter().filter(is_there).collect()
 }
 
 /// What is kept of a birthmark that another replaces: the session it named, and the digest.

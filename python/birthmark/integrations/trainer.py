@@ -57,6 +57,7 @@ class Events:
         self._params: Any = None
         self._inputs = fields.pop("inputs", None)
         self._kept: list[str] = []
+        self._before: tuple[str, list[str], Any] | None = None
         self._noted: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -121,8 +122,9 @@ class Events:
             base = base_of(model)
             self._inputs = None if base is None else [base]
         output = os.path.abspath(args.output_dir)
-        self._kept = _checkpoints(output)
-        self._kept += _rotated(output, self._kept, getattr(args, "save_total_limit", None))
+        self._kept = there = _checkpoints(output)
+        limit = getattr(args, "save_total_limit", None)
+        self._before = output, list(there), limit
         self._pace = None if self._rate is None else _native.Pace(int(self._rate))
         for work in (self._note, self._digest):
             thread = threading.Thread(target=work, name="birthmark-checkpoints", daemon=True)
@@ -137,10 +139,21 @@ class Events:
 
     def _note(self) -> None:
         """Record each checkpoint at once, before any is digested."""
+        self._look_back()
         while (job := self._noted.get()) is not None:
             self._try(job, self._expect)
             self._jobs.put(job)
         self._jobs.put(None)
+
+    def _look_back(self) -> None:
+        """Find what earlier runs made, and was rotated away before they could say so."""
+        try:
+            if self._session is not None and self._before is not None:
+                output, there, limit = self._before
+                recorded = [os.fspath(path) for path in self._session._live.recorded_in(output)]
+                self._kept += _rotated(output, there, limit, recorded)
+        except Exception as error:  # noqa: BLE001 - never harm the training
+            say(f"birthmark: cannot tell what earlier runs left: {one_line(error)}")
 
     def _digest(self) -> None:
         _be_nice()
@@ -199,18 +212,20 @@ def _checkpoints(folder: str) -> list[str]:
     return [path for path in (os.path.join(folder, name) for name in steps) if os.path.isdir(path)]
 
 
-def _rotated(folder: str, there: list[str], limit: Any) -> list[str]:
-    """What an earlier run rotated away and was killed before it could say so: its sidecar stands
-    alone, it is older than one that is there, and as many are there as the trainer keeps.
+def _rotated(folder: str, there: list[str], limit: Any, recorded: list[str]) -> list[str]:
+    """What an earlier run rotated away and was killed before it could say so: it is recorded, or its
+    sidecar stands alone, it is older than one that is there, and as many are there as the trainer
+    keeps.
     """
     if not isinstance(limit, int) or not 0 < limit <= len(there):
         return []
     ending = ".birthmark.json"
     newest = max(int(path.rpartition("-")[2]) for path in there)
-    names = [name.removesuffix(ending) for name in os.listdir(folder) if name.endswith(ending)]
-    steps = [name for name in names if name.startswith("checkpoint-") and name[11:].isdigit()]
+    names = {name.removesuffix(ending) for name in os.listdir(folder) if name.endswith(ending)}
+    names |= {os.path.basename(path) for path in recorded}
+    steps = sorted(name for name in names if name.startswith("checkpoint-") and name[11:].isdigit())
     paths = [os.path.join(folder, name) for name in steps if int(name[11:]) < newest]
-    return [path for path in paths if not os.path.lexists(path)]
+    return [path for path in paths if path not in there and not os.path.lexists(path)]
 
 
 def _be_nice() -> None:

@@ -49,6 +49,30 @@ impl Told {
         })
     }
 
+    /// That a session removed what another had made.
+    pub(super) fn removal(time: Timestamp, mark: i64) -> Self {
+        let time = time.to_string();
+        Self {
+            run: None,
+            artifact_type: String::new(),
+            format: String::new(),
+            state: "removed".to_owned(),
+            timestamp: time.clone(),
+            size: 0,
+            records: None,
+            digest: None,
+            content_digest: None,
+            mark,
+            inputs: "[]".to_owned(),
+            made: time,
+        }
+    }
+
+    /// Whether nothing else is told of the file.
+    fn is_removal(&self) -> bool {
+        self.state == "removed" && self.format.is_empty()
+    }
+
     pub(super) fn print(&self) -> String {
         format!("{self:?}")
     }
@@ -91,13 +115,28 @@ pub(super) fn all(db: &Connection, project: i64, file: &str) -> rusqlite::Result
     let mut all: Vec<Word> = rows.collect::<rusqlite::Result<_>>()?;
     let clock = all.first().and_then(|word| word.moment.clock);
     if all.iter().all(|word| word.moment.clock == clock) {
-        return Ok(all);
+        return Ok(with_removals(all));
     }
     let moments: Vec<Moment> = all.iter().map(|word| word.moment).collect();
     let mut keyed: Vec<(Timestamp, Word)> =
         straight(&moments).into_iter().zip(all.drain(..)).collect();
     keyed.sort_by_key(|(time, _)| *time);
-    Ok(keyed.into_iter().map(|(_, word)| word).collect())
+    Ok(with_removals(
+        keyed.into_iter().map(|(_, word)| word).collect(),
+    ))
+}
+
+/// What another session removed is that session's word no more: the one before it tells what it was.
+fn with_removals(all: Vec<Word>) -> Vec<Word> {
+    let mut kept: Vec<Word> = Vec::with_capacity(all.len());
+    for word in all {
+        if !word.told.is_removal() {
+            kept.push(word);
+        } else if let Some(last) = kept.last_mut() {
+            "removed".clone_into(&mut last.told.state);
+        }
+    }
+    kept
 }
 
 /// Who was seen to write the bytes that lie at a path where nobody told that they were put there:

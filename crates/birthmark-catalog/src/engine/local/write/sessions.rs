@@ -54,6 +54,16 @@ impl Writer<'_> {
             }
             self.told(file)?;
         }
+        let made = |file: &String| facts.session.artifacts.iter().any(|one| one.file == *file);
+        let removals = facts.session.removals.iter();
+        for removal in removals.filter(|one| !made(&one.file)) {
+            let file = &removal.file;
+            let told = Told::removal(removal.time, self.mark(&[])?);
+            if before.remove(file).as_deref() != Some(told.print().as_str()) {
+                self.insert_told(row, file, &told)?;
+                self.derive(file)?;
+            }
+        }
         for file in before.into_keys() {
             self.run(
                 "DELETE FROM _told WHERE session = ? AND file = ?",
