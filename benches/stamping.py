@@ -7,6 +7,7 @@ so all write as many bytes; ours digests what it writes and what it read, beside
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -84,7 +85,13 @@ def _plain(folder: Path, source: Path, rounds: int) -> Section:
     ours = _stamp(folder, source.name)
     to_nothing = f"{PROGRAM} stamp - --type t --set-file mark.json <{source.name} >/dev/null"
     piped = lambda cores: lambda: run_with_memory(["sh", "-c", to_nothing], folder, cores)  # noqa: E731
-    pairs = [("one core", _stamp(folder, source.name, 1), ours), ("one core, to nothing", piped(1), piped(None))]
+    cores = sorted(os.sched_getaffinity(0))
+    at_once = " & ".join(f"taskset -c {core} {to_nothing}" for core in (cores[0], cores[-1]))
+    pairs = [
+        ("one core", _stamp(folder, source.name, 1), ours),
+        ("one core, to nothing", piped(1), piped(None)),
+        ("two copies", lambda: run_with_memory(["sh", "-c", f"{at_once} & wait"], folder), piped(1)),
+    ]
     ours()
     zeros = [
         "dd", "if=/dev/zero", "of=out-dd", "bs=1M", f"count={(folder / f'out-{source.name}').stat().st_size >> 20}",
@@ -107,9 +114,12 @@ def _plain(folder: Path, source: Path, rounds: int) -> Section:
             section.rows.append(Row(f"{name}, by CPU", by_cpu, bar=bar))
             section.rows.append(Row(f"{name}, by the clock", ratio(taken[name], "wall")))
     section.rows.append(Row("ours on one core, written to nothing", ratio(taken["one core, to nothing"], "wall"), bar=1.7))
+    # Two that share nothing but the machine: what its cores lose to each other no program gains.
+    limit = Spread.of([2 * one.wall / two.wall for two, one in taken["two copies"]])
+    section.rows.append(Row("two copies at once, each on its core: what two cores give here", limit))
     section.rows.append(Row("ours on one core, written to the disk", ratio(taken["one core"], "wall")))
     section.rows.append(Row("the disk alone, zeros of the same size", ratio(taken["zeros"], "wall")))
-    whole = [one for name, one in taken.items() if name != "one core, to nothing"]
+    whole = [one for name, one in taken.items() if name not in ("one core, to nothing", "two copies")]
     memory = Spread.of([both[1].told["memory"] for one in whole for both in one])
     section.rows.append(Row("ours: memory at its peak", memory, "MiB", 32.0, at_most=True))
     return section

@@ -109,6 +109,7 @@ def session(
     params: Any = None,
     on_dirty: str | None = None,
     lineage: bool | None = None,
+    durability: str | None = None,
     **fields: Any,
 ) -> Session:
     """Return a session: a context manager, a decorator, or an object to start and end.
@@ -128,6 +129,8 @@ def session(
             ``BIRTHMARK_ON_DIRTY`` wins over both, for once.
         lineage: Whether to see by itself what is read, made and loaded, and which seeds are
             set; the default is the project's, which is to do so.
+        durability: ``"process"``: what was acknowledged survives the death of the process;
+            ``"power"``: also a power cut, each record synced. The default is the project's.
         fields: More fields for every birthmark. Nearer wins.
 
     Raises:
@@ -151,6 +154,7 @@ def session(
         params=params,
         on_dirty=on_dirty,
         lineage=lineage,
+        durability=durability,
         **fields,
     )
 

@@ -79,6 +79,7 @@ def begin(
     given: dict[str, Any],
     reasons: dict[str, str],
     on_dirty: str | None,
+    durability: str | None,
     talk: Callable[[str], None] | None,
 ) -> Session:
     """Begin a session, or join the one that this process belongs to.

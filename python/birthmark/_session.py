@@ -57,13 +57,17 @@ class Session:
         params: Any = None,
         on_dirty: str | None = None,
         lineage: bool | None = None,
+        durability: str | None = None,
         **fields: Any,
     ) -> None:
         self._planned = _plans((planned,) if isinstance(planned, str) else planned)
         self._given, self._reasons = gather(provenance, params, _spelled_all(fields))
         if lineage is not None and not isinstance(lineage, bool):
             raise TypeError(f"lineage must be True, False or None, not {lineage!r}")
+        if durability not in (None, "process", "power"):
+            raise ValueError(f'durability must be "process" or "power", not {durability!r}')
         self._on_dirty = on_dirty
+        self._durability = durability
         self._lineage = lineage
         self._forget()
 
@@ -95,7 +99,7 @@ class Session:
         Raises:
             RefusedError: If the tree is dirty and that is to be refused.
             UsageError: If a field is reserved or of the wrong type, or in a session within
-                another one ``on_dirty`` or ``lineage`` differs.
+                another one ``on_dirty``, ``lineage`` or ``durability`` differs.
             StoreError: If the artifacts folder cannot be written.
         """
         with _life.lock:
@@ -129,6 +133,7 @@ class Session:
             given=self._given,
             reasons=self._reasons,
             on_dirty=self._on_dirty,
+            durability=self._durability,
             talk=_talk.talker(),
         )
 
@@ -141,6 +146,15 @@ class Session:
                 "a session within another one",
                 "lineage",
                 "say lineage= where the first session begins",
+            )
+        if self._durability not in (None, life.native.durability):
+            from .errors import UsageError
+
+            raise UsageError(
+                f"durability is one for the whole process: it is \"{life.native.durability}\" in the "
+                "session that is open",
+                "durability",
+                "say durability= where the first session begins",
             )
         outer = life.native if self._outer is None else self._outer._live
         return outer.within(

@@ -861,3 +861,19 @@ def test_long_digest_shows_how_far_it_is_on_a_terminal_alone(repo):
     assert drawn, shown["terminal"]
     assert shown["terminal"].rindex("\r\x1b[K") > drawn[-1].start(), "the line was left there"
     assert "\x1b[K" not in shown["quiet"] + shown["pipe"]
+
+
+def test_durability_is_an_argument_and_no_field(repo, store):
+    with pytest.raises(ValueError, match="durability must be"):
+        bm.session(durability="disk")
+    with bm.session(durability="power", seed=1) as s:
+        assert s._live.durability == "power"
+        with s.jsonl("artifacts/a.jsonl") as out:
+            out.write({"n": 1})
+        with bm.session(durability="power"):
+            pass
+        with pytest.raises(bm.UsageError, match="one for the whole process"):
+            bm.session(durability="process").start()
+    assert "durability" not in bm.read("artifacts/a.jsonl")
+    with bm.session() as plain:
+        assert plain._live.durability == "process"

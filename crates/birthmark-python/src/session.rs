@@ -10,6 +10,7 @@ use birthmark::session::{Begin, Nearer, RunEnd};
 use birthmark::talk::Talk;
 use birthmark_capture::process;
 use birthmark_core::event::{OpenedBy, Outcome};
+use birthmark_store::Durability;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -28,9 +29,12 @@ pub(crate) struct Session {
     inner: birthmark::session::Session,
 }
 
+/// The word for what survives a power cut too.
+const POWER: &str = "power";
+
 /// Begins a session, or joins the one that this process belongs to.
 #[pyfunction]
-#[pyo3(signature = (*, anchor, script, argv, interpreter, modules, runtime, planned, given, reasons, on_dirty, talk))]
+#[pyo3(signature = (*, anchor, script, argv, interpreter, modules, runtime, planned, given, reasons, on_dirty, durability, talk))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
 pub(crate) fn begin(
     py: Python<'_>,
@@ -44,6 +48,7 @@ pub(crate) fn begin(
     given: &Bound<'_, PyDict>,
     reasons: &Bound<'_, PyDict>,
     on_dirty: Option<&str>,
+    durability: Option<&str>,
     talk: Option<Py<PyAny>>,
 ) -> PyResult<Session> {
     // With the interpreter held nobody sets a variable; the looks beside the run may not ask.
@@ -61,6 +66,10 @@ pub(crate) fn begin(
         .map(birthmark::project::on_dirty)
         .transpose()
         .into_py_result(py)?;
+    options.durability = durability.map(|word| match word {
+        POWER => Durability::Power,
+        _ => Durability::Process,
+    });
     options.talk = talk.map(talk_to);
     let inner = py
         .detach(|| birthmark::session::begin(options))
@@ -83,6 +92,15 @@ impl Session {
     #[getter]
     fn id(&self) -> &str {
         self.inner.id().as_str()
+    }
+
+    /// What of it survives what: `process` or `power`.
+    #[getter]
+    fn durability(&self) -> &'static str {
+        match self.inner.durability() {
+            Durability::Power => POWER,
+            Durability::Process => "process",
+        }
     }
 
     /// The id as screens show it.

@@ -172,7 +172,8 @@ impl Session {
         self.inner.owner != std::process::id()
     }
 
-    pub(crate) fn durability(&self) -> Durability {
+    /// What of it survives what.
+    pub fn durability(&self) -> Durability {
         self.inner.project.config.durability.value
     }
 

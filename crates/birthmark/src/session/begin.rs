@@ -14,6 +14,7 @@ use birthmark_core::event::{OpenedBy, RunStarted, SessionStarted, WriterOpened};
 use birthmark_core::id::session_uuid;
 use birthmark_core::schema::JOURNAL_FORMAT;
 use birthmark_core::{RunId, SessionId, WriterId};
+use birthmark_store::Durability;
 use birthmark_store::atomic;
 use birthmark_store::config::OnDirty;
 use birthmark_store::journal::JournalWriter;
@@ -61,6 +62,8 @@ pub struct Begin {
     pub opened_by: OpenedBy,
     /// What to do about uncommitted changes, when the caller says so himself.
     pub on_dirty: Option<OnDirty>,
+    /// What must survive, when the caller says so himself.
+    pub durability: Option<Durability>,
     /// Where lines for the person go; none for a silent session.
     pub talk: Option<Talk>,
 }
@@ -80,6 +83,7 @@ impl Begin {
             reasons: Fields::new(),
             opened_by,
             on_dirty: None,
+            durability: None,
             talk: None,
         }
     }
@@ -101,7 +105,10 @@ pub fn begin(mut begin: Begin) -> Result<Session> {
         .script
         .or_else(|| scriptless::notebook_of(&begin.argv));
     let elsewhere = stay_in_the_working_project(&mut begin);
-    let (project, wrong) = Project::find_leniently(begin.folder())?;
+    let (mut project, wrong) = Project::find_leniently(begin.folder())?;
+    if let Some(durability) = begin.durability {
+        project.config.durability.value = durability;
+    }
     if let (Some(wrong), Some(talk)) = (&wrong, &begin.talk) {
         talk(&format!(
             "birthmark: WARNING: {}",
