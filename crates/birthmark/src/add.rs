@@ -197,10 +197,12 @@ pub fn recorded_in(project: &Project, folder: &Path) -> Vec<PathBuf> {
     let Ok(mut quoted) = serde_json::to_string(&format!("{}/", project.stored_path(folder))) else {
         return Vec::new();
     };
+    // Whatever name follows.
     quoted.pop();
+    let wanted = sessions::Wanted::spelled(vec![quoted]);
     let ids = sessions::ids(project).unwrap_or_default();
     let told = sessions::in_parts(ids, |id| {
-        if !sessions::speaks_of(&project.layout, &id, std::slice::from_ref(&quoted)) {
+        if !sessions::speaks_of(&project.layout, &id, &wanted) {
             return (Vec::new(), Vec::new());
         }
         let Ok(session) = sessions::fold_of(project, &id) else {
