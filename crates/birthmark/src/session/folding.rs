@@ -35,8 +35,9 @@ const MOST_FOLDS: usize = 20;
 /// What a fold by who reads all journals anew takes for each byte of the manifest that it makes:
 /// of 1,000 writers 0.7 to 0.9 s for 1.7 MB.
 const NANOSECONDS_A_BYTE: u64 = 500;
-/// Who only joined folds for at most this part of the time that goes by.
-const SHARE: u64 = 10;
+/// Who only joined folds for at most this part of the time that goes by. On a busy machine a fold
+/// takes several times as long, and was most of what the last of 1,000 workers did at a tenth.
+const SHARE: u64 = 50;
 /// How long who must fold waits for another that does.
 const TURN_WAIT: Duration = Duration::from_secs(5);
 const TURN_POLL: Duration = Duration::from_millis(5);
@@ -237,29 +238,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn workers_one_after_the_other_fold_ever_more_seldom() {
-        let (worker, grows_by) = (Duration::from_millis(100), 1_700);
-        let (mut bytes, mut now, mut last) = (0, Duration::ZERO, Duration::ZERO);
-        let mut folds_of_each_thousand = Vec::new();
-        for _ in 0..4 {
-            let mut folds = 0_u64;
-            for _ in 0..1_000 {
-                now += worker;
-                bytes += grows_by;
-                if now.saturating_sub(last) >= rest_after(bytes) {
-                    (folds, last) = (folds + 1, now);
+    fn what_workers_one_after_the_other_read_of_others_stays_in_proportion_to_them() {
+        // Quick ones, and those of a busy machine.
+        for worker in [Duration::from_millis(100), Duration::from_millis(1_600)] {
+            let grows_by = 1_700;
+            let (mut bytes, mut now, mut last) = (0, Duration::ZERO, Duration::ZERO);
+            let mut read_of_each_thousand = Vec::new();
+            for _ in 0..4 {
+                let mut read = 0;
+                for _ in 0..1_000 {
+                    now += worker;
+                    bytes += grows_by;
+                    if now.saturating_sub(last) >= rest_after(bytes) {
+                        read += bytes;
+                        last = now;
+                    }
                 }
+                read_of_each_thousand.push(read / 1_000);
             }
-            folds_of_each_thousand.push(folds);
+            // What a worker reads on the average, of any thousand: what is read in as much time.
+            let most = worker.as_nanos() / u128::from(NANOSECONDS_A_BYTE * SHARE);
+            let most = u64::try_from(most).unwrap() + 2 * grows_by;
+            assert!(
+                read_of_each_thousand.iter().all(|read| *read <= most),
+                "{read_of_each_thousand:?} of {most}"
+            );
+            assert!(read_of_each_thousand.iter().sum::<u64>() > 0);
         }
-        assert!(
-            folds_of_each_thousand.is_sorted_by(|a, b| a > b),
-            "{folds_of_each_thousand:?}"
-        );
-        // What one reads in all stays in proportion to the workers, though each reads all of them.
-        let [.., third, fourth] = folds_of_each_thousand[..] else {
-            unreachable!()
-        };
-        assert!(third * 3 <= folds_of_each_thousand[0] * 2 && fourth >= 1);
     }
 }
