@@ -193,7 +193,7 @@ impl Rules {
     /// one was put there for the run to read.
     pub(crate) fn class_of_old(&self, path: &Path, since: i64) -> Class {
         match self.class(path) {
-            Class::Noise("temporary") if is_older(path, since) => Class::Data,
+            Class::Noise("temporary") if is_older(path, since) && !is_lock(path) => Class::Data,
             class => class,
         }
     }
@@ -235,6 +235,12 @@ impl Rules {
         matches!(outside, Class::Noise(rule) if rule != "temporary")
             && !path.starts_with(&self.root)
     }
+}
+
+/// A file that programs lock, and that tells nothing.
+fn is_lock(path: &Path) -> bool {
+    let is_empty = || path.metadata().is_ok_and(|found| found.len() == 0);
+    path.extension().is_some_and(|ending| ending == "lock") && is_empty()
 }
 
 /// Whether a regular file was made and last written before a moment in microseconds.
@@ -286,6 +292,7 @@ pub(crate) fn source_of(path: &Path) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "fixtures")]
 mod tests {
     use birthmark_store::config::Config;
 
@@ -352,5 +359,23 @@ mod tests {
         let source = source_of(Path::new("/p/a/__pycache__/b.cpython-311.pyc"));
         assert_eq!(source, Some(PathBuf::from("/p/a/b.py")));
         assert_eq!(source_of(Path::new("/p/a/b.py")), None);
+    }
+
+    #[test]
+    fn what_programs_lock_is_no_data_and_what_lay_in_a_temporary_folder_before_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = Project::find(dir.path()).unwrap();
+        let rules = Rules::of(&project);
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str, text: &str| {
+            let path = place.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let later = crate::session::now().micros() + 1_000_000;
+        let class = |path: &Path| rules.class_of_old(path, later);
+        assert_eq!(class(&at("set.lock", "")), Class::Noise("temporary"));
+        assert_eq!(class(&at("uv.lock", "version = 1")), Class::Data);
+        assert_eq!(class(&at("x.csv", "")), Class::Data);
     }
 }
