@@ -130,6 +130,9 @@ class Session:
     def artifacts(self) -> Path:
         """The artifacts folder, absolute."""
     @property
+    def durability(self) -> str:
+        """What its records survive: ``"process"`` or ``"power"``."""
+    @property
     def manifest(self) -> Path:
         """The manifest, absolute."""
     @property
