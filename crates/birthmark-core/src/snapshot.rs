@@ -54,6 +54,18 @@ pub struct NestedCommit {
     pub snapshot: bool,
 }
 
+/// The commit that holds the tree which these fields tell of: its snapshot, or that of a clean tree.
+pub fn commit_that_holds(fields: &Fields) -> Option<&str> {
+    let text = |name: &str| fields.get(name).and_then(serde_json::Value::as_str);
+    let is_clean = fields.get("git_dirty") == Some(&serde_json::Value::Bool(false));
+    text("git_snapshot").or_else(|| text("git_commit").filter(|_| is_clean))
+}
+
+/// Why a snapshot does not give back every file as it was, in a phrase; none where it does.
+pub fn lacks(left_out: &[LeftOut], inexact: &[String]) -> Option<String> {
+    left_out_phrase(left_out).or_else(|| inexact.first().cloned())
+}
+
 /// What holds the code that a birthmark tells of, in short: `snapshot 5aaaf94`, `commit 01f2363`.
 pub fn code_named(mark: &Fields) -> Option<String> {
     let text = |name: &str| mark.get(name).and_then(serde_json::Value::as_str);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::birthmark::Fields;
-use crate::snapshot::{LeftOut, NestedCommit, left_out_phrase};
+use crate::snapshot::{LeftOut, NestedCommit, commit_that_holds, lacks};
 
 /// What was seen of the code; every `git_*` field and what stands behind it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub struct SnapshotTaken {
 impl SnapshotTaken {
     /// Why it does not give back every file as it was, in a phrase; none where it does.
     pub fn lacks(&self) -> Option<String> {
-        left_out_phrase(&self.left_out).or_else(|| self.inexact.first().cloned())
+        lacks(&self.left_out, &self.inexact)
     }
 }
 
@@ -91,9 +91,7 @@ impl Drift {
     /// The commit that holds the tree as it was seen at the end: its snapshot, or that of a clean
     /// tree.
     pub fn commit(&self) -> Option<&str> {
-        let text = |name: &str| self.fields.get(name)?.as_str();
-        let is_clean = self.fields.get("git_dirty") == Some(&serde_json::Value::Bool(false));
-        text("git_snapshot").or_else(|| text("git_commit").filter(|_| is_clean))
+        commit_that_holds(&self.fields)
     }
 }
 

@@ -34,37 +34,49 @@ impl CodeSeen {
     }
 }
 
+const SNAPSHOT: &str = "git_snapshot";
+
 /// The snapshot of the tree that these fields tell of. One that was done only after a birthmark had
 /// been written is that of its run.
 pub fn snapshot_of<'a>(snapshots: &'a [Snapshot], fields: &Fields) -> Option<&'a Snapshot> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
-    let mut own = snapshots.iter().filter(|one| one.taken.path.is_empty());
-    if let Some(commit) = text("git_snapshot") {
-        return own.find(|one| one.taken.commit == commit);
+    let mut own = snapshots.iter();
+    match text(SNAPSHOT) {
+        Some(commit) => own.find(|one| one.taken.path.is_empty() && one.taken.commit == commit),
+        None => own.find(|one| one.is_late_of(text("run_id"), fields)),
     }
-    let is_dirty = fields.get("git_dirty") == Some(&Value::Bool(true));
-    let (run, commit) = (text("run_id"), text("git_commit"));
-    own.find(|one| {
-        is_dirty
-            && one.taken.parent.as_deref() == commit
-            && one.run.as_ref().map(super::RunId::as_str) == run
-    })
 }
 
 /// Puts a snapshot that was done only after these fields had been told into them.
 pub fn put_late_snapshot(snapshots: &[Snapshot], fields: &mut Fields) {
-    const NAME: &str = "git_snapshot";
-    if fields.get(NAME).is_some_and(|known| !known.is_null()) {
-        return;
+    if !tells_one(fields)
+        && let Some(late) = snapshot_of(snapshots, fields)
+    {
+        late.put_into(fields);
     }
-    let Some(late) = snapshot_of(snapshots, fields) else {
-        return;
-    };
-    fields.insert(NAME.to_owned(), Value::from(late.taken.commit.clone()));
-    if let Some(Value::Object(reasons)) = fields.get_mut("unknown") {
-        reasons.remove(NAME);
-        if reasons.is_empty() {
-            fields.remove("unknown");
+}
+
+fn tells_one(fields: &Fields) -> bool {
+    fields.get(SNAPSHOT).is_some_and(|known| !known.is_null())
+}
+
+impl Snapshot {
+    /// Whether it is of the dirty tree that a run told of in these fields.
+    fn is_late_of(&self, run: Option<&str>, fields: &Fields) -> bool {
+        let commit = fields.get("git_commit").and_then(Value::as_str);
+        fields.get("git_dirty") == Some(&Value::Bool(true))
+            && self.taken.path.is_empty()
+            && self.taken.parent.as_deref() == commit
+            && self.run.as_ref().map(super::RunId::as_str) == run
+    }
+
+    fn put_into(&self, fields: &mut Fields) {
+        fields.insert(SNAPSHOT.to_owned(), Value::from(self.taken.commit.clone()));
+        if let Some(Value::Object(reasons)) = fields.get_mut("unknown") {
+            reasons.remove(SNAPSHOT);
+            if reasons.is_empty() {
+                fields.remove("unknown");
+            }
         }
     }
 }
@@ -72,25 +84,18 @@ pub fn put_late_snapshot(snapshots: &[Snapshot], fields: &mut Fields) {
 impl Session {
     /// Puts the snapshot of a run into what the run told of its code before it was done.
     pub(super) fn put_late_snapshot(&mut self, taken: &Snapshot) {
-        let taken = std::slice::from_ref(taken);
-        let run = taken[0].run.clone();
-        let put = |code: &mut Fields| {
-            let id = run.as_ref().map(|run| Value::from(run.as_str()));
-            code.insert("run_id".to_owned(), id.unwrap_or_default());
-            put_late_snapshot(taken, code);
-            code.remove("run_id");
+        let mut runs = self.runs.iter_mut();
+        let Some(own) = runs.find(|one| Some(&one.id) == taken.run.as_ref()) else {
+            return;
         };
-        let mut runs = self
-            .runs
-            .iter_mut()
-            .filter(|one| Some(&one.id) == run.as_ref());
-        if let Some(own) = runs.next().filter(|own| !own.code.is_empty()) {
-            // The session is as the first of its runs saw it.
-            let is_first = own.code == self.code;
-            put(&mut own.code);
-            if is_first {
-                self.code.clone_from(&own.code);
-            }
+        if tells_one(&own.code) || !taken.is_late_of(Some(own.id.as_str()), &own.code) {
+            return;
+        }
+        // The session is as the first of its runs saw it.
+        let is_first = own.code == self.code;
+        taken.put_into(&mut own.code);
+        if is_first {
+            self.code.clone_from(&own.code);
         }
     }
 

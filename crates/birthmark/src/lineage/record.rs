@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use birthmark_capture::process;
 use birthmark_core::event::{ArtifactUsed, LineageObserved, ModulesObserved, SeedsObserved};
+use birthmark_core::snapshot::commit_that_holds;
 use birthmark_core::{Fields, Timestamp};
 use birthmark_store::atomic;
 use serde_json::Value;
@@ -141,9 +142,7 @@ impl Session {
         let Some(code) = self.code_within(Duration::ZERO) else {
             return;
         };
-        let text = |name: &str| code.fields.get(name).and_then(Value::as_str);
-        let is_clean = code.fields.get("git_dirty") == Some(&Value::Bool(false));
-        let Some(commit) = text("git_snapshot").or(text("git_commit").filter(|_| is_clean)) else {
+        let Some(commit) = commit_that_holds(&code.fields) else {
             return;
         };
         let root = self.project().resolve(&observed.root);

@@ -9,6 +9,7 @@ use birthmark_core::birthmark::Fields;
 use birthmark_core::event::Drift;
 use birthmark_core::lineage::RENAMED;
 use birthmark_core::session::Artifact;
+use birthmark_core::snapshot::commit_that_holds;
 use birthmark_store::{Layout, atomic};
 use serde_json::Value;
 
@@ -113,7 +114,7 @@ impl Session {
         let names = renamed.filter_map(|input| input.get("file")?.as_str());
         own.extend(names.map(|file| project.resolve(file)));
         let own: BTreeSet<PathBuf> = own.iter().map(|path| real(path)).collect();
-        let commit = commit_that_ran(before);
+        let commit = commit_that_holds(&before.fields);
         files.retain(|file| {
             let path = real(&top.join(file));
             let held = || repository?.read_at(commit?, file, NOTEBOOK_LIMIT);
@@ -134,13 +135,6 @@ impl Session {
         let edited = now.found().is_none_or(|now| now != then);
         edited.then(|| self.project().stored_path(script))
     }
-}
-
-/// The commit that holds the code as it was when it began.
-fn commit_that_ran(before: &CodeSeen) -> Option<&str> {
-    let text = |name: &str| before.fields.get(name).and_then(Value::as_str);
-    let is_clean = before.fields.get("git_dirty") == Some(&Value::Bool(false));
-    text("git_snapshot").or_else(|| text("git_commit").filter(|_| is_clean))
 }
 
 /// Whether a notebook has the cells that it had, whatever they put out since.

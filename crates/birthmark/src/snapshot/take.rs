@@ -10,7 +10,7 @@ use birthmark_capture::process;
 use birthmark_core::Finding;
 use birthmark_core::code::CodeState;
 use birthmark_core::event::SnapshotTaken;
-use birthmark_core::snapshot::left_out_phrase;
+use birthmark_core::snapshot::lacks;
 use birthmark_store::config::OnDirty;
 use birthmark_store::{Layout, atomic, digest};
 
@@ -157,10 +157,9 @@ fn seen(parts: &[Part]) -> Option<SnapshotSeen> {
             inexact: None,
         });
     };
-    let inexact = left_out_phrase(&taken.left_out).or_else(|| taken.inexact.first().cloned());
     Some(SnapshotSeen {
         commit: part.commit.clone(),
-        inexact,
+        inexact: lacks(&taken.left_out, &taken.inexact),
     })
 }
 

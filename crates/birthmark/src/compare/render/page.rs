@@ -42,20 +42,7 @@ impl Page {
 /// Breaks at spaces; a word that is longer than the line stands alone. Spaces that must not
 /// break are written U+00A0.
 pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last().map_or(0, |line| line.chars().count());
-        if line > 0 && line + 1 + word.chars().count() > room {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
+    crate::text::in_lines(text, room)
         .into_iter()
         .map(|line| line.replace('\u{a0}', " "))
         .collect()

@@ -39,25 +39,12 @@ impl Page {
     }
 }
 
-/// A text in lines of at most so many characters, broken at spaces; a longer word stays whole.
+/// A text in lines of at most so many characters; one that fits stays as it is.
 fn in_lines(text: &str, room: usize) -> Vec<String> {
     if text.chars().count() <= room {
         return vec![text.to_owned()];
     }
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().map_or(0, |line| line.chars().count());
-        if line > 0 && line + 1 + word.chars().count() > room {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
+    crate::text::in_lines(text, room)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Sessions and runs: those that made what matches, or that match themselves.
 
-use rusqlite::params;
+use rusqlite::{CachedStatement, params};
 
 use super::super::lately::marks_of;
 use super::super::owners::{self, Owner};
@@ -289,13 +289,19 @@ impl Asking<'_> {
             })
     }
 
-    /// Those of these runs that began first, or last, up to the limit.
-    fn first_runs(&self, project: i64, wanted: &Set, walk: &mut Walk) -> rusqlite::Result<()> {
+    /// The number and the key of each run of a project, in the order of their beginning or against it.
+    fn runs_by_start(&self) -> rusqlite::Result<CachedStatement<'_>> {
+        // Along one index alone, either way.
         let way = self.way();
-        let mut statement = self.db.prepare_cached(&format!(
+        self.db.prepare_cached(&format!(
             "SELECT number, start, session, run_id FROM _runs INDEXED BY _runs_start WHERE project = ?
              ORDER BY start {way}, session {way}, run_id {way}"
-        ))?;
+        ))
+    }
+
+    /// Those of these runs that began first, or last, up to the limit.
+    fn first_runs(&self, project: i64, wanted: &Set, walk: &mut Walk) -> rusqlite::Result<()> {
+        let mut statement = self.runs_by_start()?;
         let mut rows = statement.query([project])?;
         let mut left = walk.limit.unwrap_or(usize::MAX);
         while left > 0
@@ -316,12 +322,7 @@ impl Asking<'_> {
         walk: &mut Walk,
         found: &mut Found,
     ) -> rusqlite::Result<()> {
-        // Along one index alone, either way.
-        let way = self.way();
-        let mut statement = self.db.prepare_cached(&format!(
-            "SELECT number, start, session, run_id FROM _runs INDEXED BY _runs_start WHERE project = ?
-             ORDER BY start {way}, session {way}, run_id {way}"
-        ))?;
+        let mut statement = self.runs_by_start()?;
         let mut rows = statement.query([project])?;
         let mut left = walk.limit.unwrap_or(usize::MAX);
         while let Some(row) = rows.next()? {
