@@ -69,3 +69,11 @@ def test_records_that_a_hand_cut_off_before_a_run_went_on_are_no_fork(repo, birt
     write("artifacts/d.jsonl", "later")
     told = birthmark("verify", "--json", "artifacts/d.jsonl", status=1)
     assert "bytes-changed" in told
+
+
+def test_who_went_on_last_is_told_also_of_sessions_of_one_second(repo, birthmark):
+    # Their ids are in no order then.
+    for number in range(6):
+        last = write("artifacts/d.jsonl", f"round-{number}")
+        shown = json.loads(birthmark("show", "artifacts/d.jsonl", "--json"))
+        assert shown["session"]["session_id"] == last and shown["now"] == "as recorded", number

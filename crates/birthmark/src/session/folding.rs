@@ -38,6 +38,8 @@ const NANOSECONDS_A_BYTE: u64 = 500;
 /// Who only joined folds for at most this part of the time that goes by. On a busy machine a fold
 /// takes several times as long, and was most of what the last of 1,000 workers did at a tenth.
 const SHARE: u64 = 50;
+/// A manifest of so many bytes is folded by everybody who ends: it takes 30 ms at most.
+const SMALL: u64 = 64 << 10;
 /// How long who must fold waits for another that does.
 const TURN_WAIT: Duration = Duration::from_secs(5);
 const TURN_POLL: Duration = Duration::from_millis(5);
@@ -134,6 +136,9 @@ fn is_due(project: &Project, id: &SessionId) -> bool {
 
 /// How long nobody who only joined folds again, after a fold into so many bytes.
 fn rest_after(bytes: u64) -> Duration {
+    if bytes <= SMALL {
+        return Duration::ZERO;
+    }
     Duration::from_nanos(bytes.saturating_mul(NANOSECONDS_A_BYTE * SHARE))
 }
 

@@ -32,6 +32,8 @@ pub struct Varying {
     pub min: Option<Value>,
     /// The greatest value.
     pub max: Option<Value>,
+    /// The value of the last record that carries a birthmark; none where it has not the field.
+    pub last: Option<Value>,
     /// Records that have the field.
     pub records: u64,
 }
@@ -133,12 +135,13 @@ impl Columns {
     pub(super) fn finish(mut self) -> (Fields, Vec<Varying>) {
         let (mut same, mut varies) = (Fields::new(), Vec::new());
         for column in &mut self.columns {
+            let last = column.current.clone();
             column.set(None, self.marked);
             match column.distinct.as_slice() {
                 [(value, _)] if !column.more && column.records == self.marked => {
                     same.insert(column.name.clone(), parse(value));
                 }
-                _ => varies.push(column.varying()),
+                _ => varies.push(column.varying(last.as_deref())),
             }
         }
         (same, varies)
@@ -196,7 +199,7 @@ impl Column {
         }
     }
 
-    fn varying(&mut self) -> Varying {
+    fn varying(&mut self, last: Option<&[u8]>) -> Varying {
         let (min, max) = self.range.ends();
         let mut values = if self.more {
             Vec::new()
@@ -213,6 +216,7 @@ impl Column {
                 .collect(),
             min,
             max,
+            last: last.map(parse),
             records: self.records,
         }
     }

@@ -206,22 +206,21 @@ fn show_records(project: &Project, path: &Path, now: Timestamp) -> Result<Shown>
             "the records have more fields than are looked at",
         );
     }
-    let id = newest_session(&shown);
+    let id = last_session(&shown);
     finish(project, &mut shown, id.as_deref(), now);
     Ok(shown)
 }
 
-/// The session of all records, or the newest of several.
-fn newest_session(shown: &Shown) -> Option<String> {
+/// The session of all records; of several that of the last record, which is who went on with the
+/// file. Their ids tell no order within a second, nor between two clocks.
+fn last_session(shown: &Shown) -> Option<String> {
     if let Some(id) = shown.birthmark.get("session_id") {
         return id.as_str().map(str::to_owned);
     }
-    let varying = shown
-        .varies
-        .iter()
-        .find(|varying| varying.name == "session_id")?;
-    let max = varying.max.as_ref().and_then(Value::as_str);
-    max.map(str::to_owned)
+    let mut varies = shown.varies.iter();
+    let varying = varies.find(|varying| varying.name == "session_id")?;
+    let id = varying.last.as_ref().or(varying.max.as_ref())?;
+    id.as_str().map(str::to_owned)
 }
 
 pub(super) fn show_record(
