@@ -38,7 +38,8 @@ const NANOSECONDS_A_BYTE: u64 = 500;
 /// Who only joined folds for at most this part of the time that goes by. On a busy machine a fold
 /// takes several times as long, and was most of what the last of 1,000 workers did at a tenth.
 const SHARE: u64 = 50;
-/// A manifest of so many bytes is folded by everybody who ends: it takes 30 ms at most.
+/// Up to so many bytes everybody who ends folds, for 33 ms by [`NANOSECONDS_A_BYTE`]: of a few runs
+/// the manifest tells all as soon as each has ended.
 const SMALL: u64 = 64 << 10;
 /// How long who must fold waits for another that does.
 const TURN_WAIT: Duration = Duration::from_secs(5);
@@ -270,5 +271,12 @@ mod tests {
             );
             assert!(read_of_each_thousand.iter().sum::<u64>() > 0);
         }
+    }
+
+    #[test]
+    fn what_is_small_is_folded_by_everybody_who_ends() {
+        assert_eq!(rest_after(0), Duration::ZERO);
+        assert_eq!(rest_after(SMALL), Duration::ZERO);
+        assert!(rest_after(SMALL + 1) > Duration::from_secs(1));
     }
 }
