@@ -43,7 +43,7 @@ use crate::timestamp::Timestamp;
 
 pub use build::{Builder, Source};
 pub use groups::with_run;
-pub use links::{Mention, input, mentions};
+pub use links::{Mention, READ_LIST, input, mentions};
 
 /// Roles of one edge are told up to this length.
 const MOST_ROLES: usize = 200;
@@ -132,6 +132,8 @@ pub struct Place {
     pub digest: Option<String>,
     /// Bytes there.
     pub size: Option<u64>,
+    /// Of a folder, the object that lists those of its files that were read there.
+    pub read_list: Option<String>,
 }
 
 /// An artifact, under all its names.

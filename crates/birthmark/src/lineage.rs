@@ -21,6 +21,7 @@
 mod caches;
 pub(crate) mod folders;
 pub(crate) mod inputs;
+pub(crate) mod listed;
 mod loads;
 mod lost;
 mod made;

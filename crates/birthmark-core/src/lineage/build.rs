@@ -231,6 +231,7 @@ impl Builder {
                 time: artifact.time,
                 digest: artifact.digest.clone(),
                 size: Some(artifact.size),
+                read_list: None,
             },
             run: Some(run),
             is: None,
@@ -304,6 +305,7 @@ impl Builder {
             digest: had.digest.clone(),
             content_digest: had.content_digest.clone(),
             size: None,
+            read_list: None,
             records: None,
             is_model: false,
             unknown: Some(format!(
@@ -349,6 +351,7 @@ impl Builder {
                 time,
                 digest: mention.digest.clone(),
                 size: None,
+                read_list: mention.read_list.clone(),
             },
             run: Some(run),
             is: None,

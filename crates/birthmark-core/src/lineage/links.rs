@@ -23,6 +23,9 @@ pub(super) fn telling<'a>(digests: impl Iterator<Item = &'a String>) -> Vec<Stri
         .collect()
 }
 
+/// The field of an input that is a folder: the object that lists which of its files were read.
+pub const READ_LIST: &str = "files_read_object";
+
 /// Something that was read, as it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
@@ -46,6 +49,8 @@ pub struct Mention {
     pub content_digest: Option<String>,
     /// Its size in bytes, where it was told.
     pub size: Option<u64>,
+    /// Of a folder, the object that lists those of its files that were read.
+    pub read_list: Option<String>,
     /// Its size in records, where it was told.
     pub records: Option<u64>,
     /// Whether it is a model.
@@ -78,6 +83,7 @@ pub fn input(fields: &Fields) -> Option<Mention> {
         digest,
         content_digest: text(fields, "content_digest"),
         size: fields.get("size").and_then(Value::as_u64),
+        read_list: text(fields, READ_LIST),
         records: None,
         is_model: fields.contains_key("model_revision"),
         unknown: reason
@@ -117,6 +123,7 @@ fn named(role: Option<&str>, name: &str) -> Mention {
         digest: None,
         content_digest: None,
         size: None,
+        read_list: None,
         records: None,
         is_model: false,
         unknown: None,

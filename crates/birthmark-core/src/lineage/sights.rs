@@ -81,8 +81,15 @@ pub(super) fn absorb(node: &mut ArtifactNode, sight: &Sight) {
     fill(&mut node.size, sight.place.size.as_ref());
     fill(&mut node.model, sight.model.as_ref());
     let same = |place: &Place| {
-        (place.store, &place.file, &place.digest)
-            == (sight.place.store, &sight.place.file, &sight.place.digest)
+        let Place {
+            store,
+            file,
+            digest,
+            read_list,
+            ..
+        } = &sight.place;
+        (place.store, &place.file) == (*store, file)
+            && (&place.digest, &place.read_list) == (digest, read_list)
     };
     if !node.places.iter().any(same) {
         node.places.push(sight.place.clone());

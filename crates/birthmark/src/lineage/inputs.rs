@@ -12,10 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use birthmark_core::digest::Digest;
+use birthmark_core::lineage::READ_LIST;
 use birthmark_core::{Fields, Finding};
 use serde_json::Value;
 
 use super::caches::{Named, named};
+use super::listed::Listed;
 use crate::dataset;
 use crate::project::Project;
 use crate::weights;
@@ -37,7 +40,7 @@ pub(crate) struct Input {
     name: Option<String>,
     revision: Option<String>,
     /// Files of it that were read, where it is a folder.
-    files: usize,
+    files: Vec<PathBuf>,
 }
 
 /// Puts together what belongs together.
@@ -60,7 +63,7 @@ pub(crate) fn group(reads: &BTreeSet<PathBuf>) -> Vec<Input> {
             path: folder.clone(),
             name: named.as_ref().and_then(|named| named.name.clone()),
             revision: named.and_then(|named| named.revision),
-            files: files.len(),
+            files: files.iter().map(|path| (*path).clone()).collect(),
         };
         match named {
             Some(named) => inputs.push(whole(named.role, Some(named))),
@@ -71,7 +74,7 @@ pub(crate) fn group(reads: &BTreeSet<PathBuf>) -> Vec<Input> {
                 path: (*path).clone(),
                 name: None,
                 revision: None,
-                files: 1,
+                files: Vec::new(),
             })),
         }
     }
@@ -131,17 +134,25 @@ impl Budget {
 
     /// The digests of a file or folder of so many bytes, or why there are none.
     pub(crate) fn digests(&mut self, path: &Path, bytes: u64) -> (Finding<String>, Option<String>) {
+        self.within(bytes, || dataset::digests(path))
+            .unwrap_or_else(|| {
+                let reason = format!(
+                    "it would take longer than the {} s that digests may take at the end of a run",
+                    DIGEST_TIME.as_secs()
+                );
+                (Finding::unknown(reason), None)
+            })
+    }
+
+    /// What reads so many bytes; `None` where they do not fit.
+    fn within<T>(&mut self, bytes: u64, read: impl FnOnce() -> T) -> Option<T> {
         if !self.allows(bytes) {
-            let reason = format!(
-                "it would take longer than the {} s that digests may take at the end of a run",
-                DIGEST_TIME.as_secs()
-            );
-            return (Finding::unknown(reason), None);
+            return None;
         }
         let begun = Instant::now();
-        let found = dataset::digests(path);
+        let found = read();
         self.spend(bytes, begun.elapsed());
-        found
+        Some(found)
     }
 }
 
@@ -167,8 +178,11 @@ impl Input {
         }
         let size = super::made::size(&self.path);
         put("size", Value::from(size));
-        if self.files > 1 {
-            put("files_read", Value::from(self.files));
+        if self.files.len() > 1 {
+            put("files_read", Value::from(self.files.len()));
+        }
+        if let Some(list) = self.list(project, budget) {
+            put(READ_LIST, Value::from(list.to_string()));
         }
         match budget.digests(&self.path, size) {
             (Finding::Found(digest), content) => {
@@ -190,6 +204,18 @@ impl Input {
             entry.extend(weights::facts(project, &self.path));
         }
         entry
+    }
+
+    /// The object that lists those files of a folder that were read. What lies in a cache is told
+    /// by its name and revision.
+    fn list(&self, project: &Project, budget: &mut Budget) -> Option<Digest> {
+        if self.files.is_empty() || self.name.is_some() {
+            return None;
+        }
+        let bytes = self.files.iter().map(|path| super::made::size(path)).sum();
+        let digester = crate::digests::digester();
+        let listed = budget.within(bytes, || Listed::look(&self.path, &self.files, &digester))?;
+        listed.ok()?.keep(&project.layout)
     }
 
     /// The same of what nobody can read any more, for this reason.
@@ -215,13 +241,18 @@ impl Input {
             path,
             name: None,
             revision: None,
-            files: 1,
+            files: Vec::new(),
         }
     }
 
     /// Where it lies.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it, or a file of it that was read, is one of these.
+    pub(super) fn is_among(&self, paths: &BTreeSet<PathBuf>) -> bool {
+        paths.contains(&self.path) || self.files.iter().any(|path| paths.contains(path))
     }
 }
 
@@ -250,7 +281,7 @@ mod tests {
                     one.role,
                     one.path.display().to_string(),
                     one.name,
-                    one.files,
+                    one.files.len(),
                 )
             })
             .collect();
@@ -271,8 +302,8 @@ mod tests {
                     name("Qwen/Qwen3-4B"),
                     2
                 ),
-                ("model", path("/m/q.gguf"), None, 1),
-                ("read", path("/p/data.csv"), None, 1),
+                ("model", path("/m/q.gguf"), None, 0),
+                ("read", path("/p/data.csv"), None, 0),
                 ("read", path("/p/images"), None, MANY + 1),
             ]
         );

@@ -224,7 +224,7 @@ impl Session {
             .filter(|input| !told.has(&self.project().stored_path(input.path())))
             .collect();
         for input in new.iter().take(inputs::MOST) {
-            let input = if changed.contains(input.path()) {
+            let input = if input.is_among(changed) {
                 input.lost(self.project(), by, lost::CHANGED)
             } else {
                 input.entry(self.project(), by, budget)

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::Options;
-use super::plan::{InputState, Plan};
+use super::plan::{Input, InputState, Plan};
 use super::share::Before;
 
 /// What is said of an input that cannot be had.
@@ -20,6 +20,14 @@ pub struct Blocker {
     pub text: String,
     /// What now.
     pub hint: String,
+}
+
+impl Input {
+    /// Which of its files are not as they were, where that is known, behind a colon.
+    pub(super) fn which(&self) -> String {
+        let which = self.differing.as_ref();
+        which.map_or_else(String::new, |which| format!(": {which}"))
+    }
 }
 
 impl Plan {
@@ -74,9 +82,9 @@ impl Plan {
                 if let InputState::NotAsItWas(why) = input.state
                     && is_outside
                 {
-                    put(format!("`{name}` is {why}"), go_on);
+                    put(format!("`{name}` is {why}{}", input.which()), go_on);
                 } else if input.lost {
-                    put(format!("`{name}`, {LOST}"), BRING_IT);
+                    put(format!("`{name}`, {LOST}{}", input.which()), BRING_IT);
                 }
             }
         }

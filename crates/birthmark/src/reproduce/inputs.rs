@@ -4,47 +4,56 @@
 //! own, since the command asks for each by its path. Where it no longer lies there, the same
 //! bytes from wherever they lie take its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use birthmark_core::Fields;
-use birthmark_core::lineage::{ArtifactNode, NodeId, Place, Relation, mentions};
+use birthmark_core::lineage::{self, ArtifactNode, NodeId, Place, Relation, mentions};
 use birthmark_core::session::{Artifact, Run, Session};
+use birthmark_store::Layout;
 use serde_json::Value;
 
 use super::plan::{Input, InputState, Plan};
 use super::share::{Before, Share};
+use crate::lineage::listed::Listed;
 use crate::sessions;
 use crate::snapshot::Held;
 use crate::trace::{self, OnDisk, Traced};
 
 /// The paths that runs of a session were seen or told to have read, and those that the artifact
-/// says it was made from.
-pub(super) fn read_by(session: &Session, runs: &[&Run], recorded: &Artifact) -> BTreeSet<String> {
-    let named = |inputs: &[Fields]| -> BTreeSet<String> {
-        let files = inputs
-            .iter()
-            .filter_map(|input| input.get("file")?.as_str());
-        files.map(str::to_owned).collect()
+/// says it was made from; for a folder with the list of its files that were read.
+pub(super) type Read = BTreeMap<String, Option<Listed>>;
+
+/// What these runs read, of this store.
+pub(super) fn read_by(
+    layout: &Layout,
+    session: &Session,
+    runs: &[&Run],
+    recorded: &Artifact,
+) -> Read {
+    let named = |inputs: &[Fields]| -> Read {
+        let told = inputs.iter().filter_map(lineage::input);
+        told.filter(|one| one.is_path)
+            .map(|one| {
+                let list = one.read_list.as_deref();
+                (one.file, list.and_then(|list| Listed::load(layout, list)))
+            })
+            .collect()
     };
-    let mut all: BTreeSet<String> = runs.iter().flat_map(|run| named(&run.used)).collect();
+    let mut all: Read = runs.iter().flat_map(|run| named(&run.used)).collect();
     if all.is_empty() {
         all = named(&session.used);
     }
-    let told = mentions(recorded.birthmark()).into_iter();
-    let told = told.filter(|mention| mention.is_path);
-    all.extend(told.map(|mention| mention.file));
+    for told in mentions(recorded.birthmark()) {
+        if told.is_path {
+            all.entry(told.file).or_default();
+        }
+    }
     all
 }
 
 /// What the artifact `file` was made from, and what its run was told to have read.
-pub(super) fn of(
-    traced: &Traced,
-    node: usize,
-    run: usize,
-    file: &str,
-    read: &BTreeSet<String>,
-) -> Vec<Input> {
+pub(super) fn of(traced: &Traced, node: usize, run: usize, file: &str, read: &Read) -> Vec<Input> {
     let lineage = &traced.lineage;
     let derived = lineage
         .origins(NodeId::Artifact(node))
@@ -68,7 +77,10 @@ pub(super) fn of(
         let role = edge.role.as_ref();
         let paths = paths(artifact, file, read);
         if place == node || !paths.is_empty() {
-            let each = paths.iter().map(|path| at(traced, place, path, role));
+            let each = paths.iter().map(|path| {
+                let listed = read.get(&path.file).cloned().flatten();
+                at(traced, place, path, listed, role)
+            });
             inputs.extend(each);
         } else {
             inputs.push(one(traced, place, role));
@@ -78,10 +90,10 @@ pub(super) fn of(
 }
 
 /// Where an artifact was read, each path once, the newest first.
-fn paths<'a>(artifact: &'a ArtifactNode, made: &str, read: &BTreeSet<String>) -> Vec<&'a Place> {
+fn paths<'a>(artifact: &'a ArtifactNode, made: &str, read: &Read) -> Vec<&'a Place> {
     let mut paths: Vec<&Place> = Vec::new();
     for place in &artifact.places {
-        let is_read = place.is_path && place.file != made && read.contains(&place.file);
+        let is_read = place.is_path && place.file != made && read.contains_key(&place.file);
         if is_read && !paths.iter().any(|known| known.file == place.file) {
             paths.push(place);
         }
@@ -99,7 +111,13 @@ fn digests(artifact: &ArtifactNode, place: Option<&Place>) -> Vec<String> {
 }
 
 /// An artifact that was read at one of several paths.
-fn at(traced: &Traced, node: usize, place: &Place, role: Option<&String>) -> Input {
+fn at(
+    traced: &Traced,
+    node: usize,
+    place: &Place,
+    listed: Option<Listed>,
+    role: Option<&String>,
+) -> Input {
     let artifact = &traced.lineage.artifacts[node];
     let digests = digests(artifact, Some(place));
     let lies = lies(traced, place);
@@ -107,8 +125,13 @@ fn at(traced: &Traced, node: usize, place: &Place, role: Option<&String>) -> Inp
         let real = path.canonicalize().ok()?;
         Some(crate::dataset::digest_of(&real).ok()?.to_string())
     });
+    let within = listed.as_ref().zip(lies.as_ref());
+    let within = within.filter(|(_, path)| path.is_dir());
+    let digester = crate::digests::digester();
+    let differing = within.map(|(listed, path)| listed.differing(path, &digester));
     let state = match (now, lies) {
-        _ if digests.is_empty() => InputState::NameAlone,
+        (_, Some(path)) if differing == Some(None) => InputState::Here(path),
+        _ if digests.is_empty() && listed.is_none() => InputState::NameAlone,
         (Some(digest), Some(path)) if digests.contains(&digest) => InputState::Here(path),
         (now, lies) => match lying(traced, &digests).or_else(|| moved(traced, place, &digests)) {
             Some(path) => InputState::Here(path),
@@ -123,6 +146,8 @@ fn at(traced: &Traced, node: usize, place: &Place, role: Option<&String>) -> Inp
         name: place.file.clone(),
         digests,
         state,
+        listed,
+        differing: differing.flatten(),
         lost: false,
     }
 }
@@ -236,6 +261,8 @@ fn one(traced: &Traced, node: usize, role: Option<&String>) -> Input {
         name: artifact.name().to_owned(),
         digests,
         state,
+        listed: None,
+        differing: None,
         lost: false,
     }
 }
@@ -259,7 +286,11 @@ pub(super) fn look_in_code(plan: &mut Plan) {
         let InputState::NotAsItWas(why) = input.state else {
             continue;
         };
-        if digest(&input.name).is_some_and(|now| input.digests.contains(&now)) {
+        let is_listed = input.listed.as_ref().is_some_and(|listed| {
+            let folder = Path::new(&input.name);
+            listed.is_held(|name| digest(&folder.join(name).to_string_lossy()))
+        });
+        if is_listed || digest(&input.name).is_some_and(|now| input.digests.contains(&now)) {
             input.state = InputState::InCode(why);
         } else {
             input.lost = !held.may_hold(&below.join(&input.name).to_string_lossy());

@@ -13,6 +13,7 @@ use super::plan::{Input, InputState, Plan};
 use super::venv::{self, is_python};
 use super::{Options, beside, guard, inputs, io, links, mark, share};
 use crate::error::{Error, Result};
+use crate::lineage::listed::Listed;
 use crate::project::Project;
 use crate::snapshot::{RestoreOptions, restore};
 use crate::{dataset, sessions};
@@ -171,7 +172,8 @@ fn bring(
             return bring_as_it_is(name, plan, laid, &target);
         }
         let name = crate::text::short(&input.name, 100);
-        return Err(Error::usage("input-missing", format!("`{name}`, {LOST}")).with_hint(BRING_IT));
+        let text = format!("`{name}`, {LOST}{}", input.which());
+        return Err(Error::usage("input-missing", text).with_hint(BRING_IT));
     };
     links::own_way(&laid.top, &target)?;
     atomic::create_folder(atomic::folder_of(&target))?;
@@ -185,7 +187,11 @@ fn bring(
     }
     match input.state {
         InputState::Grown(_, size) => share::copy_beginning(source, size, &target)?,
-        _ => copy_or_link(source, &target)?,
+        _ => match &input.listed {
+            // What lies there by now and was not read would be found by the run.
+            Some(listed) if !is_whole(source, input) => copy_listed(listed, source, &target)?,
+            _ => copy_or_link(source, &target)?,
+        },
     }
     if is_as_it_was(&target, input) {
         return Ok(());
@@ -212,6 +218,13 @@ fn is_as_it_was(path: &Path, input: &Input) -> bool {
     if path.symlink_metadata().is_err() {
         return false;
     }
+    let digester = crate::digests::digester();
+    let is_listed = |listed: &Listed| listed.differing(path, &digester).is_none();
+    input.listed.as_ref().is_some_and(is_listed) || is_whole(path, input)
+}
+
+/// Whether its digest is that of what was read.
+fn is_whole(path: &Path, input: &Input) -> bool {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let (digest, content) = dataset::digests(&real);
     let digest = digest.found().cloned();
@@ -219,6 +232,25 @@ fn is_as_it_was(path: &Path, input: &Input) -> bool {
         .into_iter()
         .chain(content)
         .any(|digest| input.digests.contains(&digest))
+}
+
+/// Those files of a folder alone that were read.
+fn copy_listed(listed: &Listed, source: &Path, target: &Path) -> Result<()> {
+    let is_small = listed.size() < COPY_LIMIT;
+    for name in listed.names() {
+        let (from, to) = (source.join(&name), target.join(&name));
+        atomic::create_folder(atomic::folder_of(&to))?;
+        let real = from
+            .canonicalize()
+            .map_err(|error| io(&from, "read", error))?;
+        let done = if is_small {
+            copy(&real, &to)
+        } else {
+            std::os::unix::fs::symlink(&real, &to)
+        };
+        done.map_err(|error| io(&from, "copy", error))?;
+    }
+    Ok(())
 }
 
 fn copy_or_link(source: &Path, target: &Path) -> Result<()> {

@@ -20,6 +20,7 @@ use super::share::Share;
 use super::{Options, environment, folders, guard, inputs, maker};
 use crate::code_beside;
 use crate::error::{Error, Result};
+use crate::lineage::listed::Listed;
 use crate::project::Project;
 use crate::session::scriptless::{is_kernel, is_notebook};
 use crate::trace::{self, Traced};
@@ -52,6 +53,10 @@ pub struct Input {
     pub digests: Vec<String>,
     /// Whether it is there.
     pub state: InputState,
+    /// Of a folder, those of its files that were read.
+    pub(super) listed: Option<Listed>,
+    /// And which of these are not as they were where it lies.
+    pub differing: Option<String>,
     /// Whether the code has nothing either that could be it.
     pub lost: bool,
     /// That what was read was not what a run had left there: in words, and for programs.
@@ -181,7 +186,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             node,
             place,
             &recorded.file,
-            &inputs::read_by(&loaded, &own, &recorded),
+            &inputs::read_by(&project.layout, &loaded, &own, &recorded),
         ),
         seeds: seeds(
             &recorded,
@@ -319,7 +324,7 @@ impl Plan {
                 };
                 json!({
                     "role": input.role, "name": input.name, "digests": input.digests,
-                    "state": state, "path": path,
+                    "state": state, "path": path, "differing": input.differing,
                     "changed_since": input.changed_since.as_ref().map(|(_, told)| told),
                 })
             })

@@ -136,7 +136,7 @@ fn inputs(plan: &Plan) -> Vec<(&'static str, String)> {
                 let size = text::bytes(*size);
                 format!("grew since: its first {size}, as read, are taken")
             }
-            InputState::NotAsItWas(why) => (*why).to_owned(),
+            InputState::NotAsItWas(why) => format!("{why}{}", input.which()),
             InputState::InCode(why) => format!("{why}: the code's is taken"),
             InputState::NameAlone => "known by name alone: cannot be checked".to_owned(),
             InputState::NoPlace => "the run finds it by itself: not checked here".to_owned(),

@@ -124,6 +124,7 @@ pub(super) fn only_stamped(
             time: Timestamp::default(),
             digest,
             size,
+            read_list: None,
         }],
         size,
         ..ArtifactNode::default()

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use birthmark_core::lineage::{ArtifactNode, Lineage, NodeId};
 
+use crate::lineage::listed::Listed;
 use crate::project::Project;
 use crate::sessions;
 
@@ -113,10 +114,17 @@ fn look_at(
         {
             return OnDisk::Same(path);
         }
+        // Of a folder that nobody here made what was read of it counts.
+        let is_read = found.is_dir() && !artifact.places.iter().any(|place| place.made);
+        let list = place.read_list.as_deref().filter(|_| is_read);
+        let list = list.and_then(|object| Listed::load(&project.layout, object));
+        let digester = crate::digests::digester();
+        if list.is_some_and(|list| list.differing(&path, &digester).is_none()) {
+            return OnDisk::Same(path);
+        }
         let is_other = digest
             .is_some_and(|digest| &digest != recorded && lineage.artifact_of(&digest).is_some());
         let is_small = size.is_some_and(|size| size <= read_limit);
-        let digester = crate::digests::digester();
         best = if is_other {
             OnDisk::Replaced(path)
         } else if is_small && crate::add::is_stamped_since(&path, recorded, &digester) {

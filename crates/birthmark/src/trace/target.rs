@@ -334,6 +334,7 @@ fn find_changed(
             time: Timestamp::default(),
             digest,
             size: carried.size,
+            read_list: None,
         }],
         artifact_type: carried
             .birthmark

@@ -29,6 +29,7 @@ use super::Options;
 use super::claims::Claims;
 use super::meter::Meter;
 use super::report::Reason;
+use crate::lineage::listed::Listed;
 use crate::project::Project;
 use crate::{sessions, text};
 
@@ -39,6 +40,9 @@ const MOST_BESIDE: usize = 200;
 const MOST_BYTES: u64 = 64 << 20;
 /// Names in one sentence.
 const NAMED: usize = 3;
+/// Without the list it cannot be told whether what changed was read.
+const LIST_IS_LOST: &str =
+    "it is not what it was, and the list of its files that were read is not here";
 
 /// What became of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,8 @@ enum Fate {
     /// It is what it was, or nothing more can be said.
     Holds,
     Changed,
+    /// It is a folder, and which of its files that were read changed.
+    ChangedWithin(String),
     /// It goes on behind what it was.
     Grew,
     Missing,
@@ -106,14 +112,15 @@ impl<'a> Inputs<'a> {
         };
         let read: Vec<&Mention> = mentions.iter().filter(read).collect();
         for mention in read {
-            let Some(digest) = &mention.digest else {
+            // What was read of a folder says more than the folder.
+            let Some(was) = mention.read_list.as_ref().or(mention.digest.as_ref()) else {
                 continue;
             };
-            let key = (mention.file.clone(), digest.clone());
+            let key = (mention.file.clone(), was.clone());
             let fate = if let Some(known) = self.asked.get(&key) {
                 known.clone()
             } else {
-                let fate = self.look(mention, digest);
+                let fate = self.look(mention);
                 self.asked.insert(key, fate.clone());
                 fate
             };
@@ -134,12 +141,17 @@ impl<'a> Inputs<'a> {
         place.exists() && self.claims.with_digest(digest).as_ref() == Some(&mention.file)
     }
 
-    fn look(&mut self, mention: &Mention, digest: &str) -> Fate {
-        let Ok(digest) = digest.parse::<Digest>() else {
-            return Fate::Holds;
-        };
+    fn look(&mut self, mention: &Mention) -> Fate {
         let bytes = mention.file_bytes.as_deref();
         let place = sessions::locate(self.project, &mention.file, bytes);
+        let digest = mention.digest.as_deref();
+        let digest = digest.and_then(|text| text.parse::<Digest>().ok());
+        if let Some(list) = mention.read_list.as_deref().filter(|_| place.is_dir()) {
+            return self.look_within(&place, list, digest);
+        }
+        let Some(digest) = digest else {
+            return Fate::Holds;
+        };
         if place.symlink_metadata().is_err() {
             return self.look_elsewhere(mention, digest, &place);
         }
@@ -160,6 +172,28 @@ impl<'a> Inputs<'a> {
             Ok(_) => self.grew_or_changed(&place, size, mention, digest),
             Err(why) => Fate::Unread(why),
         }
+    }
+
+    /// Of a folder, those of its files that were read.
+    fn look_within(&mut self, place: &Path, list: &str, digest: Option<Digest>) -> Fate {
+        if self.quick {
+            return Fate::Holds;
+        }
+        let listed = Listed::load(&self.project.layout, list);
+        let size = listed.as_ref().map(Listed::size);
+        let size = size.unwrap_or_else(|| crate::lineage::size_of(place));
+        if size > LARGE && !self.deep {
+            self.left_out += 1;
+            return Fate::Holds;
+        }
+        self.meter.beside(size, || match listed {
+            Some(listed) => match listed.differing(place, &self.digester) {
+                None => Fate::Holds,
+                Some(which) => Fate::ChangedWithin(which),
+            },
+            None if digest.is_some_and(|was| self.digest_at(place, was) == Ok(was)) => Fate::Holds,
+            None => Fate::Unread(LIST_IS_LOST.to_owned()),
+        })
     }
 
     /// Where else an input may lie that is not where it was.
@@ -275,7 +309,12 @@ fn reasons(fates: &[(String, Fate)]) -> Vec<Reason> {
         let found = fates.iter().filter(|(_, fate)| wanted(fate));
         found.map(|(name, _)| name.clone()).collect()
     };
-    let changed = those(|fate| *fate == Fate::Changed);
+    let changed = fates.iter().filter_map(|(name, fate)| match fate {
+        Fate::Changed => Some(name.clone()),
+        Fate::ChangedWithin(which) => Some(format!("{name} ({which})")),
+        _ => None,
+    });
+    let changed = changed.collect();
     let (one, more) = ("changed since it was read", "changed since they were read");
     say("input-changed", one, more, changed);
     let grew = those(|fate| *fate == Fate::Grew);

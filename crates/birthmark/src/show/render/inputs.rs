@@ -132,6 +132,8 @@ fn input(input: &Value) -> String {
     let model = told("name").or_else(|| told("architecture"));
     parts.extend(model.map(|name| short(name, 40)));
     parts.extend(told("quantization").map(|name| short(name, 12)));
+    let files = input.get("files_read").and_then(Value::as_u64);
+    parts.extend(files.map(|files| text::count(files, "file")));
     parts.extend(text("digest").map(short_digest));
     let version = text("version_sha").or_else(|| text("model_revision"));
     parts.extend(version.map(|sha| short(&sha.chars().take(7).collect::<String>(), 7)));
