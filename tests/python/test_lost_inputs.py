@@ -59,6 +59,8 @@ WAYS = {
     "watched": ["birthmark", "run", "--", sys.executable, "plain.py"],
     "both": ["birthmark", "run", "--", sys.executable, "dedup.py"],
     "sed": ["birthmark", "run", "--", "sed", "-i", "s/1/7/", "artifacts/x.jsonl"],
+    "sort": ["birthmark", "run", "--", "sh", "-c", "sort -r artifacts/x.jsonl > artifacts/t && mv artifacts/t artifacts/x.jsonl"],
+    "pipe": ["birthmark", "run", "--", "sh", "-c", "tac < artifacts/x.jsonl | head -3 > t; cat t > artifacts/x.jsonl; rm t"],
 }
 
 
@@ -72,6 +74,19 @@ def test_what_was_read_and_written_anew_leads_to_who_made_it(made, birthmark, pr
     assert "make.py" in tree, tree
     plan = subprocess.run([program, "reproduce", "artifacts/x.jsonl", "--dry-run"], cwd=made, capture_output=True, text=True)
     assert plan.returncode != 0 and "artifacts/x.jsonl" in plan.stdout, plan.stdout
+
+
+@pytest.mark.parametrize("second", ["sort -r artifacts/y > artifacts/z", "sort -r artifacts/y > t; mv t artifacts/y"])
+def test_what_a_run_wrote_before_it_read_it_is_no_input(made, birthmark, second):
+    (made / "data").mkdir()
+    (made / "data/in.txt").write_text("1\n2\n")
+    for _ in range(2):
+        # The second time all files are there, as in every pipeline that runs again.
+        command = f"cp data/in.txt artifacts/y; {second}"
+        subprocess.run(["birthmark", "run", "--", "sh", "-c", command], cwd=made, check=True, capture_output=True)
+        assert lineage(birthmark)["state"] == "complete", lineage(birthmark)
+    used = json.loads(birthmark("show", "last", "--json"))["session"]["used"]
+    assert [one["file"] for one in used] == ["data/in.txt"]
 
 
 def test_a_file_that_a_run_made_and_filtered_is_its_own(made, birthmark):

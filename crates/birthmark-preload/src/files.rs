@@ -8,8 +8,10 @@
 //!        16  notes that found no room, u32
 //!        20  where the note of the folder is that short notes lie in, u32; 0 for none
 //!        24  the hash of that folder, u64, written after it; for those who write
-//!        64  notes: u32 (kind << 24 | length of the path), the path, padding to 4 bytes; of a
-//!            name that was given u64 nanoseconds, the old path, a zero and the new one
+//!        32  when the last note was written, u64 nanoseconds; 0 in files that are not the first
+//!        64  notes: u32 (kind << 24 | length of the path), the path, padding to 4 bytes; of what
+//!            was opened to be written u64 nanoseconds before the path; of a name that was given
+//!            u64 nanoseconds, the old path, a zero and the new one
 //! ```
 //!
 //! Numbers are little-endian on all machines that this runs on. The number before a note is
@@ -89,6 +91,11 @@ impl Chunk {
         unsafe { AtomicU64::from_ptr(self.0.add(24).cast()) }
     }
 
+    fn last(self) -> &'static AtomicU64 {
+        // SAFETY: as above.
+        unsafe { AtomicU64::from_ptr(self.0.add(32).cast()) }
+    }
+
     /// Whether short notes of this file lie in the folder with this hash.
     pub(crate) fn lies_in(self, folder: u64) -> bool {
         self.folder_hash().load(Ordering::Acquire) == folder
@@ -124,6 +131,10 @@ impl Chunk {
             unsafe { ptr::copy_nonoverlapping(part.as_ptr(), self.0.add(next), part.len()) };
             next += part.len();
         }
+        // Who notes that much is not slowed down by the clock for what a later note tells as well.
+        if capacity as usize == SMALLEST {
+            self.last().fetch_max(now(), Ordering::Relaxed);
+        }
         let head = kind << 24 | u32::try_from(length).unwrap_or(0);
         self.number(at as usize).store(head, Ordering::Release);
         Some(at)
@@ -153,6 +164,18 @@ pub(crate) fn grow(full: Option<Chunk>) -> bool {
         return grown;
     }
     false
+}
+
+/// Nanoseconds of the clock that only goes on, which all processes share.
+pub(crate) fn now() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the place is there; the clock is every system's.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let seconds = time.tv_sec.unsigned_abs().wrapping_mul(1_000_000_000);
+    seconds.wrapping_add(time.tv_nsec.unsigned_abs())
 }
 
 fn begin_chunk() -> bool {

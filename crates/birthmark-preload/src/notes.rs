@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::files::{self, Chunk};
+use crate::files::{self, Chunk, now};
 use crate::known;
 use crate::path::{LONGEST, Path, errno, set_errno};
 use crate::working;
@@ -36,6 +36,8 @@ pub(crate) enum Kind {
 
 /// Added to the kind of a short note: its path is relative.
 const SHORT: u32 = 0x10;
+/// Added to the kind of a note of a path that a time stands before.
+const TIMED: u32 = 0x20;
 
 /// Whether this process has threads of Birthmark's own, or is Birthmark.
 static OURS_HERE: AtomicBool = AtomicBool::new(false);
@@ -87,7 +89,9 @@ fn note_relative(kind: Kind, path: &[u8]) {
         return;
     }
     let chunk = folder.and_then(|folder| Chunk::now().filter(|chunk| chunk.lies_in(folder)));
-    let noted = chunk.and_then(|chunk| chunk.put(kind as u32 | SHORT, &[path]));
+    let mut time = [0; 8];
+    let (head, time) = headed(kind, &mut time);
+    let noted = chunk.and_then(|chunk| chunk.put(head | SHORT, &[time, path]));
     if noted.is_none() {
         note_below(kind, path, |whole| working::begin(whole, remembered));
         begin_short_notes();
@@ -165,19 +169,17 @@ fn is_written_here(folder: c_int, path: *const c_char) -> bool {
 
 fn put_pair(kind: Kind, old: &[u8], new: &[u8]) {
     let time = now().to_le_bytes();
-    put_in_new(kind, &[&time, old, b"\0", new]);
+    put_in_new(kind as u32, &[&time, old, b"\0", new]);
 }
 
-/// Nanoseconds of the clock that only goes on.
-fn now() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the place is there; the clock is every system's.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    let seconds = time.tv_sec.unsigned_abs().wrapping_mul(1_000_000_000);
-    seconds.wrapping_add(time.tv_nsec.unsigned_abs())
+/// The kind of a note of a path, and what stands before the path: of what was opened to be written
+/// the time, so that it is known who read it before.
+fn headed(kind: Kind, time: &mut [u8; 8]) -> (u32, &[u8]) {
+    if !matches!(kind, Kind::Write) {
+        return (kind as u32, &[]);
+    }
+    *time = now().to_le_bytes();
+    (kind as u32 | TIMED, time)
 }
 
 /// Has the file of notes say which folder short notes lie in, if it does not yet.
@@ -249,20 +251,22 @@ fn put(kind: Kind, path: &[u8]) {
         return;
     }
     known::remember(hash, new);
-    let noted = Chunk::now().and_then(|chunk| chunk.put(kind as u32, &[path]));
+    let mut time = [0; 8];
+    let (head, time) = headed(kind, &mut time);
+    let noted = Chunk::now().and_then(|chunk| chunk.put(head, &[time, path]));
     if noted.is_none() {
         let saved = errno();
-        put_in_new(kind, &[path]);
+        put_in_new(head, &[time, path]);
         set_errno(saved);
     }
 }
 
 /// Writes a note that found no room, or no file yet.
 #[cold]
-fn put_in_new(kind: Kind, parts: &[&[u8]]) {
+fn put_in_new(kind: u32, parts: &[&[u8]]) {
     for _ in 0..8 {
         let full = Chunk::now();
-        if full.is_some_and(|chunk| chunk.put(kind as u32, parts).is_some()) {
+        if full.is_some_and(|chunk| chunk.put(kind, parts).is_some()) {
             return;
         }
         if !files::grow(full) {

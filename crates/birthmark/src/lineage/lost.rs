@@ -6,7 +6,8 @@
 //!
 //! # Limits
 //!
-//! * That a file was read before it was written is known where one process did both.
+//! * Of several processes it is known which came first where the notes of both tell their times:
+//!   of one that opens more than some hundred files, and writes none after, not when it read.
 //! * Where openings are noted before they are tried (in a session of Python's own), a file that is
 //!   gone counts as read only where another session recorded it.
 

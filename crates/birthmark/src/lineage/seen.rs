@@ -1,6 +1,6 @@
 //! What programs opened, as the preloaded library or the audit hook noted it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,14 @@ const FOLDER_AT: usize = 20;
 /// The kind of that note, and what a short note's kind has more than another's.
 const FOLDER: u32 = 3;
 const SHORT: u32 = 0x10;
+/// What a note's kind has more that a time stands in.
+const TIMED: u32 = 0x20;
+/// Where a file says when its last note was written.
+const LAST_AT: usize = 32;
+/// Kinds that [`Seen::order`] asks for.
+const READ: u32 = 1;
+const WRITE: u32 = 2;
+const EXCHANGE: u32 = 9;
 
 /// What was called one name, and was given another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +47,8 @@ pub struct Seen {
     pub writes: BTreeSet<PathBuf>,
     /// To be read and written at once, with what was there; each is in `reads` and `writes` too.
     pub updates: BTreeSet<PathBuf>,
-    /// Read by a process that wrote it, or put another in its place, afterwards: what it read is
-    /// gone.
+    /// Read before any process wrote it, or put another in its place, which one did afterwards: what
+    /// was read is gone.
     pub rewritten: BTreeSet<PathBuf>,
     /// Names that were given, in the order of their times, but for what the same process wrote.
     pub names: BTreeSet<Naming>,
@@ -65,16 +73,24 @@ impl Seen {
     /// Reads all notes in a folder. What is damaged or unfinished ends a file's notes.
     pub fn read(folder: &Path) -> Self {
         let mut seen = Self::default();
-        let Ok(entries) = std::fs::read_dir(folder) else {
-            return seen;
-        };
-        for entry in entries.filter_map(Result::ok) {
-            let path = entry.path();
-            if path.extension().is_some_and(|ending| ending == "seen")
-                && let Ok(bytes) = atomic::read_limited(&path, FILE_LIMIT)
-            {
-                seen.take(&bytes);
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let paths = paths.filter(|path| path.extension().is_some_and(|ending| ending == "seen"));
+        let files: Vec<PathBuf> = paths.collect();
+        let bytes = |path: &PathBuf| atomic::read_limited(path, FILE_LIMIT).ok();
+        for file in files.iter().filter_map(bytes) {
+            seen.take(&file);
+        }
+        let both: BTreeSet<PathBuf> = seen.reads.intersection(&seen.writes).cloned().collect();
+        if !both.is_empty() {
+            let mut firsts = Firsts::new();
+            for file in files.iter().filter_map(bytes) {
+                order(&file, &both, &mut firsts);
             }
+            let is_before =
+                |(_, (read, write)): &(_, (u64, u64))| read <= write && *read < u64::MAX;
+            let before = firsts.into_iter().filter(is_before);
+            seen.rewritten.extend(before.map(|(path, _)| path));
         }
         seen
     }
@@ -86,16 +102,11 @@ impl Seen {
         self.any = true;
         self.own = Default::default();
         self.lost += u64::from(number(bytes, 16).unwrap_or(0));
-        let folder = number(bytes, FOLDER_AT).and_then(|at| note_at(bytes, at as usize));
-        let folder = folder.filter(|(kind, _)| *kind == FOLDER);
-        let mut at = FIRST;
-        while let Some((kind, path)) = note_at(bytes, at) {
-            match (kind & SHORT, folder) {
-                (0, _) => self.note(kind, path.to_owned()),
-                (_, Some((_, folder))) => self.note(kind & !SHORT, folder.join(path)),
-                (_, None) => self.lost += 1,
+        for note in notes(bytes) {
+            match note.path {
+                Some(path) => self.note(note.kind, path),
+                None => self.lost += 1,
             }
-            at += 4 + path.as_os_str().len().div_ceil(4) * 4;
         }
     }
 
@@ -190,6 +201,81 @@ impl Seen {
     }
 }
 
+/// Of paths that were both read and written: when somebody had surely read them first, and when
+/// they were written first.
+type Firsts = BTreeMap<PathBuf, (u64, u64)>;
+
+/// Notes of one file in their order: what was read is read by the time of what follows it.
+fn order(bytes: &[u8], both: &BTreeSet<PathBuf>, firsts: &mut Firsts) {
+    let mut open: Vec<PathBuf> = Vec::new();
+    let last = long(bytes, LAST_AT).filter(|last| *last > 0);
+    let was_read = |open: &mut Vec<PathBuf>, firsts: &mut Firsts, by: u64| {
+        for path in open.drain(..) {
+            let first = &mut firsts.entry(path).or_insert((u64::MAX, u64::MAX)).0;
+            *first = by.min(*first);
+        }
+    };
+    for note in notes(bytes) {
+        let Some(path) = note.path else { continue };
+        let (time, written) = match (note.kind, note.time) {
+            (READ, _) => {
+                open.extend(Some(crate::project::plain(&path)).filter(|path| both.contains(path)));
+                continue;
+            }
+            (WRITE, Some(time)) => (time, vec![crate::project::plain(&path)]),
+            // A note without its time, of an earlier library.
+            (WRITE, None) => (0, vec![crate::project::plain(&path)]),
+            (kind, _) => match naming(path.as_os_str().as_bytes(), false) {
+                Some(naming) if kind == EXCHANGE => (naming.time, vec![naming.old, naming.new]),
+                Some(naming) if matches!(kind, 7 | 8) => (naming.time, vec![naming.new]),
+                _ => continue,
+            },
+        };
+        if time > 0 {
+            was_read(&mut open, firsts, time);
+        }
+        for path in written.into_iter().filter(|path| both.contains(path)) {
+            let first = &mut firsts.entry(path).or_insert((u64::MAX, u64::MAX)).1;
+            *first = time.min(*first);
+        }
+    }
+    if let Some(last) = last {
+        was_read(&mut open, firsts, last);
+    }
+}
+
+/// A note.
+struct Note {
+    kind: u32,
+    time: Option<u64>,
+    /// Of a name that was given all that is noted; `None` where the folder of a short note is not
+    /// told.
+    path: Option<PathBuf>,
+}
+
+/// All notes of a file, up to the first that was not finished.
+fn notes(bytes: &[u8]) -> impl Iterator<Item = Note> {
+    let folder = number(bytes, FOLDER_AT).and_then(|at| note_at(bytes, at as usize));
+    let folder = folder.filter(|(kind, _)| *kind == FOLDER);
+    let folder = folder.map(|(_, path)| path);
+    let mut at = FIRST;
+    std::iter::from_fn(move || {
+        let (kind, path) = note_at(bytes, at)?;
+        at += 4 + path.as_os_str().len().div_ceil(4) * 4;
+        let text = path.as_os_str().as_bytes();
+        let timed = text.split_first_chunk::<8>().filter(|_| kind & TIMED != 0);
+        let text = timed.map_or(path, |(_, path)| Path::new(OsStr::from_bytes(path)));
+        Some(Note {
+            kind: kind & !SHORT & !TIMED,
+            time: timed.map(|(time, _)| u64::from_le_bytes(*time)),
+            path: match kind & SHORT {
+                0 => Some(text.to_owned()),
+                _ => folder.map(|folder| folder.join(text)),
+            },
+        })
+    })
+}
+
 /// What a note says of a name: its time, the old path, a zero and the new one.
 fn naming(note: &[u8], linked: bool) -> Option<Naming> {
     let (time, paths) = note.split_first_chunk::<8>()?;
@@ -215,6 +301,11 @@ fn note_at(bytes: &[u8], at: usize) -> Option<(u32, &Path)> {
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
     let four = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
     Some(u32::from_le_bytes(four))
+}
+
+fn long(bytes: &[u8], at: usize) -> Option<u64> {
+    let eight = bytes.get(at..at.checked_add(8)?)?.try_into().ok()?;
+    Some(u64::from_le_bytes(eight))
 }
 
 #[cfg(test)]
@@ -258,6 +349,67 @@ mod tests {
         assert_eq!(before("/d/b").0.name(), Path::new("/a"));
     }
 
+    /// A file of notes: kinds with times and paths, and the time of the last.
+    fn noted(last: u64, notes: &[(u32, u64, &str)]) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.resize(FIRST, 0);
+        bytes[LAST_AT..LAST_AT + 8].copy_from_slice(&last.to_le_bytes());
+        for (kind, time, path) in notes {
+            let time = if *time > 0 {
+                time.to_le_bytes().to_vec()
+            } else {
+                Vec::new()
+            };
+            let length = u32::try_from(time.len() + path.len()).unwrap();
+            bytes.extend((kind << 24 | length).to_le_bytes());
+            bytes.extend(time.iter().chain(path.as_bytes()));
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+        }
+        bytes
+    }
+
+    #[test]
+    fn what_was_read_before_another_process_wrote_it_is_told_from_what_was_read_after() {
+        let order = |files: &[Vec<u8>]| {
+            let dir = tempfile::tempdir().unwrap();
+            for (n, bytes) in files.iter().enumerate() {
+                let path = dir.path().join(format!("{n}-0.seen"));
+                #[expect(clippy::disallowed_methods, reason = "a fixture")]
+                std::fs::write(path, bytes).unwrap();
+            }
+            let seen = Seen::read(dir.path());
+            assert_eq!(seen.lost, 0);
+            seen.rewritten
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect::<Vec<_>>()
+        };
+        let none: [&str; 0] = [];
+        // sort F > t && mv t F
+        let sort = noted(5, &[(1, 0, "/F")]);
+        assert_eq!(
+            order(&[sort.clone(), noted(9, &[(7, 6, "/t\0/F")])]),
+            ["/F"]
+        );
+        // The name was given before it was read; or nobody knows when it was read.
+        assert_eq!(order(&[sort.clone(), noted(9, &[(7, 4, "/t\0/F")])]), none);
+        assert_eq!(
+            order(&[noted(0, &[(1, 0, "/F")]), noted(9, &[(0x22, 6, "/F")])]),
+            none
+        );
+        // What the reader wrote afterwards says by when it had read.
+        let reader = noted(0, &[(1, 0, "/F"), (0x22, 5, "/t")]);
+        assert_eq!(order(&[reader, noted(9, &[(0x22, 6, "/F")])]), ["/F"]);
+        // Made, read and made anew by three: it was never there before.
+        let made = |at| noted(9, &[(0x22, at, "/F")]);
+        assert_eq!(order(&[made(2), sort, made(7)]), none);
+        // A writer of an earlier library tells no time.
+        assert_eq!(
+            order(&[noted(5, &[(1, 0, "/F")]), noted(9, &[(2, 0, "/F")])]),
+            none
+        );
+    }
+
     #[test]
     fn notes_are_read_up_to_what_was_not_finished() {
         let mut bytes = MAGIC.to_vec();
@@ -273,6 +425,7 @@ mod tests {
             (0x12, "../out"),
             (0x16, "both"),
             (0x1a, "gone"),
+            (0x32, "12345678out"),
         ] {
             let length = u32::try_from(path.len()).unwrap();
             bytes.extend((kind << 24 | length).to_le_bytes());
@@ -286,14 +439,14 @@ mod tests {
         assert_eq!(seen.reads, paths(&["/b", "/w/x/both", "/w/x/in"]));
         assert_eq!(seen.updates, paths(&["/w/x/both"]));
         assert_eq!(seen.removed, paths(&["/w/x/gone"]));
-        assert_eq!(seen.writes, paths(&["/out", "/w/out"]));
+        assert_eq!(seen.writes, paths(&["/out", "/w/out", "/w/x/out"]));
         assert_eq!(seen.lost, 0);
         assert!(seen.unwatched.contains(Path::new("cat")));
         // Without its folder a short note tells nothing, which is said.
         bytes[20..24].fill(0);
         let mut without = Seen::default();
         without.take(&bytes);
-        assert_eq!((without.reads.len(), without.lost), (1, 4));
+        assert_eq!((without.reads.len(), without.lost), (1, 5));
         for cut in 0..bytes.len() {
             Seen::default().take(&bytes[..cut]);
         }
