@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -138,18 +140,32 @@ def test_what_somebody_changed_while_the_run_went_on_is_not_taken_for_what_it_re
     assert used["digest"] is None and "changed" in used["digest_unknown"], used
 
 
-def test_what_lay_in_a_temporary_folder_before_is_read_and_what_came_meanwhile_is_not(made, birthmark, tmp_path_factory, monkeypatch):
-    stage = tmp_path_factory.mktemp("stage")
+@pytest.fixture(params=["disk", "memory"])
+def stage(request, tmp_path_factory):
+    """A place outside of the project that data are staged to before a job begins."""
+    if request.param == "disk":
+        yield tmp_path_factory.mktemp("stage")
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield pathlib.Path(folder)
+
+
+@pytest.mark.parametrize("how", ["run", "session"])
+def test_what_was_staged_before_is_read_and_what_came_meanwhile_is_not(made, birthmark, stage, monkeypatch, how):
     (stage / "train.csv").write_text("a,b\n")
     time.sleep(0.1)
     monkeypatch.setenv("TMPDIR", str(stage))
     script = "import tempfile, os\nx = open(os.environ['TMPDIR'] + '/train.csv').read()\n"
     script += "with tempfile.NamedTemporaryFile('w+') as f:\n    f.write(x); f.flush(); open(f.name).read()\n"
-    (made / "stage.py").write_text(script + "open('artifacts/o.txt', 'w').write(x)\n")
-    birthmark("run", "--", sys.executable, "stage.py")
+    script += "open('artifacts/o.txt', 'w').write(x)\n"
+    (made / "stage.py").write_text(script)
+    (made / "within.py").write_text("import birthmark as bm, runpy\nwith bm.session():\n    runpy.run_path('stage.py')\n")
+    command = [sys.executable, "within.py"] if how == "session" else ["birthmark", "run", "--", sys.executable, "stage.py"]
+    subprocess.run(command, cwd=made, check=True, capture_output=True)
     told = lineage(birthmark)
     used = [one["file"] for one in json.loads(birthmark("show", "last", "--json"))["session"]["used"]]
-    assert used == [str(stage / "train.csv")] and told["state"] == "complete", (used, told)
+    assert used == [str(stage / "train.csv")], (used, told)
+    assert told["state"] == "complete" or how == "session", told
 
 
 def test_a_database_and_what_polars_reads_are_not_passed_over(made, birthmark, python):

@@ -238,7 +238,8 @@ pub(crate) fn note_name(kind: Kind, name: *const c_char) {
 }
 
 fn is_of_the_kernel(path: &[u8]) -> bool {
-    path.starts_with(b"/proc/") || path.starts_with(b"/sys/") || path.starts_with(b"/dev/")
+    let is_device = path.starts_with(b"/dev/") && !path.starts_with(b"/dev/shm/");
+    is_device || path.starts_with(b"/proc/") || path.starts_with(b"/sys/")
 }
 
 /// Writes a note, if there is none like it.

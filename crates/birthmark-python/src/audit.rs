@@ -333,7 +333,8 @@ unsafe fn path_at<'a>(args: *mut ffi::PyObject, at: isize) -> Option<&'a [u8]> {
         }
         std::slice::from_raw_parts(text.cast::<u8>(), usize::try_from(length).unwrap_or(0))
     };
-    let is_of_the_kernel = path.starts_with(b"/proc/") || path.starts_with(b"/dev/");
+    let is_device = path.starts_with(b"/dev/") && !path.starts_with(b"/dev/shm/");
+    let is_of_the_kernel = is_device || path.starts_with(b"/proc/");
     (!path.is_empty() && !is_of_the_kernel).then_some(path)
 }
 
