@@ -18,8 +18,8 @@ const LEAST: usize = 8;
 const LEAST_FIRST: usize = 20;
 /// Columns that people copy from, and words that say nothing when cut: they stay whole, also where
 /// the table is then too wide.
-const WHOLE: [&str; 7] = [
-    "SESSION", "SNAPSHOT", "COMMIT", "CODE", "RUN", "STARTED", "STATUS",
+const WHOLE: [&str; 9] = [
+    "SESSION", "SNAPSHOT", "COMMIT", "CODE", "RUN", "STARTED", "STATUS", "TAKEN", "LIVES",
 ];
 
 /// A head and rows as aligned columns that fit a width, two spaces apart, without ends of

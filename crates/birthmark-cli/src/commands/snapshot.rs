@@ -138,12 +138,16 @@ fn list(ui: &mut Ui, args: &ListArgs) -> Answer {
     } else if listed.is_empty() {
         ui.people("no snapshot in this project yet: a run of a dirty tree takes one")?;
     } else {
-        let rows: Vec<[String; 7]> = alike(&listed).into_iter().map(row).collect();
+        let has_others = listed.iter().any(|one| !one.taken.path.is_empty());
+        let rows = alike(&listed).into_iter().map(|one| row(one, has_others));
+        let rows: Vec<Vec<String>> = rows.collect();
+        let second = if has_others { "PATH" } else { "FILES" };
         let head = [
-            "SNAPSHOT", "TAKEN", "FILES", "KEPT", "EXACT", "LIVES", "SESSION",
+            "SNAPSHOT", second, "TAKEN", "KEPT", "EXACT", "LIVES", "SESSION",
         ];
+        let head = head.map(str::to_owned);
         let width = ui.table_width();
-        ui.as_it_stands(&crate::table::render(head, &rows, width, 5))?;
+        ui.as_it_stands(&crate::table::fitted(&head, &rows, width, Some(1)))?;
         let all = bytes(snapshot::kept_bytes(&project.layout));
         ui.talk(&format!(
             "The store takes {all} for code that no remote has."
@@ -169,19 +173,20 @@ fn alike(listed: &[Listed]) -> Vec<(&Listed, usize)> {
     rows
 }
 
-fn row((one, runs): (&Listed, usize)) -> [String; 7] {
+/// A row of the table; with the path of the repository that it is of, where there are several.
+fn row((one, runs): (&Listed, usize), with_path: bool) -> Vec<String> {
     let taken = &one.taken;
-    let mut name = short(&taken.commit).to_owned();
-    if !taken.path.is_empty() {
-        name = format!("{name} {}", taken.path);
-    }
-    [
-        name,
+    vec![
+        short(&taken.commit).to_owned(),
+        if with_path {
+            taken.path.clone()
+        } else {
+            taken.files.to_string()
+        },
         render_age(one.time, super::now()),
-        taken.files.to_string(),
         one.kept_bytes.map_or_else(|| "-".to_owned(), bytes),
         if taken.exact { "yes" } else { "no" }.to_owned(),
-        one.lives.place(),
+        one.lives.cell(),
         match runs {
             1 => one.session.short().to_owned(),
             _ => format!("{}, {runs} runs", one.session.short()),

@@ -41,8 +41,23 @@ impl Lives {
         }
     }
 
-    /// The same for a table: where it is, and no more.
-    pub fn place(&self) -> String {
+    /// The same for a cell of a table.
+    pub fn cell(&self) -> String {
+        let words = match (self.remote, self.clone, self.store, &self.lacks) {
+            (true, _, _, _) => "remote",
+            (_, true, true, _) => "clone+store",
+            (_, true, false, _) => "clone only",
+            (_, false, true, _) => "store only",
+            (_, false, false, Some(below)) => {
+                let below = below.get(..7).unwrap_or(below);
+                return format!("store, lacks {below}");
+            }
+            (_, false, false, None) => "nowhere",
+        };
+        words.to_owned()
+    }
+
+    fn place(&self) -> String {
         let words = match (self.remote, self.clone, self.store, &self.lacks) {
             (true, _, _, _) => "on the remote",
             (_, true, true, _) => "in this clone and the store",
