@@ -201,6 +201,11 @@ fn tell(temp: &Temp) -> io::Result<()> {
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, PathError> {
     let mut temp = temp_beside(path)?;
     temp.write_all(bytes).at("write", path)?;
+    if seam::is_watched() {
+        tell(&temp).at("write", path)?;
+    }
+    let (from, to) = (temp.path(), path);
+    seam::pass(&Step::Rename { from, to }).at("create", path)?;
     match name_of(path).and_then(|name| temp.persist_new(name)) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -289,6 +294,13 @@ pub fn read_kernel(path: &Path) -> Result<Vec<u8>, PathError> {
 
 /// The map of a process with very many libraries has some megabytes.
 const KERNEL_LIMIT: u64 = 64 << 20;
+
+/// Makes the bytes of a file that is there survive a power cut.
+pub(crate) fn sync_file(path: &Path) -> Result<(), PathError> {
+    open_regular(path)
+        .and_then(|file| seam::sync(&file, path))
+        .at("sync", path)
+}
 
 /// Makes a folder's entries survive a power cut.
 pub fn sync_folder(folder: &Path) -> Result<(), PathError> {

@@ -15,7 +15,7 @@ use birthmark_core::base64;
 use birthmark_core::digest::Digest;
 use serde_json::{Value, json};
 
-use crate::atomic::PathError;
+use crate::atomic::{Durability, PathError};
 use crate::layout::Layout;
 use crate::objects;
 
@@ -74,8 +74,8 @@ impl LineSums {
     }
 
     /// What a journal keeps: `{"every", "sums"}` in base64, or `{"every", "object"}`, the
-    /// digest of a kept object.
-    pub fn keep(&self, layout: &Layout) -> Result<Value, PathError> {
+    /// digest of a kept object, which is as durable as the journal.
+    pub fn keep(&self, layout: &Layout, durability: Durability) -> Result<Value, PathError> {
         let mut sums = self.sums.clone();
         if self.open.1 > 0 {
             sums.push(self.open.0);
@@ -84,7 +84,7 @@ impl LineSums {
         if sums.len() <= INLINE_SUMS {
             return Ok(json!({"every": self.every, "sums": base64::encode(&bytes)}));
         }
-        let digest = objects::put(layout, &bytes)?;
+        let digest = objects::put(layout, &bytes, durability)?;
         Ok(json!({"every": self.every, "object": digest.to_string()}))
     }
 
@@ -152,7 +152,7 @@ mod tests {
         let layout = Layout::new(dir.path(), dir.path());
         for lines in [12_u64, 5_000] {
             let kept = sums((0..lines).map(|n| n.to_string()))
-                .keep(&layout)
+                .keep(&layout, Durability::Process)
                 .unwrap();
             assert_eq!(kept.get("object").is_some(), lines > 512);
             let now = sums((0..lines).map(|n| {
@@ -173,7 +173,7 @@ mod tests {
         let lines = 3 * MOST_SUMS as u64 + 5;
         let before = sums((0..lines).map(|n| n.to_string()));
         assert!(before.sums.len() < MOST_SUMS);
-        let kept = before.keep(&layout).unwrap();
+        let kept = before.keep(&layout, Durability::Process).unwrap();
         let changed = 2_000_001;
         let now = sums((0..lines).map(|n| (if n + 1 == changed { n + 1 } else { n }).to_string()));
         let ranges = now.changed_since(&kept, &layout, 3).unwrap();

@@ -5,34 +5,33 @@
 
 use birthmark_core::digest::{Algorithm, Digest};
 
-use crate::atomic::{self, PathContext, PathError};
+use crate::atomic::{self, Durability, PathContext, PathError};
 use crate::layout::Layout;
 
 /// The largest blob that is read back whole.
 const OBJECT_LIMIT: u64 = 1 << 30;
 
-/// Keeps `bytes`; answers with their digest. Does nothing when they are kept already.
-pub fn put(layout: &Layout, bytes: &[u8]) -> Result<Digest, PathError> {
+/// Keeps `bytes`; answers with their digest. With [`Durability::Power`] they, and each folder of
+/// the store that leads to them, survive a power cut when it returns, whoever put them there.
+pub fn put(layout: &Layout, bytes: &[u8], durability: Durability) -> Result<Digest, PathError> {
     let digest = Digest {
         algorithm: Algorithm::Blake3,
         bytes: *blake3::hash(bytes).as_bytes(),
     };
     let path = layout.object(&digest);
     if !path.exists() {
-        atomic::create_folder(atomic::folder_of(&path))?;
+        atomic::create_folder_safely(atomic::folder_of(&path), durability)?;
         atomic::create_new(&path, bytes)?;
     }
-    Ok(digest)
-}
-
-/// The same for what must survive a power cut whatever the settings say.
-pub fn put_synced(layout: &Layout, bytes: &[u8]) -> Result<Digest, PathError> {
-    let digest = put(layout, bytes)?;
-    let path = layout.object(&digest);
-    std::fs::File::open(&path)
-        .and_then(|file| file.sync_all())
-        .at("sync", &path)?;
-    atomic::sync_folder(atomic::folder_of(&path))?;
+    if durability == Durability::Power {
+        // Another process may have made any of it, and synced nothing.
+        atomic::sync_file(&path)?;
+        let store = layout.store();
+        let folders = path.ancestors().skip(1);
+        for folder in folders.take_while(|folder| folder.starts_with(&store)) {
+            atomic::sync_folder(folder)?;
+        }
+    }
     Ok(digest)
 }
 
@@ -52,14 +51,16 @@ pub fn get(layout: &Layout, digest: &Digest) -> Result<Vec<u8>, PathError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::atomic::Durability;
 
     #[test]
     fn blob_is_kept_once_and_damage_is_seen() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path(), dir.path().join("artifacts"));
-        let digest = put(&layout, b"numpy 2.3.4\n").unwrap();
-        assert_eq!(put(&layout, b"numpy 2.3.4\n").unwrap(), digest);
+        let digest = put(&layout, b"numpy 2.3.4\n", Durability::Process).unwrap();
+        assert_eq!(
+            put(&layout, b"numpy 2.3.4\n", Durability::Process).unwrap(),
+            digest
+        );
         assert_eq!(get(&layout, &digest).unwrap(), b"numpy 2.3.4\n");
         atomic::replace(&layout.object(&digest), b"numpy 9\n", Durability::Process).unwrap();
         assert!(get(&layout, &digest).is_err());

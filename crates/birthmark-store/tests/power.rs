@@ -9,7 +9,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use birthmark_core::Timestamp;
+use birthmark_core::event::{Outcome, SessionEnded};
 use birthmark_store::atomic::{self, Durability};
+use birthmark_store::journal::JournalWriter;
+use birthmark_store::layout::Layout;
+use birthmark_store::objects;
 use birthmark_store::records::{Mode, RecordWriter};
 use birthmark_store::seam::{self, Step};
 
@@ -315,17 +320,11 @@ fn restore(disk: &Disk, from: &Path, to: &Path) {
 #[test]
 fn two_thousand_power_cuts_lose_nothing_that_was_promised() {
     let dir = tempfile::tempdir().unwrap();
-    let log = Rc::new(RefCell::new(Vec::new()));
-    let watched = Rc::clone(&log);
-    let watching = seam::watch(Box::new(move |step| {
-        watched.borrow_mut().push(Kept::of(step));
-        Ok(())
-    }));
-    script(dir.path(), Durability::Power, &mut |written, version| {
-        log.borrow_mut().push(Kept::Promise(written, version));
+    let log = steps_of(|log| {
+        script(dir.path(), Durability::Power, &mut |written, version| {
+            log.borrow_mut().push(Kept::Promise(written, version));
+        });
     });
-    drop(watching);
-    let log = log.borrow();
     assert!(log.len() > 60, "{} steps were seen", log.len());
     let shell = tempfile::tempdir().unwrap();
     for number in 0..2_000_u64 {
@@ -350,5 +349,90 @@ fn two_thousand_power_cuts_lose_nothing_that_was_promised() {
             &format!("cut {number} after {until} steps"),
         );
         std::fs::remove_dir_all(&place).unwrap();
+    }
+}
+
+/// All steps of what is done, in order, with the promises that it puts among them.
+fn steps_of(work: impl FnOnce(&RefCell<Vec<Kept>>)) -> Vec<Kept> {
+    let log = Rc::new(RefCell::new(Vec::new()));
+    let watched = Rc::clone(&log);
+    let watching = seam::watch(Box::new(move |step| {
+        watched.borrow_mut().push(Kept::of(step));
+        Ok(())
+    }));
+    work(&log);
+    drop(watching);
+    log.take()
+}
+
+#[test]
+fn what_is_kept_by_its_digest_is_on_the_disk_before_the_digest_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let layout = Layout::new(dir.path(), dir.path().join("artifacts"));
+    // Who kept it first may have synced nothing: neither it, nor the folders it made.
+    for (name, before) in [("alone", None), ("again", Some(Durability::Process))] {
+        let bytes = name.repeat(500);
+        let mut machine = Machine::default();
+        if let Some(before) = before {
+            let steps = steps_of(|_| {
+                objects::put(&layout, bytes.as_bytes(), before).unwrap();
+            });
+            assert!(!steps.iter().any(is_sync), "{steps:?}");
+            steps.iter().for_each(|step| machine.take(step));
+        }
+        let mut kept = None;
+        let steps = steps_of(|_| {
+            kept = Some(objects::put(&layout, bytes.as_bytes(), Durability::Power).unwrap());
+        });
+        steps.iter().for_each(|step| machine.take(step));
+        let path = layout.object(&kept.unwrap());
+        let file = machine.safe.names.get(&path).copied().flatten();
+        assert_eq!(
+            machine.safe.files[file.unwrap()],
+            bytes.as_bytes(),
+            "{name}"
+        );
+        let names = path.ancestors().skip(1);
+        for folder in names.take_while(|folder| folder.starts_with(layout.store())) {
+            let synced = |step: &Kept| matches!(step, Kept::SyncFolder(of) if of == folder);
+            assert!(steps.iter().any(synced), "{name}: {}", folder.display());
+        }
+    }
+}
+
+fn is_sync(step: &Kept) -> bool {
+    matches!(step, Kept::SyncFile(_) | Kept::SyncFolder(_))
+}
+
+#[test]
+fn process_syncs_nothing_for_a_record_or_an_event_and_power_each_before_it_returns() {
+    for (durability, syncs) in [(Durability::Process, 0), (Durability::Power, 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.jsonl");
+        let (mut writer, _) = RecordWriter::open(&path, Mode::New, durability).unwrap();
+        let journal = dir.path().join("store/session/w.jsonl");
+        let made = steps_of(|_| drop(JournalWriter::create(&journal, durability).unwrap()));
+        // Its own name, and that of each folder it made.
+        assert_eq!(made.iter().filter(|step| is_sync(step)).count(), 3 * syncs);
+        let mut journal =
+            JournalWriter::create(&journal.with_file_name("x.jsonl"), durability).unwrap();
+        for number in 0..5 {
+            let record = format!("{{\"n\": {number}}}");
+            let of_record = steps_of(|_| {
+                writer.append(record.as_bytes(), Some(MARK)).unwrap();
+            });
+            let of_event = steps_of(|_| {
+                let event = SessionEnded {
+                    outcome: Outcome::Completed,
+                };
+                journal
+                    .append(Timestamp::from_micros(number), &event.into())
+                    .unwrap();
+            });
+            for steps in [of_record, of_event] {
+                assert_eq!(steps.iter().filter(|step| is_sync(step)).count(), syncs);
+                assert!(syncs == 0 || is_sync(steps.last().unwrap()), "{steps:?}");
+            }
+        }
     }
 }

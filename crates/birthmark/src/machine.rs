@@ -89,10 +89,7 @@ fn keep_way_back(
     seen: &Environment,
     fields: &mut Fields,
 ) {
-    let object = |text: &str| match objects::put(&project.layout, text.as_bytes()) {
-        Ok(digest) => Finding::Found(Value::from(digest.to_string())),
-        Err(error) => Finding::unknown(error.to_string()),
-    };
+    let object = |text: &str| object(project, text.as_bytes());
     match python::lock_file(folder, project.root()) {
         Finding::Found(lock) => {
             fields.insert(
@@ -164,7 +161,12 @@ fn keep(project: &Project, packages: &Packages) -> Finding<Value> {
         .collect();
     let mut text = Value::from(list).to_string().into_bytes();
     text.push(b'\n');
-    match objects::put(&project.layout, &text) {
+    object(project, &text)
+}
+
+/// Keeps what the journal will name by its digest: as durable as the journal.
+fn object(project: &Project, bytes: &[u8]) -> Finding<Value> {
+    match objects::put(&project.layout, bytes, project.config.durability.value) {
         Ok(digest) => Finding::Found(Value::from(digest.to_string())),
         Err(error) => Finding::unknown(error.to_string()),
     }

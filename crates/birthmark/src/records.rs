@@ -430,7 +430,7 @@ impl Shared {
 
     fn seal(&self, count: &Count, line_sums: &LineSums, mut notes: Fields) -> Result<()> {
         let time = now();
-        let kept = line_sums.keep(&self.session.project().layout)?;
+        let kept = line_sums.keep(&self.session.project().layout, self.session.durability())?;
         notes.insert("line_sums".to_owned(), kept);
         let (file, file_bytes) = self.session.project().stored_name(&self.path);
         self.session.record_sealed(

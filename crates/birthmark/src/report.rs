@@ -84,7 +84,7 @@ impl Session {
             &options.given,
             false,
         )?;
-        check_place(path, options.mode)
+        check_place(path, options.mode, self.durability())
     }
 
     /// Begins a report that is made item by item, or goes on with its part.
@@ -173,14 +173,15 @@ fn each_item<E: std::error::Error + Send + Sync + 'static>(
     }
 }
 
-fn check_place(path: &Path, mode: Mode) -> Result<()> {
+fn check_place(path: &Path, mode: Mode, durability: Durability) -> Result<()> {
     if mode == Mode::New && path.symlink_metadata().is_ok() {
         let error = birthmark_store::records::RecordsError::Exists {
             path: path.to_owned(),
         };
         return Err(Error::from(error).with_hint("mode=\"w\" writes it anew"));
     }
-    Ok(atomic::create_folder(atomic::folder_of(path))?)
+    let folder = atomic::folder_of(path);
+    Ok(atomic::create_folder_safely(folder, durability)?)
 }
 
 /// How the part is opened: gone on with, unless the report is there and is to be made anew. In

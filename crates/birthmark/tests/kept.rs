@@ -14,6 +14,7 @@ use std::fs;
 
 use birthmark::session::{Begin, RunEnd};
 use birthmark_core::event::{OpenedBy, Outcome};
+use birthmark_store::atomic::Durability;
 use birthmark_store::records::Mode;
 use world::{World, files_below, has, told, with_bytes};
 
@@ -23,7 +24,7 @@ fn a_damaged_object_of_the_store_is_named_by_a_deep_look() {
     world.small();
     let layout = world.project().layout;
     let text = "numpy==2.1.0\n".repeat(20);
-    birthmark_store::objects::put(&layout, text.as_bytes()).unwrap();
+    birthmark_store::objects::put(&layout, text.as_bytes(), Durability::Process).unwrap();
     let mut objects = files_below(&layout.objects());
     let (path, whole) = objects.pop().unwrap();
     let deep = || deep_look(&world);

@@ -9,13 +9,18 @@
 
 mod world;
 
+use std::cell::RefCell;
 use std::fs;
+use std::rc::Rc;
 
-use birthmark::session::RunEnd;
+use birthmark::report::ReportOptions;
+use birthmark::session::{Begin, RunEnd, begin};
 use birthmark::sessions::{self, ManifestState};
-use birthmark_core::event::Outcome;
+use birthmark_core::event::{OpenedBy, Outcome};
 use birthmark_core::session::Status;
+use birthmark_store::atomic::Durability;
 use birthmark_store::records::Mode;
+use birthmark_store::seam::{self, Step};
 use world::{World, now};
 
 #[test]
@@ -165,4 +170,43 @@ fn journal_of_another_session_is_a_problem() {
     let loaded = sessions::load(&world.project(), &first).unwrap();
     assert_eq!(loaded.problems[0].code, "journal-foreign");
     assert_eq!(loaded.session.id.as_ref(), Some(&loaded.id));
+}
+
+/// With `durability = "power"` an item of a report is on the disk when it is acknowledged: so is
+/// the folder that the report was the first to need.
+#[test]
+fn the_folder_of_a_report_is_synced_before_its_first_item_is_acknowledged() {
+    for (durability, synced) in [(Durability::Process, false), (Durability::Power, true)] {
+        let world = World::new();
+        let mut options = Begin::at(world.repo.path(), OpenedBy::Script);
+        options.durability = Some(durability);
+        let session = begin(options).unwrap();
+        let folders = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&folders);
+        let watching = seam::watch(Box::new(move |step| {
+            if let Step::SyncFolder(folder) = step {
+                seen.borrow_mut().push(folder.to_path_buf());
+            }
+            Ok(())
+        }));
+        let options = ReportOptions {
+            mode: Mode::New,
+            artifact_type: "evaluation".to_owned(),
+            given: birthmark_core::birthmark::Fields::new(),
+        };
+        let report = session
+            .begin_report(&world.path("of/a/day/e.json"), options)
+            .unwrap();
+        drop(watching);
+        for folder in ["of/a/day", "of/a", "of", ""] {
+            let folder = world.path(folder);
+            let is_synced = folders.borrow().iter().any(|seen| {
+                // A path joined with nothing ends in a slash.
+                seen.components().eq(folder.components())
+            });
+            assert_eq!(is_synced, synced, "{}", folder.display());
+        }
+        drop(report);
+        session.end(RunEnd::plain(Outcome::Failed)).unwrap();
+    }
 }

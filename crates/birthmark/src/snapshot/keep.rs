@@ -83,7 +83,7 @@ impl Note {
     fn write(&self, layout: &Layout, commit: &str) -> Result<(), PathError> {
         let mut text = serde_json::to_vec(self).unwrap_or_default();
         text.push(b'\n');
-        atomic::create_folder(&layout.bundles())?;
+        atomic::create_folder_safely(&layout.bundles(), Durability::Power)?;
         atomic::replace(&layout.bundle(commit), &text, Durability::Power)
     }
 }
@@ -271,7 +271,7 @@ fn write(layout: &Layout, commit: &str, bundle: Bundle) -> Result<Note, String> 
 
 /// Puts a bundle among the objects, synced: the machine may vanish at any moment.
 fn put(layout: &Layout, bundle: Bundle) -> Result<Note, PathError> {
-    let digest = objects::put_synced(layout, &bundle.bytes)?;
+    let digest = objects::put(layout, &bundle.bytes, Durability::Power)?;
     Ok(Note {
         bundle: digest.to_string(),
         prerequisites: bundle.prerequisites,
