@@ -50,6 +50,7 @@ mod looker;
 mod nearer;
 pub(crate) mod scriptless;
 mod shell;
+mod told;
 
 pub(crate) use begin::status_options;
 pub use begin::{Begin, begin, refuse_reserved};

@@ -41,7 +41,7 @@ pub(crate) use load::{Orphans, Told, fold_of, is_of_later_version, load_among, t
 pub(crate) use manifest::differences;
 pub use name::resolve;
 use name::unknown_session;
-pub(crate) use search::{Wanted, in_parts, speaks_of};
+pub(crate) use search::{Wanted, in_parts, speaks_of, told_of};
 pub use summary::Summary;
 
 /// A manifest larger than this is not read.

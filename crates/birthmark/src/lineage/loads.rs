@@ -95,7 +95,12 @@ impl Session {
         if loads.is_empty() {
             return Ok(0);
         }
-        let folded = self.folded()?;
+        let inputs: Vec<_> = loads.iter().flat_map(Load::inputs).collect();
+        let names: Vec<_> = loads
+            .iter()
+            .filter_map(|load| load.name.as_deref())
+            .collect();
+        let folded = self.told_of_files(inputs.iter().map(Input::path), &names)?;
         let known = Known::of(self, &folded);
         let mut told = Told::of(&folded.used);
         let mut count = 0;

@@ -68,7 +68,7 @@ impl Session {
             let is_older = path.exists() && !was_born(path, since);
             is_older || is_sure && seen.is_of_one(path) || is_told(path)
         };
-        let folded = self.folded()?;
+        let folded = self.told_of_files(rewritten.iter().chain(&gone), &[])?;
         // A writer of ours that went on with a file has all that was read.
         let went_on = folded
             .artifacts
@@ -137,7 +137,7 @@ impl Session {
         if changed.is_empty() {
             return Ok(changed);
         }
-        let folded = self.folded()?;
+        let folded = self.told_of_files(&changed, &[])?;
         let known = Known::of(self, &folded);
         Ok(changed
             .into_iter()

@@ -19,6 +19,7 @@ use super::rules::{Class, Rules, source_of};
 use super::{Seen, lost, modules};
 use crate::error::Result;
 use crate::session::Session;
+use crate::sessions::Wanted;
 use crate::{snapshot, talk, text};
 
 /// File systems tell times by a clock that runs up to a tick behind.
@@ -67,11 +68,16 @@ impl Session {
     }
 
     /// The seeds that no run of this session told: one within a command tells its own.
-    fn not_told(&self, seeds: Fields) -> Result<Fields> {
+    pub(crate) fn not_told(&self, seeds: Fields) -> Result<Fields> {
         if seeds.is_empty() {
             return Ok(seeds);
         }
-        let folded = self.folded()?;
+        // As a journal spells each of them.
+        let spelled = seeds.iter().filter_map(|(name, seed)| {
+            let name = serde_json::to_string(name).ok()?;
+            Some(format!("{name}:{seed}"))
+        });
+        let folded = self.told_of(&Wanted::spelled(spelled.collect()))?;
         let is_told = |name: &String, seed: &Value| {
             let mut runs = folded.runs.iter();
             runs.any(|run| run.observed.seeds.get(name) == Some(seed))
@@ -186,7 +192,7 @@ impl Session {
         if lost.is_empty() {
             return Ok(None);
         }
-        let folded = self.folded()?;
+        let folded = self.told_of_files(&lost, &[])?;
         let known = Known::by_writers(self, &folded);
         let names = lost
             .into_iter()
@@ -207,7 +213,7 @@ impl Session {
         if reads.is_empty() {
             return Ok((0, 0));
         }
-        let folded = self.folded()?;
+        let folded = self.told_of_files(reads, &[])?;
         let known = Known::of(self, &folded);
         // Python opens the files that its own output goes to.
         let outputs = process::outputs();
@@ -261,7 +267,7 @@ impl Session {
         if made.is_empty() {
             return Ok(());
         }
-        let folded = self.folded()?;
+        let folded = self.told_of_files(&made, &[])?;
         let known = Known::of(self, &folded);
         made.retain(|path| !known.has(path));
         for artifact in self.as_artifacts(&folded, &made) {

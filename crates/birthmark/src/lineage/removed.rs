@@ -35,7 +35,7 @@ impl Session {
         if gone.is_empty() {
             return Ok(());
         }
-        let folded = self.folded()?;
+        let folded = self.told_of_files(&gone, &[])?;
         let own = |file: &String| {
             let mut own = folded.artifacts.iter();
             own.any(|one| one.file == *file && one.removed.is_none())

@@ -3,7 +3,9 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::{Session, fold_session};
+use birthmark_store::journal;
+
+use super::Session;
 
 /// Clocks of files tick more coarsely than ours.
 const TICK_MICROS: i64 = 50_000;
@@ -23,15 +25,12 @@ impl Session {
             return false;
         }
         // The command around a script, and what it did before it, is in the same session.
-        let folded = self
-            .is_joined()
-            .then(|| fold_session(self.project(), self.id()));
-        match folded {
-            None => true,
-            Some(folded) => folded
-                .ok()
-                .and_then(|session| session.start)
-                .is_some_and(|start| touched + TICK_MICROS < start.micros()),
+        if !self.is_joined() {
+            return true;
         }
+        let known = self.inner.opening.clone();
+        let opening = known.or_else(|| journal::opening(&self.project().layout, self.id()));
+        opening
+            .is_some_and(|opening| touched + TICK_MICROS < opening.started.session_start.micros())
     }
 }

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use aho_corasick::AhoCorasick;
 use birthmark_core::SessionId;
+use birthmark_core::session::{self, Session};
+use birthmark_store::atomic::{self, PathError};
+use birthmark_store::journal;
 use birthmark_store::layout::Layout;
-use birthmark_store::{atomic, journal};
 
 /// A larger file is read, and not searched.
 const SEARCH_LIMIT: u64 = 256 << 20;
@@ -48,14 +50,34 @@ impl Wanted {
 /// are none. What cannot be searched may hold it.
 pub(crate) fn speaks_of(layout: &Layout, id: &SessionId, wanted: &Wanted) -> bool {
     let journals = journal::paths(layout, id).unwrap_or_default();
-    let holds = |path: &Path| match atomic::read_limited(path, SEARCH_LIMIT) {
+    if journals.is_empty() {
+        return holds(&layout.manifest(id), wanted);
+    }
+    journals.iter().any(|path| holds(path, wanted))
+}
+
+fn holds(path: &Path, wanted: &Wanted) -> bool {
+    match atomic::read_limited(path, SEARCH_LIMIT) {
         Ok(bytes) => wanted.stands_in(&bytes),
         Err(error) => !error.is_not_found(),
-    };
-    if journals.is_empty() {
-        return holds(&layout.manifest(id));
     }
-    journals.iter().any(|path| holds(path))
+}
+
+/// A session as those of its journals tell it in which one of the texts stands, and that of
+/// `own`: all that it says of them. The others are searched, and neither parsed nor proved.
+pub(crate) fn told_of(
+    layout: &Layout,
+    id: &SessionId,
+    own: &Path,
+    wanted: &Wanted,
+) -> Result<Session, PathError> {
+    let mut journals = Vec::new();
+    for path in journal::paths(layout, id)? {
+        if path == own || holds(&path, wanted) {
+            journals.extend(journal::read(&path).ok().map(|read| read.journal));
+        }
+    }
+    Ok(session::fold(&journals))
 }
 
 /// Looks at each of these sessions. Each has its own files: several threads look.

@@ -25,6 +25,7 @@ use serde_json::Value;
 
 use super::take::{settle, take};
 use crate::session::Session;
+use crate::sessions::Wanted;
 
 /// No more repositories are looked at.
 const MOST: usize = 16;
@@ -76,8 +77,13 @@ pub(crate) fn look_beside(session: &Session, root: &Path) -> Option<Fields> {
     let inner = inner.filter_map(|one| Some(top.as_ref()?.join(&one.path)));
     let mut seen: BTreeSet<PathBuf> = inner.chain(top.clone()).collect();
     // Most often that is all, and need not be looked up in what all others recorded.
-    new_root(root, &mut seen.clone())?;
-    let folded = session.folded().unwrap_or_default();
+    let found = new_root(root, &mut seen.clone())?;
+    let top = root.canonicalize().ok().and_then(|root| top_of(&root));
+    let ways = found
+        .ancestors()
+        .chain(top.iter().flat_map(|top| top.ancestors()));
+    let wanted = Wanted::quoted(ways.map(Path::to_string_lossy));
+    let folded = session.told_of(&wanted).unwrap_or_default();
     seen.extend(folded.runs.iter().flat_map(looked_at));
     for one in &folded.snapshots {
         let root = PathBuf::from(&one.taken.root);
