@@ -108,6 +108,17 @@ pub struct Session {
     pub begun: Vec<ReportBegun>,
     /// The last line seen of each journal.
     pub heads: BTreeMap<WriterId, Head>,
+    /// Where things stand in the lists above, while they are folded.
+    pub places: Places,
+}
+
+/// Thousands of runs may take part in a session: none of them is looked for among all others.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    runs: BTreeMap<RunId, usize>,
+    artifacts: BTreeMap<String, usize>,
+    /// By the file, and those that name none.
+    used: BTreeMap<Option<String>, Vec<usize>>,
 }
 
 /// Folds journals into the session they tell of. Events of one writer keep their
@@ -140,6 +151,7 @@ pub fn fold<'a>(journals: impl IntoIterator<Item = &'a Journal>) -> Session {
         }
         session.apply(writer, line, runs.get(writer));
     }
+    session.places = Places::default();
     session
 }
 
@@ -190,7 +202,7 @@ impl Session {
             },
         );
         self.last_heard = self.last_heard.max(Some(line.time));
-        if let Some(run) = run.and_then(|id| self.runs.iter_mut().find(|known| known.id == *id)) {
+        if let Some(run) = self.run_mut(run) {
             run.last_heard = run.last_heard.max(line.time);
         }
         match &line.event {
@@ -309,9 +321,7 @@ impl Session {
                 {
                     run.used.push(used.input.clone());
                 }
-                if !self.used.contains(&used.input) {
-                    self.used.push(used.input.clone());
-                }
+                self.put_used(&used.input);
             }
             Event::ReportBegun(begun) => {
                 self.forget_report(&begun.file);
@@ -383,6 +393,9 @@ impl Session {
         let mut run = Run::new(id.clone(), opened.process.clone(), start);
         run.parent.clone_from(&opened.parent_run);
         run.clock = opened.clock(start);
+        // The first of two of one name, which no writer of ours makes.
+        let place = self.runs.len();
+        self.places.runs.entry(id.clone()).or_insert(place);
         self.runs.push(run);
     }
 
@@ -394,14 +407,25 @@ impl Session {
         }
     }
 
+    fn put_used(&mut self, input: &Fields) {
+        let file = input.get("file").and_then(serde_json::Value::as_str);
+        let places = self.places.used.entry(file.map(str::to_owned));
+        let places = places.or_default();
+        if !places
+            .iter()
+            .any(|place| self.used.get(*place) == Some(input))
+        {
+            places.push(self.used.len());
+            self.used.push(input.clone());
+        }
+    }
+
     fn run_mut(&mut self, id: Option<&RunId>) -> Option<&mut Run> {
-        self.runs.iter_mut().find(|run| Some(&run.id) == id)
+        self.runs.get_mut(*self.places.runs.get(id?)?)
     }
 
     fn artifact_mut(&mut self, file: &str) -> Option<&mut Artifact> {
-        self.artifacts
-            .iter_mut()
-            .find(|artifact| artifact.file == file)
+        self.artifacts.get_mut(*self.places.artifacts.get(file)?)
     }
 
     fn put_artifact(&mut self, artifact: Artifact) {
@@ -412,7 +436,11 @@ impl Session {
                     self.replaced.push(before);
                 }
             }
-            None => self.artifacts.push(artifact),
+            None => {
+                let place = self.artifacts.len();
+                self.places.artifacts.insert(artifact.file.clone(), place);
+                self.artifacts.push(artifact);
+            }
         }
     }
 

@@ -84,8 +84,8 @@ impl Snapshot {
 impl Session {
     /// Puts the snapshot of a run into what the run told of its code before it was done.
     pub(super) fn put_late_snapshot(&mut self, taken: &Snapshot) {
-        let mut runs = self.runs.iter_mut();
-        let Some(own) = runs.find(|one| Some(&one.id) == taken.run.as_ref()) else {
+        let place = taken.run.as_ref().and_then(|id| self.places.runs.get(id));
+        let Some(own) = place.and_then(|place| self.runs.get_mut(*place)) else {
             return;
         };
         if tells_one(&own.code) || !taken.is_late_of(Some(own.id.as_str()), &own.code) {
