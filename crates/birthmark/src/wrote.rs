@@ -6,7 +6,7 @@
 //!
 //! * What is larger than is read by the way is held to be the work of who wrote it last.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use birthmark_core::birthmark::Fields;
@@ -86,6 +86,29 @@ pub(crate) fn is_told_by_another(project: &Project, path: &Path, session: &str) 
 pub(crate) fn told_among(project: &Project, stored: &[String]) -> BTreeSet<String> {
     let told = tellings(project, stored, None);
     told.into_iter().map(|(_, one, _)| one.file).collect()
+}
+
+/// Which sessions of a project removed these paths, as they are stored: of several the last.
+pub(crate) fn removed_by(project: &Project, stored: &[String]) -> BTreeMap<String, SessionId> {
+    if stored.is_empty() {
+        return BTreeMap::new();
+    }
+    let wanted = Wanted::quoted(stored);
+    let ids = sessions::ids(project).unwrap_or_default();
+    let told = sessions::in_parts(ids, |id| {
+        if !sessions::speaks_of(&project.layout, &id, &wanted) {
+            return Vec::new();
+        }
+        let removals = sessions::fold_of(project, &id).map(|session| session.removals);
+        let of_these = removals.unwrap_or_default().into_iter();
+        of_these
+            .filter(|one| stored.contains(&one.file))
+            .map(|one| (one.time, one.file, id.clone()))
+            .collect::<Vec<_>>()
+    });
+    let mut told: Vec<_> = told.into_iter().flatten().collect();
+    told.sort();
+    told.into_iter().map(|(_, file, id)| (file, id)).collect()
 }
 
 /// The nearest folder above a file that is an artifact as a whole, by its sidecar or by what a

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::Command;
 
 use birthmark::show::{Shown, What, parse_target, render, show};
+use birthmark_core::birthmark::Fields;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use world::{World, now};
@@ -216,4 +217,35 @@ fn numbers_of_any_size_keep_their_text() {
     let parsed: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(parsed["varies"]["seed"]["min"].to_string(), "-1");
     assert_eq!(parsed["varies"]["seed"]["max"].to_string(), seeds[2]);
+}
+
+#[test]
+fn what_a_later_session_removed_is_told_apart_from_what_is_missing() {
+    let world = World::new();
+    let killed = world.begin(&[]);
+    for name in ["checkpoint-2", "checkpoint-4", "checkpoint-6"] {
+        fs::create_dir_all(world.path(name)).unwrap();
+        fs::write(world.path(name).join("model.bin"), name).unwrap();
+        killed
+            .add(&world.path(name), "model", &Fields::new())
+            .unwrap();
+    }
+    // Training goes on, and rotates one away; a hand takes another.
+    let later = world.begin(&[]);
+    fs::remove_dir_all(world.path("checkpoint-2")).unwrap();
+    later
+        .removed(&world.path("checkpoint-2"), "rotation")
+        .unwrap();
+    fs::remove_dir_all(world.path("checkpoint-4")).unwrap();
+    let id = Path::new(killed.id().as_str());
+    let text = text(&show(&world.project(), id, None, now()).unwrap());
+    let line = |name: &str| {
+        let mut lines = text.lines().map(str::trim_end);
+        lines.find(|line| line.contains(name)).unwrap().to_owned()
+    };
+    let by = format!("removed by session {}", later.id().short());
+    assert!(line("checkpoint-2").ends_with(&by), "{text}");
+    for name in ["checkpoint-4", "checkpoint-6"] {
+        assert!(line(name).ends_with("model"), "{text}");
+    }
 }

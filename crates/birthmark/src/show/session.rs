@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::meant;
 use crate::project::Project;
 use crate::report::count_items;
-use crate::sessions;
+use crate::{sessions, wrote};
 
 /// The project that a manifest at `path` belongs to: where it was copied, that is its folder.
 pub(super) fn beside_manifest(project: &Project, path: &Path) -> Project {
@@ -38,7 +38,7 @@ pub(super) fn show_session_named(
     let name = path.to_string_lossy();
     let no_file = |hint: Option<&str>| {
         let was_here = "it was recorded, and is no longer here: `birthmark trace` tells of it, `birthmark find --gone` lists such files";
-        match crate::wrote::at(project, &project.stored_path(path), None) {
+        match wrote::at(project, &project.stored_path(path), None) {
             Some(_) => {
                 let name = crate::text::neutral(&name).into_owned();
                 Error::usage("no-file", format!("no file or session `{name}`")).with_hint(was_here)
@@ -63,6 +63,13 @@ fn looks_like_a_file(path: &Path) -> bool {
     path.extension().is_some()
 }
 
+/// Artifacts that are not there, and that the session itself did not remove.
+fn gone(project: &Project, session: &Session) -> Vec<String> {
+    let made = session.made().map(|artifact| &artifact.file);
+    let is_gone = |file: &&String| project.resolve(file).symlink_metadata().is_err();
+    made.filter(is_gone).cloned().collect()
+}
+
 pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) -> Result<Shown> {
     let loaded = sessions::load(project, id)?;
     let mut shown = Shown::new(What::Session, id.to_string());
@@ -72,9 +79,14 @@ pub(super) fn show_session(project: &Project, id: &SessionId, now: Timestamp) ->
         .iter()
         .map(|plan| json!({ "plan": plan.text, "outcome": plan.outcome, "files": plan.files }))
         .collect();
+    let removed_by = wrote::removed_by(project, &gone(project, &loaded.session));
     let artifacts = loaded.session.artifacts.iter().map(|artifact| {
         let mut entry = Recorded::of(artifact).to_json();
         entry["type"] = Value::from(artifact.artifact_type());
+        // A training that goes on rotates away what the one before it made.
+        if let Some(by) = removed_by.get(&artifact.file) {
+            entry["removed_by"] = Value::from(by.as_str());
+        }
         // What was there when the first run of the session went on with it.
         if let Some(first) = artifact.gone_on.first() {
             entry["records_before"] = Value::from(first.had.records);

@@ -1,8 +1,8 @@
 //! The session that made it, in one line and in many.
 
-use birthmark_core::Timestamp;
 use birthmark_core::session::in_a_cell;
 use birthmark_core::timestamp::render_age;
+use birthmark_core::{SessionId, Timestamp};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -161,6 +161,11 @@ pub(super) fn session_lines(page: &mut Page, shown: &Shown, zone: &TimeZone) {
         if artifact["state"] != "sealed" {
             parts.push(plain(&artifact["state"]));
         }
+        let removed_by = artifact["removed_by"].as_str();
+        parts.extend(removed_by.map(|by| {
+            let by = SessionId::from_text(by);
+            format!("removed by session {}", by.short())
+        }));
         page.put("made", &parts);
     }
     afterwards(page, &list("removed"), &list("reports_left"));
