@@ -429,18 +429,15 @@ impl Session {
     }
 
     fn put_artifact(&mut self, artifact: Artifact) {
-        match self.artifact_mut(&artifact.file) {
-            Some(known) => {
-                let before = std::mem::replace(known, artifact);
-                if before.sealed().is_some() {
-                    self.replaced.push(before);
-                }
+        if let Some(known) = self.artifact_mut(&artifact.file) {
+            let before = std::mem::replace(known, artifact);
+            if before.sealed().is_some() {
+                self.replaced.push(before);
             }
-            None => {
-                let place = self.artifacts.len();
-                self.places.artifacts.insert(artifact.file.clone(), place);
-                self.artifacts.push(artifact);
-            }
+        } else {
+            let place = self.artifacts.len();
+            self.places.artifacts.insert(artifact.file.clone(), place);
+            self.artifacts.push(artifact);
         }
     }
 

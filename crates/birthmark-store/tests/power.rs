@@ -378,13 +378,17 @@ fn what_is_kept_by_its_digest_is_on_the_disk_before_the_digest_is_told() {
                 objects::put(&layout, bytes.as_bytes(), before).unwrap();
             });
             assert!(!steps.iter().any(is_sync), "{steps:?}");
-            steps.iter().for_each(|step| machine.take(step));
+            for step in &steps {
+                machine.take(step);
+            }
         }
         let mut kept = None;
         let steps = steps_of(|_| {
             kept = Some(objects::put(&layout, bytes.as_bytes(), Durability::Power).unwrap());
         });
-        steps.iter().for_each(|step| machine.take(step));
+        for step in &steps {
+            machine.take(step);
+        }
         let path = layout.object(&kept.unwrap());
         let file = machine.safe.names.get(&path).copied().flatten();
         assert_eq!(

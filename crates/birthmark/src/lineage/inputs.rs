@@ -215,7 +215,8 @@ impl Input {
         let bytes = self.files.iter().map(|path| super::made::size(path)).sum();
         let digester = crate::digests::digester();
         let listed = budget.within(bytes, || Listed::look(&self.path, &self.files, &digester))?;
-        listed.ok()?.keep(&project.layout)
+        let durability = project.config.durability.value;
+        listed.ok()?.keep(&project.layout, durability)
     }
 
     /// The same of what nobody can read any more, for this reason.

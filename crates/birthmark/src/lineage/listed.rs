@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use birthmark_core::base64;
 use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_store::digest::Digester;
-use birthmark_store::{Layout, objects};
+use birthmark_store::{Durability, Layout, objects};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -62,7 +62,7 @@ impl Listed {
     }
 
     /// Keeps it in the store; `None` where it is too long, or could not be written.
-    pub(super) fn keep(&self, layout: &Layout) -> Option<Digest> {
+    pub(super) fn keep(&self, layout: &Layout, durability: Durability) -> Option<Digest> {
         let mut text = Vec::new();
         for file in &self.files {
             serde_json::to_writer(&mut text, file).ok()?;
@@ -71,7 +71,7 @@ impl Listed {
         if text.len() > LARGEST {
             return None;
         }
-        objects::put(layout, &text).ok()
+        objects::put(layout, &text, durability).ok()
     }
 
     /// A list that was kept; `None` where it is not here, or is damaged.
@@ -177,7 +177,10 @@ mod tests {
         let digester = Digester::default();
         let layout = Layout::new(dir.path(), dir.path().join("artifacts"));
         let listed = Listed::look(&folder, &names, &digester).unwrap();
-        let kept = listed.keep(&layout).unwrap().to_string();
+        let kept = listed
+            .keep(&layout, Durability::Process)
+            .unwrap()
+            .to_string();
         let listed = Listed::load(&layout, &kept).unwrap();
         assert_eq!(listed.size(), 3);
 
