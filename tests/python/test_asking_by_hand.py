@@ -174,3 +174,16 @@ def test_times_say_their_zone_and_moments_are_those_of_the_reader(project, write
     assert row["timestamp"] == "2026-01-10T18:00:00.000000+00:00"
     (row,) = bm.sql("SELECT timestamp FROM records WHERE timestamp BETWEEN '2026-01-10T18' AND '2026-01-10T19'")
     assert row["timestamp"] == "2026-01-10T18:00:00.000000+00:00"
+
+
+def test_a_run_without_a_script_is_told_by_its_program(repo, birthmark):
+    birthmark("run", "--", "sh", "-c", "true")
+    (line,) = birthmark("find", "--runs").splitlines()[1:]
+    assert " sh " in line, line
+    (told,) = json.loads(birthmark("find", "--runs", "--json"))["rows"]
+    assert told["argv"] == ["sh", "-c", "true"] and told["script_name"] is None, told
+
+
+def test_the_projects_that_are_known_are_listed_under_the_word_that_people_try(repo, birthmark):
+    birthmark("run", "--", "sh", "-c", "true")
+    assert birthmark("catalog", "list").splitlines()[-1] == birthmark("catalog", "status").splitlines()[-1] == str(repo)

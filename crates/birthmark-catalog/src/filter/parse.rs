@@ -338,7 +338,7 @@ impl Parser<'_> {
                 return Ok(Some(Value::text(time.to_string())));
             }
             Ok(Some(
-                Value::number(text).unwrap_or_else(|| Value::text(text)),
+                typed_number(text).unwrap_or_else(|| Value::text(text)),
             ))
         };
         let wrong = |message: &str| {
@@ -385,7 +385,30 @@ fn readings(word: &Word) -> Vec<Value> {
     }
 }
 
+/// A number as people type it, and JSON does not: `.5`, `5.`, `+1`, `1_000`.
+fn typed_number(text: &str) -> Option<Value> {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let is_digit = |at: Option<usize>| {
+        let byte = at.and_then(|at| rest.as_bytes().get(at));
+        byte.is_some_and(u8::is_ascii_digit)
+    };
+    let mut plain = sign.to_owned();
+    for (at, each) in rest.char_indices() {
+        let (before, after) = (is_digit(at.checked_sub(1)), is_digit(Some(at + 1)));
+        match each {
+            '_' if before && after => {}
+            '.' if !before && after && at == 0 => plain.push_str("0."),
+            '.' if before && !after => {}
+            each => plain.push(each),
+        }
+    }
+    Value::number(&plain)
+}
+
 fn one_reading(word: &Word) -> Value {
-    let number = (!word.quoted).then(|| Value::number(&word.text)).flatten();
+    let number = (!word.quoted).then(|| typed_number(&word.text)).flatten();
     number.unwrap_or_else(|| Value::text(word.text.clone()))
 }

@@ -24,6 +24,7 @@ pub struct CatalogArgs {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Show where it lies and which projects it knows
+    #[command(visible_alias = "list")]
     Status(Plain),
     Add(Add),
     Remove(Remove),

@@ -39,7 +39,7 @@ fn columns(args: &FindArgs, width: usize) -> Vec<(String, String)> {
         let mut all = pairs(&[
             ("STARTED", "run_start"),
             ("RUN", "run_id"),
-            ("SCRIPT", "script_name"),
+            ("RAN", "script_name"),
             ("OUTCOME", "outcome"),
             ("COMMIT", "git_commit"),
             ("SESSION", "session_id"),
@@ -151,6 +151,7 @@ impl<'a> Laid<'a> {
         let one = |row: &find::Row, field: &str| match field {
             "git_commit" => commit(row, zone, short, tells_dirty, args),
             "file" => with_place(cell(row, field, zone, short), args, row),
+            "script_name" if args.runs && args.columns.is_empty() => ran(row, zone),
             _ => cell(row, field, zone, short),
         };
         let line = |row| {
@@ -205,6 +206,25 @@ fn cell(row: &find::Row, field: &str, zone: &TimeZone, short: bool) -> String {
     value.map_or_else(String::new, |(_, cell)| shown(field, cell, zone, short))
 }
 
+/// The script of a run, else its program.
+fn ran(row: &find::Row, zone: &TimeZone) -> String {
+    let script = cell(row, "script_name", zone, true);
+    let argv = || {
+        let (_, cell) = row.fields.iter().find(|(name, _)| name == "argv")?;
+        let words = match cell {
+            FoundCell::Value(words) => words.elements(),
+            _ => return None,
+        };
+        let program = words.into_iter().next()?;
+        Some(program.as_str().rsplit('/').next()?.to_owned())
+    };
+    if script.is_empty() {
+        argv().unwrap_or_default()
+    } else {
+        script
+    }
+}
+
 /// The commit, with what was not clean of it: where that is no column of its own, or nobody
 /// chose the columns.
 fn commit(
@@ -248,6 +268,12 @@ fn commit(
 }
 
 fn has(row: &find::Row, field: &str) -> bool {
+    // What ran without a script stands in its place.
+    let field = if field == "script_name" && row.fields.iter().any(|(name, _)| name == "argv") {
+        "argv"
+    } else {
+        field
+    };
     let cell = row.fields.iter().find(|(name, _)| name == field);
     cell.is_some_and(|(_, cell)| *cell != FoundCell::Missing)
 }

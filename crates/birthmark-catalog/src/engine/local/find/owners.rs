@@ -11,6 +11,7 @@ use super::rows::{columns_from, fact_of, join};
 use super::{Asking, Ground, Of};
 use crate::engine::{Cell, Found, FoundRow, Look, What};
 use crate::filter::Filter;
+use crate::value::Value;
 
 /// Sessions, or runs, that are looked for by their numbers, rather than all gone through.
 const FEW: u64 = if cfg!(test) { 2 } else { 4_000 };
@@ -357,7 +358,7 @@ impl Asking<'_> {
             .db
             .prepare_cached(
                 "SELECT p.root, r.session, r.mark, r.run_id, r.start AS run_start, r.end AS run_end, r.outcome, r.duration_s, r.exit_code,
-                   r.error, r.script_name, r.rank, r.host, s.session_id, r.drift
+                   r.error, r.script_name, r.argv, r.rank, r.host, s.session_id, r.drift
                  FROM _runs r JOIN _sessions s ON s.id = r.session JOIN _projects p ON p.id = s.project
                  WHERE r.session = ? AND r.run_id = ?",
             )?
@@ -370,6 +371,11 @@ impl Asking<'_> {
                 ))
             })?;
         let drifted = told_drift(&mut fields);
+        for (_, cell) in fields.iter_mut().filter(|(name, _)| name == "argv") {
+            if let Cell::Value(stored) = &*cell {
+                *cell = Cell::Value(Value::of_json(stored.as_str().as_bytes()));
+            }
+        }
         self.add_facts(&[mark], &mut fields)?;
         Ok(FoundRow {
             id,
