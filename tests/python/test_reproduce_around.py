@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 
@@ -14,11 +15,11 @@ def call(repo, program, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     (repo / "artifacts").mkdir()
 
-    def call(*words, stdin=subprocess.DEVNULL, **env):
+    def call(*words, stdin=subprocess.DEVNULL, code=0, **env):
         done = subprocess.run(
             [program, *words], cwd=repo, env={**os.environ, **env}, stdin=stdin, capture_output=True, text=True, timeout=120
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
     return call
@@ -117,3 +118,74 @@ def test_a_store_of_an_artifacts_folder_of_before_is_named(repo, committed, prog
     assert "sessions lie in artifacts" in said("doctor")
     (repo / "birthmark.toml").write_text('artifacts = "out"\nstores = ["artifacts"]\n')
     assert "sessions lie in" not in said("doctor") + said("list")
+
+
+@pytest.mark.parametrize("command", [["sh", "-c", "python3 work.py"], ["make", "all"], ["env", sys.executable, "work.py"]])
+def test_a_python_that_another_program_starts_is_the_environment(repo, committed, program, call, command):
+    (repo / "work.py").write_text("import json\nopen('artifacts/o.txt', 'w').write('1')\n")
+    (repo / "Makefile").write_text("all:\n\tpython3 work.py\n")
+    subprocess.run([program, "run", "--", *command], cwd=repo, check=True, capture_output=True)
+    environment = json.loads(call("show", "last", "--json"))["session"]["environment"]
+    assert environment["python"].startswith(platform.python_version()) and environment["packages_object"], environment
+    assert "environment  equal" in call("reproduce", "--dry-run", "artifacts/o.txt")
+
+
+def test_a_program_without_a_python_has_none(repo, committed, program, call):
+    subprocess.run([program, "run", "--", "sh", "-c", "echo 1 > artifacts/o.txt"], cwd=repo, check=True)
+    assert json.loads(call("show", "last", "--json"))["session"]["environment"]["python"] is None
+
+
+def again(call, artifact):
+    return call("reproduce", "--yes", artifact)
+
+
+@pytest.mark.parametrize("mode", ["x", "a", "w"])
+def test_what_the_run_itself_made_is_not_laid_out_before_it(repo, committed, call, mode):
+    committed(
+        "import birthmark as bm\n"
+        "with bm.session() as s:\n"
+        f"    with s.jsonl('artifacts/d.jsonl', mode={mode!r}) as out:\n"
+        "        for n in range(5):\n"
+        "            out.write({'n': n})\n"
+        "    rows = open('artifacts/d.jsonl').readlines()\n"
+        "    s.report('artifacts/r.json', {'summary': {'n': len(rows)}}, dataset='artifacts/d.jsonl')\n"
+    )
+    assert "d.jsonl" not in call("reproduce", "--dry-run", "artifacts/r.json")
+    assert "equal" in again(call, "artifacts/r.json").splitlines()[-2]
+
+
+def test_a_word_that_leads_out_of_the_repository_is_found(repo, committed, program, call):
+    beside = repo.parent / f"{repo.name}.ext.json"
+    beside.write_text("{}")
+    committed("import sys\nopen('artifacts/o.txt', 'w').write(open(sys.argv[1]).read())\n", beside)
+    subprocess.run([program, "run", "--", sys.executable, "script.py", f"../{beside.name}"], cwd=repo, check=True, capture_output=True)
+    assert "identical" in again(call, "artifacts/o.txt")
+
+
+def test_what_a_command_said_into_an_artifact_is_said_into_it_again(repo, committed, program, call):
+    committed("print('A B')\n")
+    for how in ("w", "a"):
+        with open(repo / f"artifacts/{how}.txt", how) as out:
+            subprocess.run([program, "run", "--", sys.executable, "script.py"], cwd=repo, check=True, stdout=out, stderr=subprocess.DEVNULL)
+        assert "identical" in again(call, f"artifacts/{how}.txt")
+
+
+def test_an_input_elsewhere_that_is_another_now_cannot_be_read_again(repo, committed, program, call, tmp_path_factory):
+    place = tmp_path_factory.mktemp("elsewhere") / "x"
+    place.write_text("one")
+    committed(f"open('artifacts/o.txt', 'w').write(open({str(place)!r}).read())\n")
+    subprocess.run([program, "run", "--", sys.executable, "script.py"], cwd=repo, check=True, capture_output=True)
+    place.write_text("two")
+    told = json.loads(call("reproduce", "--dry-run", "--json", "artifacts/o.txt", code=2))
+    assert any("its bytes lie at artifacts/o.txt" in one for one in told["plan"]["blockers"]), told["plan"]["blockers"]
+
+
+def test_a_parameter_that_is_no_number_ends_no_run(repo, committed, python):
+    given = python(
+        "import birthmark as bm, json, math\n"
+        "with bm.session(params={'clip': math.nan, 'most': math.inf, 'lr': 0.1}) as s:\n"
+        "    s.jsonl('artifacts/d.jsonl').write({'n': 1})\n"
+        "print(json.dumps(json.loads(open('artifacts/d.jsonl').readline())['metadata']))\n"
+    )
+    told = json.loads(given.stdout.splitlines()[-1])
+    assert (told["clip"], told["most"], told["lr"]) == ("NaN", "Infinity", 0.1), told

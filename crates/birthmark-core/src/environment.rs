@@ -17,7 +17,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::Finding;
+use crate::{Fields, Finding};
 
 /// All that was found about where a run takes place.
 #[derive(Debug, Clone, PartialEq)]
@@ -254,6 +254,22 @@ impl Packages {
                 "not all folders could be read: {}",
                 self.unread.join("; ")
             )),
+        }
+    }
+}
+
+/// Takes in an environment that was observed: the first counts, and one that knows of a Python in
+/// the place of one that knows of none. What only the earlier one knows stays.
+pub(crate) fn take_in(known: &mut Fields, seen: &Fields) {
+    let knows_python = |fields: &Fields| fields.get("python").is_some_and(|one| !one.is_null());
+    if known.is_empty() {
+        known.clone_from(seen);
+    } else if !knows_python(known) && knows_python(seen) {
+        let earlier = std::mem::replace(known, seen.clone());
+        for (name, value) in earlier {
+            if known.get(&name).is_none_or(serde_json::Value::is_null) {
+                known.insert(name, value);
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::birthmark::Fields;
+use crate::environment;
 use crate::event::{
     CodeKept, Event, Line, OpenedBy, Outcome, ProcessIdentity, ReportBegun, ReportLeft,
     SessionStarted, SnapshotTaken, WriterOpened,
@@ -235,11 +236,9 @@ impl Session {
                 }
             }
             Event::EnvironmentObserved(seen) => {
-                if self.environment.is_empty() {
-                    self.environment.clone_from(&seen.environment);
-                }
-                if let Some(run) = self.run_mut(run).filter(|run| run.environment.is_empty()) {
-                    run.environment.clone_from(&seen.environment);
+                environment::take_in(&mut self.environment, &seen.environment);
+                if let Some(run) = self.run_mut(run) {
+                    environment::take_in(&mut run.environment, &seen.environment);
                 }
             }
             Event::RunStarted(_)

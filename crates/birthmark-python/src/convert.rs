@@ -21,12 +21,13 @@ pub(crate) fn on_existing(word: &str) -> PyResult<OnExisting> {
     word.parse::<OnExisting>().map_err(PyValueError::new_err)
 }
 
-/// A dict of fields given at an opening. NaN is an error here: nothing is lost by saying so.
+/// A dict of fields given at an opening. What JSON has no number for is kept by its name: the
+/// default of an option that nobody gave ends no run before it began.
 pub(crate) fn fields(value: &Bound<'_, PyDict>) -> PyResult<Fields> {
     let mut text = Vec::new();
     let options = Options {
         ensure_ascii: true,
-        nan: NanMode::Error,
+        nan: NanMode::Text,
         root: "params",
     };
     encode::encode_record(value.as_any(), &options, &mut text)?;

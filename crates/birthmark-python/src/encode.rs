@@ -55,6 +55,8 @@ pub(crate) enum NanMode {
     Error,
     /// Write `null`, and count them.
     Null,
+    /// Write their names as texts, `"NaN"`, and count them.
+    Text,
 }
 
 impl NanMode {

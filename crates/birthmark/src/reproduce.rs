@@ -169,6 +169,12 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
         "birthmark: running it in {}",
         laid.folder.display()
     ));
+    if plan.around.stdin.as_deref() == Some("pipe") {
+        say(
+            "birthmark: its stdin was a pipe, which nobody records: where it read that, pipe it \
+             into this command again, else what it makes will differ",
+        );
+    }
     let ran = lay::run(plan, options, &laid)?;
     let exit_code = ran.exit_code;
     for line in &ran.changed {

@@ -139,12 +139,17 @@ impl<'a, 'py> Encoder<'a, 'py> {
             self.seen.nan_paths.push(path);
         }
         self.seen.nan_count += 1;
-        let word = if self.options.nan == NanMode::Null {
-            "null"
-        } else {
-            word
+        let quote: &[u8] = match self.options.nan {
+            NanMode::Text => b"\"",
+            _ => b"",
         };
-        self.out.extend_from_slice(word.as_bytes());
+        let word = match self.options.nan {
+            NanMode::Null => "null",
+            _ => word,
+        };
+        for part in [quote, word.as_bytes(), quote] {
+            self.out.extend_from_slice(part);
+        }
         Ok(())
     }
 

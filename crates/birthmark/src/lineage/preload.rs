@@ -108,7 +108,7 @@ fn said(names: &[String], why: &str) -> Option<String> {
 }
 
 /// A name without `/` as the shell finds it.
-fn searched(path: &Path) -> PathBuf {
+pub(crate) fn searched(path: &Path) -> PathBuf {
     if path.is_absolute() {
         return path.to_owned();
     }

@@ -83,6 +83,17 @@ impl Plan {
                     && is_outside
                 {
                     put(format!("`{name}` is {why}{}", input.which()), go_on);
+                } else if let InputState::Here(path) = &input.state
+                    && is_outside
+                    && path.canonicalize().ok() != Path::new(&input.name).canonicalize().ok()
+                {
+                    let now = crate::text::short(&self.project.stored_path(path), 100);
+                    put(
+                        format!(
+                            "`{name}` is not as it was, and the run reads it there; its bytes lie at {now}"
+                        ),
+                        "put them back there, or --inexact goes on with what lies there",
+                    );
                 } else if input.lost {
                     put(format!("`{name}`, {LOST}{}", input.which()), BRING_IT);
                 }

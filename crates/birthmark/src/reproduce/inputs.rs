@@ -69,7 +69,15 @@ pub(super) fn of(traced: &Traced, node: usize, run: usize, file: &str, read: &Re
         };
         // What it was before it was gone on with is made again with it.
         let is_before = edge.role.as_deref() == Some("before");
-        if is_before || seen.contains(&place) {
+        // So is what the run made itself: laid out before it, it would stand in the run's way.
+        let is_its_own = || {
+            let mut origins = lineage.origins(NodeId::Artifact(place));
+            place != node
+                && origins.any(|edge| {
+                    edge.relation == Relation::WasGeneratedBy && edge.to == NodeId::Run(run)
+                })
+        };
+        if is_before || seen.contains(&place) || is_its_own() {
             continue;
         }
         seen.push(place);

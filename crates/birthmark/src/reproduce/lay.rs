@@ -345,8 +345,11 @@ pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<guard::
     if let Some(file) = stdin(plan, laid) {
         command.stdin(file);
     }
-    if options.quiet {
-        command.stdout(std::process::Stdio::null());
+    let into = stdout(plan, laid)?;
+    match into {
+        Some(file) => drop(command.stdout(file)),
+        None if options.quiet => drop(command.stdout(std::process::Stdio::null())),
+        None => {}
     }
     guard::run(plan, laid, &mut command)?.map_err(|error| io(&options.program, "run", error))
 }
@@ -361,6 +364,23 @@ fn stdin(plan: &Plan, laid: &Laid) -> Option<std::process::Stdio> {
         }
         _ => None,
     }
+}
+
+/// The artifact's place, where the caller had sent the command's output there.
+fn stdout(plan: &Plan, laid: &Laid) -> Result<Option<fs::File>> {
+    if !plan.is_output {
+        return Ok(None);
+    }
+    let place = laid.folder.join(&plan.file);
+    atomic::create_folder(atomic::folder_of(&place))?;
+    let goes_on = plan.share.is_some();
+    let opened = fs::OpenOptions::new()
+        .create(true)
+        .append(goes_on)
+        .write(!goes_on)
+        .truncate(!goes_on)
+        .open(&place);
+    opened.map(Some).map_err(|error| io(&place, "open", error))
 }
 
 /// The command, with every word that names a file of the user's tree turned to the folder.
@@ -398,7 +418,7 @@ fn turned(word: &str, plan: &Plan, laid: &Laid) -> Option<String> {
     };
     let path = Path::new(path);
     if !path.is_absolute() {
-        return None;
+        return outside(path, plan).map(|found| format!("{head}{}", found.display()));
     }
     let tops = [Some(plan.top.as_path()), plan.old_top.as_deref()];
     let rest = tops
@@ -411,6 +431,15 @@ fn turned(word: &str, plan: &Plan, laid: &Laid) -> Option<String> {
         None => by_ending(path, &laid.top)?,
     };
     Some(format!("{head}{}", found.display()))
+}
+
+/// What a relative word (`../data/x`) names outside of the tree that was laid out anew.
+fn outside(path: &Path, plan: &Plan) -> Option<PathBuf> {
+    let leads_up = path.components().any(|part| part == Component::ParentDir);
+    let whole = crate::project::plain(&plan.cwd.as_ref().filter(|_| leads_up)?.join(path));
+    let tops = [Some(plan.top.as_path()), plan.old_top.as_deref()];
+    let is_inside = tops.into_iter().flatten().any(|top| whole.starts_with(top));
+    (!is_inside && whole.exists()).then_some(whole)
 }
 
 /// The longest end of a path of another machine that lies in the folder.

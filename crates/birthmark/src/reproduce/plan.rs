@@ -84,6 +84,8 @@ pub struct Plan {
     pub original: Option<PathBuf>,
     /// The file that was named, where one was.
     pub in_hand: Option<InHand>,
+    /// Whether it is what the command said, which its caller had sent there.
+    pub(super) is_output: bool,
     /// What of it is the run's, where others wrote to it too.
     pub share: Option<Share>,
     /// The line that was asked for.
@@ -199,6 +201,10 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
         outputs: outputs(&loaded, &[found, outer]),
         snapshots: snapshots(&loaded),
         folders: folders::made_before(&project, &loaded, &found.runs, found.start),
+        is_output: own
+            .iter()
+            .flat_map(|run| &run.logs)
+            .any(|log| log.stream != "stderr" && log.file.as_ref() == Some(&recorded.file)),
         had_ended: found.outcome == Some(Outcome::Completed),
         session: found.session.clone(),
         run: found

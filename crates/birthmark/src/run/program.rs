@@ -1,5 +1,6 @@
 //! Which program a command names, and what is known of it before it runs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::{NOT_EXECUTABLE, NOT_FOUND, NotRun};
 use crate::error::Error;
+use crate::lineage::Seen;
+use crate::lineage::preload::searched;
 use crate::machine::{self, Interpreter};
 
 /// Endings of files that a command runs as a script.
@@ -37,7 +40,49 @@ pub(super) fn interpreter_of(program: &Path) -> Option<Interpreter> {
         let is_its = python.exists() && (is_known || is_script_of(program, beside));
         is_its.then_some(python)?
     };
-    let mut interpreter = machine::interpreter_at(&executable).found().cloned()?;
+    as_run(&executable)
+}
+
+/// The Python that programs of the command ran in, where all that did ran in one and the same: one
+/// that was executed, and read its own settings or modules.
+pub(super) fn interpreter_that_ran(seen: &Seen) -> Option<Interpreter> {
+    let is_python = |path: &&PathBuf| {
+        let name = path.file_name().and_then(OsStr::to_str);
+        name.is_some_and(|name| name.starts_with("python"))
+    };
+    let executed = seen.executed.iter().filter(is_python);
+    let executed: BTreeSet<PathBuf> = executed.map(|path| searched(path)).collect();
+    let mut ran: BTreeMap<(PathBuf, Vec<PathBuf>), Interpreter> = BTreeMap::new();
+    for path in executed {
+        let Some(found) = as_run(&path).filter(|found| did_run(found, &path, seen)) else {
+            continue;
+        };
+        let prefix = path.parent().and_then(Path::parent).unwrap_or(&path);
+        // `python` and `python3` of one folder are one.
+        ran.insert((prefix.to_owned(), found.sys_path.clone()), found);
+    }
+    if ran.len() > 1 {
+        return None;
+    }
+    ran.into_values().next()
+}
+
+fn did_run(found: &Interpreter, executable: &Path, seen: &Seen) -> bool {
+    let prefix = executable.parent().and_then(Path::parent);
+    let settings = prefix.map(|prefix| prefix.join("pyvenv.cfg"));
+    if let Some(settings) = settings.filter(|path| path.is_file()) {
+        return seen.reads.contains(&settings);
+    }
+    let has_read = |folder: &PathBuf| {
+        let first = seen.reads.range(folder.clone()..).next();
+        first.is_some_and(|first| first.starts_with(folder))
+    };
+    found.sys_path.iter().any(has_read)
+}
+
+/// The Python at a path, with the folders for modules that the run has given it.
+fn as_run(executable: &Path) -> Option<Interpreter> {
+    let mut interpreter = machine::interpreter_at(executable).found().cloned()?;
     // As the run will have it: before the interpreter's own.
     let here = std::env::current_dir().unwrap_or_default();
     let first = searched_for_modules(&here).into_iter();

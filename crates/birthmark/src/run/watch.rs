@@ -7,6 +7,7 @@ use birthmark_capture::process;
 use birthmark_core::{Finding, Timestamp};
 use birthmark_store::atomic;
 
+use super::program::{interpreter_of, interpreter_that_ran};
 use super::{orphans, python};
 use crate::error::Result;
 use crate::lineage::folders::Folders;
@@ -113,6 +114,11 @@ impl Watch {
         self.forget();
         let mut gaps = preload::gaps(&seen, &self.command);
         gaps.extend(went_on(&orphans::left()));
+        if interpreter_of(&self.command).is_none()
+            && let Some(python) = interpreter_that_ran(&seen)
+        {
+            session.record_interpreter(&python)?;
+        }
         let complete = gaps.is_empty().then_some(&seen);
         let left_out = session.record_made(&self.folders, &self.before, complete, &mut budget)?;
         let watched = Watched {

@@ -1,5 +1,6 @@
 //! The looks beside the run: code first, since birthmarks wait for it, then the machine.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use birthmark_core::event::{CodeObserved, EnvironmentObserved};
 
 use super::begin::status_options;
 use super::{Session, lock};
+use crate::error::Result;
 use crate::looks::CodeSeen;
 use crate::machine::{self, Interpreter};
 use crate::snapshot;
@@ -63,15 +65,9 @@ fn look(session: &Session, machine: &Machine) {
     let _ = session.record(observed);
     let own = code.state.clone();
     publish(session, code);
-    let anchor = session.anchor();
-    let folder = if anchor.is_dir() {
-        anchor
-    } else {
-        birthmark_store::atomic::folder_of(anchor)
-    };
     let mut environment = machine::look(
         session.project(),
-        folder,
+        folder_of(session),
         machine.interpreter.as_ref(),
         &machine.runtime,
     );
@@ -79,6 +75,28 @@ fn look(session: &Session, machine: &Machine) {
     let _ = session.record(EnvironmentObserved { environment });
     taking.finish();
     session.fold_now();
+}
+
+/// The folder of the script, or that it runs in.
+fn folder_of(session: &Session) -> &Path {
+    let anchor = session.anchor();
+    if anchor.is_dir() {
+        anchor
+    } else {
+        birthmark_store::atomic::folder_of(anchor)
+    }
+}
+
+impl Session {
+    /// Records the environment of a Python that was met when the run had begun, as one that a shell
+    /// or `make` started: it takes the place of one that knows of none.
+    pub(crate) fn record_interpreter(&self, interpreter: &Interpreter) -> Result<()> {
+        // That of the machine is recorded before.
+        self.finish_looks();
+        let folder = folder_of(self);
+        let environment = machine::look(self.project(), folder, Some(interpreter), &Fields::new());
+        self.record(EnvironmentObserved { environment })
+    }
 }
 
 fn publish(session: &Session, code: CodeSeen) {
