@@ -79,13 +79,13 @@ def test_what_was_read_and_written_anew_leads_to_who_made_it(made, birthmark, pr
 
 
 @pytest.mark.parametrize("second", ["sort -r artifacts/y > artifacts/z", "sort -r artifacts/y > t; mv t artifacts/y"])
-def test_what_a_run_wrote_before_it_read_it_is_no_input(made, birthmark, second):
+def test_what_a_run_wrote_before_it_read_it_is_no_input(made, birthmark, program, second):
     (made / "data").mkdir()
     (made / "data/in.txt").write_text("1\n2\n")
     for _ in range(2):
         # The second time all files are there, as in every pipeline that runs again.
         command = f"cp data/in.txt artifacts/y; {second}"
-        subprocess.run(["birthmark", "run", "--", "sh", "-c", command], cwd=made, check=True, capture_output=True)
+        subprocess.run([program, "run", "--", "sh", "-c", command], cwd=made, check=True, capture_output=True)
         assert lineage(birthmark)["state"] == "complete", lineage(birthmark)
     used = json.loads(birthmark("show", "last", "--json"))["session"]["used"]
     assert [one["file"] for one in used] == ["data/in.txt"]
@@ -151,7 +151,7 @@ def stage(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("how", ["run", "session"])
-def test_what_was_staged_before_is_read_and_what_came_meanwhile_is_not(made, birthmark, stage, monkeypatch, how):
+def test_what_was_staged_before_is_read_and_what_came_meanwhile_is_not(made, birthmark, program, stage, monkeypatch, how):
     (stage / "train.csv").write_text("a,b\n")
     time.sleep(0.1)
     monkeypatch.setenv("TMPDIR", str(stage))
@@ -160,7 +160,7 @@ def test_what_was_staged_before_is_read_and_what_came_meanwhile_is_not(made, bir
     script += "open('artifacts/o.txt', 'w').write(x)\n"
     (made / "stage.py").write_text(script)
     (made / "within.py").write_text("import birthmark as bm, runpy\nwith bm.session():\n    runpy.run_path('stage.py')\n")
-    command = [sys.executable, "within.py"] if how == "session" else ["birthmark", "run", "--", sys.executable, "stage.py"]
+    command = [sys.executable, "within.py"] if how == "session" else [program, "run", "--", sys.executable, "stage.py"]
     subprocess.run(command, cwd=made, check=True, capture_output=True)
     told = lineage(birthmark)
     used = [one["file"] for one in json.loads(birthmark("show", "last", "--json"))["session"]["used"]]

@@ -121,7 +121,9 @@ def test_a_store_of_an_artifacts_folder_of_before_is_named(repo, committed, prog
 
 
 @pytest.mark.parametrize("command", [["sh", "-c", "python3 work.py"], ["make", "all"], ["env", sys.executable, "work.py"]])
-def test_a_python_that_another_program_starts_is_the_environment(repo, committed, program, call, command):
+def test_a_python_that_another_program_starts_is_the_environment(repo, program, call, monkeypatch, command):
+    # Of a shim that stands for a Python nothing can be told.
+    monkeypatch.setenv("PATH", os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
     (repo / "work.py").write_text("import json\nopen('artifacts/o.txt', 'w').write('1')\n")
     (repo / "Makefile").write_text("all:\n\tpython3 work.py\n")
     subprocess.run([program, "run", "--", *command], cwd=repo, check=True, capture_output=True)
@@ -130,7 +132,7 @@ def test_a_python_that_another_program_starts_is_the_environment(repo, committed
     assert "environment  equal" in call("reproduce", "--dry-run", "artifacts/o.txt")
 
 
-def test_a_program_without_a_python_has_none(repo, committed, program, call):
+def test_a_program_without_a_python_has_none(repo, program, call):
     subprocess.run([program, "run", "--", "sh", "-c", "echo 1 > artifacts/o.txt"], cwd=repo, check=True)
     assert json.loads(call("show", "last", "--json"))["session"]["environment"]["python"] is None
 
