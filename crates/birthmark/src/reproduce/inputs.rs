@@ -129,14 +129,16 @@ fn at(
     let artifact = &traced.lineage.artifacts[node];
     let digests = digests(artifact, Some(place));
     let lies = lies(traced, place);
-    let now = lies.as_ref().and_then(|path| {
-        let real = path.canonicalize().ok()?;
-        Some(crate::dataset::digest_of(&real).ok()?.to_string())
-    });
     let within = listed.as_ref().zip(lies.as_ref());
     let within = within.filter(|(_, path)| path.is_dir());
     let digester = crate::digests::digester();
     let differing = within.map(|(listed, path)| listed.differing(path, &digester));
+    // The rest of a folder is not read where what was read of it says enough.
+    let whole = lies.as_ref().filter(|_| differing != Some(None));
+    let now = whole.and_then(|path| {
+        let real = path.canonicalize().ok()?;
+        Some(crate::dataset::digest_of(&real).ok()?.to_string())
+    });
     let state = match (now, lies) {
         (_, Some(path)) if differing == Some(None) => InputState::Here(path),
         _ if digests.is_empty() && listed.is_none() => InputState::NameAlone,

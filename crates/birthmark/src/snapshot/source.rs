@@ -34,42 +34,35 @@ pub struct Lives {
 impl Lives {
     /// The words for people.
     pub fn phrase(&self) -> String {
-        let place = self.place();
+        let (place, _) = self.words();
         match self.stranded {
             Some(_) => format!("{place}; on no branch and no remote any more"),
             None => place,
         }
     }
 
-    /// The same for a cell of a table.
+    /// The same for a cell of a table: where it is, and no more.
     pub fn cell(&self) -> String {
-        let words = match (self.remote, self.clone, self.store, &self.lacks) {
-            (true, _, _, _) => "remote",
-            (_, true, true, _) => "clone+store",
-            (_, true, false, _) => "clone only",
-            (_, false, true, _) => "store only",
-            (_, false, false, Some(below)) => {
-                let below = below.get(..7).unwrap_or(below);
-                return format!("store, lacks {below}");
-            }
-            (_, false, false, None) => "nowhere",
-        };
-        words.to_owned()
+        self.words().1
     }
 
-    fn place(&self) -> String {
-        let words = match (self.remote, self.clone, self.store, &self.lacks) {
-            (true, _, _, _) => "on the remote",
-            (_, true, true, _) => "in this clone and the store",
-            (_, true, false, _) => "in this clone only",
-            (_, false, true, _) => "in the store only",
+    /// Where it is, in words and for a cell.
+    fn words(&self) -> (String, String) {
+        let (words, cell) = match (self.remote, self.clone, self.store, &self.lacks) {
+            (true, _, _, _) => ("on the remote", "remote"),
+            (_, true, true, _) => ("in this clone and the store", "clone+store"),
+            (_, true, false, _) => ("in this clone only", "clone only"),
+            (_, false, true, _) => ("in the store only", "store only"),
             (_, false, false, Some(below)) => {
                 let below = below.get(..7).unwrap_or(below);
-                return format!("in the store, on top of {below}, which is not here");
+                return (
+                    format!("in the store, on top of {below}, which is not here"),
+                    format!("store, lacks {below}"),
+                );
             }
-            (_, false, false, None) => "nowhere",
+            (_, false, false, None) => ("nowhere", "nowhere"),
         };
-        words.to_owned()
+        (words.to_owned(), cell.to_owned())
     }
 
     /// Whether nothing of it is here.
