@@ -125,7 +125,7 @@ def on_terminal(program, cwd, *args: str, columns: int = 80, env: dict[str, str]
         out += more
     process.wait()
     os.close(master)
-    return out.decode().replace("\r\n", "\n")
+    return out.decode()
 
 
 def test_table_fits_a_terminal_and_files_keep_their_names(project, write, program) -> None:
@@ -186,4 +186,7 @@ def test_a_run_without_a_script_is_told_by_its_program(repo, birthmark):
 
 def test_the_projects_that_are_known_are_listed_under_the_word_that_people_try(repo, birthmark):
     birthmark("run", "--", "sh", "-c", "true")
-    assert birthmark("catalog", "list").splitlines()[-1] == birthmark("catalog", "status").splitlines()[-1] == str(repo)
+    birthmark("find")
+    (line,) = birthmark("catalog", "list").splitlines()[2:]
+    assert line.split() == [str(repo), "1", "0", "just", "now"], line
+    assert birthmark("catalog", "status").splitlines()[2:] == [line]

@@ -28,6 +28,17 @@ pub struct ProjectRow {
     pub artifacts: String,
 }
 
+/// How much of a project is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// Its sessions.
+    pub sessions: u64,
+    /// Its artifacts that are there.
+    pub artifacts: u64,
+    /// When it was last looked at, to the minute; none where that is not known.
+    pub looked: Option<String>,
+}
+
 /// A session as it was last seen.
 #[derive(Debug, Clone)]
 pub struct SeenSession {
@@ -422,6 +433,10 @@ pub trait Engine {
     fn project(&mut self, root: &str, artifacts: &str) -> Result<ProjectRow, CatalogError>;
     /// All projects.
     fn projects(&self) -> Result<Vec<ProjectRow>, CatalogError>;
+    /// What is known of each of the same projects, in the same order.
+    fn extents(&self) -> Result<Vec<Extent>, CatalogError>;
+    /// Notes that a project was looked at, unless it was since a moment before.
+    fn looked(&mut self, project: i64, since: &str, now: &str) -> Result<(), CatalogError>;
     /// Forgets a project.
     fn forget(&mut self, project: i64) -> Result<(), CatalogError>;
     /// Forgets all that is known of a project, but not the project.

@@ -22,14 +22,25 @@
 //!   of all rows that it meets on its way to one.
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
-/// What `user_version` says; a catalog of another version is built anew.
-pub(crate) const VERSION: i32 = 13;
+/// What `user_version` says; a catalog of another version than this and the one before is built anew.
+pub(crate) const VERSION: i32 = 14;
+/// The last version before it, of which all can be kept.
+pub(crate) const BEFORE: i32 = 13;
 /// Where the numbers of groups begin that are not the first of their artifact.
 pub(crate) const MORE: i64 = 1 << 40;
 /// `BMCA`, which tells the file from other databases.
 pub(crate) const APPLICATION: i32 = 0x424d_4341;
 
-/// Everything, in one script.
+/// What came with this version, and is filled from the other tables.
+pub(crate) const LATEST: &str = r"
+CREATE TABLE _letters (stretch INTEGER PRIMARY KEY, bits BLOB NOT NULL);
+-- When each project was looked at, to the minute.
+CREATE TABLE _looked (project INTEGER PRIMARY KEY, time TEXT NOT NULL);
+-- Whose column it is and which one, and in its last 40 bits which stretch.
+CREATE TABLE _rolls (row INTEGER PRIMARY KEY, cells BLOB NOT NULL);
+";
+
+/// Everything else, in one script.
 pub(crate) const SCHEMA: &str = r"
 CREATE TABLE _projects (
   id INTEGER PRIMARY KEY,

@@ -22,7 +22,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use birthmark_catalog::engine::{Engine, ProjectRow};
+use birthmark_catalog::engine::{Engine, Extent, ProjectRow};
 use birthmark_catalog::{CatalogError, Local};
 
 use crate::error::{Error, Kind, Result};
@@ -128,6 +128,11 @@ impl Catalog {
     /// The projects that it knows.
     pub fn projects(&self) -> Result<Vec<ProjectRow>> {
         Ok(self.engine.projects()?)
+    }
+
+    /// How much it knows of each of them, in the same order.
+    pub fn extents(&self) -> Result<Vec<Extent>> {
+        Ok(self.engine.extents()?)
     }
 
     /// The names that a project knows, or all of them: read once for a question, however many

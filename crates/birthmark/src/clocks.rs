@@ -24,10 +24,11 @@ pub struct Clocks(Vec<Known>);
 #[derive(Debug)]
 struct Known {
     /// The one that is ahead, of the other or of this machine.
-    ahead: String,
+    /// None where nothing tells on which machine it was.
+    ahead: Option<String>,
     behind: Option<String>,
     by_micros: i64,
-    /// What was read before it was made.
+    /// What was read before it was made, or is dated ahead.
     file: Option<String>,
 }
 
@@ -39,6 +40,8 @@ pub(crate) struct Told {
     pub(crate) host: Option<String>,
     /// When it began or made something, the latest of all.
     pub(crate) time: Option<Timestamp>,
+    /// What it made then.
+    pub(crate) file: Option<String>,
 }
 
 impl Clocks {
@@ -58,17 +61,21 @@ impl Clocks {
                 Some(host) => Some(host.clone()),
                 None => catalog.engine.host(&told.session)?,
             };
-            let Some(host) = host else { continue };
+            let file = told.file.clone().filter(|_| host.is_none());
+            if host.is_none() && file.is_none() {
+                continue;
+            }
             let known = all
                 .iter_mut()
                 .find(|known| known.ahead == host && known.behind.is_none());
             match known {
-                Some(known) => known.by_micros = known.by_micros.max(by_micros),
+                Some(known) if known.by_micros >= by_micros => {}
+                Some(known) => (known.by_micros, known.file) = (by_micros, file),
                 None => all.push(Known {
                     ahead: host,
                     behind: None,
                     by_micros,
-                    file: None,
+                    file,
                 }),
             }
         }
@@ -97,7 +104,7 @@ impl Clocks {
 impl Known {
     fn of(found: Disagreement) -> Self {
         Self {
-            ahead: found.ahead,
+            ahead: Some(found.ahead),
             behind: Some(found.behind),
             by_micros: found.by_micros,
             file: Some(found.file),
@@ -105,9 +112,14 @@ impl Known {
     }
 
     fn line(&self) -> String {
-        let (ahead, by) = (text::short(&self.ahead, 40), long(self.by_micros));
+        let by = long(self.by_micros);
+        let Some(ahead) = &self.ahead else {
+            let file = text::short(self.file.as_deref().unwrap_or_default(), 60);
+            return format!("{file} is dated {by} ahead of this machine's clock");
+        };
+        let ahead = text::short(ahead, 40);
         match (&self.behind, &self.file) {
-            (Some(behind), Some(file)) if *behind != self.ahead => format!(
+            (Some(behind), Some(file)) if Some(behind) != self.ahead.as_ref() => format!(
                 "clocks disagree: that of {ahead} is at least {by} ahead of {}, which read {} before it was made",
                 text::short(behind, 40),
                 text::short(file, 60)

@@ -191,18 +191,21 @@ fn sessions_of(found: &Found) -> Vec<Told> {
                 _ => None,
             }
         };
-        let Some(session) = text("session_id") else {
-            continue;
-        };
+        // What no session made may be dated ahead, too.
+        let session = text("session_id").unwrap_or_default();
         let mut times = ["session_start", "run_start", "timestamp"].into_iter();
         let time = times.find_map(text).and_then(|time| time.parse().ok());
         let place = *places.entry(session.clone()).or_insert(out.len());
         match out.get_mut(place) {
-            Some(known) => known.time = known.time.max(time),
+            Some(known) if known.time < time => {
+                (known.time, known.file) = (time, text("file"));
+            }
+            Some(_) => {}
             None => out.push(Told {
                 session,
                 host: text("host"),
                 time,
+                file: text("file"),
             }),
         }
     }

@@ -42,6 +42,7 @@ pub fn list(project: &Project, everywhere: bool, limit: usize, now: Timestamp) -
             session: one.id.to_string(),
             host: one.host.clone(),
             time: one.start,
+            file: None,
         })
         .collect();
     let clocks = Clocks::of(&catalog, &told, now)?;

@@ -18,6 +18,7 @@ mod names;
 mod owners;
 mod place;
 mod recorded;
+mod rolls;
 mod sets;
 pub mod sql;
 mod state;
@@ -26,11 +27,11 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::{
-    By, Change, Counts, Disagreement, Engine, Found, Growing, Known, Look, ProjectRow, Query,
-    Sealed, SeenFile, SeenSession, SessionRow, Stretch,
+    By, Change, Counts, Disagreement, Engine, Extent, Found, Growing, Known, Look, ProjectRow,
+    Query, Sealed, SeenFile, SeenSession, SessionRow, Stretch,
 };
 use crate::error::CatalogError;
 
@@ -180,9 +181,47 @@ impl Engine for Local {
         )
     }
 
+    fn extents(&self) -> Result<Vec<Extent>, CatalogError> {
+        let projects = self.projects()?;
+        self.at_once(|db| {
+            let sessions = rolls::numbers(db, owners::Owner::Session, "project")?;
+            let of = |project: ProjectRow| -> rusqlite::Result<Extent> {
+                let artifacts = lists::label(db, lists::HERE, &lists::here(project.id, 1))?;
+                let own = sessions.iter().filter(|of| **of == project.id);
+                let looked = db
+                    .prepare_cached("SELECT time FROM _looked WHERE project = ?")?
+                    .query_row([project.id], |row| row.get(0))
+                    .optional()?;
+                Ok(Extent {
+                    sessions: own.count() as u64,
+                    artifacts: find::artifacts_of(db, artifacts)?,
+                    looked,
+                })
+            };
+            projects.into_iter().map(of).collect()
+        })
+    }
+
+    fn looked(&mut self, project: i64, since: &str, now: &str) -> Result<(), CatalogError> {
+        let is_known = self.rows(
+            "SELECT 1 FROM _looked WHERE project = ?1 AND time BETWEEN ?2 AND ?3",
+            [&project.to_string(), since, now],
+            |_| Ok(()),
+        )?;
+        if !is_known.is_empty() {
+            return Ok(());
+        }
+        self.in_turn(|transaction| {
+            let sql = "INSERT OR REPLACE INTO _looked (project, time) VALUES (?, ?)";
+            transaction.execute(sql, params![project, now])
+        })?;
+        Ok(())
+    }
+
     fn forget(&mut self, project: i64) -> Result<(), CatalogError> {
         self.clear(project)?;
         self.in_turn(|transaction| {
+            transaction.execute("DELETE FROM _looked WHERE project = ?", [project])?;
             transaction.execute("DELETE FROM _projects WHERE id = ?", [project])
         })?;
         Ok(())
@@ -199,6 +238,11 @@ impl Engine for Local {
                 )?
                 .query_map([project], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
+            let mut rolls = rolls::Edits::default();
+            transaction
+                .prepare("SELECT id FROM _sessions WHERE project = ?")?
+                .query_map([project], |row| row.get(0))?
+                .try_for_each(|id| id.map(|id| rolls.touch(id)))?;
             let groups = "SELECT g.id FROM _groups g JOIN _artifacts a ON a.id = g.artifact WHERE a.project = ?";
             for sql in [
                 &format!("DELETE FROM _zones WHERE grp IN ({groups})"),
@@ -216,6 +260,7 @@ impl Engine for Local {
             ] {
                 transaction.execute(sql, [project])?;
             }
+            rolls.write(transaction)?;
             for kin in kins {
                 write::group_kin(transaction, kin)?;
             }
@@ -459,8 +504,22 @@ fn tidy(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
            UNION SELECT mark FROM _sessions UNION SELECT mark FROM _runs UNION SELECT mark FROM _artifacts);
          DELETE FROM _mark_facts WHERE mark NOT IN (SELECT id FROM _marks);
          DELETE FROM _facts WHERE id NOT IN (SELECT fact FROM _mark_facts);
-         DELETE FROM _labels WHERE id NOT IN (
-           SELECT (row >> 26) / 4 FROM _postings WHERE (row >> 26) % 4 = 3 UNION SELECT number FROM _sessions UNION SELECT number FROM _runs);
          DELETE FROM _packages WHERE list NOT IN (SELECT packages FROM _sessions WHERE packages IS NOT NULL);",
-    )
+    )?;
+    let mut names = names::Edits::default();
+    transaction
+        .prepare(
+            "DELETE FROM _labels WHERE id NOT IN (
+               SELECT (row >> 26) / 4 FROM _postings WHERE (row >> 26) % 4 = 3 UNION SELECT number FROM _sessions UNION SELECT number FROM _runs)
+             RETURNING id, name",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?
+        .try_for_each(|label| {
+            label.map(|(id, name)| {
+                if name == owners::Owner::Session.field() {
+                    names.set(names::Named::Session, id, "");
+                }
+            })
+        })?;
+    names.write(transaction)
 }

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use birthmark::catalog::{Catalog, Depth, Refreshed, project_of};
 use birthmark::{Project, text};
+use birthmark_core::timestamp::render_age;
 use serde_json::{Value, json};
 
 use crate::exit::ExitStatus;
@@ -150,10 +151,18 @@ fn status(ui: &mut Ui, args: &Plain) -> Answer {
     catalog.learn()?;
     let size = catalog.path().metadata().map_or(0, |found| found.len());
     let projects = catalog.projects()?;
+    let extents = catalog.extents()?;
     if args.json {
         let projects: Vec<Value> = projects
             .iter()
-            .map(|row| json!({ "root": row.root, "artifacts": row.artifacts, "there": Path::new(&row.artifacts).is_dir() }))
+            .zip(&extents)
+            .map(|(row, extent)| {
+                json!({
+                    "root": row.root, "artifacts": row.artifacts, "there": Path::new(&row.artifacts).is_dir(),
+                    "sessions_known": extent.sessions, "artifacts_known": extent.artifacts,
+                    "looked_at": extent.looked,
+                })
+            })
             .collect();
         ui.json(&json!({ "file": catalog.path().to_string_lossy(), "size": size, "projects": projects }))?;
         return Ok(ExitStatus::Yes);
@@ -165,15 +174,26 @@ fn status(ui: &mut Ui, args: &Plain) -> Answer {
         text::count(projects.len() as u64, "project")
     ))?;
     if !projects.is_empty() {
+        let now = super::now();
         let rows: Vec<Vec<String>> = projects
             .iter()
-            .map(|row| {
-                let there = Path::new(&row.artifacts).is_dir();
-                let state = if there { "" } else { "not there now" };
-                vec![row.root.clone(), state.to_owned()]
+            .zip(&extents)
+            .map(|(row, extent)| {
+                let looked = extent.looked.as_ref().and_then(|time| time.parse().ok());
+                let looked = match looked {
+                    _ if !Path::new(&row.artifacts).is_dir() => "not there now".to_owned(),
+                    Some(time) => render_age(time, now),
+                    None => "never".to_owned(),
+                };
+                vec![
+                    row.root.clone(),
+                    text::grouped(extent.sessions),
+                    text::grouped(extent.artifacts),
+                    looked,
+                ]
             })
             .collect();
-        let head = ["PROJECT".to_owned(), String::new()];
+        let head = ["PROJECT", "SESSIONS", "ARTIFACTS", "LOOKED AT"].map(str::to_owned);
         ui.as_it_stands(&table::fitted(&head, &rows, ui.table_width(), Some(0)))?;
     }
     Ok(ExitStatus::Yes)

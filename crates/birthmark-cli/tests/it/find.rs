@@ -290,6 +290,19 @@ fn sessions_runs_and_list_are_there() {
     assert!(world.birthmark(["list"]).contains("completed"));
     let status = world.birthmark_json(["catalog", "status", "--json"]);
     assert_eq!(status["projects"].as_array().unwrap().len(), 1);
+    let known = &status["projects"][0];
+    assert_eq!(known["sessions_known"], 1, "{status}");
+    assert_eq!(known["artifacts_known"], artifacts_found(&world), "{status}");
+    assert!(
+        known["looked_at"]
+            .as_str()
+            .is_some_and(|time| time.ends_with("+00:00"))
+    );
+    let shown = world.birthmark(["catalog", "list"]);
+    assert!(
+        shown.contains("ARTIFACTS") && shown.contains("just now"),
+        "{shown}"
+    );
     // What was written a moment ago is read once more, since its time may not tell a later change.
     for _ in 0..50 {
         let done = world.birthmark_json(["catalog", "refresh", "--json"]);
@@ -654,4 +667,28 @@ fn what_a_kill_in_the_middle_of_a_build_left_out_is_found_by_the_next_question()
     running.kill().unwrap();
     running.wait().unwrap();
     assert_eq!(world.output(count).stdout, b"2600\n");
+}
+
+fn artifacts_found(world: &World) -> u64 {
+    let found = world.birthmark_json(["find", "--json"]);
+    found["rows"].as_array().expect("rows").len() as u64
+}
+
+#[test]
+fn what_no_session_made_and_is_dated_ahead_is_said() {
+    let world = World::new();
+    world.repo.write(
+        "artifacts/e.json",
+        r#"{"metadata": {"timestamp": "2999-01-01T00:00:00.000000+00:00", "model_name": "m", "birthmark": "birthmark/v1"}}"#,
+    );
+    let output = world.output(["find"]);
+    let talk = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        talk.contains("artifacts/e.json is dated ")
+            && talk.contains(" ahead of this machine's clock"),
+        "{talk}"
+    );
+    let clocks = &world.birthmark_json(["find", "--json"])["clocks"][0];
+    assert_eq!(clocks["ahead"], serde_json::Value::Null);
+    assert_eq!(clocks["file"], "artifacts/e.json");
 }

@@ -43,6 +43,9 @@ const BATCH_BYTES: u64 = 256 << 20;
 /// The name under which the state of the sessions' folder is kept; no folder has it.
 const SESSIONS: &str = "\u{0}sessions";
 
+/// Microseconds in which it is noted once that a project was looked at.
+const MINUTE: i64 = 60_000_000;
+
 /// How closely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
@@ -111,6 +114,13 @@ pub(super) fn refresh(catalog: &mut Catalog, project: &Project, depth: Depth) ->
     refresher.elsewhere()?;
     refresher.flush()?;
     let done = refresher.done;
+    let moment = |ago: i64| {
+        let micros = i64::try_from(now / 1_000).unwrap_or(i64::MAX);
+        Timestamp::from_micros(micros - ago).to_string()
+    };
+    // What nobody can write down (a full disk) stands in no question's way.
+    let row = refresher.row.id;
+    drop(catalog.engine.looked(row, &moment(MINUTE), &moment(0)));
     if depth == Depth::All && done.gone > 0 {
         catalog.engine.tidy()?;
     }

@@ -7,7 +7,9 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::lists::{HAS, HERE, place_of_row};
+use super::names::{self, Named};
 use super::owners::{self, Owner};
+use super::rolls;
 use super::sets::Set;
 
 /// The questions whose answers are all that the catalog says.
@@ -82,19 +84,19 @@ pub(super) fn dump(db: &Connection) -> rusqlite::Result<String> {
 
 /// What each list says, and the folded names.
 fn postings(db: &Connection) -> rusqlite::Result<String> {
-    let names = |sql: &str| -> rusqlite::Result<HashMap<i64, String>> {
+    let named = |sql: &str| -> rusqlite::Result<HashMap<i64, String>> {
         let mut statement = db.prepare(sql)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         rows.collect()
     };
-    let groups = names(
+    let groups = named(
         "SELECT g.id, p.root || '/' || a.file || '#' || g.number FROM _groups g
          JOIN _artifacts a ON a.id = g.artifact JOIN _projects p ON p.id = a.project",
     )?;
-    let sessions = names(
+    let sessions = named(
         "SELECT s.id, p.root || '/' || s.session_id FROM _sessions s JOIN _projects p ON p.id = s.project",
     )?;
-    let projects = names("SELECT id, root FROM _projects")?;
+    let projects = named("SELECT id, root FROM _projects")?;
     let mut statement = db.prepare(
         "SELECT p.list, p.row, p.bits, coalesce(f.name, l.name), coalesce(f.kind, l.kind), coalesce(f.value, l.value)
          FROM (SELECT row >> 26 AS list, row, bits FROM _postings) p
@@ -126,18 +128,26 @@ fn postings(db: &Connection) -> rusqlite::Result<String> {
     lines.extend(owners(db, &groups)?);
     lines.sort();
     let mut files: Vec<String> = Vec::new();
-    let mut statement = db.prepare("SELECT names FROM _names")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let names: Vec<u8> = row.get(0)?;
-        let names = names
-            .split(|byte| *byte == 0xFF)
-            .filter(|name| !name.is_empty());
-        files.extend(names.map(|name| format!("{}\n", String::from_utf8_lossy(name))));
+    names::each(db, Named::Artifact, &mut |_, name| {
+        files.push(format!("{name}\n"));
+    })?;
+    let mut ids: HashMap<i64, String> = HashMap::new();
+    names::each(db, Named::Session, &mut |number, id| {
+        ids.insert(number, format!("{id}\n"));
+    })?;
+    let mut statement = db.prepare("SELECT number FROM _sessions")?;
+    for number in statement.query_map([], |row| row.get(0))? {
+        files.push(ids.get(&number?).cloned().unwrap_or_default());
     }
     files.sort();
+    let [told, truth] = rolls::dump(db)?;
+    let are_rolls = if told == truth {
+        "as the rows"
+    } else {
+        "NOT as the rows"
+    };
     Ok(format!(
-        "# lists: {}\n{}# names: {}\n{}",
+        "# lists: {}\n{}# names: {}\n{}# rolls: {are_rolls}\n",
         lines.len(),
         lines.concat(),
         files.len(),

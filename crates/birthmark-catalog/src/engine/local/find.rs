@@ -33,6 +33,12 @@ use whole::Whole;
 pub(super) use ground::beginning;
 pub(super) use rows::fact_of;
 
+/// How many artifacts these groups are of, those that are the same counted once.
+pub(super) fn artifacts_of(db: &Connection, groups: Set) -> rusqlite::Result<u64> {
+    let whole = Whole::read(db)?;
+    Ok(whole.count(&whole.artifacts_of(groups)))
+}
+
 /// One question, being answered.
 pub(super) struct Asking<'a> {
     db: &'a Connection,

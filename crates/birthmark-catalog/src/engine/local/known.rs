@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::lists::{Class, HAS, HERE, Reader, Source, Whose, here, label, label_id, number_of};
+use super::rolls;
 use super::sets::Set;
 use super::sql::{COLUMNS, names, names_in};
 
@@ -35,10 +36,7 @@ impl Ours {
         if let Some(known) = self.sessions.get() {
             return Ok(known);
         }
-        let sessions = db
-            .prepare_cached("SELECT id FROM _sessions WHERE project = ?")?
-            .query_map([self.project], |row| row.get(0))?
-            .collect::<rusqlite::Result<Set>>()?;
+        let sessions = rolls::sessions_of(db, Some(self.project))?;
         Ok(self.sessions.get_or_init(|| sessions))
     }
 

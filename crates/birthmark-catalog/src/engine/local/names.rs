@@ -1,10 +1,15 @@
-//! The names of all artifacts, folded, one after the other: what contains a word is found
-//! by one search through them, and not by asking each row.
+//! The names of all artifacts and the ids of all sessions, folded, one after the other: what
+//! contains a word is found by one search through them, and not by asking each row.
+//!
+//! Of each stretch it is kept which three bytes follow each other in it, so that one without
+//! those of the word is not read at all.
 //!
 //! # Invariants
 //!
 //! * A stretch holds the names of 4,096 artifacts in the order of their numbers, each ended
-//!   by a byte that no text has; of a number without an artifact it holds the end alone.
+//!   by a byte that no text has; of a number without an artifact it holds the end alone. So it
+//!   is with the ids of sessions, by the numbers of their labels.
+//! * The letters of a stretch say no for three bytes only if none of its names has them.
 
 use std::collections::BTreeMap;
 
@@ -17,16 +22,37 @@ use crate::filter::fold;
 /// Names of one stretch.
 const SPAN: i64 = 1 << 12;
 const END: u8 = 0xFF;
+/// Bits of the letters of a stretch; with them a row fits into a page.
+const LETTERS: u32 = 32_000;
+/// Bits of the key of a stretch that say which one it is.
+const STRETCHES: u32 = 40;
+
+/// What has the names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    Artifact = 0,
+    /// A session, by the number of its label.
+    Session = 1,
+}
+
+impl Named {
+    /// The first and the last row that its stretches may have.
+    fn rows(self) -> [i64; 2] {
+        let first = (self as i64) << STRETCHES;
+        [first, first + (1 << STRETCHES) - 1]
+    }
+}
 
 /// Names that are to be changed, by stretch and place.
 #[derive(Debug, Default)]
 pub(super) struct Edits(BTreeMap<i64, BTreeMap<usize, Vec<u8>>>);
 
 impl Edits {
-    /// An artifact has this name from now on; the empty one where it is gone.
-    pub(super) fn set(&mut self, artifact: i64, name: &str) {
-        let stretch = self.0.entry(artifact / SPAN).or_default();
-        let place = usize::try_from(artifact % SPAN).unwrap_or(0);
+    /// It has this name from now on; the empty one where it is gone.
+    pub(super) fn set(&mut self, named: Named, number: i64, name: &str) {
+        let [first, _] = named.rows();
+        let stretch = self.0.entry(first + number / SPAN).or_default();
+        let place = usize::try_from(number % SPAN).unwrap_or(0);
         stretch.insert(place, fold(name).into_bytes());
     }
 
@@ -40,15 +66,52 @@ impl Edits {
                 .unwrap_or_default();
             let names = edited(&before, &edits);
             if names.iter().all(|byte| *byte == END) {
-                db.prepare_cached("DELETE FROM _names WHERE stretch = ?")?
-                    .execute([stretch])?;
+                for table in ["_names", "_letters"] {
+                    db.prepare_cached(&format!("DELETE FROM {table} WHERE stretch = ?"))?
+                        .execute([stretch])?;
+                }
             } else {
                 db.prepare_cached("INSERT OR REPLACE INTO _names (stretch, names) VALUES (?, ?)")?
                     .execute(params![stretch, names])?;
+                write_letters(db, stretch, &names)?;
             }
         }
         Ok(())
     }
+}
+
+/// Writes for all names which letters they have.
+pub(super) fn write_all_letters(db: &Connection) -> rusqlite::Result<()> {
+    let mut statement = db.prepare("SELECT stretch, names FROM _names")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        write_letters(db, row.get(0)?, row.get_ref(1)?.as_blob()?)?;
+    }
+    Ok(())
+}
+
+fn write_letters(db: &Connection, stretch: i64, names: &[u8]) -> rusqlite::Result<()> {
+    let mut bits = vec![0; LETTERS as usize / 8];
+    for (byte, bit) in letters(names) {
+        if let Some(byte) = bits.get_mut(byte) {
+            *byte |= bit;
+        }
+    }
+    db.prepare_cached("INSERT OR REPLACE INTO _letters (stretch, bits) VALUES (?, ?)")?
+        .execute(params![stretch, bits])
+        .map(drop)
+}
+
+/// The bits of every three bytes that follow each other within a name, by their bytes.
+fn letters(text: &[u8]) -> impl Iterator<Item = (usize, u8)> + '_ {
+    let within = text.windows(3).filter(|three| !three.contains(&END));
+    within.map(|three| {
+        let number = three
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+        let bit = (number.wrapping_mul(0x9E37_79B1) >> 8) % LETTERS;
+        (bit as usize / 8, 1 << (bit % 8))
+    })
 }
 
 fn edited(before: &[u8], edits: &BTreeMap<usize, Vec<u8>>) -> Vec<u8> {
@@ -70,27 +133,70 @@ fn edited(before: &[u8], edits: &BTreeMap<usize, Vec<u8>>) -> Vec<u8> {
     out
 }
 
-/// The artifacts whose name contains a folded text, which is not empty.
-pub(super) fn containing(db: &Connection, folded: &str) -> rusqlite::Result<Set> {
+/// Those whose name contains a folded text, which is not empty.
+pub(super) fn containing(db: &Connection, named: Named, folded: &str) -> rusqlite::Result<Set> {
     let finder = memmem::Finder::new(folded.as_bytes());
     let mut out = Set::default();
-    let mut statement = db.prepare_cached("SELECT stretch, names FROM _names")?;
-    let mut rows = statement.query([])?;
+    let wanted: Vec<(usize, u8)> = letters(folded.as_bytes()).collect();
+    let mut letters =
+        db.prepare_cached("SELECT stretch, bits FROM _letters WHERE stretch BETWEEN ? AND ?")?;
+    let mut statement = db.prepare_cached("SELECT names FROM _names WHERE stretch = ?")?;
+    let [first, last] = named.rows();
+    let mut rows = letters.query([first, last])?;
     while let Some(row) = rows.next()? {
-        let (stretch, names) = (row.get::<_, i64>(0)?, row.get_ref(1)?.as_blob()?);
-        let (mut from, mut place) = (0, 0);
-        while let Some(at) = names.get(from..).and_then(|rest| finder.find(rest)) {
-            let skipped = names.get(from..from + at).unwrap_or_default();
-            place += i64::try_from(memchr_iter(END, skipped).count()).unwrap_or(0);
-            out.insert(stretch * SPAN + place);
-            // One find a name is enough.
-            let rest = names.get(from + at..).unwrap_or_default();
-            let Some(end) = memchr(END, rest) else { break };
-            from += at + end + 1;
-            place += 1;
+        let (stretch, bits) = (row.get::<_, i64>(0)?, row.get_ref(1)?.as_blob()?);
+        let has = |(byte, bit): &(usize, u8)| bits.get(*byte).is_none_or(|bits| bits & bit != 0);
+        if !wanted.iter().all(has) {
+            continue;
+        }
+        let mut found = statement.query([stretch])?;
+        if let Some(row) = found.next()? {
+            search(
+                row.get_ref(0)?.as_blob()?,
+                &finder,
+                (stretch - first) * SPAN,
+                &mut out,
+            );
         }
     }
     Ok(out)
+}
+
+/// Takes in the numbers, from `first` on, of the names that contain what is looked for.
+fn search(names: &[u8], finder: &memmem::Finder<'_>, first: i64, out: &mut Set) {
+    let (mut from, mut place) = (0, 0);
+    while let Some(at) = names.get(from..).and_then(|rest| finder.find(rest)) {
+        let skipped = names.get(from..from + at).unwrap_or_default();
+        place += i64::try_from(memchr_iter(END, skipped).count()).unwrap_or(0);
+        out.insert(first + place);
+        // One find a name is enough.
+        let rest = names.get(from + at..).unwrap_or_default();
+        let Some(end) = memchr(END, rest) else { break };
+        from += at + end + 1;
+        place += 1;
+    }
+}
+
+/// Every name that is there, with its number.
+pub(super) fn each(
+    db: &Connection,
+    named: Named,
+    take: &mut dyn FnMut(i64, &str),
+) -> rusqlite::Result<()> {
+    let sql = "SELECT stretch, names FROM _names WHERE stretch BETWEEN ? AND ?";
+    let mut statement = db.prepare_cached(sql)?;
+    let [first, last] = named.rows();
+    let mut rows = statement.query([first, last])?;
+    while let Some(row) = rows.next()? {
+        let stretch = row.get::<_, i64>(0)? - first;
+        let all = row.get_ref(1)?.as_blob()?;
+        for (number, name) in (stretch * SPAN..).zip(all.split(|byte| *byte == END)) {
+            if !name.is_empty() {
+                take(number, &String::from_utf8_lossy(name));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -99,13 +205,17 @@ mod tests {
 
     fn catalog() -> Connection {
         let db = Connection::open_in_memory().unwrap();
-        db.execute_batch("CREATE TABLE _names (stretch INTEGER PRIMARY KEY, names BLOB NOT NULL)")
-            .unwrap();
+        db.execute_batch(
+            "CREATE TABLE _names (stretch INTEGER PRIMARY KEY, names BLOB NOT NULL);
+             CREATE TABLE _letters (stretch INTEGER PRIMARY KEY, bits BLOB NOT NULL)",
+        )
+        .unwrap();
         db
     }
 
     fn found(db: &Connection, text: &str) -> Vec<i64> {
-        containing(db, text).unwrap().iter().collect()
+        let found = containing(db, Named::Artifact, text).unwrap();
+        found.iter().collect()
     }
 
     #[test]
@@ -119,21 +229,50 @@ mod tests {
             (4_096, "c/b"),
             (9_000, "x\naa"),
         ] {
-            edits.set(artifact, name);
+            edits.set(Named::Artifact, artifact, name);
+            edits.set(Named::Session, artifact + 1, "aa \u{c4}");
         }
         edits.write(&db).unwrap();
         assert_eq!(found(&db, "aa"), [1, 4_095, 9_000]);
         assert_eq!(found(&db, "\u{e4}pfel"), [2]);
         assert_eq!(found(&db, "b"), [2, 4_096]);
         assert!(found(&db, "lb").is_empty(), "no find goes over an end");
-        edits.set(4_095, "");
-        edits.set(4_096, "aa");
-        edits.set(9_000, "");
+        edits.set(Named::Artifact, 4_095, "");
+        edits.set(Named::Artifact, 4_096, "aa");
+        edits.set(Named::Artifact, 9_000, "");
         edits.write(&db).unwrap();
         assert_eq!(found(&db, "aa"), [1, 4_096]);
         let stretches: i64 = db
-            .query_row("SELECT count(*) FROM _names", [], |row| row.get(0))
+            .query_row("SELECT count(*) FROM _names WHERE stretch < 9", [], |row| {
+                row.get(0)
+            })
             .unwrap();
         assert_eq!(stretches, 2);
+    }
+
+    #[test]
+    fn a_stretch_without_the_letters_of_a_word_is_not_read() {
+        let db = catalog();
+        let mut edits = Edits::default();
+        for (number, name) in [(1, "abc/xyz"), (5_000, "abd"), (9_000, "bcd abc")] {
+            edits.set(Named::Session, number, name);
+        }
+        edits.write(&db).unwrap();
+        // What is not looked into may as well be another text.
+        db.execute("UPDATE _names SET names = x'616263ff'", [])
+            .unwrap();
+        let found = |text: &str| -> Vec<i64> {
+            let found = containing(&db, Named::Session, text).unwrap();
+            found.iter().collect()
+        };
+        let first = |stretch: i64| stretch * SPAN;
+        assert_eq!(found("abc"), [first(0), first(2)]);
+        assert_eq!(
+            found("ab"),
+            [first(0), first(1), first(2)],
+            "two letters say nothing"
+        );
+        assert!(found("abcabc").is_empty());
+        assert!(containing(&db, Named::Artifact, "abc").unwrap().is_empty());
     }
 }

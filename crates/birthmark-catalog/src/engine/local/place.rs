@@ -5,6 +5,8 @@
 //! removes the file with what SQLite keeps beside it, and begins anew; so nobody ever
 //! meets one file's write-ahead log beside another's pages.
 
+mod older;
+
 use std::fs::{self, File};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{FlockOperation, OFlags};
 
 use crate::error::CatalogError;
-use crate::tables::{APPLICATION, SCHEMA, VERSION, views};
+use crate::tables::{APPLICATION, BEFORE, LATEST, SCHEMA, VERSION, views};
 
 /// How long one process waits for another.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -158,7 +160,8 @@ fn remove(path: &Path) -> Result<(), CatalogError> {
 
 /// Why a file could not be taken as the catalog.
 enum Unfit {
-    /// It is not there, or was not made to its end: only who has it alone may make it.
+    /// It is not there, was not made to its end, or is of the version before: only who has it
+    /// alone may make it.
     Unmade,
     Renew(&'static str),
     Error(CatalogError),
@@ -210,6 +213,11 @@ fn connect(path: &Path, alone: bool) -> Result<Connection, Unfit> {
     );
     match (version, application) {
         (VERSION, APPLICATION) => Ok(connection),
+        (BEFORE, APPLICATION) if alone => {
+            older::step_up(&connection).map_err(failed)?;
+            Ok(connection)
+        }
+        (BEFORE, APPLICATION) => Err(Unfit::Unmade),
         (0, 0) if alone => {
             begin(&connection).map_err(failed)?;
             Ok(connection)
@@ -279,6 +287,7 @@ fn begin(connection: &Connection) -> rusqlite::Result<()> {
     let version: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version == 0 {
         transaction.execute_batch(SCHEMA)?;
+        transaction.execute_batch(LATEST)?;
         transaction.execute_batch(&views(None))?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
@@ -295,6 +304,7 @@ pub(super) fn in_memory() -> Result<Opened, CatalogError> {
     let connection = Connection::open_in_memory().map_err(failed)?;
     equip(&connection).map_err(failed)?;
     connection.execute_batch(SCHEMA).map_err(failed)?;
+    connection.execute_batch(LATEST).map_err(failed)?;
     connection.execute_batch(&views(None)).map_err(failed)?;
     Ok(Opened {
         connection,

@@ -6,7 +6,7 @@
 //! whose records differ in a field is in both, and in none of the sure ones: what is true
 //! of it is then looked at more closely (see [`super::groups`]).
 //!
-//! The same is asked of the sessions themselves, whose sets are of their own numbers.
+//! The same is asked of the sessions and runs themselves, whose sets are of their own numbers.
 //!
 //! # Invariants
 //!
@@ -45,6 +45,8 @@ pub(super) struct Sets {
 pub(super) enum Of {
     Groups,
     Sessions,
+    /// Runs, by their numbers: they are asked for their own columns alone.
+    Runs,
 }
 
 /// What is asked: the tables, and all numbers that there are.

@@ -6,18 +6,19 @@
 //! * What a session or run made is asked together with these: `outcome=failed accuracy>0.9`
 //!   are runs that failed and made such an artifact.
 
-use rusqlite::types::Value as Sql;
+use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::{Row, params_from_iter};
 
 use super::super::lists::Class;
 use super::super::owners::{self, Owner};
-use super::super::sets::Set;
+use super::super::rolls;
+use super::super::sets::{Filling, Set};
 use super::home::Home;
 use super::owners::RunKey;
 use super::rows::fact_of;
 use super::{Asking, Ground, Of};
 use crate::engine::What;
-use crate::value::Value;
+use crate::value::{Kind, Value};
 
 /// Runs are looked up one by one where they are less than this share of all, else all are gone through.
 const SHARE: u64 = 16;
@@ -133,39 +134,57 @@ impl Ground<'_> {
         fits: &dyn Fn(&Value) -> bool,
         classes: &[Class],
     ) -> rusqlite::Result<(Set, Set)> {
-        let of_sessions = self.of == Of::Sessions;
-        let id = if of_sessions { "id" } else { "number" };
-        let mut statement = self.db.prepare_cached(&format!(
-            "SELECT o.{id}, {} FROM {} o",
-            own.sql,
-            own.table()
-        ))?;
-        let mut rows = statement.query([])?;
-        let (mut fitting, mut such) = (Set::default(), Set::default());
-        // Many have the value of the one before.
-        let mut last = (Sql::Null, false, false);
-        while let Some(row) = rows.next()? {
-            let cell: Sql = row.get(1)?;
-            if cell != last.0 {
-                let value = own.value(cell.clone());
-                let is_such = |value: &Value| {
-                    let class = Class::of(value.kind(), &value.key());
-                    classes.contains(&class)
+        let told = |cell: Sql| {
+            let value = own.value(cell);
+            let is_such = |value: &Value| {
+                let key = match value.kind() {
+                    Kind::Number => value.key(),
+                    _ => Vec::new(),
                 };
-                last = (
-                    cell,
-                    value.as_ref().is_some_and(fits),
-                    value.as_ref().is_some_and(is_such),
-                );
+                classes.contains(&Class::of(value.kind(), &key))
+            };
+            (
+                value.as_ref().is_some_and(fits),
+                value.as_ref().is_some_and(is_such),
+            )
+        };
+        let (mut fitting, mut such) = (Filling::default(), Filling::default());
+        let mut take = |id: i64, (fits, is_such): (bool, bool)| {
+            if fits {
+                fitting.insert(id);
             }
-            if last.1 {
-                fitting.insert(row.get(0)?);
+            if is_such {
+                such.insert(id);
             }
-            if last.2 {
-                such.insert(row.get(0)?);
+        };
+        if rolls::have(own.owner, own.name) {
+            let mut judge = |cell: ValueRef<'_>| told(cell.try_into().unwrap_or(Sql::Null));
+            let judged = rolls::each(self.db, own.owner, own.name, &mut judge)?;
+            let id = if self.of == Of::Sessions {
+                "row"
+            } else {
+                "number"
+            };
+            let ids = rolls::numbers(self.db, own.owner, id)?;
+            ids.into_iter()
+                .zip(judged)
+                .for_each(|(id, told)| take(id, told));
+        } else {
+            let id = if self.of == Of::Sessions {
+                "id"
+            } else {
+                "number"
+            };
+            let (sql, table) = (own.sql, own.table());
+            let sql = format!("SELECT o.{id}, {sql} FROM {table} o");
+            let mut statement = self.db.prepare_cached(&sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                take(row.get(0)?, told(row.get(1)?));
             }
         }
-        if of_sessions {
+        let (fitting, such) = (fitting.done(), such.done());
+        if self.of != Of::Groups {
             return Ok((fitting, such));
         }
         let groups = owners::groups_of(self.db, own.owner, &fitting)?;

@@ -3,8 +3,10 @@
 use rusqlite::{CachedStatement, params};
 
 use super::super::lately::marks_of;
+use super::super::lists::label;
 use super::super::owners::{self, Owner};
-use super::super::sets::Set;
+use super::super::rolls;
+use super::super::sets::{Filling, Set};
 use super::home::Home;
 use super::own::{Barren, DRIFT, drift};
 use super::rows::{columns_from, fact_of, join};
@@ -36,7 +38,7 @@ struct Walk {
 
 impl Asking<'_> {
     pub(super) fn sessions(&self, look: &mut Look<'_>) -> rusqlite::Result<Found> {
-        let all = self.all_sessions()?;
+        let all = rolls::sessions_of(self.db, self.query.project)?;
         let among = all.count();
         let mut ids = Ground {
             db: self.db,
@@ -47,7 +49,13 @@ impl Asking<'_> {
         .ask(&self.query.filter)?
         .could;
         let mut edited = 0;
-        if self.query.filter != Filter::All {
+        if self.is_of_themselves()? {
+            edited = self.edited_by(Owner::Session, &|| {
+                rolls::those(self.db, Owner::Session, "number", "row", &mut |row| {
+                    row.as_i64().is_ok_and(|row| ids.contains(row))
+                })
+            })?;
+        } else if self.query.filter != Filter::All {
             let holding = self.holding_groups(look)?;
             edited = self.edited(&self.whole()?.artifacts_of(holding.clone()))?;
             ids -= &self.mixed_sessions()?;
@@ -76,13 +84,31 @@ impl Asking<'_> {
         Ok(found)
     }
 
-    fn all_sessions(&self) -> rusqlite::Result<Set> {
-        let mut statement = self.db.prepare_cached(match self.query.project {
-            Some(_) => "SELECT id FROM _sessions WHERE project = ?1",
-            None => "SELECT id FROM _sessions WHERE ?1 IS NULL",
-        })?;
-        let rows = statement.query_map([self.query.project], |row| row.get(0))?;
-        rows.collect()
+    /// Whether nothing is asked for but columns of the sessions or runs themselves, which need
+    /// not be looked for in what they made.
+    fn is_of_themselves(&self) -> rusqlite::Result<bool> {
+        for field in &self.fields {
+            match self.homes.of(field)? {
+                Home::Own(_) => {}
+                Home::Project if self.query.what == What::Sessions => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(!self.fields.is_empty())
+    }
+
+    /// How many artifacts of these sessions or runs were edited since they were recorded.
+    fn edited_by(
+        &self,
+        owner: Owner,
+        numbers: &dyn Fn() -> rusqlite::Result<Set>,
+    ) -> rusqlite::Result<u64> {
+        let edited = label(self.db, "state", "edited")? & &self.scope(&[true, false])?;
+        if edited.is_empty() {
+            return Ok(0);
+        }
+        let groups = edited & &owners::groups_of(self.db, owner, &numbers()?)?;
+        self.edited(&self.whole()?.artifacts_of(groups))
     }
 
     /// Sessions in the order of their beginning, up to the limit; those without come last.
@@ -97,6 +123,27 @@ impl Asking<'_> {
             if self.query.sort.1 { "ASC" } else { "DESC" },
         );
         let mut out = Vec::new();
+        if ids.count() <= FEW {
+            let mut keyed = Vec::new();
+            let sql = "SELECT session_start IS NULL, session_start, session_id FROM _sessions WHERE id = ?";
+            let mut statement = self.db.prepare_cached(sql)?;
+            for id in ids.iter() {
+                let key: (bool, Option<String>, String) =
+                    statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                keyed.push((key, id));
+            }
+            keyed.sort_by(|(a, _), (b, _)| {
+                let order = (&a.1, &a.2).cmp(&(&b.1, &b.2));
+                let order = if self.query.sort.1 {
+                    order
+                } else {
+                    order.reverse()
+                };
+                a.0.cmp(&b.0).then(order)
+            });
+            keyed.truncate(limit);
+            return Ok(keyed.into_iter().map(|(_, id)| id).collect());
+        }
         for is_null in ["IS NOT NULL", "IS NULL"] {
             let mut statement = self.db.prepare_cached(&format!(
                 "SELECT id FROM _sessions WHERE {scope} AND session_start {is_null}
@@ -133,16 +180,9 @@ impl Asking<'_> {
     fn session_rows(&self, numbers: &Set) -> rusqlite::Result<Set> {
         let mut out = Set::default();
         if numbers.count() > FEW {
-            let mut statement = self
-                .db
-                .prepare_cached("SELECT id, number FROM _sessions INDEXED BY _sessions_number")?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                if numbers.contains(row.get(1)?) {
-                    out.insert(row.get(0)?);
-                }
-            }
-            return Ok(out);
+            return rolls::those(self.db, Owner::Session, "row", "number", &mut |number| {
+                number.as_i64().is_ok_and(|number| numbers.contains(number))
+            });
         }
         let mut statement = self
             .db
@@ -212,7 +252,10 @@ impl Asking<'_> {
             limit: self.query.limit.filter(|_| is_by_time),
             ..Walk::default()
         };
-        if self.query.filter != Filter::All {
+        if let Some(wanted) = self.runs_themselves()? {
+            found.edited = self.edited_by(Owner::Run, &|| Ok(wanted.clone()))?;
+            walk.wanted = Some(wanted);
+        } else if self.query.filter != Filter::All {
             let holding = self.holding_groups(look)?;
             found.edited = self.edited(&self.whole()?.artifacts_of(holding.clone()))?;
             walk.wanted = Some(owners::of(self.db, Owner::Run, &holding)?);
@@ -243,24 +286,48 @@ impl Asking<'_> {
         Ok(found)
     }
 
+    /// The numbers of the runs that match by their own columns, where nothing else is asked for;
+    /// none also where a run is told of twice, which only copies can be.
+    fn runs_themselves(&self) -> rusqlite::Result<Option<Set>> {
+        if !self.is_of_themselves()? {
+            return Ok(None);
+        }
+        let numbers = rolls::numbers(self.db, Owner::Run, "number")?;
+        let count = numbers.len() as u64;
+        let all: Set = numbers.into_iter().collect();
+        if all.count() != count {
+            return Ok(None);
+        }
+        let runs = Ground {
+            db: self.db,
+            homes: &self.homes,
+            of: Of::Runs,
+            all,
+        };
+        Ok(Some(runs.ask(&self.query.filter)?.could))
+    }
+
     /// Counts the runs of a project, takes the first of those that are looked for up to the limit,
     /// and puts those aside that made nothing.
     fn walk_runs(&self, project: i64, walk: &mut Walk, found: &mut Found) -> rusqlite::Result<()> {
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT number FROM _runs INDEXED BY _runs_number WHERE project = ?")?;
-        let mut rows = statement.query([project])?;
-        let (mut wanted, mut count) = (Set::default(), 0);
-        while let Some(row) = rows.next()? {
-            wanted.insert(row.get(0)?);
-            count += 1;
+        let numbers = rolls::numbers(self.db, Owner::Run, "number")?;
+        let projects = rolls::numbers(self.db, Owner::Run, "project")?;
+        let (mut all, mut count) = (Filling::default(), 0);
+        for (number, of) in numbers.into_iter().zip(projects) {
+            if of == project {
+                all.insert(number);
+                count += 1;
+            }
         }
+        let mut wanted = all.done();
         found.among += count;
         // A run that is told of by two sessions, which only copies can be, counts twice.
         let is_each_one = wanted.count() == count;
         let mut barren = Set::default();
-        if let (Some(of), Some(made)) = (&walk.wanted, &walk.made) {
-            barren = wanted.clone() - of - made;
+        if let Some(of) = &walk.wanted {
+            if let Some(made) = &walk.made {
+                barren = wanted.clone() - of - made;
+            }
             wanted &= of;
         }
         let are_few = wanted.count() <= FEW;

@@ -14,8 +14,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::lately::marks_of;
 use super::super::lists::{Whose, row_of};
-use super::super::names::Edits;
+use super::super::names::{Edits, Named};
 use super::super::owners::{self, Owner};
+use super::super::rolls;
 use super::super::sets::{Set, place_of};
 use super::Writer;
 use crate::tables::MORE;
@@ -31,11 +32,17 @@ pub(super) struct Posts {
     machines: HashMap<i64, Rc<[i64]>>,
     names: Edits,
     owners: owners::Edits,
+    rolls: rolls::Edits,
 }
 
 impl Posts {
     pub(super) fn name(&mut self, artifact: i64, name: &str) {
-        self.names.set(artifact, name);
+        self.names.set(Named::Artifact, artifact, name);
+    }
+
+    /// A session or one of its runs is written anew.
+    pub(super) fn touch(&mut self, session: i64) {
+        self.rolls.touch(session);
     }
 
     /// Moves a number from some lists to others. Both are sorted.
@@ -96,7 +103,7 @@ impl Posted {
 }
 
 impl Writer<'_> {
-    /// Writes all lists, names and owners that changed.
+    /// Writes all lists, names, owners and rolls that changed.
     pub(super) fn write_posts(&mut self) -> rusqlite::Result<()> {
         for ((list, stretch), places) in std::mem::take(&mut self.posts.changed) {
             let mut set = Set::default();
@@ -119,7 +126,8 @@ impl Writer<'_> {
             store(self.db, list, stretch, before.as_deref(), &set)?;
         }
         self.posts.names.write(self.db)?;
-        self.posts.owners.write(self.db)
+        self.posts.owners.write(self.db)?;
+        self.posts.rolls.write(self.db)
     }
 
     /// Removes groups of an artifact, with their zones.

@@ -29,6 +29,7 @@ impl Writer<'_> {
             self.insert_run(row, &facts.session, run, facts.died.contains(&run.id))?;
             self.insert_used(row, run)?;
         }
+        self.posts.touch(row);
         self.post_session(row)?;
         if let Some((list, packages)) = &facts.packages {
             for (name, version) in packages {
@@ -198,6 +199,7 @@ impl Writer<'_> {
         let files = self.told_of(row)?;
         self.note_observed(row)?;
         self.unpost_session(row)?;
+        self.posts.touch(row);
         for table in [
             "DELETE FROM _runs WHERE session = ?",
             "DELETE FROM _used WHERE session = ?",

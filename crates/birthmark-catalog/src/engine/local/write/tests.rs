@@ -154,6 +154,8 @@ pub(in crate::engine::local) fn session_of(
         open: false,
         bound: true,
         session: Session {
+            start: Some(begun),
+            end: Some((begun, outcome)),
             runs: vec![run],
             artifacts: (0..each).map(artifact).collect(),
             ..Session::default()

@@ -1,14 +1,16 @@
 //! Which rows have a value for which a test holds: by their lists, or by their columns.
 
-use rusqlite::types::Value as Sql;
+use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::{params, params_from_iter};
 
 use super::super::super::lists::{Class, HAS, Reader, Source, Whose, here, label, number_of};
-use super::super::super::names;
+use super::super::super::names::{self, Named};
+use super::super::super::owners::{self, Owner};
+use super::super::super::rolls;
 use super::super::super::sets::Set;
 use super::super::home::Home;
 use super::super::whole;
-use super::{Ground, Of};
+use super::{Ground, Of, times};
 use crate::filter::{Order, Test};
 use crate::value::{Kind, NAN, NESTED, NUMBERS, TEXTS, Value};
 
@@ -28,6 +30,10 @@ impl Ground<'_> {
             Test::Between(low, high) => {
                 let ends = [Some((low.key(), true)), Some((high.key(), true))];
                 return self.between(source, low.kind(), ends);
+            }
+            Test::Contains(part) if is_of_sessions(source) && !part.is_empty() => {
+                let numbers = names::containing(self.db, Named::Session, part)?;
+                return owners::groups_of(self.db, Owner::Session, &numbers);
             }
             _ => match of_key(test) {
                 Some(condition) => condition,
@@ -134,7 +140,23 @@ impl Ground<'_> {
             }
             (_, Home::Project) => self.projects(test),
             (Of::Groups, Home::Time) => self.times(test),
-            (Of::Sessions, Home::Time) => self.column("_sessions", "session_start", test),
+            (Of::Sessions, Home::Time) => rolls::those(
+                self.db,
+                Owner::Session,
+                "row",
+                "session_start",
+                &mut |cell| cell.as_str().is_ok_and(|time| times::holds(test, time)),
+            ),
+            (Of::Sessions, Home::Group("session_id")) if matches!(test, Test::Contains(part) if !part.is_empty()) =>
+            {
+                let Test::Contains(part) = test else {
+                    return Ok(Set::default());
+                };
+                let named = names::containing(self.db, Named::Session, part)?;
+                rolls::those(self.db, Owner::Session, "row", "number", &mut |cell| {
+                    cell.as_i64().is_ok_and(|number| named.contains(number))
+                })
+            }
             (Of::Sessions, Home::Group("session_id")) => {
                 self.column("_sessions", "session_id", test)
             }
@@ -159,9 +181,12 @@ impl Ground<'_> {
             (Of::Groups, Home::Artifact("file"))
             | (_, Home::Project)
             | (Of::Sessions, Home::Group("session_id")) => Ok(self.all.clone()),
-            (Of::Sessions, Home::Time) => self.numbers(
-                "SELECT id FROM _sessions WHERE session_start IS NOT NULL",
-                [],
+            (Of::Sessions, Home::Time) => rolls::those(
+                self.db,
+                Owner::Session,
+                "row",
+                "session_start",
+                &mut |cell| cell != ValueRef::Null,
             ),
             _ => Ok(Set::default()),
         }
@@ -169,7 +194,9 @@ impl Ground<'_> {
 
     fn files(&self, test: &Test) -> rusqlite::Result<Set> {
         match test {
-            Test::Contains(part) if !part.is_empty() => names::containing(self.db, part),
+            Test::Contains(part) if !part.is_empty() => {
+                names::containing(self.db, Named::Artifact, part)
+            }
             Test::Equal(wanted) => {
                 let mut out = Set::default();
                 for value in wanted.iter().filter(|value| value.kind() == Kind::Text) {
@@ -265,6 +292,11 @@ impl Ground<'_> {
         }
         Ok(out)
     }
+}
+
+/// Whether these are the ids of sessions, which lie beside each other as names do.
+fn is_of_sessions(source: &Source) -> bool {
+    source.whose == Whose::Label && source.name == Owner::Session.field()
 }
 
 /// A condition on `key` and `value`, for values of which a test holds.

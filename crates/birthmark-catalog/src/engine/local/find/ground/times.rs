@@ -73,6 +73,14 @@ fn asked(test: &Test) -> Option<Span<'_>> {
     }
 }
 
+/// Whether a test holds for a time.
+pub(super) fn holds(test: &Test, time: &str) -> bool {
+    match asked(test) {
+        Some(span) => span.holds(time),
+        None => test.ask(Some(&Value::text(time))) == Some(true),
+    }
+}
+
 impl Ground<'_> {
     /// Groups with a time, or with several.
     pub(super) fn timed(&self) -> rusqlite::Result<Set> {

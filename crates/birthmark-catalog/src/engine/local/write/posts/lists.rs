@@ -8,6 +8,7 @@ use super::super::super::lists::{
     Class, DAY, HAS, HERE, LAST, SPREAD, Source, WITHIN, Whose, day_of, here, id_of, metric,
     number_of,
 };
+use super::super::super::names::Named;
 use super::super::super::owners::Owner;
 use super::super::{MEMORY, Writer};
 use super::Posted;
@@ -206,7 +207,11 @@ impl Writer<'_> {
                 "INSERT INTO _labels (name, kind, value, key) VALUES (?, ?, ?, ?)",
                 params![name, value.kind().word(), value.as_str(), key],
             )?;
-            self.db.last_insert_rowid()
+            let id = self.db.last_insert_rowid();
+            if name == Owner::Session.field() {
+                self.posts.names.set(Named::Session, id, value.as_str());
+            }
+            id
         };
         if self.posts.labels.len() >= MEMORY {
             self.posts.labels.clear();

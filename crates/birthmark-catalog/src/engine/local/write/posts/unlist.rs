@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::Transaction;
 
 use super::super::super::lists::{HAS, Whose, number_of, place_of_row, row_of};
-use super::super::super::names::Edits;
+use super::super::super::names::{Edits, Named};
 use super::super::super::owners::{self, Owner};
 use super::super::super::sets::Set;
 use super::store;
@@ -18,7 +18,9 @@ pub(in crate::engine::local) fn unlist(db: &Transaction<'_>, project: i64) -> ru
         |row| row.get(0),
     )?;
     if others == 0 {
-        return db.execute_batch("DELETE FROM _postings; DELETE FROM _names; DELETE FROM _owners;");
+        return db.execute_batch(
+            "DELETE FROM _postings; DELETE FROM _names; DELETE FROM _letters; DELETE FROM _owners;",
+        );
     }
     let numbers = |sql: &str| -> rusqlite::Result<Set> {
         db.prepare(sql)?
@@ -55,7 +57,7 @@ pub(in crate::engine::local) fn unlist(db: &Transaction<'_>, project: i64) -> ru
     let mut names = Edits::default();
     artifacts
         .iter()
-        .for_each(|artifact| names.set(artifact, ""));
+        .for_each(|artifact| names.set(Named::Artifact, artifact, ""));
     names.write(db)?;
     let mut owners = owners::Edits::default();
     for group in groups.iter() {
