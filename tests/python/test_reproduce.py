@@ -513,3 +513,21 @@ def test_a_command_that_ran_in_a_folder_of_no_commit_runs_in_it_again(repo, git,
     done = reproduce("artifacts/x.txt", "--yes")
     assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "identical"), done.stdout + done.stderr
     assert "not promised: variables that are never recorded" in done.stdout
+
+
+def test_the_folder_of_a_reproduction_is_no_project_of_the_catalog_unless_it_is_named(
+    project, reproduce, program, tmp_path_factory, monkeypatch
+):
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    repo = project(SAME)
+    known = lambda: json.loads(  # noqa: E731
+        subprocess.run([program, "catalog", "list", "--json"], cwd=repo, capture_output=True, check=True).stdout
+    )["projects"]
+    before = [one["root"] for one in known()]
+    done = reproduce("artifacts/out.jsonl", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert [one["root"] for one in known()] == before == [str(repo)]
+    folder = temporary / "named"
+    assert reproduce("artifacts/out.jsonl", "--yes", "--into", folder).returncode == 0
+    assert str(folder) in [one["root"] for one in known()]

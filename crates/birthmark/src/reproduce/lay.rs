@@ -15,6 +15,7 @@ use super::{Options, beside, guard, inputs, io, links, mark, share};
 use crate::error::{Error, Result};
 use crate::lineage::listed::Listed;
 use crate::project::Project;
+use crate::projects::UNLISTED;
 use crate::snapshot::{RestoreOptions, restore};
 use crate::{dataset, sessions};
 
@@ -333,6 +334,9 @@ pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<guard::
         .arg("--")
         .args(words)
         .current_dir(working_folder(plan, laid));
+    if options.into.is_none() {
+        command.env(UNLISTED, "1");
+    }
     if let Some(python) = &laid.python {
         let bin = atomic::folder_of(python);
         let old = std::env::var_os("PATH").unwrap_or_default();
