@@ -36,6 +36,7 @@ class Rows(_List):
         unknown: int = 0,
         lacking: dict[str, int] | None = None,
         edited: int = 0,
+        columns: Iterable[str] = (),
     ) -> None:
         super().__init__(rows)
         self.total = total
@@ -43,10 +44,11 @@ class Rows(_List):
         self.unknown = unknown
         self.lacking = lacking or {}
         self.edited = edited
+        self._columns = tuple(columns)
 
     def columns(self) -> list[str]:
-        """The names of all columns, in the order in which they first stand in a row."""
-        return list(dict.fromkeys(name for row in self for name in row))
+        """The names of all columns: as a statement has them, else in the order in which they first stand in a row."""
+        return list(dict.fromkeys((*self._columns, *(name for row in self for name in row))))
 
     def _by_column(self) -> dict[str, list[Any]]:
         return {name: [_plain(row.get(name)) for row in self] for name in self.columns()}
@@ -75,7 +77,7 @@ class Rows(_List):
         import html
 
         shown = self[:50]
-        columns = list(dict.fromkeys(name for row in shown for name in row))
+        columns = list(dict.fromkeys((*self._columns, *(name for row in shown for name in row))))
         head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(_cell(row.get(name)))}</td>" for name in columns) + "</tr>"
@@ -249,7 +251,7 @@ def sql(
         folder: A folder of the project. Default: the working folder.
 
     Returns:
-        The rows, with the names of the columns as the statement has them.
+        The rows, with the names of the columns as the statement has them, also where there is no row.
 
     Raises:
         UsageError: If the statement is wrong, does more than read, or takes too long.
@@ -260,5 +262,5 @@ def sql(
     import json
 
     text = _native.sql_json(statement, records=records, everywhere=all, timeout=timeout, folder=folder)
-    rows = json.loads(text)
-    return Rows(rows, total=len(rows))
+    answer = json.loads(text)
+    return Rows(answer["rows"], total=len(answer["rows"]), columns=answer["columns"])

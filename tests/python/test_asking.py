@@ -57,6 +57,15 @@ def both(a: bool | None, b: bool | None) -> bool | None:
     return None if a is None or b is None else True
 
 
+def test_an_answer_without_rows_has_its_columns(repo):
+    rows = bm.sql("SELECT file, size AS bytes FROM artifacts WHERE 0")
+    assert (list(rows), rows.total, rows.columns()) == ([], 0, ["file", "bytes"])
+    assert "<th>bytes</th>" in rows._repr_html_()
+    pyarrow = pytest.importorskip("pyarrow")
+    assert rows.to_arrow().column_names == ["file", "bytes"]
+    assert rows.to_arrow().schema.field("file").type == pyarrow.null()
+
+
 def test_answers_are_those_of_a_plain_loop(project: Path, write: Writer) -> None:
     rng = random.Random(6)
     for _ in range(6):

@@ -1,4 +1,5 @@
-//! CSV for spreadsheets (RFC 4180), with nothing in it that a spreadsheet would run, or that would
+//! CSV for spreadsheets (as RFC 4180 has it, but for the line ends, which are those of the
+//! shell: `$(birthmark sql … --csv | tail -1)` is the value alone), with nothing in it that a spreadsheet would run, or that would
 //! act on the terminal where somebody looks at it.
 
 /// What a spreadsheet takes for the beginning of a formula, also in full width.
@@ -9,7 +10,7 @@ const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 /// characters but line ends and tabs are escaped: programs take JSON.
 pub fn line(cells: impl IntoIterator<Item = String>) -> String {
     let cells: Vec<String> = cells.into_iter().map(|text| cell(&text)).collect();
-    format!("{}\r\n", cells.join(","))
+    format!("{}\n", cells.join(","))
 }
 
 fn cell(text: &str) -> String {
@@ -48,15 +49,15 @@ mod tests {
         ];
         assert_eq!(
             line(cells.map(str::to_owned)),
-            "'=1+1,-1.5,'@x,'+a,'-x,' =x,\"a,\"\"b\"\"\",,'\t=1\r\n"
+            "'=1+1,-1.5,'@x,'+a,'-x,' =x,\"a,\"\"b\"\"\",,'\t=1\n"
         );
-        assert_eq!(line(["＝1+1".to_owned()]), "'＝1+1\r\n");
+        assert_eq!(line(["＝1+1".to_owned()]), "'＝1+1\n");
     }
 
     #[test]
     fn nothing_in_a_cell_acts_on_a_terminal() {
         let hostile = "a\u{1b}[2J\u{9b}31m\u{202e}\0\rb\nc".to_owned();
         let told = line([hostile]);
-        assert_eq!(told, "\"a\\x1b[2J\\u{9b}31m\\u{202e}\\x00\\rb\nc\"\r\n");
+        assert_eq!(told, "\"a\\x1b[2J\\u{9b}31m\\u{202e}\\x00\\rb\nc\"\n");
     }
 }

@@ -84,7 +84,8 @@ pub(crate) fn sql_json(
     process::remember_environment();
     let answer = py.detach(|| {
         let (table, _) = sql::sql(&project(folder)?, statement, &ask, limits)?;
-        Ok(sql::to_json(&table).to_string())
+        let rows = sql::to_json(&table);
+        Ok(serde_json::json!({ "columns": table.columns, "rows": rows }).to_string())
     });
     answer.into_py_result(py)
 }

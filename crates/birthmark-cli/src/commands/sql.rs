@@ -52,6 +52,10 @@ pub struct SqlArgs {
     json: bool,
 
     /// Print the rows as CSV, for a spreadsheet
+    ///
+    /// Lines end in LF. A text that a spreadsheet would take for a formula gets an
+    /// apostrophe before it, and control characters but line ends and tabs are
+    /// escaped (`\x1b`): --json has every value as it is.
     #[arg(long)]
     csv: bool,
 }

@@ -61,6 +61,16 @@ fn bash_completes_fields_and_values_from_the_catalog() {
         ["accuracy=", "accuracy~"]
     );
     assert_eq!(offered(&world, "birthmark find --sort my_"), ["my_own"]);
+    assert_eq!(offered(&world, "birthmark find --sort -my_"), ["-my_own"]);
+    assert_eq!(
+        offered(&world, "birthmark find --columns file,my_"),
+        ["file,my_own"]
+    );
+    assert_eq!(
+        offered(&world, "birthmark find --group-by model_name,my_"),
+        ["model_name,my_own"]
+    );
+    assert!(offered(&world, "birthmark find --sort --gro").contains(&"--group-by".to_owned()));
     assert_eq!(
         offered(&world, "birthmark find 'file=art"),
         ["file=artifacts/e.json"]

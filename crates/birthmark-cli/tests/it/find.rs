@@ -292,7 +292,11 @@ fn sessions_runs_and_list_are_there() {
     assert_eq!(status["projects"].as_array().unwrap().len(), 1);
     let known = &status["projects"][0];
     assert_eq!(known["sessions_known"], 1, "{status}");
-    assert_eq!(known["artifacts_known"], artifacts_found(&world), "{status}");
+    assert_eq!(
+        known["artifacts_known"],
+        artifacts_found(&world),
+        "{status}"
+    );
     assert!(
         known["looked_at"]
             .as_str()

@@ -14,12 +14,13 @@ _birthmark_filter() {
     done
     local text="${line:start}" before
     read -ra before <<<"${line:0:start}"
-    [[ ${before[1]} == find && $text != -* ]] || return 1
-    local fields="" scope=() word
+    [[ ${before[1]} == find ]] || return 1
+    local last="${before[${#before[@]} - 1]}" fields="" scope=() word
+    [[ $text != -* || ( $last == --sort && $text != --* ) ]] || return 1
     for word in --all --runs --sessions; do
         [[ " ${COMP_LINE} " == *" $word "* ]] && scope+=("$word")
     done
-    case "${before[${#before[@]} - 1]}" in
+    case "$last" in
         --sort | --group-by | --columns) fields="--fields" ;;
         --out | --limit | -n) return 1 ;;
     esac
@@ -34,12 +35,19 @@ _birthmark_filter() {
         # A shell takes `=` and the like for the end of a word.
         kept="${text%"${text##*[=:<>]}"}"
     fi
+    # Of several fields the last is completed, and one that is sorted by against its order.
+    local head=""
+    case "$last" in
+        --group-by | --columns) head="${text%"${text##*,}"}" ;;
+        --sort) [[ $text == -* ]] && head="-" ;;
+    esac
+    text="${text#"$head"}"
     COMPREPLY=()
     local found
     while IFS= read -r found; do
         found="${found#"$kept"}"
         [[ -z $quote && $found == *[\ \"\(\)]* ]] && printf -v found '%q' "$found"
-        COMPREPLY+=("$found")
+        COMPREPLY+=("$head$found")
     done < <("${COMP_WORDS[0]}" __filter $fields ${scope[@]+"${scope[@]}"} -- "$text" 2>/dev/null)
     compopt -o nospace +o default +o bashdefault 2>/dev/null
     return 0
