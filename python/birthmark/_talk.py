@@ -93,7 +93,7 @@ def module_files() -> list[str]:
     for module in list(sys.modules.values()):
         # A lazy module's own attributes would import it.
         file = getattr(module, "__dict__", {}).get("__file__")
-        if isinstance(file, str) and file.endswith(".py") and not file.startswith(installed):
+        if isinstance(file, str) and file.endswith((".py", ".pyc", ".so")) and not file.startswith(installed):
             files.append(file)
     return files
 

@@ -40,7 +40,8 @@ def joined(repo: Path, git, birthmark, python) -> dict[str, str]:
 
 
 def test_code_that_changed_while_it_ran_is_never_called_clean(repo, committed, python, git, birthmark) -> None:
-    source = MAKE + '    open("script.py", "a").write("# edited\\n") if sys.argv[1] == "1" else None\n'
+    # What a shell did, and a session in a script does not see.
+    source = "import os\n" + MAKE + '    os.system("echo \\\\# edited >> script.py") if sys.argv[1] == "1" else None\n'
     committed(source, "1")
     git("commit", "--quiet", "--all", "--message", "Edited")
     python(source, "2")

@@ -7,6 +7,7 @@
 
 mod artifact;
 mod codes;
+mod drift;
 mod manifest;
 mod run;
 mod status;
@@ -153,6 +154,7 @@ pub fn fold<'a>(journals: impl IntoIterator<Item = &'a Journal>) -> Session {
         session.apply(writer, line, runs.get(writer));
     }
     session.places = Places::default();
+    drift::settle(&mut session.runs);
     session
 }
 

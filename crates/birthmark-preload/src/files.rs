@@ -11,7 +11,8 @@
 //!        32  when the last note was written, u64 nanoseconds; 0 in files that are not the first
 //!        64  notes: u32 (kind << 24 | length of the path), the path, padding to 4 bytes; of what
 //!            was opened to be written u64 nanoseconds before the path; of a name that was given
-//!            u64 nanoseconds, the old path, a zero and the new one
+//!            u64 nanoseconds, the old path, a zero and the new one; of a module of Python's u64
+//!            nanoseconds at which its source had changed, and the source's path
 //! ```
 //!
 //! Numbers are little-endian on all machines that this runs on. The number before a note is

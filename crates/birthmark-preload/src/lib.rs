@@ -12,7 +12,7 @@
 //! * Nothing is allocated, no lock is waited for, nothing panics: it may be called from a
 //!   signal handler, before `main`, and in the child of a `vfork`.
 //! * Noting an opening asks the kernel nothing, but for the first after the working folder
-//!   changed and where a file of notes is full.
+//!   changed, where a file of notes is full, and for the time of a Python module (`source`).
 //!
 //! # Limits
 //!
@@ -31,4 +31,5 @@ mod files;
 mod known;
 mod notes;
 mod path;
+mod source;
 mod working;

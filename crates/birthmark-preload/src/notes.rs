@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use crate::files::{self, Chunk, now};
 use crate::known;
 use crate::path::{LONGEST, Path, errno, set_errno};
+use crate::source;
 use crate::working;
 
 /// What a file was opened for.
@@ -32,6 +33,8 @@ pub(crate) enum Kind {
     Exchange = 9,
     /// A name of a file, or a folder, was removed.
     Remove = 10,
+    /// A module of Python's was loaded: see [`note_code`].
+    Code = 11,
 }
 
 /// Added to the kind of a short note: its path is relative.
@@ -57,14 +60,38 @@ pub(crate) fn note(kind: Kind, folder: c_int, path: *const c_char) {
         return;
     }
     // SAFETY: the call that was asked with this path has read it as a string that ends.
-    let path = unsafe { CStr::from_ptr(path) }.to_bytes();
-    match path.first() {
+    let text = unsafe { CStr::from_ptr(path) }.to_bytes();
+    match text.first() {
         None => {}
-        Some(b'/') if is_of_the_kernel(path) => {}
-        Some(b'/') => put(kind, path),
-        Some(_) if folder == libc::AT_FDCWD => note_relative(kind, path),
-        Some(_) => note_below(kind, path, |whole| whole.begin_at(folder)),
+        Some(b'/') if is_of_the_kernel(text) => {}
+        Some(b'/') => put(kind, text),
+        Some(_) if folder == libc::AT_FDCWD => note_relative(kind, text),
+        Some(_) => note_below(kind, text, |whole| whole.begin_at(folder)),
     }
+    if matches!(kind, Kind::Read) && source::may_be(text) {
+        note_code(folder, path);
+    }
+}
+
+/// Notes when the source of a module had last changed as it was loaded, by the file system's clock,
+/// and its path: who knows when it changed last in the end then knows what was loaded. Each time
+/// that it has changed it is noted again.
+#[cold]
+fn note_code(folder: c_int, path: *const c_char) {
+    let saved = errno();
+    let mut opened = Path::new();
+    if !is_ours()
+        && opened.begin_with(folder, path)
+        && let Some(source) = source::of(&opened)
+        && let Some(changed) = source::changed(&source)
+    {
+        let hash = known::hash(changed ^ Kind::Code as u64, source.text());
+        if let Some(new) = known::look(hash) {
+            known::remember(hash, new);
+            put_in_new(Kind::Code as u32, &[&changed.to_le_bytes(), source.text()]);
+        }
+    }
+    set_errno(saved);
 }
 
 /// Notes that a file is written by way of a file without a name, as our own writers do: they ask

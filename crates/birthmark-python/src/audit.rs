@@ -199,6 +199,37 @@ unsafe fn opened(args: *mut ffi::PyObject) {
             note(6, args, 0);
         }
         note(kind, args, 0);
+        if kind == 1 {
+            loaded(args);
+        }
+    }
+}
+
+/// Notes when the source of a module had last changed as it was loaded (see `Seen::loaded`).
+///
+/// # Safety
+///
+/// The interpreter is held, and `args` is a tuple: path.
+unsafe fn loaded(args: *mut ffi::PyObject) {
+    // SAFETY: as the caller promises.
+    let Some(path) = (unsafe { path_at(args, 0) }) else {
+        return;
+    };
+    let Some(source) = birthmark::lineage::source_opened(path) else {
+        return;
+    };
+    let Ok(found) = source.metadata() else {
+        return;
+    };
+    use std::os::unix::fs::MetadataExt;
+    let changed = found.ctime() * 1_000_000_000 + found.ctime_nsec();
+    let changed = changed.unsigned_abs().to_le_bytes();
+    let path = source.as_os_str().as_bytes();
+    let mut folder = [0_u8; LONGEST];
+    if let Some(prefix) = prefix(path, &mut folder)
+        && !is_known(11, &changed, path)
+    {
+        put(11, &[&changed, prefix, path]);
     }
 }
 

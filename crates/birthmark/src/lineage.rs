@@ -37,4 +37,5 @@ pub(crate) mod told;
 pub use loads::Load;
 pub(crate) use made::{OBSERVED, size as size_of};
 pub use record::{Watched, mapped};
+pub use rules::source_opened;
 pub use seen::{Naming, Seen};

@@ -102,13 +102,17 @@ pub struct Module {
     pub file: String,
     /// The id of the blob that git makes of it; null where it cannot be told.
     pub blob: Option<String>,
-    /// Whether it changed after the run began, so that other bytes may have been loaded.
+    /// Whether it changed after the run began, and other bytes than those of `blob` may have been
+    /// loaded. False where it was seen that it was loaded before, or lies as it was loaded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub changed: bool,
-    /// Whether neither the commit nor the snapshot of the run holds such a file, as where git
-    /// ignores it: its text is kept nowhere. Not told in older journals.
+    /// Whether neither the commit nor the snapshot of the run holds what was loaded, as where git
+    /// ignores the file, or it was edited before it was loaded. Not told in older journals.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unkept: bool,
+    /// Whether the run wrote it itself: it makes it again. Not told in older journals.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
 }
 
 /// Code of a repository that a run really loaded.

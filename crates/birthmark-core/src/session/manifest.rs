@@ -129,6 +129,9 @@ fn run_entry(run: &Run) -> Value {
             put("drift_commit", Value::from(run.drift_commit.clone()));
         }
     }
+    if !run.beside.is_empty() {
+        put("drift_beside", Value::from(run.beside.clone()));
+    }
     if let Ok(logs @ Value::Array(_)) = serde_json::to_value(&run.logs)
         && !run.logs.is_empty()
     {

@@ -43,8 +43,10 @@ pub struct Run {
     pub last_heard: Timestamp,
     /// How it ended, and when; `None` while it has not.
     pub end: Option<(Timestamp, RunEnded)>,
-    /// What changed under it.
+    /// What of its code changed under it, as far as that may have been what ran.
     pub drift: Vec<String>,
+    /// What else changed in its repository: it is known that nothing of that ran.
+    pub beside: Vec<String>,
     /// The commit that holds the tree as it was after that, when the run ended.
     pub drift_commit: Option<String>,
     /// What its command said, as far as it was kept.
@@ -88,6 +90,13 @@ impl Run {
         told.collect()
     }
 
+    /// What else changed in its repository while it ran, in words.
+    pub fn beside_told(&self) -> Vec<String> {
+        let told = self.beside.iter();
+        told.map(|change| format!("{change} while it ran; what ran is what it began with"))
+            .collect()
+    }
+
     /// A run that has just begun, of which nothing else is known.
     pub fn new(id: RunId, process: ProcessIdentity, start: Timestamp) -> Self {
         Self {
@@ -108,6 +117,7 @@ impl Run {
             last_heard: start,
             end: None,
             drift: Vec::new(),
+            beside: Vec::new(),
             drift_commit: None,
             logs: Vec::new(),
             observed: Observed::default(),

@@ -9,8 +9,11 @@ use birthmark_capture::git;
 use birthmark_core::code::ObjectKind;
 use birthmark_core::event::{Module, ModulesObserved};
 use birthmark_core::{Fields, Finding};
+use birthmark_store::atomic;
 use serde_json::Value;
 
+use super::Seen;
+use super::record::CLOCK_STEP;
 use crate::dataset;
 use crate::project::Project;
 
@@ -19,15 +22,66 @@ const GIT_LIMIT: Duration = Duration::from_secs(10);
 const MOST: usize = 5_000;
 /// Of those in no repository, that are listed.
 const MOST_LOOSE: usize = 100;
+/// A larger module is not held against the commit byte by byte.
+const LARGEST: usize = 16 << 20;
 
-/// The loaded files of each repository; those in none are left out. `since` is when the run
-/// began, in microseconds: a file that changed later may have been loaded with other bytes.
-/// `look` tells what stands in a repository that was not looked at before.
-pub(crate) fn observed(
+/// When files changed, held against when they were loaded.
+pub(super) struct Loading<'a> {
+    /// What was seen of the run.
+    pub(super) seen: &'a Seen,
+    /// When it began, in microseconds.
+    pub(super) since: i64,
+    /// Whether it was watched from its first instruction: else what nobody saw being loaded was
+    /// loaded before.
+    pub(super) from_first: bool,
+}
+
+/// What was loaded of a file, by its times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loaded {
+    /// What lay there when the run began, and lies there now.
+    Unchanged,
+    /// What lay there when the run began; it changed later.
+    AsBegun,
+    /// What lies there now; it changed before it was loaded.
+    AsEnded,
+    /// That is not known.
+    Unknown,
+}
+
+impl Loading<'_> {
+    fn of(&self, file: &Path) -> Loaded {
+        // A time of writing can be set back, that of a change cannot.
+        let changed = file.metadata().map_or(u64::MAX, |found| {
+            let nanos = found.ctime() * 1_000_000_000 + found.ctime_nsec();
+            nanos.unsigned_abs()
+        });
+        let since = (self.since - CLOCK_STEP).unsigned_abs() * 1000;
+        if changed < since {
+            return Loaded::Unchanged;
+        }
+        match self.seen.loaded.get(file) {
+            Some(times) if times.iter().all(|time| *time == changed) => Loaded::AsEnded,
+            Some(times) if times.iter().all(|time| *time < since) => Loaded::AsBegun,
+            None if !self.from_first => Loaded::AsBegun,
+            _ => Loaded::Unknown,
+        }
+    }
+
+    /// Whether the run wrote it itself.
+    fn is_made(&self, file: &Path) -> bool {
+        let may_be = matches!(self.of(file), Loaded::AsEnded | Loaded::Unknown);
+        may_be && self.seen.writes.contains(file)
+    }
+}
+
+/// The loaded files of each repository; those in none are left out. `look` tells what stands in a
+/// repository that was not looked at before.
+pub(super) fn observed(
     project: &Project,
     look: impl Fn(&Path) -> Option<Fields>,
     files: &BTreeSet<PathBuf>,
-    since: i64,
+    loading: &Loading<'_>,
     by: &str,
 ) -> Vec<ModulesObserved> {
     let mut by_root: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
@@ -50,11 +104,17 @@ pub(crate) fn observed(
             let modules = files.iter().zip(blobs);
             ModulesObserved {
                 files: modules
-                    .map(|(file, blob)| Module {
-                        file: name(file, &root),
-                        blob: blob.found().cloned(),
-                        changed: written(file) > since,
-                        unkept: false,
+                    .map(|(file, blob)| {
+                        let made = loading.is_made(file);
+                        let is_known =
+                            matches!(loading.of(file), Loaded::Unchanged | Loaded::AsEnded);
+                        Module {
+                            file: name(file, &root),
+                            blob: blob.found().cloned(),
+                            changed: made || !is_known,
+                            unkept: false,
+                            made,
+                        }
                     })
                     .collect(),
                 code: look(&root).unwrap_or_default(),
@@ -86,9 +146,16 @@ pub(crate) fn loose(project: &Project, files: &BTreeSet<PathBuf>) -> Vec<Fields>
     loose.take(MOST_LOOSE).map(told).collect()
 }
 
-/// Marks what the commit does not hold that is said to hold the code of this repository. What
-/// is reached through a symlink lies elsewhere, and what cannot be read is not judged.
-pub(super) fn mark_unkept(modules: &mut ModulesObserved, root: &Path, commit: &str) {
+/// Holds what was loaded against the commit that is said to hold the code of this repository, and
+/// marks what it does not hold. What was loaded before it changed is what it holds. What is
+/// reached through a symlink lies elsewhere, and what cannot be read is not judged; nor is what
+/// the run wrote itself.
+pub(super) fn hold_against(
+    modules: &mut ModulesObserved,
+    root: &Path,
+    commit: &str,
+    loading: &Loading<'_>,
+) {
     let objects = match git::Objects::open(root) {
         Finding::Found(objects) if objects.root() == Some(root) => objects,
         _ => return,
@@ -96,10 +163,24 @@ pub(super) fn mark_unkept(modules: &mut ModulesObserved, root: &Path, commit: &s
     if objects.kind(commit) != Finding::Found(ObjectKind::Commit) {
         return;
     }
-    for module in &mut modules.files {
+    for module in modules.files.iter_mut().filter(|module| !module.made) {
         let path = root.join(&module.file);
-        let lies_there = path.canonicalize().is_ok_and(|real| real == path);
-        module.unkept = lies_there && objects.blob_at(commit, &module.file).is_none();
+        let lies_there = || path.canonicalize().is_ok_and(|real| real == path);
+        match (objects.blob_at(commit, &module.file), loading.of(&path)) {
+            (None, _) => module.unkept = lies_there(),
+            (Some(held), Loaded::AsBegun) => {
+                module.blob = Some(held);
+                module.changed = false;
+            }
+            (Some(held), Loaded::AsEnded) => {
+                let as_it_lies = || {
+                    let now = atomic::read_limited(&path, LARGEST as u64).ok();
+                    now.is_some() && objects.read_at(commit, &module.file, LARGEST) == now
+                };
+                module.unkept = module.blob.as_ref() != Some(&held) && !as_it_lies();
+            }
+            (Some(_), Loaded::Unchanged | Loaded::Unknown) => {}
+        }
     }
 }
 

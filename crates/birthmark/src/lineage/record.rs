@@ -40,6 +40,13 @@ pub struct Watched {
     pub all_code: bool,
 }
 
+impl Watched {
+    /// Whether every opening was seen from the first instruction of the run.
+    fn from_first(&self) -> bool {
+        self.by.iter().any(|by| by == "preload")
+    }
+}
+
 impl Session {
     /// Records what was seen of the run of this process; nothing in a forked child, after the
     /// end, and on ranks but 0.
@@ -114,7 +121,12 @@ impl Session {
         let listed = self.record_inputs(&reads, &changed, by, &mut budget)?;
         // Which repositories were looked at when it began is then known.
         self.finish_looks();
-        self.record_modules(&code, start, by)?;
+        let loading = modules::Loading {
+            seen: &watched.seen,
+            since: start.micros(),
+            from_first: watched.from_first(),
+        };
+        self.record_modules(&code, &loading, by)?;
         let mut reasons = watched.gaps.clone();
         reasons.extend(updated);
         reasons.extend(lost);
@@ -143,8 +155,9 @@ impl Session {
         })
     }
 
-    /// Tells of loaded code that git ignores, or that no snapshot took.
-    fn find_unkept(&self, observed: &mut ModulesObserved) {
+    /// Tells of loaded code that git ignores, that no snapshot took, or that was edited before it
+    /// was loaded.
+    fn find_unkept(&self, observed: &mut ModulesObserved, loading: &modules::Loading<'_>) {
         let Some(code) = self.code_within(Duration::ZERO) else {
             return;
         };
@@ -152,7 +165,7 @@ impl Session {
             return;
         };
         let root = self.project().resolve(&observed.root);
-        modules::mark_unkept(observed, &root, commit);
+        modules::hold_against(observed, &root, commit, loading);
         let unkept: Vec<String> = observed
             .files
             .iter()
@@ -167,10 +180,15 @@ impl Session {
         }
     }
 
-    fn record_modules(&self, code: &BTreeSet<PathBuf>, start: Timestamp, by: &str) -> Result<()> {
+    fn record_modules(
+        &self,
+        code: &BTreeSet<PathBuf>,
+        loading: &modules::Loading<'_>,
+        by: &str,
+    ) -> Result<()> {
         let look = |root: &Path| snapshot::look_beside(self, root);
-        for mut modules in modules::observed(self.project(), look, code, start.micros(), by) {
-            self.find_unkept(&mut modules);
+        for mut modules in modules::observed(self.project(), look, code, loading, by) {
+            self.find_unkept(&mut modules, loading);
             self.record(modules)?;
         }
         Ok(())

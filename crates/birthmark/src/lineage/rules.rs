@@ -12,13 +12,15 @@
 //! | `hub` | what a cache of models or datasets holds, wherever it lies (see `caches`) | data |
 //! | `weights` | model weights, Parquet, Arrow and such, wherever they lie | data |
 //! | `packages` | installed packages and virtual environments | noise |
-//! | `code` | Python's modules and scripts within a repository | code |
+//! | `code` | Python's modules and scripts within a repository; compiled modules within the project | code |
 //! | `bytecode`, `library` | `.pyc`, `.so` and such | noise |
 //! | `hub` | the caches of Hugging Face's hub and datasets | data |
 //! | `cache` | folders of caches by name; outside of the project also `.cache`, but for those of data sets and weights | noise |
 //! | `system`, `home` | outside of the project: `/usr`, `/etc`, `~/.x` (but for those of data sets) … | noise |
 //! | `temporary` | `$TMPDIR`, `/tmp`, `/var/tmp`, `/dev/shm`, of what was not there before the run | noise |
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use birthmark_capture::process;
@@ -156,10 +158,17 @@ impl Rules {
         if CODE.contains(&&*ending) && !self.is_elsewhere(path) {
             return Class::Code;
         }
-        if ending == "pyc" {
+        let is_library = ending == "so" || name.contains(".so.") || ending == "pyd";
+        let is_bytecode = ending == "pyc";
+        // What stands there without its source, or was built in place, is what ran.
+        let is_compiled = is_library || is_bytecode && !has("__pycache__");
+        if is_compiled && path.starts_with(&self.root) {
+            return Class::Code;
+        }
+        if is_bytecode {
             return Class::Noise("bytecode");
         }
-        if ending == "so" || name.contains(".so.") || name.ends_with(".pyd") {
+        if is_library {
             return Class::Noise("library");
         }
         if text.contains("/huggingface/hub/") || text.contains("/huggingface/datasets/") {
@@ -276,7 +285,23 @@ fn is_of_python(path: &Path, root: &Path) -> bool {
             .ancestors()
             .skip(1)
             .take_while(|up| *up != root)
-            .any(|up| up.join("pyvenv.cfg").is_file())
+            .any(|up| up.join("pyvenv.cfg").is_file() || up.join("conda-meta").is_dir())
+}
+
+/// The source of a module of somebody's own, by the path that was opened to load it: what is
+/// installed is known by its version.
+pub fn source_opened(path: &[u8]) -> Option<PathBuf> {
+    let has = |part: &[u8]| path.windows(part.len()).any(|window| window == part);
+    let installed: [&[u8]; 3] = [b"/site-packages/", b"/dist-packages/", b"/lib/python3."];
+    let is_code = path.ends_with(b".py") || path.ends_with(b".pyc");
+    if !is_code || installed.into_iter().any(has) {
+        return None;
+    }
+    let path = Path::new(OsStr::from_bytes(path));
+    match path.extension()? == "py" {
+        true => Some(path.to_owned()),
+        false => source_of(path),
+    }
 }
 
 /// The module that a file of bytecode was made of: `a/__pycache__/b.cpython-311.pyc` is `a/b.py`.
@@ -326,7 +351,10 @@ mod tests {
             ("artifacts/a.json.birthmark.json", Class::Noise("birthmark")),
             (".git/HEAD", Class::Noise("git")),
             ("__pycache__/a.cpython-311.pyc", Class::Noise("bytecode")),
-            ("native.so", Class::Noise("library")),
+            ("__pycache__/native.so", Class::Code),
+            ("lib.pyc", Class::Code),
+            ("/opt/x/native.so", Class::Noise("library")),
+            ("/opt/x/lib.pyc", Class::Noise("bytecode")),
             ("/usr/lib/python3.11/os.py", Class::Noise("packages")),
             (
                 "/v/lib/python3.11/site-packages/x/y.json",

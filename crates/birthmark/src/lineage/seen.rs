@@ -24,6 +24,7 @@ const LAST_AT: usize = 32;
 const READ: u32 = 1;
 const WRITE: u32 = 2;
 const EXCHANGE: u32 = 9;
+const CODE: u32 = 11;
 
 /// What was called one name, and was given another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +60,9 @@ pub struct Seen {
     shared: BTreeSet<PathBuf>,
     /// What the process whose notes are read has done so far: read, and written.
     own: (BTreeSet<PathBuf>, BTreeSet<PathBuf>),
+    /// Sources of modules that were loaded, each with when it had last changed as it was: in
+    /// nanoseconds since 1970, by the file system's clock.
+    pub loaded: BTreeMap<PathBuf, BTreeSet<u64>>,
     /// Programs that were executed with the watch on; names without `/` were searched for.
     pub executed: BTreeSet<PathBuf>,
     /// Programs that were executed with an environment that leaves the watch out.
@@ -126,6 +130,7 @@ impl Seen {
             }
             7 | 8 => self.name(path.as_os_str().as_bytes(), kind == 8),
             9 => self.exchange(path.as_os_str().as_bytes()),
+            CODE => self.load(path.as_os_str().as_bytes()),
             10 => self.removed.insert(crate::project::plain(&path)),
             4 => self.executed.insert(path),
             5 => self.unwatched.insert(path),
@@ -171,6 +176,15 @@ impl Seen {
             .range(path.to_owned()..)
             .next()
             .is_some_and(|first| first.starts_with(path))
+    }
+
+    /// Takes up that a module was loaded: when its source had changed, and its path.
+    fn load(&mut self, note: &[u8]) -> bool {
+        note.split_first_chunk::<8>().is_some_and(|(time, path)| {
+            let source = crate::project::plain(Path::new(OsStr::from_bytes(path)));
+            let times = self.loaded.entry(source).or_default();
+            times.insert(u64::from_le_bytes(*time))
+        })
     }
 
     /// Takes up a name that was given.

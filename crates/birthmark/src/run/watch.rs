@@ -87,11 +87,12 @@ impl Watch {
     /// are not listed.
     pub(super) fn record(&self, session: &Session) -> Result<usize> {
         let mut budget = Budget::new(DIGEST_TIME);
-        let (seeds, loads) = match &self.notes {
+        let told = match &self.notes {
             Ok(notes) => told::read(notes),
             Err(_) => Default::default(),
         };
-        session.record_seeds(seeds)?;
+        session.record_seeds(told.seeds)?;
+        let loads = told.loads;
         let (Ok(notes), Ok(_)) = (&self.notes, &self.preload) else {
             let left_out = session.record_made(&self.folders, &self.before, None, &mut budget)?;
             if self.on {
@@ -106,6 +107,7 @@ impl Watch {
         };
         let mut seen = Seen::read(notes);
         seen.writes.extend(self.handed());
+        seen.reads.extend(told.extensions);
         if let Finding::Found(("file", Some(file))) = process::stdin() {
             seen.reads.insert(file);
         }

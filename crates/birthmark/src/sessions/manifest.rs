@@ -315,6 +315,7 @@ fn run_of(value: &Value) -> Option<Run> {
         last_heard: end.as_ref().map_or(start, |(time, _)| *time),
         end,
         drift: strings("drift"),
+        beside: strings("drift_beside"),
         drift_commit: text(fields, "drift_commit"),
         logs: fields
             .get("logs")

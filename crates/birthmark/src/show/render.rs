@@ -79,7 +79,9 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
             page.put("beside", &[beside.phrase()]);
         }
         page.put("unkept", &unkept(shown));
-        page.put("drift", &drift(shown));
+        let mut told = drift(shown);
+        told.extend(of_own_runs(shown, Run::beside_told));
+        page.put("drift", &told);
     }
     if shown.foreign {
         page.put(
@@ -243,12 +245,16 @@ fn unkept(shown: &Shown) -> Vec<String> {
     nowhere.into_iter().chain(unkept).collect()
 }
 
-/// What changed under the run that made it, else under any, each said once.
+/// What of the code changed under the run that made it, else under any, each said once.
 fn drift(shown: &Shown) -> Vec<String> {
+    of_own_runs(shown, Run::drift_told)
+}
+
+fn of_own_runs(shown: &Shown, tell: fn(&Run) -> Vec<String>) -> Vec<String> {
     let own = shown.own_run();
     let all = shown.session.iter().flat_map(|session| &session.ran);
     let runs = all.filter(|run| own.is_none_or(|own| own.id == run.id));
-    let told: BTreeSet<String> = runs.flat_map(Run::drift_told).collect();
+    let told: BTreeSet<String> = runs.flat_map(tell).collect();
     told.iter().map(|line| short(line, 160)).collect()
 }
 

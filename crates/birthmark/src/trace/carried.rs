@@ -177,6 +177,7 @@ fn session_of(carried: &Carried, run: Option<&str>) -> Session {
         last_heard: time,
         end: None,
         drift: Vec::new(),
+        beside: Vec::new(),
         drift_commit: None,
         logs: Vec::new(),
         observed: birthmark_core::session::Observed::default(),

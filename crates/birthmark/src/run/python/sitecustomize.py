@@ -31,6 +31,9 @@ NAMES = frozenset(
     ]
 )
 
+#: Folders of what is known by its version.
+INSTALLED = ("/site-packages/", "/dist-packages/", "/lib/python3.", "/lib-dynload/")
+
 
 class Waiting(object):
     """Finds nothing; at the first wanted import it gives its place to what wraps."""
@@ -62,6 +65,23 @@ def load(here):
     return module
 
 
+def watch_extensions(here):
+    """Tell of compiled modules that are loaded from somebody's own folders: nothing else sees them."""
+    loader = sys.modules["_frozen_importlib_external"].ExtensionFileLoader
+    create = loader.create_module
+
+    def create_module(self, spec):
+        module = create(self, spec)
+        try:
+            if not any(place in spec.origin for place in INSTALLED):
+                (sys.modules.get("birthmark_run") or load(here)).Teller().tell({"loaded": spec.origin})
+        except Exception:
+            pass
+        return module
+
+    loader.create_module = create_module
+
+
 def keep(here):
     """Compile what is given once, also where Python is told to write no bytecode: the folder is ours."""
     import os
@@ -87,6 +107,7 @@ def begin():
             keep(here)
         if "BIRTHMARK_CODE_AT" in os.environ:
             load(here).move(os.environ["BIRTHMARK_CODE_AT"])
+        watch_extensions(here)
         sys.meta_path.insert(0, Waiting(here))
         if not NAMES.isdisjoint(sys.modules):
             sys.meta_path.pop(0)
