@@ -20,7 +20,7 @@ class Reproduction:
         plan: Code, inputs, environment, seeds and command, as ``birthmark reproduce --json`` has them;
             ``plan["blockers"]`` says why it cannot be tried.
         verdict: ``"identical"``, ``"equal records"``, ``"equal content"``, ``"differs"``, ``"not made"``,
-            ``"could not be made"``, ``"made, but failed"``; None for a plan alone.
+            ``"could not be made"``, ``"made, but failed"``, ``"cannot tell"``; None for a plan alone.
         place: Where it differs first, or what the verdict rests on.
         in_hand_as_recorded: Whether the file that was named is what was recorded, which is what the
             verdict is about; None where no file was named.
@@ -47,11 +47,11 @@ class Reproduction:
 
     @property
     def is_same(self) -> bool | None:
-        """Whether the bytes or the records are the same; None for a plan alone.
+        """Whether the bytes or the records are the same; None for a plan alone, and where that cannot be told.
 
         False also where the file that was named is no longer what was recorded.
         """
-        if self.verdict is None:
+        if self.verdict in (None, "cannot tell"):
             return None
         is_equal = self.verdict in ("identical", "equal records", "equal content")
         return is_equal and self.in_hand_as_recorded is not False

@@ -120,3 +120,32 @@ with bm.session(params={"seed": 1}) as s, s.jsonl("artifacts/y.jsonl") as out:
     told = words()
     assert "packed" in told["artifacts/y.jsonl"][1] and "packed" in told["artifacts/y.jsonl.gz"][1], told
     assert not any(word == "failed" for word, _ in told.values()), told
+
+
+RENAMES = """
+import os
+import birthmark as bm
+
+with bm.session() as s:
+    with s.jsonl("artifacts/a.jsonl") as out:
+        out.write({"i": 1})
+    os.rename("artifacts/a.jsonl", "artifacts/b.jsonl")
+    s.report("artifacts/r1.json", {"summary": {"n": 1}})
+    os.replace("artifacts/r1.json", "artifacts/r2.json")
+"""
+
+
+@pytest.mark.parametrize("kind", ["run", "session"])
+def test_what_the_script_itself_called_otherwise_is_not_missed(repo, program, birthmark, kind):
+    (repo / "ren.py").write_text(RENAMES)
+    (repo / "artifacts").mkdir(exist_ok=True)
+    command = [program, "run", "--", sys.executable, "ren.py"] if kind == "run" else [sys.executable, "ren.py"]
+    said = subprocess.run(command, cwd=repo, check=True, capture_output=True, text=True).stderr
+    assert "made 2 artifacts" in said, said
+    told = birthmark("verify")
+    assert "FAILED" not in told, told
+    reasons = {line["file"]: line["reason"] for line in events(repo) if line["event"] == "artifact_removed"}
+    called = "a run called it artifacts/{}".format
+    assert reasons == {"artifacts/a.jsonl": called("b.jsonl"), "artifacts/r1.json": called("r2.json")}
+    came = birthmark("trace", "artifacts/b.jsonl")
+    assert "ren.py" in came, came

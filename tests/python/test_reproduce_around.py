@@ -57,6 +57,14 @@ def test_what_was_no_file_is_said_to_be_gone(repo, call):
     call("run", "--", "sh", "-c", "cat > artifacts/p.txt", stdin=read)
     os.close(read)
     assert "stdin        a pipe: what came through it was not recorded\n" in call("reproduce", "--dry-run", "artifacts/p.txt")
+    # Something else that comes out proves nothing, unless it is piped in again.
+    told = call("reproduce", "--yes", "artifacts/p.txt", code=2)
+    assert "\ncannot tell: its stdin was a pipe, and what came through it was not given again (differs: " in told
+    read, write = os.pipe()
+    os.write(write, b"x\n")
+    os.close(write)
+    assert "\nidentical\n" in call("reproduce", "--yes", "artifacts/p.txt", stdin=read)
+    os.close(read)
 
 
 def test_modules_of_no_repository_are_named_with_what_became_of_them(repo, call, git, tmp_path_factory):

@@ -11,6 +11,7 @@ mod drift;
 mod manifest;
 mod run;
 mod status;
+mod watched;
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,7 @@ pub use codes::{CodeSeen, commit_of, dirty_of, in_a_cell, put_late_snapshot, sna
 pub use manifest::{manifest, manifest_heads};
 pub use run::{Observed, Run};
 pub use status::Status;
+pub use watched::gaps;
 
 /// One journal as it was read.
 #[derive(Debug, Clone)]

@@ -22,6 +22,7 @@
 
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -221,7 +222,6 @@ unsafe fn loaded(args: *mut ffi::PyObject) {
     let Ok(found) = source.metadata() else {
         return;
     };
-    use std::os::unix::fs::MetadataExt;
     let changed = found.ctime() * 1_000_000_000 + found.ctime_nsec();
     let changed = changed.unsigned_abs().to_le_bytes();
     let path = source.as_os_str().as_bytes();

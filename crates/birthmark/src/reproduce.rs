@@ -53,8 +53,9 @@ mod venv;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use birthmark_core::Timestamp;
+use birthmark_capture::process;
 use birthmark_core::reproduce::Allowance;
+use birthmark_core::{Finding, Timestamp};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
@@ -189,7 +190,11 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
     };
     let compared = compare::compare(&wanted, &made, session.as_deref(), &options.allowance)?;
     let refused = guard::refused_in(plan, &laid, session.as_deref());
-    let compared = compared.settled(plan.had_ended, exit_code, refused.as_deref());
+    let mut compared = compared.settled(plan.had_ended, exit_code, refused.as_deref());
+    let is_given = matches!(process::stdin(), Finding::Found(("pipe" | "file", _)));
+    if plan.around.stdin.as_deref() == Some("pipe") && !is_given {
+        compared = compared.without_its_pipe();
+    }
     let other_code = beside::differences(plan, &laid, session.as_deref());
     for line in other_code.iter().flatten() {
         say(&format!(

@@ -303,6 +303,16 @@ pub fn shell_word(path: &str) -> String {
     format!("'{}'", path.replace('\'', r"'\''"))
 }
 
+/// A command as a shell reads it.
+pub(crate) fn command_line<T: AsRef<str>>(words: &[T]) -> String {
+    let word = |word: &T| match word.as_ref().strip_prefix('-') {
+        // An option stands as it is typed.
+        Some(rest) if rest.is_empty() || shell_word(rest) == rest => word.as_ref().to_owned(),
+        _ => shell_word(word.as_ref()),
+    };
+    words.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// A word that would act on a terminal, with every unusual byte spelled out: `$'a\x1b'`.
 fn spelled_out(path: &str) -> String {
     use std::fmt::Write as _;

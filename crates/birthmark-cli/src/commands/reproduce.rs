@@ -164,7 +164,7 @@ fn go(ui: &mut Ui, plan: &Plan, options: &Options, as_json: bool) -> Answer {
     Ok(match outcome.compared.verdict {
         verdict if verdict.is_equal() && !outcome.is_confirmed() => ExitStatus::No,
         verdict if verdict.is_equal() => ExitStatus::Yes,
-        verdict if is_failure(verdict) => ExitStatus::CannotTell,
+        verdict if verdict == Verdict::CannotTell || is_failure(verdict) => ExitStatus::CannotTell,
         _ => ExitStatus::No,
     })
 }

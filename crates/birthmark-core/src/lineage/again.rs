@@ -96,6 +96,7 @@ fn of_elsewhere(store: usize, session: &str, run: Option<&str>) -> RunNode {
         facts: Fields::new(),
         code: Fields::new(),
         drift: Vec::new(),
+        gaps: Vec::new(),
         process: None,
         start: Timestamp::default(),
         last_heard: Timestamp::default(),

@@ -14,7 +14,7 @@ use super::sights::{Sight, absorb};
 use super::{ArtifactNode, BEFORE, Edge, Lineage, NodeId, Place, Relation, RunNode};
 use crate::Timestamp;
 use crate::id::{RunId, SessionId};
-use crate::session::{Artifact, Session};
+use crate::session::{Artifact, Session, gaps};
 
 /// A session, and the store that tells of it.
 #[derive(Debug, Clone, Copy)]
@@ -152,6 +152,7 @@ impl Builder {
             facts: crate::Fields::new(),
             code: source.session.code.clone(),
             drift: Vec::new(),
+            gaps: Vec::new(),
             process: None,
             start: source.session.start.unwrap_or_default(),
             last_heard: source.session.last_heard.unwrap_or_default(),
@@ -180,10 +181,12 @@ impl Builder {
                 .map(|word| word.rsplit('/').next().unwrap_or(word).to_owned());
             let last_heard = group.iter().map(|run| run.last_heard);
             let node = self.runs.len();
+            let ids: Vec<RunId> = group.iter().map(|run| run.id.clone()).collect();
             self.runs.push(RunNode {
+                gaps: gaps(&source.session.runs, &ids),
                 store: source.store,
                 session: source.id.clone(),
-                runs: group.iter().map(|run| run.id.clone()).collect(),
+                runs: ids,
                 script: scripted.or(program),
                 argv: first.argv.clone(),
                 world_size: group.iter().map(|run| run.world_size).max().unwrap_or(1),

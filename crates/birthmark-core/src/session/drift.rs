@@ -8,6 +8,7 @@
 //! as of a notebook, every change counts.
 
 use super::run::Run;
+use super::watched::with_those_above;
 use crate::event::Module;
 
 /// Judges what changed under each run by the modules that it, or a run that started it, was seen
@@ -24,13 +25,7 @@ pub(super) fn settle(runs: &mut [Run]) {
 
 /// What of the code that ran changed under a run; nothing where not all code is known.
 fn judge(runs: &[Run], run: &Run) -> Option<Vec<String>> {
-    let mut watchers = vec![run];
-    while let Some(above) = watchers.last().and_then(|run| run.parent.as_ref())
-        && let Some(above) = runs.iter().find(|run| run.id == *above)
-        && watchers.len() <= runs.len()
-    {
-        watchers.push(above);
-    }
+    let watchers = with_those_above(runs, run);
     let mut seen = watchers.iter().filter_map(|run| {
         let lineage = run.observed.lineage.as_ref()?;
         (lineage.code_complete == Some(true)).then_some(&run.observed.modules)
@@ -57,7 +52,7 @@ fn judge(runs: &[Run], run: &Run) -> Option<Vec<String>> {
             .filter_map(|module| module.file.rsplit('/').next());
         !loaded.any(|name| name == script.as_str())
     });
-    let script = script.flat_map(|script| {
+    let script = script.filter_map(|script| {
         let change = named(script);
         let below = format!("/{change}");
         let mut drift = run.drift.iter();

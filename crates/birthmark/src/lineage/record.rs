@@ -42,7 +42,7 @@ pub struct Watched {
 
 impl Watched {
     /// Whether every opening was seen from the first instruction of the run.
-    fn from_first(&self) -> bool {
+    fn saw_the_first(&self) -> bool {
         self.by.iter().any(|by| by == "preload")
     }
 }
@@ -115,6 +115,7 @@ impl Session {
         };
         let reads: BTreeSet<PathBuf> = data.iter().filter(is_read).cloned().collect();
         self.record_removed(&watched.seen, &rules)?;
+        self.record_renamed()?;
         let lost = self.record_lost(watched, &rules, start)?;
         let changed = self.changed_by_others(watched, &reads, start)?;
         let loaded = self.record_loaded(&watched.loads, &mut budget)?;
@@ -124,7 +125,7 @@ impl Session {
         let loading = modules::Loading {
             seen: &watched.seen,
             since: start.micros(),
-            from_first: watched.from_first(),
+            from_first: watched.saw_the_first(),
         };
         self.record_modules(&code, &loading, by)?;
         let mut reasons = watched.gaps.clone();
@@ -136,6 +137,13 @@ impl Session {
         reasons.extend(lost::named(text, names.collect()));
         if listed.1 > 0 {
             reasons.push(format!("{} inputs more than are listed", listed.1));
+        }
+        if watched.saw_the_first() && !reasons.is_empty() {
+            let told: Vec<String> = reasons.iter().map(|why| text::short(why, 120)).collect();
+            self.say(&format!(
+                "birthmark: lineage partial: {}",
+                talk::some_of(&told)
+            ));
         }
         self.record(LineageObserved {
             state: if reasons.is_empty() {

@@ -298,9 +298,10 @@ pub fn source_opened(path: &[u8]) -> Option<PathBuf> {
         return None;
     }
     let path = Path::new(OsStr::from_bytes(path));
-    match path.extension()? == "py" {
-        true => Some(path.to_owned()),
-        false => source_of(path),
+    if path.extension()? == "py" {
+        Some(path.to_owned())
+    } else {
+        source_of(path)
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Verdict {
     Failed,
     /// The command failed, and had not failed before; by then it had made it as it was.
     MadeAndFailed,
+    /// It came out as another, and had not been given all that it had read then.
+    CannotTell,
 }
 
 impl Verdict {
@@ -54,6 +56,7 @@ impl Verdict {
             Self::NotMade => "not made",
             Self::Failed => "could not be made",
             Self::MadeAndFailed => "made, but failed",
+            Self::CannotTell => "cannot tell",
         }
     }
 }
@@ -116,6 +119,20 @@ impl Compared {
         let word = self.verdict.word();
         let left = format!("what it had made by then is {word}{rests_on}");
         compared(Verdict::MadeAndFailed, format!("{why}; {left}"))
+    }
+
+    /// Where it had read a pipe, which nobody records, and was not given one again: that something
+    /// else came out says nothing.
+    pub(super) fn without_its_pipe(self) -> Self {
+        if self.verdict.is_equal() {
+            return self;
+        }
+        let place = self
+            .place
+            .map_or(String::new(), |place| format!(": {place}"));
+        let word = self.verdict.word();
+        let why = "its stdin was a pipe, and what came through it was not given again";
+        compared(Verdict::CannotTell, format!("{why} ({word}{place})"))
     }
 }
 

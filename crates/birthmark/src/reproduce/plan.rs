@@ -112,6 +112,8 @@ pub struct Plan {
     pub old_top: Option<PathBuf>,
     /// What it read.
     pub inputs: Vec<Input>,
+    /// Why it may have read more than that.
+    pub gaps: Vec<String>,
     /// What differs in the environment; the error is why that cannot be told.
     pub environment: Result<Vec<String>, String>,
     /// The recorded environment.
@@ -205,6 +207,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             .iter()
             .flat_map(|run| &run.logs)
             .any(|log| log.stream != "stderr" && log.file.as_ref() == Some(&recorded.file)),
+        gaps: found.gaps.clone(),
         had_ended: found.outcome == Some(Outcome::Completed),
         session: found.session.clone(),
         run: found
@@ -355,6 +358,7 @@ impl Plan {
             "command": command,
             "cwd": self.cwd.as_ref().map(|cwd| cwd.to_string_lossy()),
             "inputs": inputs,
+            "lineage_partial": self.gaps,
             "environment_differs": self.environment.as_ref().ok(),
             "environment_unknown": self.environment.as_ref().err(),
             "seeds": self.seeds,

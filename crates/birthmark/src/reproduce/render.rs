@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Options;
 use super::plan::{Input, InputState, Plan};
 use super::share::{Before, Share};
-use crate::talk::count;
+use crate::talk::{command_line, count};
 use crate::text::{self, neutral, short};
 
 /// Longest line of a reason.
@@ -108,9 +108,9 @@ pub fn render(plan: &Plan, options: &Options) -> String {
     let command: Vec<String> = plan
         .command(options)
         .iter()
-        .map(|word| quoted(&word.to_string_lossy()))
+        .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    put("command", &neutral(&command.join(" ")));
+    put("command", &neutral(&command_line(&command)));
     if let Some(cwd) = &plan.cwd {
         put("ran in", &neutral(&cwd.to_string_lossy()));
     }
@@ -150,6 +150,9 @@ fn inputs(plan: &Plan) -> Vec<(&'static str, String)> {
     if plan.inputs.len() > MOST {
         let more = plan.inputs.len() - MOST;
         lines.push(("", format!("+ {more} more (all with --json)")));
+    }
+    for why in &plan.gaps {
+        lines.push(("", format!("and perhaps more: {}", short(why, LONGEST))));
     }
     lines
 }
@@ -217,14 +220,4 @@ fn beside(plan: &Plan) -> Vec<String> {
 
 fn hex(commit: Option<&String>) -> String {
     commit.map_or("unknown".to_owned(), |hex| short(hex, 8).replace('…', ""))
-}
-
-/// As a shell would have to be told.
-fn quoted(word: &str) -> String {
-    let plain = |each: char| each.is_ascii_alphanumeric() || "-_=./:,@%+".contains(each);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }

@@ -15,14 +15,22 @@ use crate::machine::{self, Interpreter};
 /// Endings of files that a command runs as a script.
 const SCRIPTS: [&str; 8] = ["py", "sh", "bash", "R", "r", "jl", "ipynb", "pl"];
 
-/// The script that a command runs: its first word that is a file with a script's ending.
+/// The script that a command runs: the module of the working folder that it names with `-m`, else
+/// its first word that is a file with a script's ending.
 /// Its folder is where the script itself would look for the project.
 pub(super) fn script_of(command: &[OsString], folder: &Path) -> Option<PathBuf> {
     let is_script = |path: &PathBuf| {
         let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         SCRIPTS.contains(&ending) && path.is_file()
     };
-    command.iter().map(|word| folder.join(word)).find(is_script)
+    let module = || {
+        let at = command.iter().position(|word| word == "-m")?;
+        let place = command.get(at + 1)?.to_str()?.replace('.', "/");
+        let files = [format!("{place}.py"), format!("{place}/__main__.py")];
+        files.iter().map(|file| folder.join(file)).find(is_script)
+    };
+    let named = || command.iter().map(|word| folder.join(word)).find(is_script);
+    module().or_else(named)
 }
 
 /// The Python that a program surely runs in: itself, or the one whose folder it stands in

@@ -3,9 +3,9 @@
 use super::*;
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "fixtures")]
 fn script_is_the_first_word_that_is_one() {
     let dir = tempfile::tempdir().unwrap();
-    #[expect(clippy::disallowed_methods, reason = "a fixture")]
     std::fs::write(dir.path().join("train.py"), "").unwrap();
     let script = |words: &[&str]| {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
@@ -14,7 +14,18 @@ fn script_is_the_first_word_that_is_one() {
     let wanted = Some(dir.path().join("train.py"));
     assert_eq!(script(&["python", "-u", "train.py", "--x"]), wanted);
     assert_eq!(script(&["torchrun", "--nproc", "2", "train.py"]), wanted);
-    assert_eq!(script(&["python", "-m", "train"]), None);
+    assert_eq!(script(&["python", "-m", "train"]), wanted);
+    assert_eq!(script(&["python", "-m", "gone", "train.py"]), wanted);
+    std::fs::create_dir(dir.path().join("pkg")).unwrap();
+    std::fs::write(dir.path().join("pkg/__main__.py"), "").unwrap();
+    std::fs::write(dir.path().join("pkg/one.py"), "").unwrap();
+    let within = |name: &str| Some(dir.path().join("pkg").join(name));
+    assert_eq!(
+        script(&["python", "-m", "pkg.one", "train.py"]),
+        within("one.py")
+    );
+    assert_eq!(script(&["python", "-m", "pkg"]), within("__main__.py"));
+    assert_eq!(script(&["python", "-m"]), None);
     assert_eq!(script(&["python", "gone.py"]), None);
 }
 

@@ -89,7 +89,7 @@ impl Watch {
         let mut budget = Budget::new(DIGEST_TIME);
         let told = match &self.notes {
             Ok(notes) => told::read(notes),
-            Err(_) => Default::default(),
+            Err(_) => told::Told::default(),
         };
         session.record_seeds(told.seeds)?;
         let loads = told.loads;

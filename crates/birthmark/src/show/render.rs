@@ -14,11 +14,12 @@ mod written;
 
 use std::collections::BTreeSet;
 
-use birthmark_core::Timestamp;
 use birthmark_core::birthmark::{self, Group, PROVENANCE_KEYS};
-use birthmark_core::session::Run;
+use birthmark_core::lineage::with_run;
+use birthmark_core::session::{Run, gaps};
 use birthmark_core::snapshot::kept_nowhere;
 use birthmark_core::timestamp::render_clock;
+use birthmark_core::{RunId, Timestamp};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -67,6 +68,7 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         page.put("models", &models(shown));
         page.put("dataset", &dataset(shown));
         page.put("from", &inputs(shown));
+        page.put("lineage", &partial(shown));
         page.put("items", &other_items(shown));
         page.put("digest", &digests(shown));
         page.put("session", &session(shown, now));
@@ -243,6 +245,23 @@ fn unkept(shown: &Shown) -> Vec<String> {
         format!("{named} ran, and no commit holds it")
     });
     nowhere.into_iter().chain(unkept).collect()
+}
+
+/// Why its run, or where that is not told those of its session, may have read more than is listed.
+fn partial(shown: &Shown) -> Vec<String> {
+    let Some(session) = &shown.session else {
+        return Vec::new();
+    };
+    let own: Vec<&Run> = match shown.own_run() {
+        Some(own) => with_run(&session.ran, own.id.as_str()),
+        None => session.ran.iter().collect(),
+    };
+    let ids: Vec<RunId> = own.iter().map(|run| run.id.clone()).collect();
+    let told = gaps(&session.ran, &ids);
+    let told = told
+        .iter()
+        .map(|why| format!("partial: {}", short(why, 120)));
+    told.collect()
 }
 
 /// What of the code changed under the run that made it, else under any, each said once.

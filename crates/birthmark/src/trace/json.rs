@@ -130,6 +130,7 @@ impl Traced {
             "git_dirty": code("git_dirty"),
             "git_snapshot": code("git_snapshot"),
             "drift": run.drift,
+            "lineage_partial": run.gaps,
             "host": run.process.as_ref().map(|process| process.host.as_str()),
             "start": run.start.to_string(),
             "status": self.status(place),

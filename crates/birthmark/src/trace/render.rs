@@ -294,6 +294,9 @@ fn run_line(traced: &Traced, place: usize, branch: &Branch) -> Vec<String> {
         };
         parts.push(format!("! while it ran, {}{more}", short(first, 100)));
     }
+    if let Some(first) = run.gaps.first().filter(|_| !branch.above) {
+        parts.push(format!("! lineage partial: {}", short(first, 100)));
+    }
     parts.extend(
         run.unknown
             .as_ref()

@@ -10,10 +10,14 @@ use super::super::SessionFacts;
 use super::LONGEST;
 use super::page::Page;
 use super::session::told;
+use crate::talk::command_line;
 use crate::text::{self, plain, short};
 
 /// Runs that are told one after the other; of more, so many of the last.
 const MOST: usize = 20;
+
+/// Longest command that is told whole, in characters.
+const LONGEST_COMMAND: usize = 200;
 
 /// A block for each run, with its name where there are several; what a run started is within it.
 pub(super) fn run_lines(page: &mut Page, session: &SessionFacts, zone: &TimeZone) {
@@ -31,6 +35,7 @@ pub(super) fn run_lines(page: &mut Page, session: &SessionFacts, zone: &TimeZone
         if tops.len() > 1 {
             page.put("run", &headline(session, run, zone));
         }
+        page.put("ran", &ran(run));
         let own = within(session, run);
         for run in &own {
             page.put("given", &told(run.given.iter()));
@@ -122,6 +127,23 @@ fn observed(page: &mut Page, seen: &Observed) {
         .map(|(name, seed)| format!("{} {}", short(name, 40), short(&plain(seed), 60)))
         .collect();
     page.put("seeds", &seeds);
+}
+
+/// The command as it was typed, and how it ended; nothing where its script is all of that.
+fn ran(run: &Run) -> Vec<String> {
+    let ended = run.end.as_ref().map(|(_, ended)| ended);
+    let status = ended.and_then(|ended| match (ended.exit_code, &ended.signal) {
+        (_, Some(signal)) => Some(format!("stopped by {}", short(signal, 20))),
+        (Some(0) | None, None) => None,
+        (Some(code), None) => Some(format!("exit status {code}")),
+    });
+    let is_script = matches!(run.argv.as_slice(), [word] if run.script_name.as_ref() == Some(word));
+    if run.argv.is_empty() || is_script && status.is_none() {
+        return Vec::new();
+    }
+    std::iter::once(short(&command_line(&run.argv), LONGEST_COMMAND))
+        .chain(status)
+        .collect()
 }
 
 /// What a command used.
