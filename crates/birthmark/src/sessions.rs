@@ -18,6 +18,7 @@
 mod load;
 mod manifest;
 mod name;
+mod rest;
 mod search;
 mod summary;
 

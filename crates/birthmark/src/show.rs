@@ -39,7 +39,7 @@ use crate::code_beside::{self, CodeBeside};
 use crate::error::Result;
 use crate::project::Project;
 use crate::snapshot::Lives;
-use crate::wrote::{self, Wrote};
+use crate::wrote::{self, Holds, Wrote};
 
 use file::{show_file, show_folder, show_record, show_sidecar};
 use session::{beside_manifest, show_session, show_session_named};
@@ -149,6 +149,8 @@ pub struct Shown {
     pub forked: Vec<(SessionId, u64)>,
     /// The file that was asked for, where its folder is what is shown.
     pub part: Option<Part>,
+    /// What sessions recorded in the folder that is shown, where none recorded it as one.
+    pub(crate) holds: Option<Holds>,
 }
 
 impl Shown {
@@ -179,6 +181,7 @@ impl Shown {
             wrote: None,
             forked: Vec::new(),
             part: None,
+            holds: None,
         }
     }
 
@@ -279,6 +282,7 @@ impl Shown {
             "forked": self.forked.iter().map(|(id, lost)| json!({"session_id": id.as_str(), "records_lost": lost})).collect::<Vec<_>>(),
             "inputs_changed": self.inputs_changed.iter().map(ChangedInput::to_json).collect::<Vec<_>>(),
             "part": self.part.as_ref().map(Part::to_json),
+            "holds": self.holds.as_ref().map(Holds::to_json),
             "written_by": self.wrote.as_ref().map(Wrote::to_json),
             "recorded_metadata": self.recorded.as_ref().map(|recorded| &recorded.birthmark),
             "session": self.session.as_ref().map(SessionFacts::to_json),

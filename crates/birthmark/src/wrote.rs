@@ -130,6 +130,80 @@ pub(crate) fn folder_of(project: &Project, path: &Path) -> Option<PathBuf> {
         .map(|(folder, _)| folder)
 }
 
+/// Artifacts that lie in a folder which nobody recorded as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holds {
+    /// How many.
+    pub(crate) count: usize,
+    /// The first by name, as it is stored.
+    pub(crate) first: String,
+    /// Which scripts made them, in which sessions.
+    pub(crate) by: BTreeSet<(String, SessionId)>,
+}
+
+impl Holds {
+    /// For programs.
+    pub(crate) fn to_json(&self) -> Value {
+        let by = self.by.iter();
+        let by = by.map(
+            |(script, session)| json!({"script_name": script, "session_id": session.as_str()}),
+        );
+        json!({"artifacts": self.count, "first": self.first, "made_by": by.collect::<Vec<_>>()})
+    }
+
+    /// `4 artifacts, made by s1.py in session 20261127_101112_abcd`.
+    pub(crate) fn phrase(&self) -> String {
+        let by: Vec<String> = self
+            .by
+            .iter()
+            .map(|(script, session)| {
+                let script = crate::text::short(script, 60);
+                format!("{script} in session {}", session.short())
+            })
+            .collect();
+        let artifacts = crate::text::count(self.count as u64, "artifact");
+        format!("{artifacts}, made by {}", crate::talk::some_of(&by))
+    }
+}
+
+/// What sessions of a project recorded below a folder, which is given as it is stored; none where
+/// they recorded nothing there.
+pub(crate) fn below(project: &Project, folder: &str) -> Option<Holds> {
+    let spelled = serde_json::to_string(&format!("{folder}/")).ok()?;
+    let begin = spelled.strip_suffix('"')?.to_owned();
+    let wanted = Wanted::spelled(vec![begin]);
+    let ids = sessions::ids(project).unwrap_or_default();
+    let told = sessions::in_parts(ids, |id| {
+        if !sessions::speaks_of(&project.layout, &id, &wanted) {
+            return Vec::new();
+        }
+        let Ok(session) = sessions::fold_of(project, &id) else {
+            return Vec::new();
+        };
+        let is_below = |one: &&Artifact| {
+            let below = one.file.strip_prefix(folder);
+            below.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let told = session.made().filter(is_below).map(|one| {
+            let mut runs = session.runs.iter();
+            let run = runs.find(|run| Some(&run.id) == one.run.as_ref());
+            let script = run.and_then(|run| run.script_name.clone());
+            let program = || run.and_then(|run| run.argv.first().cloned());
+            let by = script
+                .or_else(program)
+                .unwrap_or_else(|| "a run".to_owned());
+            (one.file.clone(), (by, id.clone()))
+        });
+        told.collect::<Vec<_>>()
+    });
+    let told: BTreeMap<String, (String, SessionId)> = told.into_iter().flatten().collect();
+    Some(Holds {
+        count: told.len(),
+        first: told.keys().next()?.clone(),
+        by: told.into_values().collect(),
+    })
+}
+
 /// Who wrote what lies at a path, of which `lies` is the digest, where it is known. The path is
 /// given as it is stored. Where nobody recorded these bytes under this path, who recorded them
 /// under another: the file was moved or copied since.

@@ -202,21 +202,25 @@ fn show(ui: &mut Ui, args: &ShowArgs) -> Answer {
     if args.json {
         ui.json(&described.to_json())?;
     } else {
-        ui.people(&page(&described))?;
+        ui.people(&page(&described, &args.what))?;
     }
     Ok(ExitStatus::Yes)
 }
 
-fn page(described: &Described) -> String {
+fn page(described: &Described, asked: &str) -> String {
     let commit = short(&described.commit);
     let mut lines = Vec::new();
     let unkept = described.unkept.iter();
     let unkept = unkept.map(|reason| format!("not exact {reason}"));
     let Some(taken) = &described.taken else {
+        // A birthmark tells whether its tree was clean; a commit by itself does not.
+        let is_told = described.session.is_some() || !described.commit.starts_with(asked);
         lines.push(if described.is_snapshot {
             format!("snapshot {commit}: of a dirty tree; what it holds is not told here")
-        } else {
+        } else if is_told {
             format!("commit {commit}: the tree was clean")
+        } else {
+            format!("commit {commit}: no session here tells of it")
         });
         lines.push(format!("lives     {}", described.lives.phrase()));
         lines.extend(unkept);

@@ -17,7 +17,7 @@ use birthmark_store::layout::Layout;
 use birthmark_store::{atomic, journal};
 use serde_json::Value;
 
-use super::{JournalState, Loaded, MANIFEST_LIMIT, ManifestState, Problem, manifest};
+use super::{JournalState, Loaded, MANIFEST_LIMIT, ManifestState, Problem, manifest, rest};
 use super::{ids, unknown_session};
 use crate::error::Result;
 use crate::project::Project;
@@ -67,6 +67,11 @@ pub(crate) fn load_among(project: &Project, id: &SessionId, orphans: &Orphans) -
     };
     let session = match &fields {
         Some(fields) if !has_journals => manifest::session_of(fields, id),
+        Some(fields) if state == ManifestState::Unfounded => {
+            let mut session = folded;
+            rest::take_rest(&mut session, manifest::session_of(fields, id));
+            session
+        }
         _ => folded,
     };
     Ok(Loaded {
@@ -89,11 +94,16 @@ pub(crate) enum Told {
     Journals(Vec<Journal>),
     /// By its manifest, since there is no journal.
     Manifest(Box<Session>),
+    /// By journals of which one is damaged.
+    Damaged(Vec<Journal>),
 }
 
 /// What a session tells; its manifest is asked only where there are no journals.
 pub(crate) fn told(project: &Project, id: &SessionId) -> Result<Told> {
     let journals = read_journals(&project.layout, id)?;
+    if !journals.problems.is_empty() {
+        return Ok(Told::Damaged(journals.lines));
+    }
     if !journals.states.is_empty() {
         return Ok(Told::Journals(journals.lines));
     }
@@ -104,9 +114,11 @@ pub(crate) fn told(project: &Project, id: &SessionId) -> Result<Told> {
     })))
 }
 
-/// The fold of a session alone, for questions over many.
+/// The fold of a session alone, for questions over many; of one with a damaged journal with what
+/// its manifest tells beyond.
 pub(crate) fn fold_of(project: &Project, id: &SessionId) -> Result<Session> {
     Ok(match told(project, id)? {
+        Told::Damaged(_) => load(project, id)?.session,
         Told::Journals(lines) => session::fold(&lines),
         Told::Manifest(session) => *session,
     })

@@ -139,11 +139,14 @@ fn unstamped(project: &Project, path: &Path, now: Timestamp) -> Shown {
     if observed(project, &mut shown, path, now) {
         return shown;
     }
-    note(
-        &mut shown,
-        "birthmark",
-        "the file carries none and no sidecar stands beside it",
-    );
+    if path.is_dir() {
+        shown.holds = wrote::below(project, &shown.name);
+    }
+    let why = match shown.holds {
+        Some(_) => "nobody recorded the folder as one artifact",
+        None => "the file carries none and no sidecar stands beside it",
+    };
+    note(&mut shown, "birthmark", why);
     shown
 }
 

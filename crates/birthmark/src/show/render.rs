@@ -34,6 +34,7 @@ use written::{born, born_before, written};
 use super::{Now, Shown, Varying, What};
 use crate::report::origins::is_clean_in_part;
 use crate::text::{self, plain, short};
+use crate::wrote::Holds;
 
 /// Longest value of a user's own field.
 const LONGEST: usize = 60;
@@ -102,6 +103,10 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
             &[format!("{} (asserted, not observed)", names.join(", "))],
         );
     }
+    page.put(
+        "holds",
+        &shown.holds.iter().map(Holds::phrase).collect::<Vec<_>>(),
+    );
     page.put("unknown", &unknown(shown));
     match shown.what {
         What::Records => {
@@ -110,6 +115,12 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
                 .push_str(&format!("\none record: birthmark show {target}\n"));
         }
         What::Unstamped => {
+            if let Some(holds) = &shown.holds {
+                let first = crate::talk::shell_word(&holds.first);
+                let line = format!("\none of them: birthmark show {first}\n");
+                page.text.push_str(&line);
+                return page.text;
+            }
             let name = crate::talk::shell_word(&shown.typed);
             page.text.push_str(&format!(
                 "\ntry: birthmark trace {name}, if it was made under another name\n"

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use birthmark_capture::git;
 use birthmark_core::event::SnapshotTaken;
+use birthmark_core::snapshot::REFERENCES;
 use birthmark_core::{RunId, SessionId, Timestamp};
 use serde_json::{Value, json};
 
@@ -127,11 +129,18 @@ pub fn describe(project: &Project, what: &str) -> Result<Described> {
             .and_then(|source| between(&source.database, parent.as_deref(), &wanted.commit)),
         None => Ok(Vec::new()),
     };
+    // What no session here tells of is a snapshot where this clone keeps it as one.
+    let is_kept_as_one = || {
+        let kept = git::snapshot::references(project.root()).unwrap_or_default();
+        let mut kept = kept.iter();
+        kept.any(|(name, commit)| name.starts_with(REFERENCES) && *commit == wanted.commit)
+    };
+    let is_snapshot = wanted.is_snapshot || wanted.session.is_none() && is_kept_as_one();
     Ok(Described {
         lives: source::lives(project, &wanted.commit),
         commit: wanted.commit,
         session: wanted.session,
-        is_snapshot: wanted.is_snapshot,
+        is_snapshot,
         unkept: wanted.unkept,
         taken: wanted.taken,
         changes,

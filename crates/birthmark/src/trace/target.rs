@@ -16,7 +16,7 @@ use super::seen_as::also_made;
 use super::wanted::Wanted;
 use crate::error::{Error, Result};
 use crate::project::Project;
-use crate::sessions;
+use crate::{sessions, wrote};
 
 /// How the artifact was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -257,6 +257,29 @@ fn place_at(lineage: &Lineage, projects: &[Project], node: usize, path: &Path, m
     places.any(|place| (place.made || !made) && is_at(projects, place, path))
 }
 
+/// Why nothing is known of what lies at a path, which may be a folder that holds what is.
+fn untold(name: &str, path: &Path, projects: &[Project]) -> Error {
+    let name = crate::text::neutral(name);
+    let below = || {
+        let mut projects = projects.iter();
+        projects.find_map(|project| wrote::below(project, &project.stored_path(path)))
+    };
+    match path.is_dir().then(below).flatten() {
+        Some(holds) => {
+            let holds_what = holds.phrase();
+            let message =
+                format!("nobody recorded the folder `{name}` as one: it holds {holds_what}");
+            let hint = format!(
+                "name one of them, as {}",
+                crate::talk::shell_word(&holds.first)
+            );
+            Error::usage("not-traced", message).with_hint(hint)
+        }
+        None => Error::usage("not-traced", format!("nothing here tells of `{name}`"))
+            .with_hint("no session made or read these bytes; name another store with --store PATH"),
+    }
+}
+
 /// A file whose bytes nobody recorded: it is known by its path, or by what it carries.
 fn find_changed(
     target: &mut Target,
@@ -312,13 +335,7 @@ fn find_changed(
             target.mind = Some(ONLY_STAMPED.to_owned());
             return Ok(());
         }
-        let message = format!(
-            "nothing here tells of `{}`",
-            crate::text::neutral(&target.name)
-        );
-        return Err(Error::usage("not-traced", message).with_hint(
-            "no session made or read these bytes; name another store with --store PATH",
-        ));
+        return Err(untold(&target.name, &path, projects));
     };
     let runs = runs_of(lineage, carried);
     let (digest, content) = target.digests.clone();

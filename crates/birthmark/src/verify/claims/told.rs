@@ -108,7 +108,7 @@ impl Telling {
     pub(super) fn of(session: u32, told: &Told) -> Self {
         let mut telling = Self::default();
         match told {
-            Told::Journals(journals) => {
+            Told::Journals(journals) | Told::Damaged(journals) => {
                 for (journal, number) in journals.iter().zip(0..) {
                     telling.hear_journal(journal, session, number);
                 }
