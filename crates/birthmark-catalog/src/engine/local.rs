@@ -447,12 +447,8 @@ impl Engine for Local {
             params![project, most],
             |row| self.session_of(row),
         )?;
-        let count: Vec<i64> = self.rows(
-            &format!("SELECT count(*) FROM _sessions s WHERE {scope}"),
-            [project],
-            |row| row.get(0),
-        )?;
-        Ok((rows, count.first().map_or(0, |count| count.unsigned_abs())))
+        let all = self.at_once(|db| rolls::sessions_of(db, project))?;
+        Ok((rows, all.count()))
     }
 
     fn disagreements(&self, sessions: &[String]) -> Result<Vec<Disagreement>, CatalogError> {

@@ -211,6 +211,9 @@ impl Ground<'_> {
             let fails = having - &holds;
             return Ok(Told { holds, fails });
         }
+        if self.of == Of::Sessions && *home == Home::Time {
+            return self.begun(test, comparable);
+        }
         let mut holds = self.matching_apart(home, test)?;
         for source in &sources {
             holds |= &self.matching(source, test)?;

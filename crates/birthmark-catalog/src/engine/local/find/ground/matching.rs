@@ -10,7 +10,7 @@ use super::super::super::rolls;
 use super::super::super::sets::Set;
 use super::super::home::Home;
 use super::super::whole;
-use super::{Ground, Of, times};
+use super::{Ground, Of};
 use crate::filter::{Order, Test};
 use crate::value::{Kind, NAN, NESTED, NUMBERS, TEXTS, Value};
 
@@ -140,13 +140,6 @@ impl Ground<'_> {
             }
             (_, Home::Project) => self.projects(test),
             (Of::Groups, Home::Time) => self.times(test),
-            (Of::Sessions, Home::Time) => rolls::those(
-                self.db,
-                Owner::Session,
-                "row",
-                "session_start",
-                &mut |cell| cell.as_str().is_ok_and(|time| times::holds(test, time)),
-            ),
             (Of::Sessions, Home::Group("session_id")) if matches!(test, Test::Contains(part) if !part.is_empty()) =>
             {
                 let Test::Contains(part) = test else {

@@ -2,13 +2,15 @@
 //! only its ends are gone through one by one. The others have a first and a last.
 
 use rusqlite::params;
-use rusqlite::types::Value as Sql;
+use rusqlite::types::{Value as Sql, ValueRef};
 
 use super::super::super::lists::{
     Class, DAY, Reader, SPREAD, Source, WITHIN, Whose, day_of, label, number_of,
 };
-use super::super::super::sets::Set;
-use super::{Ground, Sets};
+use super::super::super::owners::Owner;
+use super::super::super::rolls;
+use super::super::super::sets::{Filling, Set};
+use super::{Ground, Sets, Told};
 use crate::filter::{Order, Test};
 use crate::value::{Kind, Value};
 
@@ -74,7 +76,7 @@ fn asked(test: &Test) -> Option<Span<'_>> {
 }
 
 /// Whether a test holds for a time.
-pub(super) fn holds(test: &Test, time: &str) -> bool {
+fn holds(test: &Test, time: &str) -> bool {
     match asked(test) {
         Some(span) => span.holds(time),
         None => test.ask(Some(&Value::text(time))) == Some(true),
@@ -82,6 +84,29 @@ pub(super) fn holds(test: &Test, time: &str) -> bool {
 }
 
 impl Ground<'_> {
+    /// Sessions of whose beginning the test holds, and those of which it fails.
+    pub(super) fn begun(&self, test: &Test, comparable: &[Class]) -> rusqlite::Result<Told> {
+        let is_comparable = comparable.contains(&Class::Text);
+        let mut judge = |cell: ValueRef<'_>| match cell.as_str() {
+            Ok(time) => (holds(test, time), is_comparable),
+            Err(_) => (false, false),
+        };
+        let judged = rolls::each(self.db, Owner::Session, "session_start", &mut judge)?;
+        let rows = rolls::numbers(self.db, Owner::Session, "row")?;
+        let (mut out, mut fails) = (Filling::default(), Filling::default());
+        for (row, (holds, is_comparable)) in rows.into_iter().zip(judged) {
+            if holds {
+                out.insert(row);
+            } else if is_comparable {
+                fails.insert(row);
+            }
+        }
+        Ok(Told {
+            holds: out.done(),
+            fails: fails.done(),
+        })
+    }
+
     /// Groups with a time, or with several.
     pub(super) fn timed(&self) -> rusqlite::Result<Set> {
         let one = Source::new(DAY, Whose::Label).having(self.db, &[Class::Text])?;
