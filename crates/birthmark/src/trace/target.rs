@@ -266,7 +266,6 @@ fn untold(name: &str, path: &Path, projects: &[Project]) -> Error {
     };
     match path.is_dir().then(below).flatten() {
         Some(holds) => {
-            let holds_what = holds.phrase();
             let what = holds.phrase();
             let message = format!("nobody recorded the folder `{name}` as one: it holds {what}");
             let hint = format!(
