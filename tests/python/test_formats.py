@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 
+import birthmark as bm
 import pytest
 
 MARKS = ("--type", "model", "--set", "seed=7")
@@ -136,8 +138,6 @@ def test_hostile_tables_are_refused_and_stay_as_they_are(repo, birthmark):
 
 
 def test_a_file_that_was_packed_since_is_held_against_its_text(repo, birthmark):
-    import birthmark as bm
-
     with bm.session() as session, session.jsonl("artifacts/a.jsonl") as out:
         for number in range(20):
             out.write({"n": number})
@@ -147,3 +147,23 @@ def test_a_file_that_was_packed_since_is_held_against_its_text(repo, birthmark):
     assert "its text was recorded as artifacts/a.jsonl, and is packed here" in " ".join(said.split())
     (repo / "artifacts/c.jsonl.gz").write_bytes(gzip.compress(text.replace(b'"n": 7', b'"n": 8')))
     assert "cannot tell" in birthmark("verify", "artifacts/c.jsonl.gz", status=2)
+
+
+def test_what_cannot_be_read_is_said_with_what_to_do_now(repo):
+    whole = gzip.compress(b'{"n": 1}\n' * 1000)
+    cases = {
+        "cut.jsonl.gz": (whole[:20], "copy it again"),
+        "cut.json": (b'{"a": [1', "make it or copy it again"),
+        "cut.safetensors": (b"\x64" + bytes(7) + b"{", "copy it again"),
+        "cut.parquet": (b"PAR1 rows", "copy it again"),
+    }
+    for name, (data, hint) in cases.items():
+        (repo / name).write_bytes(data)
+        with pytest.raises(bm.errors.DamagedError, match=hint):
+            bm.read(repo / name)
+    os.mkfifo(repo / "pipe.jsonl")
+    for path in (repo / "pipe.jsonl", "/dev/zero"):
+        with pytest.raises(bm.errors.StoreError, match="into a file, and name that"):
+            bm.read(path)
+    (repo / "list.json").write_text("[1, 2]")
+    assert bm.read(repo / "list.json") is None

@@ -13,6 +13,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::folder::Folder;
+use crate::format::codec;
 use crate::seam::{self, Step};
 use crate::stop;
 
@@ -42,6 +43,9 @@ impl PathError {
     /// What the user can do now.
     pub fn hint(&self) -> Option<String> {
         let path = self.path.display();
+        if let Some(hint) = way_out(&self.source) {
+            return Some(hint.to_owned());
+        }
         match self.source.kind() {
             io::ErrorKind::PermissionDenied if self.action == "read" => Some(format!(
                 "make `{path}` readable for this user, or ask as its owner"
@@ -73,6 +77,25 @@ impl PathError {
     fn is_of_store(&self) -> bool {
         self.path.iter().any(|part| part == STORE_NAME)
     }
+}
+
+/// What can be done about a file that is no file, or packed text that is damaged.
+pub fn way_out(error: &io::Error) -> Option<&'static str> {
+    let special = || error.get_ref()?.is::<NotAFile>().then_some(NOT_A_FILE);
+    codec::way_out(error).or_else(special)
+}
+
+/// What can be done about a pipe or a device.
+pub(crate) const NOT_A_FILE: &str = "write what comes out of it into a file, and name that";
+
+/// It is a FIFO, a device or a socket.
+#[derive(Debug, thiserror::Error)]
+#[error("it is no regular file")]
+struct NotAFile;
+
+/// Why a FIFO, a device or a socket is not read.
+pub fn not_a_file() -> io::Error {
+    io::Error::other(NotAFile)
 }
 
 /// What such a hint ends with where a file was to be written anew.
@@ -284,7 +307,7 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() {
         return Ok(file);
     }
-    Err(io::Error::other("it is no regular file"))
+    Err(not_a_file())
 }
 
 /// Reads a file that the kernel makes up while it is read, as those of `/proc`.

@@ -38,7 +38,7 @@ pub use hash::Pace;
 use hash::{Input, SUBTREE};
 pub(crate) use subtrees::{Part, Subtrees};
 
-use crate::atomic::{PathContext, PathError};
+use crate::atomic::{self, PathContext, PathError};
 
 /// What is read at once: small enough to stay in the processor's own cache.
 const PIECE: usize = 128 << 10;
@@ -78,7 +78,7 @@ impl FileError {
         match self {
             Self::Path(error) => error.hint(),
             Self::Link { .. } => Some("name the file that the link points to".to_owned()),
-            Self::NotAFile { .. } => None,
+            Self::NotAFile { .. } => Some(atomic::NOT_A_FILE.to_owned()),
             Self::ChangedWhileRead { .. } => {
                 Some("wait until nothing writes to it, then try again".to_owned())
             }

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use birthmark_core::birthmark::Fields;
+use birthmark_core::json::ScanErrorKind;
+use birthmark_store::atomic::{self, PathContext};
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::format::{FileKind, FormatError, Input, format_of};
-use birthmark_store::{Layout, PathError, atomic::PathContext};
+use birthmark_store::{Layout, PathError};
 
 use crate::error::{Error, Kind, Result};
 use crate::text;
@@ -16,8 +18,9 @@ use crate::text;
 pub fn read(path: &Path, line: Option<u64>) -> Result<Option<Fields>> {
     let found = std::fs::metadata(path).at("read", path)?;
     if !found.is_file() && !found.is_dir() {
-        let special = std::io::Error::other("it is no regular file");
-        return Err(special).at("read", path).map_err(Error::from);
+        return Err(atomic::not_a_file())
+            .at("read", path)
+            .map_err(Error::from);
     }
     let place = Layout::sidecar(path);
     let beside = line.is_none() && place.exists();
@@ -45,7 +48,7 @@ fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
     let Some(format) = format_of(path).filter(|_| path.is_file()) else {
         return Ok(None);
     };
-    let mut file = birthmark_store::atomic::open_regular(path).at("read", path)?;
+    let mut file = atomic::open_regular(path).at("read", path)?;
     let mut found = Ok(None);
     let wanted = line.unwrap_or(1);
     let (mut met, mut last) = (false, 0);
@@ -71,6 +74,14 @@ fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
             }
         },
     );
+    let has_records = FileKind::of(path).is_some_and(FileKind::has_records);
+    // A list is sound JSON, and no report of ours.
+    if let Err(FormatError::NotJson { source, .. }) = &found
+        && source.kind == ScanErrorKind::NotAnObject
+        && !has_records
+    {
+        return Ok(None);
+    }
     let damaged = |error: FormatError| {
         let told = Error::from(error);
         let whole = Error::new(Kind::Damaged, "format", told.to_string());
@@ -80,7 +91,6 @@ fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
         }
     };
     result.map_err(damaged)?;
-    let has_records = FileKind::of(path).is_some_and(FileKind::has_records);
     if let Some(line) = line.filter(|_| has_records && !met)
         && (line > last || line == 0)
     {

@@ -115,7 +115,18 @@ pub fn verify(project: &Project, paths: &[PathBuf], options: &Options) -> Result
     verify_watched(project, paths, options, &Meter::default())
 }
 
-/// The same, while somebody watches how far it has come.
+/// What was stamped outside of the artifacts folder without a session and still lies there, from
+/// the project's root: who names nothing asks for the artifacts folder alone.
+pub fn elsewhere_stamped(project: &Project) -> Vec<PathBuf> {
+    let listed = crate::generated::stamped(&project.layout).into_iter();
+    let mut there: Vec<PathBuf> = listed
+        .filter(|path| project.root().join(path).exists())
+        .collect();
+    there.sort();
+    there
+}
+
+/// The same as [`verify`], while somebody watches how far it has come.
 pub fn verify_watched(
     project: &Project,
     paths: &[PathBuf],

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use birthmark::verify::{self, Meter, Options, Report, Sample};
-use birthmark::{Project, sessions};
+use birthmark::{Project, sessions, talk, text};
 use birthmark_store::Durability;
 
 use crate::exit::ExitStatus;
@@ -66,12 +66,41 @@ pub fn run(ui: &mut Ui, args: &VerifyArgs) -> Answer {
     } else {
         ui.people(&verify::render(&report, ui.width()))?;
     }
+    if args.paths.is_empty() {
+        tell_of_others(ui, &project);
+    }
     if let Some(path) = &args.junit {
         let xml = verify::junit(&report);
         birthmark_store::atomic::replace(path, xml.as_bytes(), Durability::Process)
             .map_err(birthmark::Error::from)?;
     }
     Ok(status(&report))
+}
+
+/// Files that are named.
+const MOST_NAMED: usize = 3;
+
+/// What was stamped elsewhere is checked by its name alone: a look at all of it each time would
+/// read data that nobody asked for.
+fn tell_of_others(ui: &mut Ui, project: &Project) {
+    let others = verify::elsewhere_stamped(project);
+    if others.is_empty() {
+        return;
+    }
+    let count = text::count(others.len() as u64, "file");
+    let mut names: Vec<String> = others
+        .iter()
+        .take(MOST_NAMED)
+        .map(|path| talk::shell_word(&path.to_string_lossy()))
+        .collect();
+    if others.len() > MOST_NAMED {
+        names.push("…".to_owned());
+    }
+    let was = if others.len() == 1 { "was" } else { "were" };
+    ui.talk(&format!(
+        "{count} stamped elsewhere {was} not checked: birthmark verify {}",
+        names.join(" ")
+    ));
 }
 
 /// Does the work of a verification while a bar shows how far it is.

@@ -22,6 +22,7 @@ mod compare_guide;
 mod completions;
 mod corpus;
 mod corpus_later;
+mod damaged;
 mod declare;
 mod doctor;
 mod find;

@@ -65,3 +65,30 @@ fn nothing_to_verify_is_2() {
     world.snapshot("verify_no_such_file", ["verify", "nix.jsonl"]);
     world.snapshot("verify_no_such_session", ["verify", "zzz"]);
 }
+
+#[test]
+fn what_was_stamped_elsewhere_is_named_to_who_names_nothing() {
+    let world = World::new();
+    world.repo.write("data/a.jsonl", "{}\n");
+    world.repo.write("data/b c.bin", "b");
+    for (file, place) in [("data/a.jsonl", Some("--in-place")), ("data/b c.bin", None)] {
+        let words = ["stamp", file, "--type", "dataset"]
+            .into_iter()
+            .chain(place);
+        let done = world.output(words.collect::<Vec<_>>());
+        assert_eq!(done.status.code(), Some(0), "{done:?}");
+    }
+    let said = |words: &[&str]| String::from_utf8(world.output(words.to_vec()).stderr).unwrap();
+    assert_eq!(
+        said(&["verify"]),
+        "2 files stamped elsewhere were not checked: birthmark verify data/a.jsonl 'data/b c.bin'\n"
+    );
+    assert_eq!(said(&["verify", "data"]), "");
+    std::fs::remove_file(world.at("data/b c.bin")).unwrap();
+    made_in_a_session(&world);
+    let one = said(&["verify"]);
+    assert!(
+        one.contains("1 file stamped elsewhere was not checked"),
+        "{one}"
+    );
+}

@@ -115,6 +115,34 @@ impl Codec {
     }
 }
 
+/// Why packed text cannot be read to its end.
+#[derive(Debug, thiserror::Error)]
+enum Unpackable {
+    #[error("the packed text is cut short")]
+    CutShort,
+    #[error("it unpacks to more than {most} times its size, as only a bomb does")]
+    Bomb { most: u64 },
+    /// In the words of who unpacks.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+/// What can be done about packed text that this error is of.
+pub(crate) fn way_out(error: &io::Error) -> Option<&'static str> {
+    let why = error.get_ref()?.downcast_ref::<Unpackable>()?;
+    Some(match why {
+        Unpackable::CutShort => {
+            "copy it again from where it is whole; `gzip -dc` or `zstd -dc` gives what is there"
+        }
+        Unpackable::Bomb { .. } => {
+            "if you trust it, unpack it (`gzip -dc`, `zstd -dc`) and name what comes out"
+        }
+        Unpackable::Damaged(_) => {
+            "copy it again from where it is whole; if it is no packed text, name it otherwise"
+        }
+    })
+}
+
 /// Counts what is taken out of it: what was read ahead says nothing of what was unpacked.
 struct Counted<'a> {
     input: BufReader<Box<dyn Read + Send + 'a>>,
@@ -150,18 +178,16 @@ struct Guarded<'a> {
 impl Read for Guarded<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.text.read(buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                io::Error::new(error.kind(), "the packed text is cut short")
+            io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), Unpackable::CutShort),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                io::Error::new(error.kind(), Unpackable::Damaged(error.to_string()))
             }
             _ => error,
         })?;
         self.unpacked += got as u64;
         if self.unpacked > SMALL && self.unpacked / self.most > self.packed.load(Ordering::Relaxed)
         {
-            return Err(io::Error::other(format!(
-                "it unpacks to more than {} times its size, as only a bomb does",
-                self.most
-            )));
+            return Err(io::Error::other(Unpackable::Bomb { most: self.most }));
         }
         Ok(got)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use birthmark_core::json::{ScanError, StampError};
 
-use super::jsonl;
+use super::{FileKind, jsonl};
 
 /// Why a file could not be read, stamped or unstamped.
 #[derive(Debug, thiserror::Error)]
@@ -103,9 +103,14 @@ impl FormatError {
     /// What the user can do now.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotJson { source, .. } if source.is_cut_short() => {
-                Some("the line is cut short, as by a crash; take it out and try again".to_owned())
-            }
+            Self::NotJson { name, source, .. } if source.is_cut_short() => Some(
+                if FileKind::of(name).is_some_and(|kind| !kind.has_records()) {
+                    "the file is cut short, as by a crash; make it or copy it again"
+                } else {
+                    "the line is cut short, as by a crash; take it out and try again"
+                }
+                .to_owned(),
+            ),
             Self::Record { source, .. } => source.hint().map(str::to_owned),
             Self::TooLong { limit, .. } if *limit >= jsonl::LINE_LIMIT => {
                 Some("is it JSONL, one record a line?".to_owned())
@@ -114,9 +119,14 @@ impl FormatError {
                 "is it JSONL, one record a line? `stamp` and `unstamp` take longer ones with --longest-line"
                     .to_owned(),
             ),
+            Self::Damaged { .. } => Some(
+                "copy it again from where it is whole; if it is something else, name it otherwise"
+                    .to_owned(),
+            ),
             Self::NoPlace { .. } => {
                 Some("leave out --in-place and --out: it then goes into a sidecar".to_owned())
             }
+            Self::Read { source, .. } => crate::atomic::way_out(source).map(str::to_owned),
             Self::Write { source, .. } => crate::atomic::no_room(source.kind()).map(str::to_owned),
             Self::AlreadyStamped { .. } => Some("say `--on-existing keep` or `replace`".to_owned()),
             _ => None,

@@ -76,7 +76,11 @@ impl Source for Counted {
 
 fn unread(path: &Path, source: &std::io::Error) -> Error {
     let text = format!("cannot read `{}`: {source}", path.display());
-    Error::new(Kind::Io, "io", text)
+    let error = Error::new(Kind::Io, "io", text);
+    match atomic::way_out(source) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
 }
 
 pub(super) fn show_file(project: &Project, path: &Path, now: Timestamp) -> Result<Shown> {
@@ -167,7 +171,9 @@ fn observed(project: &Project, shown: &mut Shown, path: &Path, now: Timestamp) -
     if !is_here {
         take_recorded(shown, &wrote.artifact);
     }
-    shown.size = shown.size.or(shown.recorded.as_ref().map(|one| one.size));
+    // Of a checkpoint whose digest was never made nobody counted the bytes.
+    let counted = shown.recorded.as_ref().filter(|one| one.digest.is_some());
+    shown.size = shown.size.or(counted.map(|one| one.size));
     true
 }
 

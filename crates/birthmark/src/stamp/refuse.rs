@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use birthmark_core::schema::SIDECAR_SUFFIX;
+use birthmark_store::Layout;
+use birthmark_store::atomic::{self, PathContext as _};
 use birthmark_store::format::{FileKind, OnExisting};
-use birthmark_store::{Layout, atomic};
 
 use super::{StampOptions, Target, births, kind_of};
 use crate::error::{Error, Result};
@@ -32,6 +33,7 @@ pub(super) fn unfit(project: &Project, file: &Path, options: &StampOptions) -> R
         let text = format!("cannot stamp `{name}`: it is not there");
         return meant::or_hint(project, file, Err(Error::usage("no-file", text)));
     }
+    special(file)?;
     own(project, file)?;
     if options.target == Target::Sidecar {
         return match options.quarantine {
@@ -87,6 +89,16 @@ pub(super) fn unfit(project: &Project, file: &Path, options: &StampOptions) -> R
         }
         _ => Ok(()),
     }
+}
+
+/// A FIFO or a device: it has no bytes that stay.
+pub(super) fn special(file: &Path) -> Result<()> {
+    if file.is_file() || file.is_dir() {
+        return Ok(());
+    }
+    Err(atomic::not_a_file())
+        .at("read", file)
+        .map_err(Error::from)
 }
 
 /// The store, what lies in it, and manifests: what Birthmark itself writes is no artifact.

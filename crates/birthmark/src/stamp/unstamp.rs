@@ -89,6 +89,7 @@ pub fn unstamp(
         let text = format!("cannot unstamp `{name}`: it is not there");
         return meant::or_hint(project, file, Err(Error::usage("no-file", text)));
     }
+    refuse::special(file)?;
     let Some(kind) = FileKind::of(file).filter(|_| !file.is_dir()) else {
         return Err(no_birthmark(file));
     };
@@ -96,7 +97,7 @@ pub fn unstamp(
         return Err(error.with_hint("say --out FILE, which then may take its place"));
     }
     let into = kind.out_of(FileKind::of(out), longest_line);
-    let Some(beneath) = first(&*into, file)? else {
+    let Some(beneath) = first(&*into, file).map_err(with_way_out)? else {
         return Err(no_birthmark(file));
     };
     let mut replaced = None;
@@ -114,7 +115,7 @@ pub fn unstamp(
     if let Some(line) = replaced {
         return Err(cannot_undo(file, line));
     }
-    let done = done?;
+    let done = done.map_err(with_way_out)?;
     // What lies there now has the content that the session recorded, without birthmarks.
     let born = births::Births::of(project).with_content(file, done.digest);
     let stored = project.stored_path(out);
@@ -143,7 +144,15 @@ fn no_birthmark(file: &Path) -> Error {
             sidecar.display()
         ));
     }
-    error
+    error.with_hint("there is nothing to take out")
+}
+
+/// What can be done about a record that is none.
+fn with_way_out(error: Error) -> Error {
+    if error.hint().is_some() || error.code() != "not-json" {
+        return error;
+    }
+    error.with_hint("nothing was changed; put right what stands there, and try again")
 }
 
 /// Of the first record with a birthmark of ours whether another of ours lies beneath it; none

@@ -162,11 +162,14 @@ fn is_empty_file(file: &Path) -> bool {
 
 /// What can be done with a file of which a line, or the whole, is no record.
 fn with_way_out(error: Error, kind: FileKind) -> Error {
+    if error.code() == "damaged" {
+        return error.with_hint(
+            "copy it again from where it is whole, or leave out --in-place and --out: a sidecar \
+             needs no sound file",
+        );
+    }
     if error.hint().is_some() {
         return error;
-    }
-    if error.code() == "damaged" {
-        return error.with_hint("leave out --in-place and --out: a sidecar needs no sound file");
     }
     if error.code() != "not-json" {
         return error;

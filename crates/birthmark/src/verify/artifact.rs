@@ -227,7 +227,8 @@ pub(super) type Looked = (String, Vec<Reason>);
 fn unreadable(error: &FileError) -> Reason {
     let text = std::error::Error::source(error)
         .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-    let text = text::neutral(&text).into_owned();
+    let hint = error.hint().map(|hint| format!("; {hint}"));
+    let text = text::neutral(&(text + &hint.unwrap_or_default())).into_owned();
     match error {
         FileError::ChangedWhileRead { .. } => {
             Reason::cannot_tell("changed-while-read", "it changed while it was read")

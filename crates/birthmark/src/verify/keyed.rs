@@ -35,7 +35,8 @@ pub(super) fn verify(
                 FormatError::Damaged { what, .. } => what.clone(),
                 other => other.to_string(),
             };
-            let why = text::neutral(&why);
+            let hint = error.hint().map(|hint| format!("; {hint}"));
+            let why = text::neutral(&(why + &hint.unwrap_or_default())).into_owned();
             let mut reasons = whole.unwrap_or_default();
             let text = format!("it is no {} that can be read: {why}", kind.ending());
             reasons.push(if history.is_some() {
