@@ -23,6 +23,7 @@ from .errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextvars import ContextVar
     from typing import Any
 
@@ -83,6 +84,7 @@ class Life:
         self._ended_so: tuple[str, str | None, int | None] | None = None
         self._environ: dict[str, str | None] = {}
         self._handed_on: str | None = None
+        self._before_end: list[Callable[[bool], None]] = []
         # Whether nobody will try to end it again.
         self._last = False
         self._export()
@@ -139,6 +141,7 @@ class Life:
     ) -> None:
         """End it, whoever is in it."""
         global _living
+        self._finish(outcome == "completed")
         self._end_watch()
         how = self._ended_so or (outcome, error, exit_code)
         try:
@@ -156,6 +159,23 @@ class Life:
         self.open.clear()
         if _living is self:
             _living = None
+
+    def before_end(self, work: Callable[[bool], None]) -> None:
+        """Do ``work`` before it ends, while things can still be recorded. It is told whether the
+        session completed."""
+        self._before_end.append(work)
+
+    def _finish(self, completed: bool) -> None:
+        works, self._before_end = self._before_end, []
+        if self.native.is_over:
+            return
+        for work in works:
+            try:
+                work(completed)
+            except KeyboardInterrupt:
+                return
+            except Exception as error:  # noqa: BLE001 - the end itself comes first
+                _talk.say(f"birthmark: not all was recorded: {_talk.one_line(error)}")
 
     def end_with(self, error: BaseException) -> None:
         """End it because of an error."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import textwrap
 import time
 from dataclasses import dataclass, field
 
 import birthmark as bm
+import pytest
 
 
 @dataclass
@@ -227,14 +230,58 @@ def test_shard_that_comes_late_is_waited_for(repo):
     assert names == ["model.safetensors.index.json", "one.safetensors", "two.safetensors"]
 
 
-def test_training_that_dies_leaves_its_checkpoint_pending(repo, python, program):
-    import subprocess
+@pytest.mark.parametrize("within", [True, False])
+def test_training_that_fails_leaves_each_whole_checkpoint_with_its_digest(
+    repo, python, program, within
+):
+    script = """
+        import json, pathlib, sys, types
+        import birthmark as bm
+        def train():
+            callback = bm.TrainerCallback()
+            state = types.SimpleNamespace(global_step=3, epoch=1.0, is_world_process_zero=True)
+            args = types.SimpleNamespace(output_dir="c", to_dict=lambda: {"learning_rate": 0.1})
+            callback.on_train_begin(args, state, None)
+            for step, shards in [(3, ["w", "v"]), (4, ["w"])]:
+                state.global_step = step
+                folder = pathlib.Path(f"c/checkpoint-{step}")
+                folder.mkdir(parents=True)
+                weights = {"weight_map": {"a": "w", "b": "v"}}
+                (folder / "model.index.json").write_text(json.dumps(weights))
+                for shard in shards:
+                    (folder / shard).write_text(shard)
+                callback.on_save(args, state, None)
+            raise MemoryError("out of memory")
+        if WITHIN:
+            with bm.session():
+                train()
+        else:
+            train()
+    """
+    script = textwrap.dedent(script).replace("WITHIN", repr(within))
+    begin = time.monotonic()
+    done = python(script, cwd=repo, check=False)
+    assert "out of memory" in done.stderr
+    assert time.monotonic() < begin + 25
+    assert bm.read(repo / "c/checkpoint-3")["step"] == 3
+    # The other rank's shard of this one never came: nothing speaks for it.
+    assert bm.read(repo / "c/checkpoint-4") is None
+    said = subprocess.run(
+        [program, "verify", "c/checkpoint-3", "c/checkpoint-4"],
+        cwd=repo, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 2, said.stdout
+    assert said.stdout.count("its digest was never recorded") == 1, said.stdout
+    [manifest] = (repo / "artifacts").glob("session_manifest_*.json")
+    assert json.loads(manifest.read_text())["outcome"] == "failed"
 
+
+def test_training_that_dies_leaves_its_checkpoint_pending(repo, python, program):
     script = """
         import os, pathlib, types
         import birthmark as bm
         from birthmark.integrations import trainer
-        trainer._settled = lambda folder: __import__("time").sleep(60)
+        trainer._settled = lambda *given: __import__("time").sleep(60)
         session = bm.session().start()
         callback = bm.TrainerCallback()
         state = types.SimpleNamespace(global_step=3, epoch=1.0, is_world_process_zero=True)
@@ -247,8 +294,6 @@ def test_training_that_dies_leaves_its_checkpoint_pending(repo, python, program)
             pass
         os._exit(9)
     """
-    import textwrap
-
     python(textwrap.dedent(script), cwd=repo, check=False)
     done = subprocess.run(
         [program, "verify", "c/checkpoint-3"], cwd=repo, capture_output=True, text=True, check=False

@@ -31,6 +31,8 @@ _POLL = 0.5
 """Seconds between two looks at a folder that is still being written."""
 _PATIENCE = 600.0
 """Seconds after which a folder whose shards never come is digested as it is."""
+_LAST_PATIENCE = 30.0
+"""Seconds that the end of a session waits for digests after the training failed."""
 _NICEST = 19
 
 
@@ -61,6 +63,7 @@ class Events:
         self._noted: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._is_late = threading.Event()
 
     # -- the trainer's events
 
@@ -94,13 +97,7 @@ class Events:
 
     def finish(self) -> None:
         """Wait until every checkpoint that was saved has its digest."""
-        if self._threads:
-            self._noted.put(None)
-            if self._pace is not None:
-                self._pace.lift()
-            for thread in self._threads:
-                thread.join()
-            self._threads = []
+        self._wait(None)
         own, self._own = self._own, None
         self._session = None
         if own is not None:
@@ -108,6 +105,24 @@ class Events:
                 own.end()
             except Exception as error:  # noqa: BLE001 - never harm the training
                 say(f"birthmark: cannot record the end of the session: {one_line(error)}")
+
+    def _at_end(self, completed: bool) -> None:
+        """The session ends and no event told of it, as where the training failed: what it saved
+        is what is wanted then."""
+        if not completed:
+            self._is_late.set()
+        self._wait(None if completed else _LAST_PATIENCE)
+
+    def _wait(self, limit: float | None) -> None:
+        threads, self._threads = self._threads, []
+        if not threads:
+            return
+        self._noted.put(None)
+        if self._pace is not None:
+            self._pace.lift()
+        end = None if limit is None else time.monotonic() + limit
+        for thread in threads:
+            thread.join(None if end is None else max(0.0, end - time.monotonic()))
 
     # -- beside the training
 
@@ -126,6 +141,9 @@ class Events:
         limit = getattr(args, "save_total_limit", None)
         self._before = output, list(there), limit
         self._pace = None if self._rate is None else _native.Pace(int(self._rate))
+        life = self._session._life
+        if life is not None:
+            life.before_end(self._at_end)
         for work in (self._note, self._digest):
             thread = threading.Thread(target=work, name="birthmark-checkpoints", daemon=True)
             thread.start()
@@ -181,7 +199,7 @@ class Events:
 
     def _add(self, job: _Job) -> None:
         session = self._session
-        if session is None or not _settled(job.folder):
+        if session is None or not _settled(job.folder, self._is_late):
             return
         from .._stamp import _told
 
@@ -237,15 +255,20 @@ def _be_nice() -> None:
             pass
 
 
-def _settled(folder: str) -> bool:
-    """Wait until all shards are there and nothing is written any more; False if it is gone."""
+def _settled(folder: str, is_late: threading.Event) -> bool:
+    """Wait until all shards are there and nothing is written any more; False if it is gone, or if
+    it is late and shards are missing: whoever was to write them is dead."""
     end = time.monotonic() + _PATIENCE
     before = None
     while True:
         now = _picture(folder)
         if now is None:
             return False
-        if (now == before and not _missing_shards(folder)) or time.monotonic() > end:
+        if now == before:
+            missing = _missing_shards(folder)
+            if not missing or is_late.is_set():
+                return not missing
+        if time.monotonic() > end:
             return True
         before = now
         time.sleep(_POLL)
