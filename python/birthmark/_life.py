@@ -84,7 +84,7 @@ class Life:
         self._ended_so: tuple[str, str | None, int | None] | None = None
         self._environ: dict[str, str | None] = {}
         self._handed_on: str | None = None
-        self._before_end: list[Callable[[bool], None]] = []
+        self._before_end: list[Callable[[bool], Callable[[], None] | None]] = []
         # Whether nobody will try to end it again.
         self._last = False
         self._export()
@@ -141,7 +141,7 @@ class Life:
     ) -> None:
         """End it, whoever is in it."""
         global _living
-        self._finish(outcome == "completed")
+        rest = self._finish(outcome == "completed")
         self._end_watch()
         how = self._ended_so or (outcome, error, exit_code)
         try:
@@ -159,23 +159,27 @@ class Life:
         self.open.clear()
         if _living is self:
             _living = None
+        for after in rest:
+            after()
 
-    def before_end(self, work: Callable[[bool], None]) -> None:
+    def before_end(self, work: Callable[[bool], Callable[[], None] | None]) -> None:
         """Do ``work`` before it ends, while things can still be recorded. It is told whether the
-        session completed."""
+        session completed, and may answer what is to be done after the end."""
         self._before_end.append(work)
 
-    def _finish(self, completed: bool) -> None:
+    def _finish(self, completed: bool) -> list[Callable[[], None]]:
         works, self._before_end = self._before_end, []
-        if self.native.is_over:
-            return
-        for work in works:
+        rest: list[Callable[[], None]] = []
+        for work in [] if self.native.is_over else works:
             try:
-                work(completed)
+                after = work(completed)
+                if after is not None:
+                    rest.append(after)
             except KeyboardInterrupt:
-                return
+                break
             except Exception as error:  # noqa: BLE001 - the end itself comes first
                 _talk.say(f"birthmark: not all was recorded: {_talk.one_line(error)}")
+        return rest
 
     def end_with(self, error: BaseException) -> None:
         """End it because of an error."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import textwrap
 import time
@@ -272,6 +273,33 @@ def test_training_that_fails_leaves_each_whole_checkpoint_with_its_digest(
     )  # fmt: skip
     assert said.returncode == 2, said.stdout
     assert said.stdout.count("its digest was never recorded") == 1, said.stdout
+    [manifest] = (repo / "artifacts").glob("session_manifest_*.json")
+    assert json.loads(manifest.read_text())["outcome"] == "failed"
+
+
+def test_launcher_that_ends_a_failed_training_cuts_off_no_record_of_it(repo, python, program):
+    script = """
+        import os, pathlib, signal, threading, types
+        import birthmark as bm
+        from birthmark.integrations import trainer
+        settled = trainer._settled
+        def slowly(folder, is_late):
+            is_late.wait()
+            os.kill(os.getpid(), signal.SIGTERM)
+            return settled(folder, is_late)
+        trainer._settled = slowly
+        callback = bm.TrainerCallback()
+        state = types.SimpleNamespace(global_step=3, epoch=1.0, is_world_process_zero=True)
+        args = types.SimpleNamespace(output_dir="c", to_dict=lambda: {"learning_rate": 0.1})
+        callback.on_train_begin(args, state, None)
+        pathlib.Path("c/checkpoint-3").mkdir(parents=True)
+        pathlib.Path("c/checkpoint-3/w").write_text("w")
+        callback.on_save(args, state, None)
+        raise MemoryError("out of memory")
+    """
+    done = python(textwrap.dedent(script), cwd=repo, check=False)
+    assert done.returncode == -signal.SIGTERM, done.stderr
+    assert bm.read(repo / "c/checkpoint-3")["step"] == 3
     [manifest] = (repo / "artifacts").glob("session_manifest_*.json")
     assert json.loads(manifest.read_text())["outcome"] == "failed"
 

@@ -17,22 +17,30 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import sys
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from .._session import Session, current
 from .._stamp import base_of
 from .._talk import say
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _POLL = 0.5
 """Seconds between two looks at a folder that is still being written."""
+_LATE_POLL = 0.1
+"""The same when the process is about to end."""
 _PATIENCE = 600.0
 """Seconds after which a folder whose shards never come is digested as it is."""
 _LAST_PATIENCE = 30.0
 """Seconds that the end of a session waits for digests after the training failed."""
+_TERMINATED_PATIENCE = 5.0
+"""The same after the process was asked to end (SIGTERM), as a launcher does when a rank died."""
 _NICEST = 19
 
 
@@ -106,23 +114,27 @@ class Events:
             except Exception as error:  # noqa: BLE001 - never harm the training
                 say(f"birthmark: cannot record the end of the session: {one_line(error)}")
 
-    def _at_end(self, completed: bool) -> None:
+    def _at_end(self, completed: bool) -> Callable[[], None] | None:
         """The session ends and no event told of it, as where the training failed: what it saved
         is what is wanted then."""
-        if not completed:
-            self._is_late.set()
-        self._wait(None if completed else _LAST_PATIENCE)
+        if completed:
+            self._wait(None)
+            return None
+        self._is_late.set()
+        with _Patience() as patience:
+            self._wait(patience)
+        return patience.terminate if patience.is_terminated else None
 
-    def _wait(self, limit: float | None) -> None:
+    def _wait(self, patience: _Patience | None) -> None:
         threads, self._threads = self._threads, []
         if not threads:
             return
         self._noted.put(None)
         if self._pace is not None:
             self._pace.lift()
-        end = None if limit is None else time.monotonic() + limit
         for thread in threads:
-            thread.join(None if end is None else max(0.0, end - time.monotonic()))
+            while thread.is_alive() and (patience is None or patience.is_left):
+                thread.join(_LATE_POLL)
 
     # -- beside the training
 
@@ -220,6 +232,41 @@ class Events:
                 say(f"birthmark: cannot record that {folder} is gone: {one_line(error)}")
 
 
+class _Patience:
+    """How long the end of a failed training waits. A SIGTERM that nobody handles does not cut off
+    what is being recorded: it shortens the waiting, and takes effect after the end."""
+
+    def __init__(self) -> None:
+        self._end = time.monotonic() + _LAST_PATIENCE
+        self._before: Any = None
+        self.is_terminated = False
+
+    @property
+    def is_left(self) -> bool:
+        return time.monotonic() < self._end
+
+    def __enter__(self) -> _Patience:
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            self._before = signal.signal(signal.SIGTERM, self._shorten)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # What comes from now on finds the end being recorded, which takes milliseconds.
+        if self._before is not None and not self.is_terminated:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def _shorten(self, *told: object) -> None:
+        if not self.is_terminated:
+            self.is_terminated = True
+            self._end = min(self._end, time.monotonic() + _TERMINATED_PATIENCE)
+
+    def terminate(self) -> None:
+        """End by the signal, as would have been done."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _checkpoints(folder: str) -> list[str]:
     """What an earlier run, which this one may go on with, left to be rotated away."""
     try:
@@ -271,7 +318,8 @@ def _settled(folder: str, is_late: threading.Event) -> bool:
         if time.monotonic() > end:
             return True
         before = now
-        time.sleep(_POLL)
+        if is_late.wait(_POLL):
+            time.sleep(_LATE_POLL)
 
 
 def _picture(folder: str) -> dict[str, tuple[int, int]] | None:
