@@ -12,11 +12,14 @@ use std::time::Duration;
 use birthmark_store::reading::{self, Reading};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::ui::columns_as_told;
+
 /// What is quicker than this draws nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the bar is drawn.
 const TICK: Duration = Duration::from_millis(100);
-const STYLE: &str = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+/// Columns of a terminal that does not tell.
+const USUAL: usize = 80;
 
 /// A bar, drawn while this lives.
 pub(crate) struct Progress {
@@ -38,9 +41,6 @@ impl Progress {
     /// For work that tells how many bytes are done, and how many there are in all.
     pub(crate) fn watching(told: impl Fn() -> (u64, u64) + Send + 'static) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template(STYLE) {
-            bar.set_style(style.progress_chars("=> "));
-        }
         let wanted = std::io::stderr().is_terminal() && !crate::commands::quiet();
         let drawing = wanted.then(|| draw(bar.clone(), told)).flatten();
         Self {
@@ -69,6 +69,17 @@ impl Progress {
     }
 }
 
+/// What is drawn in so many columns, however long the numbers get: a line that runs over its
+/// terminal is drawn over by none of the next, and fills it.
+fn template(columns: usize) -> &'static str {
+    match columns {
+        78.. => "{bar:24} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+        54.. => "{bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+        32.. => "{percent}%, {bytes_per_sec}, {eta} left",
+        _ => "{percent}%",
+    }
+}
+
 fn draw(
     bar: ProgressBar,
     told: impl Fn() -> (u64, u64) + Send + 'static,
@@ -76,10 +87,19 @@ fn draw(
     let (stop, stopped) = channel();
     let body = move || {
         let mut wait = PATIENCE;
+        let mut drawn = "";
         while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
             let (done, total) = told();
             bar.set_length(total);
             bar.set_position(done);
+            // Somebody may make the window smaller.
+            let wanted = template(columns_as_told(std::io::stderr()).unwrap_or(USUAL));
+            if drawn != wanted
+                && let Ok(style) = ProgressStyle::with_template(wanted)
+            {
+                bar.set_style(style.progress_chars("=> "));
+                drawn = wanted;
+            }
             if wait == PATIENCE {
                 bar.set_draw_target(ProgressDrawTarget::stderr());
                 wait = TICK;

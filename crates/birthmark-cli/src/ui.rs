@@ -229,11 +229,16 @@ impl Write for Data<'_> {
     }
 }
 
-/// Columns of a terminal; none where it does not tell.
+/// Columns of a terminal that text is broken for; none where it does not tell.
 fn columns(of: impl std::os::fd::AsFd) -> Option<usize> {
+    columns_as_told(of).map(|columns| columns.max(NARROWEST))
+}
+
+/// Columns of a terminal, however few; none where it does not tell.
+pub(crate) fn columns_as_told(of: impl std::os::fd::AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(of).ok()?;
     let columns = usize::from(size.ws_col);
-    (columns > 0).then(|| columns.max(NARROWEST))
+    (columns > 0).then_some(columns)
 }
 
 fn talk(text: &str, color: bool) {

@@ -4,7 +4,11 @@ use crate::world::{PROGRAM, World};
 
 /// What a command shows on a terminal of 80 columns; none where there is no `script`.
 fn on_screen(world: &World, line: &str) -> Option<String> {
-    let line = format!("stty cols 80 rows 24; exec {PROGRAM} --color never {line}");
+    on_screen_of(world, 80, line)
+}
+
+fn on_screen_of(world: &World, columns: usize, line: &str) -> Option<String> {
+    let line = format!("stty cols {columns} rows 24; exec {PROGRAM} --color never {line}");
     let mut pty = world.on_a_terminal(&line)?;
     let output = pty.env("PATH", "/usr/bin:/bin").output().unwrap();
     Some(String::from_utf8_lossy(&output.stdout).replace('\r', ""))
@@ -53,4 +57,26 @@ fn no_line_runs_over_a_terminal_of_eighty_columns() {
     }
     let shown = on_screen(&world, "list").unwrap_or_default();
     assert!(shown.contains("sh -c "), "{shown}");
+}
+
+#[test]
+fn progress_runs_over_no_terminal_however_narrow() {
+    let world = World::new();
+    let line = format!("{{\"text\": \"{}\"}}\n", "x".repeat(1_000));
+    world.repo.write("large.jsonl", line.repeat(200_000));
+    for columns in [80, 60, 40, 20] {
+        let words = "stamp --type t --force --out copy.jsonl large.jsonl";
+        let Some(shown) = on_screen_of(&world, columns, words) else {
+            return;
+        };
+        // What is quick on this machine draws nothing, and nothing is seen of it.
+        for drawn in shown
+            .split("\u{1b}[2K")
+            .filter(|drawn| drawn.contains('%') || drawn.contains(" left"))
+        {
+            let drawn = drawn.split(['\n', '\u{1b}']).next().unwrap_or_default();
+            let width = drawn.trim_end().chars().count();
+            assert!(width <= columns, "{columns}: {drawn}");
+        }
+    }
 }
