@@ -48,7 +48,7 @@ mod tests {
         assert!(fresh.contains("# rolls: as the rows"), "{fresh}");
         let db = &catalog.opened.connection;
         db.execute_batch(
-            "DROP TABLE _letters; DROP TABLE _rolls; DELETE FROM _names WHERE stretch >= 1 << 40",
+            "DROP TABLE _letters; DROP TABLE _rolls; DROP TABLE _looked; DELETE FROM _names WHERE stretch >= 1 << 40",
         )
         .unwrap();
         db.pragma_update(None, "user_version", BEFORE).unwrap();
