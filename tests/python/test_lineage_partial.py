@@ -75,3 +75,30 @@ def test_a_snapshot_without_its_session_is_not_called_clean(repo: Path, program,
     assert told.startswith(f"snapshot {snapshot[:7]}: of a dirty tree; what it holds is not told here"), told
     head = git("rev-parse", "HEAD").strip()
     assert birthmark("snapshot", "show", head).startswith(f"commit {head[:7]}: no session here tells of it")
+
+
+def test_a_submodule_that_was_not_checked_out_when_it_ran_is_not_missed(repo: Path, program, git, tmp_path_factory) -> None:
+    place = tmp_path_factory.mktemp("modules")
+    own = {"cwd": place, "check": True, "capture_output": True}
+    subprocess.run(["git", "init", "--quiet", "sub"], **own)
+    (place / "sub/f.txt").write_text("1\n")
+    for words in (["add", "."], ["-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "--quiet", "--message", "F"]):
+        subprocess.run(["git", "-C", "sub", *words], **own)
+    git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(place / "sub"), "sub")
+    (repo / ".gitignore").write_text("artifacts/\n")
+    (repo / "go.sh").write_text("ls sub > artifacts/o.txt\n")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "A submodule")
+    subprocess.run(["git", "clone", "--quiet", str(repo), "clone"], **own)
+    clone = place / "clone"
+    (clone / "artifacts").mkdir()
+    assert call(program, clone, "run", "--", "sh", "go.sh").returncode == 0
+    again = call(program, clone, "reproduce", "--yes", "artifacts/o.txt")
+    assert again.returncode == 0 and "exact: commit" in again.stdout and "\nidentical\n" in again.stdout, again
+    # Where it was checked out, it is missed when it is gone.
+    git("-c", "protocol.file.allow=always", "-C", str(clone), "submodule", "--quiet", "update", "--init")
+    assert call(program, clone, "run", "--", "sh", "go.sh").returncode == 0
+    for gone in (clone / ".git/modules/sub", clone / "sub"):
+        shutil.rmtree(gone)
+    plan = call(program, clone, "reproduce", "--dry-run", "artifacts/o.txt")
+    assert plan.returncode == 2 and "repository sub is not here" in plan.stdout, plan

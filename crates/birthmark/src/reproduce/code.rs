@@ -34,15 +34,25 @@ pub struct Code {
     pub inexact: Vec<String>,
     /// What brings it here, where it cannot be had.
     pub hint: Option<String>,
+    /// Submodules that were not checked out when it ran: empty folders.
+    pub(super) absent: Vec<String>,
 }
 
 impl Code {
     /// With what of it cannot be had now.
-    pub(super) fn with_what_is_here(mut self, project: &Project) -> Self {
+    pub(super) fn with_what_is_here(mut self, project: &Project, session: &Session) -> Self {
+        let same_code = session.code.get("git_commit").and_then(Value::as_str);
+        let listed = session.code_details.get("submodules");
+        let listed = listed.filter(|_| same_code == self.commit.as_deref());
+        let listed = listed.and_then(Value::as_array).into_iter().flatten();
+        self.absent = listed
+            .filter(|one| one["commit"].is_null())
+            .filter_map(|one| one["path"].as_str().map(str::to_owned))
+            .collect();
         let lacking = self
             .restore
             .as_ref()
-            .map(|commit| crate::snapshot::lacking(project, commit));
+            .map(|commit| crate::snapshot::lacking(project, commit, &self.absent));
         match lacking {
             Some(Ok(reasons)) => self.inexact.extend(reasons),
             Some(Err(nowhere)) => {
@@ -102,6 +112,7 @@ fn kept(session: &Session, fields: &Fields, runs: &[&Run]) -> Code {
             commit,
             inexact,
             hint: None,
+            absent: Vec::new(),
         };
     }
     match (fields.get("git_dirty").and_then(Value::as_bool), &commit) {
@@ -123,6 +134,7 @@ fn kept(session: &Session, fields: &Fields, runs: &[&Run]) -> Code {
         commit,
         inexact,
         hint: None,
+        absent: Vec::new(),
     }
 }
 

@@ -66,6 +66,7 @@ fn lay_in(plan: &Plan, options: &Options, top: PathBuf, say: &mut dyn FnMut(&str
         commit,
         &RestoreOptions {
             into: Some(&top),
+            absent: &plan.code.absent,
             ..RestoreOptions::default()
         },
     )

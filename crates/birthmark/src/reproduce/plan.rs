@@ -181,7 +181,7 @@ pub fn plan(artifact: &Path, options: &Options) -> Result<Plan> {
             .iter()
             .flat_map(|run| run.observed.modules.iter().cloned())
             .collect(),
-        code: code::of(&loaded, &code_fields, &own, &recorded).with_what_is_here(&project),
+        code: code::of(&loaded, &code_fields, &own, &recorded).with_what_is_here(&project, &loaded),
         cwd: cwd_of(outer),
         top: top(&project),
         old_top: top_of(&loaded),

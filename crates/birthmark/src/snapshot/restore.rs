@@ -28,6 +28,8 @@ pub struct RestoreOptions<'a> {
     pub force: bool,
     /// Where the repository lay that it is of, where that is known.
     pub near: Option<&'a Path>,
+    /// Repositories within that were not checked out then: they stay empty folders.
+    pub absent: &'a [String],
 }
 
 /// A repository within, of which nothing is here.
@@ -139,6 +141,7 @@ pub fn restore(project: &Project, what: &str, options: &RestoreOptions<'_>) -> R
         project,
         writer: &writer,
         hints: &wanted.hints,
+        absent: options.absent,
     };
     filling.fill(&source, &wanted.commit, b"", 0, &mut restored)?;
     writer.finish()?;
@@ -219,6 +222,7 @@ struct Filling<'a> {
     project: &'a Project,
     writer: &'a TreeWriter,
     hints: &'a [PathBuf],
+    absent: &'a [String],
 }
 
 impl Filling<'_> {
@@ -268,6 +272,9 @@ impl Filling<'_> {
 
     fn nested(&self, path: &[u8], commit: &str, depth: u32, restored: &mut Restored) -> Result<()> {
         let shown = display_path(path);
+        if self.absent.contains(&shown) {
+            return Ok(());
+        }
         let hints = source::hints(self.project, self.hints, &shown);
         match source::find(self.project, commit, &hints) {
             Ok(source) if depth <= DEEPEST => {

@@ -23,8 +23,13 @@ pub(crate) struct Nowhere {
     pub(crate) hint: Option<String>,
 }
 
-/// What of a commit is not here: the repositories within, as reasons.
-pub(crate) fn lacking(project: &Project, commit: &str) -> Result<Vec<String>, Nowhere> {
+/// What of a commit is not here: the repositories within, as reasons. Those that were `absent`
+/// when it ran are not lacking.
+pub(crate) fn lacking(
+    project: &Project,
+    commit: &str,
+    absent: &[String],
+) -> Result<Vec<String>, Nowhere> {
     let wanted = wanted::find(project, commit).ok();
     let hints = wanted.as_ref().map_or(&[][..], |found| &found.hints);
     let look = || {
@@ -32,7 +37,8 @@ pub(crate) fn lacking(project: &Project, commit: &str) -> Result<Vec<String>, No
         source::check(&source.database, commit)?;
         let mut reasons = Vec::new();
         within(project, hints, &source, commit, "", 0, &mut reasons)?;
-        Ok(reasons)
+        reasons.retain(|(path, _)| !absent.contains(path));
+        Ok(reasons.into_iter().map(|(_, reason)| reason).collect())
     };
     look().map_err(|reason: String| Nowhere {
         hint: wanted.as_ref().map(|one| brings(project, &reason, one)),
@@ -47,7 +53,7 @@ fn within(
     commit: &str,
     prefix: &str,
     depth: u32,
-    reasons: &mut Vec<String>,
+    reasons: &mut Vec<(String, String)>,
 ) -> Result<(), String> {
     for place in source.database.places(commit)? {
         if place.mode != GITLINK {
@@ -67,8 +73,14 @@ fn within(
                     reasons,
                 )?;
             }
-            Ok(_) => reasons.push(format!("repository {path} is not here")),
-            Err(why) => reasons.push(format!("repository {path} is not here: {why}")),
+            Ok(_) => {
+                let reason = format!("repository {path} is not here");
+                reasons.push((path, reason));
+            }
+            Err(why) => {
+                let reason = format!("repository {path} is not here: {why}");
+                reasons.push((path, reason));
+            }
         }
     }
     Ok(())
