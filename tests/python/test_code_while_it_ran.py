@@ -164,3 +164,18 @@ def test_compiled_code_that_git_ignores_is_told(repo, git, program, birthmark, k
     assert f"{file} ran, and no commit holds it" in " ".join(birthmark("show", "artifacts/o.txt").split())
     status, code = plan(repo, program)
     assert status == 2 and "NOT exact" in code
+
+
+@pytest.mark.parametrize("name", ["w.sh", "w.py"])
+def test_what_was_written_just_before_it_ran_did_not_change(repo, git, program, name):
+    (repo / ".gitignore").write_text("artifacts/\n")
+    (repo / "artifacts").mkdir(exist_ok=True)
+    git("add", ".")
+    git("commit", "--quiet", "--message", "Begin")
+    words = ["sh"] if name == "w.sh" else [sys.executable]
+    source = {"w.sh": "echo {} > artifacts/o.txt\n", "w.py": "open('artifacts/o.txt', 'w').write('{}')\n"}[name]
+    for number in range(5):
+        (repo / name).write_text(source.format(number))
+        subprocess.run([program, "run", "--", *words, name], cwd=repo, check=True, capture_output=True)
+        status, code = plan(repo, program)
+        assert (status, "exact: snapshot" in code) == (0, True), code

@@ -56,11 +56,15 @@ impl Loading<'_> {
             let nanos = found.ctime() * 1_000_000_000 + found.ctime_nsec();
             nanos.unsigned_abs()
         });
+        let begun = self.since.unsigned_abs() * 1000;
         let since = (self.since - CLOCK_STEP).unsigned_abs() * 1000;
-        if changed < since {
+        let loaded = self.seen.loaded.get(file);
+        // A step of the clock before may be after: where nothing was noted that tells, what was
+        // just written and then run is no change.
+        if changed < since || loaded.is_none() && changed <= begun {
             return Loaded::Unchanged;
         }
-        match self.seen.loaded.get(file) {
+        match loaded {
             Some(times) if times.iter().all(|time| *time == changed) => Loaded::AsEnded,
             Some(times) if times.iter().all(|time| *time < since) => Loaded::AsBegun,
             None if !self.from_first => Loaded::AsBegun,
