@@ -11,6 +11,10 @@ use crate::ui::Ui;
 ///
 /// For bash:  birthmark completions bash > ~/.local/share/bash-completion/completions/birthmark
 ///
+/// For fish:  birthmark completions fish > ~/.config/fish/completions/birthmark.fish
+///
+/// For zsh:  birthmark completions zsh > DIR/_birthmark, where DIR is one of $fpath
+///
 /// The filter of find is completed too: the names of fields, and their values, as the
 /// catalog knows them.
 #[derive(Debug, clap::Args)]
@@ -36,15 +40,20 @@ pub fn run(ui: &mut Ui, args: &CompletionsArgs) -> Answer {
         Known::Fish => Shell::Fish,
     };
     let mut script = Vec::new();
-    clap_complete::generate(
-        shell,
-        &mut crate::cli::definition(),
-        "birthmark",
-        &mut script,
-    );
+    clap_complete::generate(shell, &mut offered(), "birthmark", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     ui.raw(with_filters(args.shell, script).as_bytes())?;
     Ok(ExitStatus::Yes)
+}
+
+/// The commands and options, without those that only we call.
+fn offered() -> clap::Command {
+    let all = crate::cli::definition();
+    let shown = all.get_subcommands().filter(|one| !one.is_hide_set());
+    clap::Command::new("birthmark")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(all.get_arguments())
+        .subcommands(shown)
 }
 
 /// The name of the command that the scripts call.
@@ -101,14 +110,20 @@ pub fn filter(ui: &mut Ui, args: &FilterArgs) -> Answer {
     Ok(ExitStatus::Yes)
 }
 
+/// Options of `find` that name fields, in zsh's words, and who completes them.
+const ZSH: [(&str, &str); 3] = [
+    ("'--sort=[", "_birthmark_order"),
+    ("*--group-by=[", "_birthmark_fields"),
+    ("*--columns=[", "_birthmark_fields"),
+];
+
 /// The script, which asks the catalog where a filter is typed.
 fn with_filters(shell: Known, script: String) -> String {
     match shell {
         Known::Bash => script + include_str!("completions/filter.bash"),
         Known::Zsh => {
-            let plain = r"'*::filter -- What must hold \[default\: everything\]:_default'";
-            let ours = "'*:filter:_birthmark_filter'";
-            script
+            let filter = r"'*::filter -- What must hold \[default\: everything\]:_default'";
+            let begun = script
                 .replacen(
                     "#compdef birthmark\n",
                     concat!(
@@ -117,7 +132,12 @@ fn with_filters(shell: Known, script: String) -> String {
                     ),
                     1,
                 )
-                .replace(plain, ours)
+                .replace(filter, "'*:filter:_birthmark_filter'");
+            let line = |line: &str| match ZSH.iter().find(|(of, _)| line.contains(of)) {
+                Some((_, with)) => line.replace(":_default'", &format!(":{with}'")),
+                None => line.to_owned(),
+            };
+            begun.lines().map(|text| line(text) + "\n").collect()
         }
         Known::Fish => script + include_str!("completions/filter.fish"),
     }
