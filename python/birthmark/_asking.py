@@ -37,6 +37,7 @@ class Rows(_List):
         lacking: dict[str, int] | None = None,
         edited: int = 0,
         columns: Iterable[str] = (),
+        types: Iterable[str | None] = (),
     ) -> None:
         super().__init__(rows)
         self.total = total
@@ -45,6 +46,8 @@ class Rows(_List):
         self.lacking = lacking or {}
         self.edited = edited
         self._columns = tuple(columns)
+        # As the tables declare them: what a column without a value is of.
+        self._types = dict(zip(self._columns, types, strict=False))
 
     def columns(self) -> list[str]:
         """The names of all columns: as a statement has them, else in the order in which they first stand in a row."""
@@ -59,19 +62,34 @@ class Rows(_List):
 
         columns = self._by_column()
         # Each column keeps the values that it has: pandas would make 2**70 a float.
-        return pandas.DataFrame({name: pandas.Series(column, dtype=_dtype(column)) for name, column in columns.items()})
+        types = self._types
+        series = {name: pandas.Series(own, dtype=_dtype(own, types.get(name))) for name, own in columns.items()}
+        return pandas.DataFrame(series)
 
     def to_polars(self) -> Any:
         """The rows as a `polars.DataFrame`; polars must be installed."""
         polars = _needed("polars")
 
-        return polars.DataFrame({name: _one_kind(column) for name, column in self._by_column().items()})
+        empty = {"INTEGER": polars.Int64, "REAL": polars.Float64, "TEXT": polars.String}
+        columns = self._by_column()
+        schema = {name: empty.get(self._empty(name, column) or "") for name, column in columns.items()}
+        return polars.DataFrame({name: _one_kind(column) for name, column in columns.items()}, schema=schema)
 
     def to_arrow(self) -> Any:
         """The rows as a `pyarrow.Table`; pyarrow must be installed."""
         pyarrow = _needed("pyarrow")
 
-        return pyarrow.table({name: _one_kind(column) for name, column in self._by_column().items()})
+        empty = {"INTEGER": pyarrow.int64(), "REAL": pyarrow.float64(), "TEXT": pyarrow.string()}
+        columns = self._by_column()
+        arrays = {
+            name: pyarrow.array(_one_kind(column), type=empty.get(self._empty(name, column) or ""))
+            for name, column in columns.items()
+        }
+        return pyarrow.table(arrays)
+
+    def _empty(self, name: str, column: list[Any]) -> str | None:
+        """What a column without a value is of, where its table says it."""
+        return self._types.get(name) if all(value is None for value in column) else None
 
     def _repr_html_(self) -> str:
         import html
@@ -121,8 +139,10 @@ def _plain(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
 
 
-def _dtype(column: list[Any]) -> str | None:
+def _dtype(column: list[Any], declared: str | None) -> str | None:
     kinds = {type(value) for value in column if value is not None}
+    if not kinds and declared in ("INTEGER", "REAL"):
+        kinds = {int if declared == "INTEGER" else float}
     if kinds == {bool} and None not in column:
         return "bool"
     if kinds == {int}:
@@ -263,4 +283,5 @@ def sql(
 
     text = _native.sql_json(statement, records=records, everywhere=all, timeout=timeout, folder=folder)
     answer = json.loads(text)
-    return Rows(answer["rows"], total=len(answer["rows"]), columns=answer["columns"])
+    rows = answer["rows"]
+    return Rows(rows, total=len(rows), columns=answer["columns"], types=answer["types"])

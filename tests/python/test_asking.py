@@ -62,8 +62,38 @@ def test_an_answer_without_rows_has_its_columns(repo):
     assert (list(rows), rows.total, rows.columns()) == ([], 0, ["file", "bytes"])
     assert "<th>bytes</th>" in rows._repr_html_()
     pyarrow = pytest.importorskip("pyarrow")
-    assert rows.to_arrow().column_names == ["file", "bytes"]
-    assert rows.to_arrow().schema.field("file").type == pyarrow.null()
+    assert rows.to_arrow().schema == pyarrow.schema({"file": pyarrow.string(), "bytes": pyarrow.int64()})
+
+
+def test_a_column_without_a_value_is_of_the_type_that_its_table_declares(project: Path, write: Writer) -> None:
+    write("a.jsonl", [{"seed": 1}, {"seed": 2}])
+    statement = (
+        "SELECT a.run_id, a.size AS bytes, NULL AS said, m.number, r.temperature"
+        " FROM records r JOIN artifacts a USING (file) LEFT JOIN metrics m ON 0"
+    )
+    pyarrow = pytest.importorskip("pyarrow")
+    for end, count in (("", 2), (" WHERE 0", 0)):
+        rows = bm.sql(statement + end)
+        assert len(rows) == count
+        # What was worked out, and a field of records, may be of any type.
+        assert rows.to_arrow().schema == pyarrow.schema(
+            {
+                "run_id": pyarrow.string(),
+                "bytes": pyarrow.int64(),
+                "said": pyarrow.null(),
+                "number": pyarrow.float64(),
+                "temperature": pyarrow.null(),
+            }
+        )
+
+
+def test_columns_of_one_name_are_told_apart_and_typed_in_frames_too(repo) -> None:
+    rows = bm.sql("SELECT size, size, run_id FROM artifacts WHERE 0")
+    assert rows.columns() == ["size", "size_2", "run_id"]
+    pytest.importorskip("pandas")
+    assert [str(of) for of in rows.to_pandas().dtypes] == ["int64", "int64", "object"]
+    polars = pytest.importorskip("polars")
+    assert list(rows.to_polars().schema.values()) == [polars.Int64, polars.Int64, polars.String]
 
 
 def test_answers_are_those_of_a_plain_loop(project: Path, write: Writer) -> None:

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use birthmark::find::{self, Ask, Sought};
-use birthmark::sql::{self, Limits};
+use birthmark::sql::{self, Limits, SqlType};
 use birthmark::{Error, Project};
 use birthmark_capture::process;
 use birthmark_core::Timestamp;
@@ -85,7 +85,12 @@ pub(crate) fn sql_json(
     let answer = py.detach(|| {
         let (table, _) = sql::sql(&project(folder)?, statement, &ask, limits)?;
         let rows = sql::to_json(&table);
-        Ok(serde_json::json!({ "columns": table.columns, "rows": rows }).to_string())
+        let types = table.types.iter().map(|of| of.map(SqlType::word));
+        let types: Vec<Option<&str>> = types.collect();
+        Ok(
+            serde_json::json!({ "columns": sql::names(&table), "types": types, "rows": rows })
+                .to_string(),
+        )
     });
     answer.into_py_result(py)
 }

@@ -10,7 +10,7 @@ use birthmark_catalog::engine::{Engine, Known, Stretch};
 use birthmark_catalog::filter::Filter;
 use serde_json::{Map, Number, Value};
 
-pub use birthmark_catalog::engine::local::sql::{Limits, SqlCell, Table};
+pub use birthmark_catalog::engine::local::sql::{Limits, SqlCell, SqlType, Table};
 
 use crate::catalog::{self, Catalog};
 use crate::error::{Error, Result};
@@ -108,8 +108,8 @@ pub fn text_of(cell: &SqlCell) -> String {
     }
 }
 
-/// The rows as JSON objects. Of columns of one name the later ones get a number.
-pub fn to_json(table: &Table) -> Value {
+/// The names of the columns; of those of one name the later ones get a number.
+pub fn names(table: &Table) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(table.columns.len());
     for column in &table.columns {
         let mut name = column.clone();
@@ -120,6 +120,12 @@ pub fn to_json(table: &Table) -> Value {
         }
         names.push(name);
     }
+    names
+}
+
+/// The rows as JSON objects, with these [`names`].
+pub fn to_json(table: &Table) -> Value {
+    let names = names(table);
     let row = |cells: &Vec<SqlCell>| {
         let pairs = names.iter().cloned().zip(cells.iter().map(cell_to_json));
         Value::Object(pairs.collect::<Map<String, Value>>())

@@ -75,11 +75,45 @@ pub enum SqlCell {
     Blob(Vec<u8>),
 }
 
+/// What the values of a column are, as its table declares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SqlType {
+    /// Whole numbers.
+    Integer,
+    /// Floats.
+    Real,
+    /// Texts.
+    Text,
+}
+
+impl SqlType {
+    /// None for fields of records, which hold whatever stands there.
+    fn of(declared: &str) -> Option<Self> {
+        match declared {
+            "INTEGER" => Some(Self::Integer),
+            "REAL" => Some(Self::Real),
+            "TEXT" => Some(Self::Text),
+            _ => None,
+        }
+    }
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Integer => "INTEGER",
+            Self::Real => "REAL",
+            Self::Text => "TEXT",
+        }
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
     /// The names of its columns.
     pub columns: Vec<String>,
+    /// What is in each of them; none where it is worked out, and no column of a table.
+    pub types: Vec<Option<SqlType>>,
     /// Its rows.
     pub rows: Vec<Vec<SqlCell>>,
 }
@@ -260,8 +294,12 @@ fn run(connection: &Connection, statement: &str, limits: Limits) -> Result<Table
     let read = || -> rusqlite::Result<Option<Table>> {
         let mut prepared = connection.prepare(statement)?;
         let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
+        let types = prepared
+            .columns()
+            .map(|column| column.decl_type().and_then(SqlType::of));
         let mut table = Table {
             columns,
+            types: types.collect(),
             rows: Vec::new(),
         };
         let (width, mut bytes) = (table.columns.len(), 0);
