@@ -129,3 +129,16 @@ def test_what_was_renamed_is_made_again_by_who_made_it(repo, watched, birthmark,
     assert "made again  identical" in birthmark("trace", "artifacts/c.csv")
     plan = json.loads(birthmark("reproduce", "--dry-run", "--json", "artifacts/c.csv"))["plan"]
     assert [one["from"] for one in plan["renamed"]] == ["artifacts/b.csv", "data/a.csv"]
+
+
+def test_what_a_hand_moved_or_copied_is_found_by_its_new_name(repo, watched, birthmark):
+    watched("echo seen > artifacts/seen.txt")
+    (repo / "artifacts/kept").mkdir()
+    (repo / "artifacts/seen.txt").rename(repo / "artifacts/kept/later.txt")
+    (repo / "artifacts/copy.txt").write_text("seen\n")
+    (repo / "artifacts/other.txt").write_text("else\n")
+    (row,) = json.loads(birthmark("find", "file~later", "--json"))["rows"]
+    (run,) = json.loads(birthmark("find", "--runs", "file~later", "--json"))["rows"]
+    assert (row["state"], row["run_id"]) == ("sealed", run["run_id"])
+    assert birthmark("find", "file~copy OR file~other", "--count").strip() == "1"
+    assert birthmark("find", "file~artifacts/seen", "--count").strip() == "0"

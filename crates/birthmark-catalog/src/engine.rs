@@ -465,8 +465,11 @@ pub trait Engine {
     fn growing(&self, project: i64, file: &str) -> Result<Option<Growing>, CatalogError>;
     /// What a file was when it was last recorded, if it was and nobody writes to it since.
     fn sealed(&self, project: i64, file: &str) -> Result<Option<Sealed>, CatalogError>;
+    /// The digest of something of this size that was made in a project and carries no birthmark
+    /// within, if there is any: a file of that size may be it, moved.
+    fn plain_of(&self, project: i64, size: u64) -> Result<Option<String>, CatalogError>;
     /// Files that were read on as they grew, and so have no digest, and those of which it was
-    /// not looked whether they are what was recorded.
+    /// not looked whether they are what was recorded, or moved from where it was made.
     fn unread(&self, project: i64) -> Result<Vec<String>, CatalogError>;
     /// The names of the columns of all tables that `sql` may ask, but for the fields of records.
     fn table_columns(&self) -> Result<Vec<String>, CatalogError>;

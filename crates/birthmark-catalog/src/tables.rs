@@ -23,9 +23,9 @@
 //! * All of it can be dropped: nothing here is known from elsewhere than the files.
 
 /// What `user_version` says; a catalog of another version than this and the one before is built anew.
-pub(crate) const VERSION: i32 = 14;
+pub(crate) const VERSION: i32 = 15;
 /// The last version before it, of which all can be kept.
-pub(crate) const BEFORE: i32 = 13;
+pub(crate) const BEFORE: i32 = 14;
 /// Where the numbers of groups begin that are not the first of their artifact.
 pub(crate) const MORE: i64 = 1 << 40;
 /// `BMCA`, which tells the file from other databases.
@@ -33,11 +33,9 @@ pub(crate) const APPLICATION: i32 = 0x424d_4341;
 
 /// What came with this version, and is filled from the other tables.
 pub(crate) const LATEST: &str = r"
-CREATE TABLE _letters (stretch INTEGER PRIMARY KEY, bits BLOB NOT NULL);
--- When each project was looked at, to the minute.
-CREATE TABLE _looked (project INTEGER PRIMARY KEY, time TEXT NOT NULL);
--- Whose column it is and which one, and in its last 40 bits which stretch.
-CREATE TABLE _rolls (row INTEGER PRIMARY KEY, cells BLOB NOT NULL);
+-- What was made and carries nothing within, by its size: so is what may have been moved.
+CREATE INDEX _told_plain ON _told (project, size) WHERE state = 'sealed' AND format IN ('observed', 'file');
+CREATE INDEX _artifacts_plain ON _artifacts (project, found ->> 'size') WHERE there = 2;
 ";
 
 /// Everything else, in one script.
@@ -67,6 +65,11 @@ CREATE TABLE _labels (
 -- The number of the list, and in its last 26 bits which stretch of it.
 CREATE TABLE _postings (row INTEGER PRIMARY KEY, bits BLOB NOT NULL);
 CREATE TABLE _names (stretch INTEGER PRIMARY KEY, names BLOB NOT NULL);
+CREATE TABLE _letters (stretch INTEGER PRIMARY KEY, bits BLOB NOT NULL);
+-- When each project was looked at, to the minute.
+CREATE TABLE _looked (project INTEGER PRIMARY KEY, time TEXT NOT NULL);
+-- Whose column it is and which one, and in its last 40 bits which stretch.
+CREATE TABLE _rolls (row INTEGER PRIMARY KEY, cells BLOB NOT NULL);
 -- Whose numbers they are, and in its last 40 bits which stretch.
 CREATE TABLE _owners (row INTEGER PRIMARY KEY, numbers BLOB NOT NULL);
 CREATE TABLE _marks (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE);

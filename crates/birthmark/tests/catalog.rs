@@ -304,6 +304,87 @@ fn what_was_edited_is_never_called_sealed_whatever_kind_it_is() {
 }
 
 #[test]
+fn plain_file_that_a_hand_moved_or_copied_is_whose_it_was() {
+    let world = World::new();
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    fs::create_dir_all(world.artifacts()).unwrap();
+    // Of these one is as large as what was made, and one was known before anybody told of its like.
+    fs::write(world.path("other.bin"), "other weights").unwrap();
+    fs::write(world.path("early.bin"), "early weights").unwrap();
+    catalog.refresh(&world.project(), Depth::Question).unwrap();
+    let session = world.begin(&[]);
+    for name in ["plain", "early"] {
+        let made = world.path(&format!("made-{name}.bin"));
+        fs::write(&made, format!("{name} weights")).unwrap();
+        session.add(&made, "model", &Fields::new()).unwrap();
+    }
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    let [made, moved] = ["made-plain.bin", "kept/renamed.bin"].map(|name| world.path(name));
+    fs::create_dir_all(moved.parent().unwrap()).unwrap();
+    assert_eq!(found(&mut catalog, &world, "made").len(), 2);
+    assert_eq!(found(&mut catalog, &world, "early type=model").len(), 1);
+
+    fs::rename(&made, &moved).unwrap();
+    let here = ["artifacts/kept/renamed.bin"];
+    assert_eq!(found(&mut catalog, &world, "file~renamed"), here);
+    assert_eq!(
+        found(
+            &mut catalog,
+            &world,
+            "type=model state=sealed model~smollm2 renamed"
+        ),
+        here
+    );
+    assert_eq!(found(&mut catalog, &world, "made-plain other"), [""; 0]);
+    agree(&mut catalog, &world, "moved");
+    // One artifact, in two places.
+    fs::copy(&moved, world.path("copy.bin")).unwrap();
+    assert_eq!(found(&mut catalog, &world, "format=file").len(), 2);
+    agree(&mut catalog, &world, "copied");
+    fs::copy(&moved, &made).unwrap();
+    assert_eq!(found(&mut catalog, &world, "format=file").len(), 2);
+    agree(&mut catalog, &world, "put back");
+    edit(&made);
+    edit(&moved);
+    assert_eq!(found(&mut catalog, &world, "renamed"), [""; 0]);
+    assert_eq!(found(&mut catalog, &world, "copy"), ["artifacts/copy.bin"]);
+    agree(&mut catalog, &world, "edited");
+    fs::remove_dir_all(world.project().layout.sessions()).unwrap();
+    for entry in fs::read_dir(world.artifacts()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().contains("session_") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    assert_eq!(found(&mut catalog, &world, "copy"), [""; 0]);
+    agree(&mut catalog, &world, "nobody tells of it");
+}
+
+#[test]
+fn large_plain_file_that_was_moved_is_known_once_all_was_looked_at() {
+    let world = World::new();
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    fs::create_dir_all(world.artifacts()).unwrap();
+    let made = world.path("made.bin");
+    fs::write(&made, vec![7_u8; 65 << 20]).unwrap();
+    let session = world.begin(&[]);
+    session.add(&made, "model", &Fields::new()).unwrap();
+    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+    fs::rename(&made, world.path("moved.bin")).unwrap();
+    assert_eq!(found(&mut catalog, &world, "moved"), [""; 0]);
+    // What changed within a tick of the clock is read again by the next question.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    catalog.refresh(&world.project(), Depth::All).unwrap();
+    assert_eq!(
+        found(&mut catalog, &world, "moved"),
+        ["artifacts/moved.bin"]
+    );
+    agree(&mut catalog, &world, "moved");
+}
+
+#[test]
 fn file_whose_sidecar_is_of_other_bytes_is_edited_also_where_no_journal_tells_of_it() {
     let world = World::new();
     world.small();

@@ -362,12 +362,19 @@ impl Engine for Local {
     }
 
     fn unread(&self, project: i64) -> Result<Vec<String>, CatalogError> {
-        self.rows(
+        let mut unread = self.rows(
             "SELECT file FROM _artifacts WHERE project = ?1 AND read_on
              UNION SELECT file FROM _artifacts WHERE project = ?1 AND state = 'unchecked'",
             [project],
             |row| row.get(0),
-        )
+        )?;
+        let db = &self.opened.connection;
+        unread.extend(recorded::maybe_moved(db, project).map_err(self.failed())?);
+        Ok(unread)
+    }
+
+    fn plain_of(&self, project: i64, size: u64) -> Result<Option<String>, CatalogError> {
+        recorded::plain_of(&self.opened.connection, project, size).map_err(self.failed())
     }
 
     fn table_columns(&self) -> Result<Vec<String>, CatalogError> {

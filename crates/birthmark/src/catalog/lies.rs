@@ -67,8 +67,8 @@ pub(super) fn look(
     };
     facts.lies_size = Some(size);
     let (digest, then) = match sealed {
-        Some(sealed) => (sealed.digest.as_str(), sealed.size),
-        None => (facts.digest.as_deref().unwrap_or_default(), facts.size),
+        Some(sealed) => (sealed.digest.clone(), sealed.size),
+        None => (facts.digest.clone().unwrap_or_default(), facts.size),
     };
     let others = sealed.map_or(&[][..], |sealed| &sealed.others);
     if size != then && !others.iter().any(|(_, other)| *other == size) {
@@ -78,9 +78,28 @@ pub(super) fn look(
         && sealed
             .is_some_and(|sealed| changed + TICK_NANOS < i128::from(sealed.time.micros()) * 1_000)
     {
-        facts.lies = Some(digest.to_owned());
+        facts.lies = Some(digest);
         return 0;
     }
+    digest_as(path, facts, (&digest, size), room)
+}
+
+/// Reads a file of which nobody tells, and that may be what has this digest; bytes that were read
+/// are returned.
+pub(super) fn read(path: &Path, facts: &mut FileFacts, digest: &str, room: &mut Room) -> u64 {
+    let read = digest_as(path, facts, (digest, facts.size), room);
+    facts.looked = facts.lies.is_some();
+    facts.lies_size = facts.lies.as_ref().map(|_| facts.size);
+    read
+}
+
+/// Digests what has this size as this digest was made, if there is room for it.
+fn digest_as(
+    path: &Path,
+    facts: &mut FileFacts,
+    (digest, size): (&str, u64),
+    room: &mut Room,
+) -> u64 {
     let (Ok(digest), Ok(real)) = (digest.parse::<Digest>(), path.canonicalize()) else {
         return 0;
     };

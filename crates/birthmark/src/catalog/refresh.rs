@@ -430,8 +430,13 @@ impl Refresher<'_> {
         }
         if let Some(sealed) = &sealed {
             lies::look_for_birthmark(subject, &mut facts, sealed);
+        } else if facts.format.is_none()
+            && let Some(like) = self.catalog.engine.plain_of(self.row.id, facts.size)?
+        {
+            // It may have been moved here.
+            self.done.bytes += lies::read(subject, &mut facts, &like, &mut self.room);
         }
-        if sealed.is_some() && facts.format.is_none() {
+        if (sealed.is_some() || facts.lies.is_some()) && facts.format.is_none() {
             // A report that a program wrote by itself, and a session saw.
             facts.metrics = scan::reported(subject);
         }

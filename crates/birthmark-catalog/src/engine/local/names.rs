@@ -80,16 +80,6 @@ impl Edits {
     }
 }
 
-/// Writes for all names which letters they have.
-pub(super) fn write_all_letters(db: &Connection) -> rusqlite::Result<()> {
-    let mut statement = db.prepare("SELECT stretch, names FROM _names")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        write_letters(db, row.get(0)?, row.get_ref(1)?.as_blob()?)?;
-    }
-    Ok(())
-}
-
 fn write_letters(db: &Connection, stretch: i64, names: &[u8]) -> rusqlite::Result<()> {
     let mut bits = vec![0; LETTERS as usize / 8];
     for (byte, bit) in letters(names) {

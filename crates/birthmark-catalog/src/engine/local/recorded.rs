@@ -7,7 +7,8 @@
 
 use birthmark_core::Timestamp;
 use birthmark_core::order::{Moment, straight};
-use rusqlite::{Connection, params};
+use birthmark_core::wrote::OBSERVED;
+use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value as Json;
 
 use crate::engine::Sealed;
@@ -71,6 +72,11 @@ impl Told {
     /// Whether nothing else is told of the file.
     fn is_removal(&self) -> bool {
         self.state == "removed" && self.format.is_empty()
+    }
+
+    /// Whether it was made and carries no birthmark within: a copy of it tells nothing by itself.
+    pub(super) fn is_plain(&self) -> bool {
+        self.state == "sealed" && matches!(self.format.as_str(), OBSERVED | "file")
     }
 
     pub(super) fn print(&self) -> String {
@@ -164,6 +170,55 @@ pub(super) fn seen_to_write(
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map(params![project, own], Word::of)?;
     rows.last().transpose()
+}
+
+/// Who made the bytes of a file that carries nothing and that nobody tells of: it was moved or
+/// copied from where they were made. The last of those that made such bytes.
+pub(super) fn moved(db: &Connection, project: i64, found: &Json) -> rusqlite::Result<Option<Word>> {
+    let (Some(own), Some(size)) = (found["lies"].as_str(), found["size"].as_i64()) else {
+        return Ok(None);
+    };
+    let sql = format!(
+        "{TOLD} WHERE t.project = ? AND t.size = ? AND t.digest = ? AND {PLAIN}
+         ORDER BY t.timestamp, s.session_id, t.file"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![project, size, own], Word::of)?;
+    rows.last().transpose()
+}
+
+/// What holds of what was made and carries no birthmark within.
+const PLAIN: &str = "t.state = 'sealed' AND t.format IN ('observed', 'file')";
+
+/// The digest of something of this size that was made and carries nothing within. Empty files are
+/// all alike.
+pub(super) fn plain_of(
+    db: &Connection,
+    project: i64,
+    size: u64,
+) -> rusqlite::Result<Option<String>> {
+    let sql = format!(
+        "SELECT t.digest FROM _told t INDEXED BY _told_plain
+         WHERE t.project = ? AND t.size = ? AND t.size > 0 AND t.digest IS NOT NULL AND {PLAIN} LIMIT 1"
+    );
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    db.prepare_cached(&sql)?
+        .query_row(params![project, size], |row| row.get(0))
+        .optional()
+}
+
+/// Files that carry nothing and that nobody tells of, and that are as large as something that was
+/// made: those that were not read.
+pub(super) fn maybe_moved(db: &Connection, project: i64) -> rusqlite::Result<Vec<String>> {
+    let sql = format!(
+        "SELECT a.file FROM _artifacts a INDEXED BY _artifacts_plain
+         WHERE a.project = ? AND a.there = 2 AND a.found ->> 'lies' IS NULL AND EXISTS (
+           SELECT 1 FROM _told t INDEXED BY _told_plain
+           WHERE t.project = a.project AND t.size = a.found ->> 'size' AND t.size > 0 AND {PLAIN})"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map([project], |row| row.get(0))?;
+    rows.collect()
 }
 
 /// Whether these bytes may lie there though another word counts as the last: they were put back

@@ -91,15 +91,6 @@ impl Edits {
     }
 }
 
-/// Writes the rolls of all sessions and runs.
-pub(super) fn write_all(db: &Connection) -> rusqlite::Result<()> {
-    let mut edits = Edits::default();
-    let mut statement = db.prepare("SELECT DISTINCT id / ? FROM _sessions")?;
-    let stretches = statement.query_map([SPAN], |row| row.get(0))?;
-    edits.0 = stretches.collect::<rusqlite::Result<_>>()?;
-    edits.write(db)
-}
-
 fn write(db: &Connection, owner: Owner, stretch: i64) -> rusqlite::Result<()> {
     let columns = columns_of(owner);
     let (table, id, order) = match owner {

@@ -24,6 +24,7 @@ pub(super) use due::is_due;
 pub(super) use posts::unlist;
 pub(super) use same::group_kin;
 pub(super) use sessions::{liveness_of, waiting};
+pub(super) use wrote::look_at_moved;
 
 /// Facts that stand in columns of their own, since nearly every record has another.
 const APART: [&str; 3] = ["timestamp", "session_id", "run_id"];
@@ -42,7 +43,7 @@ pub(super) struct Writer<'a> {
     posts: posts::Posts,
     /// Whether anything may be due; not known at first.
     due: Option<bool>,
-    /// Digests of what runs were seen to write, of which something else is told than before.
+    /// Digests of what was made and carries nothing within, of which something else is told than before.
     rewritten: HashSet<String>,
     /// Kins of which one changed.
     parted: HashSet<[u8; 16]>,

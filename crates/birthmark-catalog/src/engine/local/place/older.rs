@@ -2,25 +2,14 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::super::names::{Edits, Named, write_all_letters};
-use super::super::owners::Owner;
-use super::super::rolls;
+use super::super::write::look_at_moved;
 use crate::tables::{LATEST, VERSION};
 
 /// Makes this version of the one before it: what was read is kept, and what is new follows from it.
 pub(super) fn step_up(connection: &Connection) -> rusqlite::Result<()> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     transaction.execute_batch(LATEST)?;
-    let mut names = Edits::default();
-    transaction
-        .prepare("SELECT id, value FROM _labels WHERE name = ?")?
-        .query_map([Owner::Session.field()], |row| {
-            Ok((row.get(0)?, row.get::<_, String>(1)?))
-        })?
-        .try_for_each(|label| label.map(|(id, value)| names.set(Named::Session, id, &value)))?;
-    write_all_letters(&transaction)?;
-    names.write(&transaction)?;
-    rolls::write_all(&transaction)?;
+    look_at_moved(&transaction)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
@@ -47,10 +36,8 @@ mod tests {
         let fresh = catalog.dump().unwrap();
         assert!(fresh.contains("# rolls: as the rows"), "{fresh}");
         let db = &catalog.opened.connection;
-        db.execute_batch(
-            "DROP TABLE _letters; DROP TABLE _rolls; DROP TABLE _looked; DELETE FROM _names WHERE stretch >= 1 << 40",
-        )
-        .unwrap();
+        db.execute_batch("DROP INDEX _told_plain; DROP INDEX _artifacts_plain")
+            .unwrap();
         db.pragma_update(None, "user_version", BEFORE).unwrap();
         drop(catalog);
         let catalog = Local::open(dir.path()).unwrap();

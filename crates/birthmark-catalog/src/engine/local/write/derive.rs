@@ -24,11 +24,14 @@ impl Writer<'_> {
             Some(known) => self.carried(known.id)?,
             None => Vec::new(),
         };
+        let mut is_moved = false;
         if told.is_empty() && carried.is_empty() {
-            return match known {
-                Some(known) => self.no_artifact(known.id),
-                None => Ok(()),
+            let Some(known) = &known else { return Ok(()) };
+            let Some(word) = recorded::moved(self.db, self.project, &known.found)? else {
+                return self.no_artifact(known.id);
             };
+            told.push(word);
+            is_moved = true;
         }
         let known = match known {
             Some(known) => known,
@@ -64,7 +67,13 @@ impl Writer<'_> {
                 self.wrote(artifact, &carried, &last.session, &last.told)?;
             }
         }
-        self.update_artifact(&known, told.last())?;
+        self.update_artifact(&known, told.last(), is_moved)?;
+        if !is_moved {
+            // Copies of what it was go by it.
+            let plain = told.iter().filter(|word| word.told.is_plain());
+            self.rewritten
+                .extend(plain.filter_map(|word| word.told.digest.clone()));
+        }
         self.post(artifact)
     }
 
@@ -160,6 +169,7 @@ impl Writer<'_> {
         &mut self,
         known: &Known,
         told: Option<&Word>,
+        is_moved: bool,
     ) -> rusqlite::Result<()> {
         let Known { id, found, .. } = known;
         let artifact = *id;
@@ -179,7 +189,14 @@ impl Writer<'_> {
             None => self.fact_of(mark, "inputs")?,
         };
         let session = session.or_else(|| told.map(|word| word.session.clone()));
-        let kin = kin_of(self.db, artifact, digest.as_deref())?;
+        let origin = match (told, &digest) {
+            (Some(word), Some(digest)) if is_moved => self.kin_of_told(word, digest)?,
+            _ => None,
+        };
+        let kin = match origin {
+            Some(kin) => Some(kin),
+            None => kin_of(self.db, artifact, digest.as_deref())?,
+        };
         self.run(
             "UPDATE _artifacts SET format = ?, state = ?, timestamp = ?, size = ?, records = ?, unstamped = ?, bad_lines = ?,
                digest = ?, content_digest = ?, session_id = ?, run_id = ?, mark = ?, inputs = ?,
@@ -205,7 +222,7 @@ impl Writer<'_> {
                 artifact
             ],
         )?;
-        self.kin(artifact, known.kin, (kin, newest.is_some()))?;
+        self.kin(artifact, known.kin, (kin, newest.is_some() && !is_moved))?;
         let unseen = state == "unchecked" && found["looked"] != Json::Bool(true);
         // What was read on, and is written by no session any longer, has a digest once it is read
         // whole; and what was looked at before anybody told of it was not read at all.

@@ -9,8 +9,9 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
+use super::super::recorded::Word;
 use super::Writer;
 
 /// What artifacts have alike that could be one.
@@ -51,6 +52,19 @@ impl Writer<'_> {
             .prepare_cached("SELECT kin, told FROM _artifacts WHERE id = ?")?
             .query_row([artifact], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.kin(artifact, before, (None, false))
+    }
+
+    /// The kin of what a session tells of that has these bytes.
+    pub(super) fn kin_of_told(&self, word: &Word, digest: &str) -> rusqlite::Result<Option<Kin>> {
+        self.db
+            .prepare_cached(
+                "SELECT a.kin FROM _artifacts a JOIN _told t ON t.project = a.project AND t.file = a.file
+                 JOIN _sessions s ON s.id = t.session
+                 WHERE a.digest = ?1 AND a.project = ?2 AND a.told AND a.kin IS NOT NULL AND t.digest = ?1
+                   AND s.session_id = ?3 ORDER BY a.file LIMIT 1",
+            )?
+            .query_row(params![digest, self.project, word.session], |row| row.get(0))
+            .optional()
     }
 
     /// Groups all anew of whose kin one changed.

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use birthmark_core::event::{Outcome, ProcessIdentity};
 use birthmark_core::session::{Artifact, ArtifactState, CodeSeen, Run, Session};
-use birthmark_core::wrote::OBSERVED;
 use birthmark_core::{Fields, RunId, Timestamp};
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value as Json;
@@ -50,8 +49,9 @@ impl Writer<'_> {
                 continue;
             }
             self.insert_told(row, file, &told)?;
-            if told.format == OBSERVED {
+            if told.is_plain() {
                 self.rewritten.extend(told.digest.clone());
+                self.look_at_plain(told.size)?;
             }
             self.told(file)?;
         }

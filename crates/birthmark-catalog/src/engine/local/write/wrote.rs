@@ -9,9 +9,9 @@
 //!   stands in no list.
 
 use birthmark_core::wrote::is_of_another;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
-use super::super::recorded::Told;
+use super::super::recorded::{self, Told};
 use super::derive::Carried;
 use super::{Facts, Writer};
 
@@ -59,10 +59,21 @@ impl Writer<'_> {
         .map(drop)
     }
 
-    /// Notes the digests of what a session was seen to write, before what it tells changes.
+    /// Lets files be looked at that carry nothing, that nobody tells of, and that are as large as this.
+    pub(super) fn look_at_plain(&self, size: i64) -> rusqlite::Result<()> {
+        self.run(
+            "UPDATE _files INDEXED BY _files_file SET state = '~' WHERE project = ?1 AND file IN (
+               SELECT file FROM _artifacts INDEXED BY _artifacts_plain
+               WHERE project = ?1 AND there = 2 AND found ->> 'size' = ?2)",
+            params![self.project, size],
+        )
+        .map(drop)
+    }
+
+    /// Notes the digests of what a session made that carries nothing within, before what it tells changes.
     pub(super) fn note_observed(&mut self, session: i64) -> rusqlite::Result<()> {
         let mut statement = self.db.prepare_cached(
-            "SELECT digest FROM _told WHERE session = ? AND format = 'observed' AND digest IS NOT NULL",
+            "SELECT digest FROM _told WHERE session = ? AND format IN ('observed', 'file') AND digest IS NOT NULL",
         )?;
         for digest in statement.query_map([session], |row| row.get(0))? {
             self.rewritten.insert(digest?);
@@ -70,7 +81,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Works out anew what was moved or copied from where a run was seen to write it.
+    /// Works out anew what was moved or copied from where it was made.
     pub(super) fn derive_moved(&mut self) -> rusqlite::Result<()> {
         for digest in std::mem::take(&mut self.rewritten) {
             let files: Vec<String> = self
@@ -122,4 +133,19 @@ impl Writer<'_> {
         let rows = statement.query_map([artifact], |row| row.get(0))?;
         rows.collect()
     }
+}
+
+/// Lets all files be looked at that may have been moved from where they were made.
+pub(in crate::engine::local) fn look_at_moved(db: &Connection) -> rusqlite::Result<()> {
+    let projects: Vec<i64> = db
+        .prepare("SELECT id FROM _projects")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for project in projects {
+        for file in recorded::maybe_moved(db, project)? {
+            db.prepare_cached("UPDATE _files INDEXED BY _files_file SET state = '~' WHERE project = ? AND file = ?")?
+                .execute(params![project, file])?;
+        }
+    }
+    Ok(())
 }
