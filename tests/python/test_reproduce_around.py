@@ -35,6 +35,22 @@ def around(call, artifact, **env):
     return json.loads(call("reproduce", "--dry-run", "--json", artifact, **env))["plan"]["around"]
 
 
+def test_variables_that_say_how_it_computes_are_given_as_they_were(repo, call, git):
+    (repo / "src").mkdir()
+    (repo / "src/mine.py").write_text("X = 1\n")
+    script = "import mine, os; open('artifacts/x.txt', 'w').write(f'{mine.X} {hash(chr(97))} {os.environ[chr(84) + chr(90)]}')\n"
+    (repo / "main.py").write_text(script)
+    git("add", ".")
+    git("commit", "--quiet", "--message", "Main")
+    call("run", "--", sys.executable, "main.py", PYTHONPATH="src", PYTHONHASHSEED="0", TZ="UTC", HF_HOME="/nowhere")
+    told = around(call, "artifacts/x.txt", TZ="CET")
+    assert told["variables_given"] == {"PYTHONPATH": "src", "PYTHONHASHSEED": "0", "TZ": "UTC"}
+    assert told["variables_differ"] == ["HF_HOME is not set, was /nowhere"]
+    plan = call("reproduce", "--dry-run", "artifacts/x.txt")
+    assert "variables    given as they were: PYTHONHASHSEED, PYTHONPATH, TZ\n" in plan
+    assert "\nidentical\n" in call("reproduce", "--yes", "artifacts/x.txt")
+
+
 def test_a_file_that_was_stdin_is_an_input_and_is_given_again(repo, call):
     (repo / "words.txt").write_text("b\na\nc\n")
     with (repo / "words.txt").open() as words:
@@ -43,7 +59,7 @@ def test_a_file_that_was_stdin_is_an_input_and_is_given_again(repo, call):
     plan = call("reproduce", "--dry-run", "artifacts/s.txt")
     assert "inputs       words.txt  as it was\n" in plan
     assert "stdin        the file words.txt\n" in plan
-    assert "variables    differs: OMP_NUM_THREADS is not set, was 2\n" in plan
+    assert "variables    given as they were: OMP_NUM_THREADS\n" in plan
     assert "variables    as they were: " in call("reproduce", "--dry-run", "artifacts/s.txt", OMP_NUM_THREADS="2")
     assert "\nidentical\n" in call("reproduce", "--yes", "artifacts/s.txt")
 
@@ -83,8 +99,12 @@ def test_modules_of_no_repository_are_named_with_what_became_of_them(repo, call,
     plan = json.loads(call("reproduce", "--dry-run", "--json", "artifacts/x.txt", PYTHONPATH=str(place)))["plan"]
     assert plan["environment_differs"] == []
     (place / "helper.py").write_text("X = 2\n")
-    assert around(call, "artifacts/x.txt")["loose_modules"] == [{"file": name, "state": "changed since"}]
-    assert "  changed since\n" in call("reproduce", "--dry-run", "artifacts/x.txt")
+    told = json.loads(call("reproduce", "--dry-run", "--json", "artifacts/x.txt", code=2))["plan"]
+    assert told["around"]["loose_modules"] == [{"file": name, "state": "changed since"}]
+    assert told["blockers"] == [f"`{name}`, which ran, is changed since"]
+    assert "  changed since\n" in call("reproduce", "--dry-run", "artifacts/x.txt", code=2)
+    assert "helper.py ran, and no commit holds it" in " ".join(call("show", "artifacts/x.txt").split())
+    assert "helper.py ran, and no commit holds it" in " ".join(call("verify", "artifacts/x.txt").split())
     # What the watch itself gives to Python is neither code of the run nor a variable of it.
     folder = repo / "artifacts/.birthmark/sessions"
     assert not any("birthmark-python-" in journal.read_text() for journal in folder.glob("*/*.jsonl"))

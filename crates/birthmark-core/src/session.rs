@@ -32,7 +32,7 @@ pub use codes::{CodeSeen, commit_of, dirty_of, in_a_cell, put_late_snapshot, sna
 pub use manifest::{manifest, manifest_heads};
 pub use run::{Observed, Run};
 pub use status::Status;
-pub use watched::gaps;
+pub use watched::Watchers;
 
 /// One journal as it was read.
 #[derive(Debug, Clone)]

@@ -15,10 +15,10 @@
 //!   [`find_declaration`] tells `doctor` why.
 //! * The file's name ends like a sidecar's, so it never makes a tree dirty.
 //!
-//! # Limits
-//!
-//! * Nothing holds the deployed files against the commit: an edit on the pod is
-//!   not seen.
+//! * It lists the digests of the files that git tracks: one that is another where it
+//!   was deployed makes the code dirty.
+
+mod files;
 
 use std::path::{Path, PathBuf};
 
@@ -95,7 +95,7 @@ pub fn declare(project: &Project, out: Option<&Path>) -> Result<Declared> {
         None => project.root().join(DECLARATION_NAME),
     };
     refuse_other_files(&path)?;
-    let fields = declaration(&seen);
+    let fields = declaration(project, &seen);
     let mut bytes = serde_json::to_vec_pretty(&fields)
         .map_err(|error| Error::usage("json", error.to_string()))?;
     bytes.push(b'\n');
@@ -118,7 +118,7 @@ fn refuse_other_files(path: &Path) -> Result<()> {
     .with_hint("say `--out` with another name"))
 }
 
-fn declaration(seen: &CodeSeen) -> Fields {
+fn declaration(project: &Project, seen: &CodeSeen) -> Fields {
     let mut fields = Fields::new();
     fields.insert("birthmark".to_owned(), Value::from(DECLARATION_FORMAT));
     let now = Timestamp::from_micros(clock::now_micros());
@@ -137,13 +137,22 @@ fn declaration(seen: &CodeSeen) -> Fields {
             note_unknown(&mut fields, name, reason.as_str().unwrap_or("not told"));
         }
     }
-    let files: Vec<&str> = seen
+    let changed: Vec<&str> = seen
         .state
         .changed_files
         .iter()
         .map(|file| file.path.as_str())
         .collect();
-    fields.insert("changed_files".to_owned(), json!(files));
+    fields.insert("changed_files".to_owned(), json!(changed));
+    let objects = git::Objects::open(project.root());
+    if let Finding::Found(objects) = &objects
+        && objects.root() == Some(project.root())
+        && let Some(commit) = seen.state.commit.found()
+    {
+        let (files, all) = files::list(project.root(), objects.files_at(commit));
+        fields.insert("files".to_owned(), Value::Object(files));
+        fields.insert("files_complete".to_owned(), Value::from(all));
+    }
     fields
 }
 
@@ -170,17 +179,43 @@ pub fn read_declaration_for(script: Option<&Path>, state: &CodeState) -> Option<
 }
 
 /// The declaration in `folder` or the nearest folder above it: the code's fields, with
-/// `unknown` where they say nothing, and `declared`, which names each of them.
+/// `unknown` where they say nothing, and `declared`, which names each of them. Code that is
+/// another than it lists is dirty.
 pub fn read_declaration(folder: &Path) -> Option<Fields> {
-    find_declaration(folder)?.1.ok()
+    let (path, told) = nearest(folder)?;
+    let told = told.ok()?;
+    let mut fields = fields_of(&told).ok()?;
+    let listed = told.get("files").and_then(Value::as_object);
+    let changed = listed.map(|listed| files::changed(atomic::folder_of(&path), listed));
+    let is_complete = told.get("files_complete") == Some(&Value::Bool(true));
+    match changed {
+        Some(changed) if !changed.is_empty() => {
+            fields.insert("git_dirty".to_owned(), Value::from(true));
+            fields.insert("changed_files".to_owned(), json!(changed));
+        }
+        Some(_) if is_complete => {}
+        // Nothing holds the deployed files against what was declared clean.
+        _ if fields.get("git_dirty") == Some(&Value::Bool(false)) => {
+            fields.insert("git_dirty".to_owned(), Value::Null);
+            let why = "declared clean; whether it was edited since is not known";
+            note_unknown(&mut fields, "git_dirty", why);
+        }
+        _ => {}
+    }
+    Some(fields)
 }
 
 /// The nearest declaration file, and what it says, or why it says nothing.
 pub fn find_declaration(folder: &Path) -> Option<(PathBuf, Result<Fields, String>)> {
+    let (path, told) = nearest(folder)?;
+    Some((path, told.and_then(|told| fields_of(&told))))
+}
+
+fn nearest(folder: &Path) -> Option<(PathBuf, Result<Fields, String>)> {
     folder.ancestors().find_map(|up| {
         let path = up.join(DECLARATION_NAME);
         let told = match atomic::read_limited(&path, DECLARATION_LIMIT) {
-            Ok(bytes) => fields_of(&bytes),
+            Ok(bytes) => parse(&bytes).ok_or_else(|| "it is no declaration".to_owned()),
             Err(error) if error.is_not_found() => return None,
             Err(error) => Err(error.source.to_string()),
         };
@@ -188,8 +223,7 @@ pub fn find_declaration(folder: &Path) -> Option<(PathBuf, Result<Fields, String
     })
 }
 
-fn fields_of(bytes: &[u8]) -> Result<Fields, String> {
-    let told = parse(bytes).ok_or("it is no declaration")?;
+fn fields_of(told: &Fields) -> Result<Fields, String> {
     if !told
         .get("git_commit")
         .and_then(Value::as_str)

@@ -90,6 +90,14 @@ impl CodeSeen {
         }
         if let Some(declared) = crate::declare::read_declaration_for(script, &state) {
             fields = with_declared(fields, &declared);
+            if let Some(files) = declared.get("changed_files").and_then(Value::as_array) {
+                let files = files
+                    .iter()
+                    .map(|path| json!({ "path": path, "kind": "modified" }));
+                let files: Vec<Value> = files.collect();
+                details.insert("changed_total".to_owned(), Value::from(files.len()));
+                details.insert("changed_files".to_owned(), Value::Array(files));
+            }
         }
         Self {
             state,
@@ -170,6 +178,10 @@ fn with_declared(mut fields: Fields, declared: &Fields) -> Fields {
         if let Some(Value::Object(reasons)) = fields.get_mut("unknown") {
             reasons.remove(name);
         }
+    }
+    let reasons = declared.get("unknown").and_then(Value::as_object);
+    for (name, reason) in reasons.into_iter().flatten() {
+        note_unknown(&mut fields, name, reason.as_str().unwrap_or("not told"));
     }
     fields.insert("declared".to_owned(), Value::Array(names));
     fields

@@ -48,6 +48,7 @@ mod plan;
 mod render;
 mod seeds;
 mod share;
+mod variables;
 mod venv;
 
 use std::ffi::OsString;
@@ -66,7 +67,7 @@ pub use beside::Beside;
 pub use blockers::Blocker;
 pub use code::Code;
 pub use compare::{Compared, Verdict};
-pub use hand::InHand;
+pub use hand::{Holds, InHand};
 pub use kept::Kept;
 pub(crate) use kept::all as kept_in;
 pub use maker::Renamed;
@@ -209,7 +210,7 @@ pub fn go(plan: &Plan, options: &Options, say: &mut dyn FnMut(&str)) -> Result<O
         session,
         exit_code,
         compared,
-        in_hand_as_recorded: plan.in_hand.as_ref().map(|one| one.as_recorded),
+        in_hand_as_recorded: plan.in_hand.as_ref().map(InHand::as_recorded),
         other_code,
         built,
         unrecorded: unrecorded.map(|error| error.whole()),

@@ -6,9 +6,10 @@ use birthmark_core::Finding;
 use birthmark_core::code::CodeState;
 use birthmark_core::plan::PlanOutcome;
 use birthmark_core::session::{Artifact, Session};
+use serde_json::Value;
 
 use crate::looks::CodeSeen;
-use crate::text::neutral;
+use crate::text::{self, neutral};
 
 /// Takes one line, without its line end, to where the person reads.
 pub type Talk = std::sync::Arc<dyn Fn(&str) + Send + Sync>;
@@ -104,6 +105,9 @@ pub fn dirty_line(code: &CodeSeen) -> Option<String> {
         }
         _ => {}
     }
+    if code.fields.contains_key("declared") {
+        return declared_line(code);
+    }
     match (&code.state.dirty, commit) {
         (Finding::Found(false), Some(commit)) if !code.state.hidden.is_empty() => Some(format!(
             "birthmark: dirty: {}; commit {commit} is not what ran",
@@ -122,6 +126,32 @@ pub fn dirty_line(code: &CodeSeen) -> Option<String> {
         )),
         _ => None,
     }
+}
+
+/// What is wrong with code that was declared where its repository was.
+fn declared_line(code: &CodeSeen) -> Option<String> {
+    let commit = code.short_commit()?;
+    let told = |name: &str| code.fields.get(name);
+    if told("git_dirty") == Some(&Value::Bool(true)) {
+        let listed = code.details.get("changed_files").and_then(Value::as_array);
+        let names = listed
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["path"].as_str());
+        let names: Vec<String> = names.map(|name| text::short(name, 60)).collect();
+        let what = if names.is_empty() {
+            "so it was declared".to_owned()
+        } else {
+            format!("{} changed since the code was declared", some_of(&names))
+        };
+        return Some(format!(
+            "birthmark: dirty: {what}; commit {commit} is not what ran"
+        ));
+    }
+    let why = told("unknown")?.get("git_dirty")?.as_str()?;
+    Some(format!(
+        "birthmark: cannot tell whether the tree is dirty: {why}"
+    ))
 }
 
 /// A stored path as it is typed in a folder: from there where that lies in the project, else whole.

@@ -74,6 +74,7 @@ use inputs::Inputs;
 pub(crate) use inputs::elsewhere;
 use kept::Kept;
 use mark::{Eyes, Judge};
+pub(crate) use merged::{APART, is_merged};
 use scope::Scope;
 
 pub use junit::junit;

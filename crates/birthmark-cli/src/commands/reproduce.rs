@@ -151,10 +151,8 @@ fn go(ui: &mut Ui, plan: &Plan, options: &Options, as_json: bool) -> Answer {
             Verdict::NotMade | Verdict::Failed => ("tried in", &outcome.folder),
             _ => ("made again in", &outcome.made),
         };
-        let in_hand = plan.in_hand.as_ref().and_then(InHand::warning);
-        let in_hand = in_hand.map_or(String::new(), |line| {
-            format!("\n{line}: the verdict is not about it")
-        });
+        let in_hand = plan.in_hand.as_ref().and_then(InHand::verdict_is_not_about);
+        let in_hand = in_hand.map_or(String::new(), |line| format!("\n{line}"));
         ui.people(&format!(
             "{}{place}{status}\n{where_to} {}{in_hand}",
             verdict.word(),

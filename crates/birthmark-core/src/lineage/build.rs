@@ -14,7 +14,7 @@ use super::sights::{Sight, absorb};
 use super::{ArtifactNode, BEFORE, Edge, Lineage, NodeId, Place, Relation, RunNode};
 use crate::Timestamp;
 use crate::id::{RunId, SessionId};
-use crate::session::{Artifact, Session, gaps};
+use crate::session::{Artifact, Session, Watchers};
 
 /// A session, and the store that tells of it.
 #[derive(Debug, Clone, Copy)]
@@ -168,6 +168,7 @@ impl Builder {
     }
 
     fn add_runs(&mut self, source: Source<'_>) {
+        let watchers = Watchers::of(&source.session.runs);
         for group in groups(&source.session.runs) {
             let Some(first) = group.first() else { continue };
             if self.run_node(source.id, Some(&first.id)).is_some() {
@@ -181,12 +182,11 @@ impl Builder {
                 .map(|word| word.rsplit('/').next().unwrap_or(word).to_owned());
             let last_heard = group.iter().map(|run| run.last_heard);
             let node = self.runs.len();
-            let ids: Vec<RunId> = group.iter().map(|run| run.id.clone()).collect();
             self.runs.push(RunNode {
-                gaps: gaps(&source.session.runs, &ids),
+                gaps: watchers.gaps(&group),
                 store: source.store,
                 session: source.id.clone(),
-                runs: ids,
+                runs: group.iter().map(|run| run.id.clone()).collect(),
                 script: scripted.or(program),
                 argv: first.argv.clone(),
                 world_size: group.iter().map(|run| run.world_size).max().unwrap_or(1),

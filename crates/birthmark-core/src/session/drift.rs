@@ -8,13 +8,18 @@
 //! as of a notebook, every change counts.
 
 use super::run::Run;
-use super::watched::with_those_above;
+use super::watched::Watchers;
 use crate::event::Module;
 
 /// Judges what changed under each run by the modules that it, or a run that started it, was seen
 /// to load.
 pub(super) fn settle(runs: &mut [Run]) {
-    let judged: Vec<Option<Vec<String>>> = runs.iter().map(|run| judge(runs, run)).collect();
+    let is_touched = |run: &Run| run.loaded().any(may_be_another) || !run.drift.is_empty();
+    if !runs.iter().any(is_touched) {
+        return;
+    }
+    let watchers = Watchers::of(runs);
+    let judged: Vec<Option<Vec<String>>> = runs.iter().map(|run| judge(&watchers, run)).collect();
     for (run, judged) in runs.iter_mut().zip(judged) {
         let Some(judged) = judged else { continue };
         let changed = std::mem::replace(&mut run.drift, judged);
@@ -23,17 +28,20 @@ pub(super) fn settle(runs: &mut [Run]) {
     }
 }
 
+/// Whether what was loaded may be another than the commit or snapshot has, and no work of the run's.
+fn may_be_another(module: &Module) -> bool {
+    (module.changed || module.unkept) && !module.made
+}
+
 /// What of the code that ran changed under a run; nothing where not all code is known.
-fn judge(runs: &[Run], run: &Run) -> Option<Vec<String>> {
-    let watchers = with_those_above(runs, run);
+fn judge<'a>(watchers: &Watchers<'a>, run: &'a Run) -> Option<Vec<String>> {
+    let watchers = watchers.with_those_above(run);
     let mut seen = watchers.iter().filter_map(|run| {
         let lineage = run.observed.lineage.as_ref()?;
-        (lineage.code_complete == Some(true)).then_some(&run.observed.modules)
+        (lineage.code_complete == Some(true)).then_some(*run)
     });
-    let modules = seen.next()?;
-    let files: Vec<&Module> = modules.iter().flat_map(|one| &one.files).collect();
-    let is_touched = |module: &&&Module| (module.changed || module.unkept) && !module.made;
-    let touched = files.iter().filter(is_touched);
+    let files: Vec<&Module> = seen.next()?.loaded().collect();
+    let touched = files.iter().filter(|module| may_be_another(module));
     let named = |file: &str| format!("{file} changed");
     let told = touched.filter_map(|module| {
         let change = named(&module.file);

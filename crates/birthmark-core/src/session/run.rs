@@ -2,7 +2,7 @@
 
 use crate::birthmark::Fields;
 use crate::event::{
-    Event, Line, LineageObserved, LogKept, ModulesObserved, ProcessIdentity, RunEnded,
+    Event, Line, LineageObserved, LogKept, Module, ModulesObserved, ProcessIdentity, RunEnded,
 };
 use crate::id::RunId;
 use crate::order::Clock;
@@ -69,8 +69,21 @@ pub struct Observed {
 impl Run {
     /// Files that it loaded and that neither its commit nor its snapshot holds.
     pub fn unkept(&self) -> impl Iterator<Item = &str> {
-        let files = self.observed.modules.iter().flat_map(|one| &one.files);
-        files.filter(|one| one.unkept).map(|one| one.file.as_str())
+        let unkept = self.loaded().filter(|one| one.unkept);
+        let unkept = unkept.map(|one| one.file.as_str());
+        unkept.chain(self.loose())
+    }
+
+    /// Files that it loaded from neither a package nor a repository.
+    pub fn loose(&self) -> impl Iterator<Item = &str> {
+        let lineage = self.observed.lineage.iter();
+        let loose = lineage.flat_map(|lineage| &lineage.loose_code);
+        loose.filter_map(|one| one.get("file")?.as_str())
+    }
+
+    /// Files of repositories that it loaded.
+    pub fn loaded(&self) -> impl Iterator<Item = &Module> {
+        self.observed.modules.iter().flat_map(|one| &one.files)
     }
 
     /// Whether a script or a command ran, and not only `session start` or `session end`.

@@ -72,9 +72,9 @@ impl Loading<'_> {
         }
     }
 
-    /// Whether the run wrote it itself.
-    fn is_made(&self, file: &Path) -> bool {
-        let may_be = matches!(self.of(file), Loaded::AsEnded | Loaded::Unknown);
+    /// Whether the run wrote itself what was loaded so.
+    fn is_made(&self, file: &Path, loaded: Loaded) -> bool {
+        let may_be = matches!(loaded, Loaded::AsEnded | Loaded::Unknown);
         may_be && self.seen.writes.contains(file)
     }
 }
@@ -109,9 +109,9 @@ pub(super) fn observed(
             ModulesObserved {
                 files: modules
                     .map(|(file, blob)| {
-                        let made = loading.is_made(file);
-                        let is_known =
-                            matches!(loading.of(file), Loaded::Unchanged | Loaded::AsEnded);
+                        let loaded = loading.of(file);
+                        let made = loading.is_made(file, loaded);
+                        let is_known = matches!(loaded, Loaded::Unchanged | Loaded::AsEnded);
                         Module {
                             file: name(file, &root),
                             blob: blob.found().cloned(),

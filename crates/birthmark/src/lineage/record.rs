@@ -159,8 +159,16 @@ impl Session {
             inputs: loaded + listed.0,
             left_out,
             code_complete: Some(watched.all_code),
-            loose_code: modules::loose(self.project(), &code),
+            loose_code: self.find_loose(&code),
         })
+    }
+
+    /// The code that was loaded and lies in no repository: that is told, too.
+    fn find_loose(&self, code: &BTreeSet<PathBuf>) -> Vec<Fields> {
+        let loose = modules::loose(self.project(), code);
+        let files = loose.iter().filter_map(|one| one.get("file")?.as_str());
+        self.say_unkept(files);
+        loose
     }
 
     /// Tells of loaded code that git ignores, that no snapshot took, or that was edited before it
@@ -174,12 +182,12 @@ impl Session {
         };
         let root = self.project().resolve(&observed.root);
         modules::hold_against(observed, &root, commit, loading);
-        let unkept: Vec<String> = observed
-            .files
-            .iter()
-            .filter(|one| one.unkept)
-            .map(|one| text::short(&one.file, 100))
-            .collect();
+        let unkept = observed.files.iter().filter(|one| one.unkept);
+        self.say_unkept(unkept.map(|one| one.file.as_str()));
+    }
+
+    fn say_unkept<'a>(&self, files: impl Iterator<Item = &'a str>) {
+        let unkept: Vec<String> = files.map(|file| text::short(file, 100)).collect();
         if !unkept.is_empty() {
             self.say(&format!(
                 "birthmark: {} ran, and no commit or snapshot holds it",

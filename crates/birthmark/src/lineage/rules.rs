@@ -270,6 +270,12 @@ fn hub(name: &str) -> Class {
     }
 }
 
+/// Whether a file is code by the ending of its name.
+pub(crate) fn is_code(file: &str) -> bool {
+    let ending = Path::new(file).extension().and_then(OsStr::to_str);
+    ending.is_some_and(|ending| CODE.contains(&ending))
+}
+
 /// Whether a file belongs to an installed Python or a virtual environment.
 fn is_of_python(path: &Path, root: &Path) -> bool {
     let is_library = |up: &Path| {

@@ -3,30 +3,30 @@
 //!
 //! # Limitations
 //!
-//! * Variables are those of a list (`birthmark_capture::process`); of all others nothing is known.
 //! * A file that stdin was is laid out as an input; what a pipe or a person gave is gone.
 
 use std::path::PathBuf;
 
-use birthmark_capture::process;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::session::Run;
 use serde_json::{Value, json};
 
+use super::variables::Variables;
 use crate::project::Project;
 use crate::sessions;
-use crate::text::{plain, short};
+use crate::text::short;
 
+/// What is said of a loose module that is another now, or none.
+pub(super) const CHANGED: &str = "changed since";
+pub(super) const GONE: &str = "not here";
 /// Names that are told on one line.
 const NAMED: usize = 8;
 
 /// What was recorded of it, and what of that differs now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Around {
-    /// Names of the variables that were recorded; none where none could be.
-    pub variables: Option<Vec<String>>,
-    /// What differs of these now, a line each.
-    pub variables_differ: Vec<String>,
+    /// Its variables; none where none could be recorded.
+    pub variables: Option<Variables>,
     /// What stdin was: `terminal`, `nothing`, `pipe`, `file`, `other`; none where it was not recorded.
     pub stdin: Option<String>,
     /// The file that it was, as stored.
@@ -45,15 +45,13 @@ impl Around {
         facts: &Fields,
         environment: &Fields,
     ) -> Self {
-        let was = environment.get("variables").and_then(Value::as_object);
         let stdin = facts.get("stdin");
         let told = |name: &str| Some(stdin?.get(name)?.as_str()?.to_owned());
         let lineage = || runs.iter().filter_map(|run| run.observed.lineage.as_ref());
         let watched = lineage().any(|lineage| lineage.code_complete.is_some());
         let loose = lineage().flat_map(|lineage| &lineage.loose_code);
         Self {
-            variables: was.map(|was| was.keys().cloned().collect()),
-            variables_differ: was.map(differing).unwrap_or_default(),
+            variables: Variables::of(environment),
             stdin: told("kind"),
             stdin_file: told("file").map(|file| project.stored_path(&PathBuf::from(file))),
             modules: loose.filter_map(|one| module(project, one)).collect(),
@@ -64,9 +62,11 @@ impl Around {
     /// For programs.
     pub fn to_json(&self) -> Value {
         let module = |(file, state): &(String, &str)| json!({ "file": file, "state": state });
+        let variables = self.variables.as_ref();
         json!({
-            "variables": self.variables,
-            "variables_differ": self.variables_differ,
+            "variables": variables.map(|all| &all.names),
+            "variables_given": variables.map(|all| &all.given),
+            "variables_differ": variables.map_or(&[][..], |all| &all.differ),
             "stdin": self.stdin,
             "stdin_file": self.stdin_file,
             "loose_modules": self.modules.iter().map(module).collect::<Vec<_>>(),
@@ -79,17 +79,7 @@ impl Around {
         let mut lines = Vec::new();
         match &self.variables {
             None => lines.push(("variables", "not recorded".to_owned())),
-            Some(_) if !self.variables_differ.is_empty() => {
-                let differ = self.variables_differ.iter().take(NAMED);
-                lines.extend(differ.map(|line| ("variables", format!("differs: {line}"))));
-            }
-            Some(names) if names.is_empty() => {
-                lines.push((
-                    "variables",
-                    "none of those that are recorded was set".to_owned(),
-                ));
-            }
-            Some(names) => lines.push(("variables", format!("as they were: {}", listed(names)))),
+            Some(all) => lines.extend(all.lines().into_iter().map(|line| ("variables", line))),
         }
         let stdin = match (self.stdin.as_deref(), &self.stdin_file) {
             (Some("file"), Some(file)) => format!("the file {}", short(file, 60)),
@@ -118,30 +108,6 @@ impl Around {
     }
 }
 
-fn differing(was: &Fields) -> Vec<String> {
-    let is = process::variables();
-    let now = |name: &String| is.get(name).map(|value| short(value, 40));
-    let changed = was.iter().filter_map(|(name, value)| {
-        let value = short(&plain(value), 40);
-        match now(name) {
-            Some(now) if now == value => None,
-            Some(now) => Some(format!("{name} is {now}, was {value}")),
-            None => Some(format!("{name} is not set, was {value}")),
-        }
-    });
-    let new = is.keys().filter(|name| !was.contains_key(*name));
-    let new = new.filter_map(|name| Some(format!("{name} is {}, was not set", now(name)?)));
-    changed.chain(new).collect()
-}
-
-fn listed(names: &[String]) -> String {
-    let mut text = names[..names.len().min(NAMED)].join(", ");
-    if names.len() > NAMED {
-        text.push_str(&format!(", +{}", names.len() - NAMED));
-    }
-    text
-}
-
 fn module(project: &Project, told: &Fields) -> Option<(String, &'static str)> {
     let file = told.get("file")?.as_str()?;
     let digest = told.get("digest").and_then(Value::as_str);
@@ -150,10 +116,10 @@ fn module(project: &Project, told: &Fields) -> Option<(String, &'static str)> {
         .ok()
         .map(|now| now.to_string());
     let state = match (digest, now) {
-        (_, None) => "not here",
+        (_, None) => GONE,
         (None, _) => "its digest was not recorded",
         (Some(was), Some(now)) if was == now => "as it was",
-        _ => "changed since",
+        _ => CHANGED,
     };
     Some((file.to_owned(), state))
 }

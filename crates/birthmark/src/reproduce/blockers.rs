@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::Options;
+use super::around::{CHANGED, GONE};
 use super::plan::{Input, InputState, Plan};
 use super::share::Before;
 
@@ -74,6 +75,12 @@ impl Plan {
                         format!("the code of {root} is not exactly what ran: {why}"),
                         go_on,
                     );
+                }
+            }
+            for (file, state) in &self.around.modules {
+                if matches!(*state, CHANGED | GONE) {
+                    let name = crate::text::short(file, 100);
+                    put(format!("`{name}`, which ran, is {state}"), go_on);
                 }
             }
             for input in &self.inputs {

@@ -8,6 +8,7 @@ use birthmark_core::birthmark::Fields;
 use birthmark_store::Layout;
 use serde_json::Value;
 
+use super::variables::python_path;
 use crate::machine;
 use crate::text::{plain, short};
 
@@ -23,7 +24,7 @@ pub(super) fn differences(
     if recorded.is_empty() {
         return Err("no environment was recorded".to_owned());
     }
-    let interpreter = interpreter(program);
+    let interpreter = interpreter(program, &python_path(recorded));
     let now = machine::environment(interpreter.as_ref());
     let mut lines = Vec::new();
     for name in ["python", "torch", "cuda", "gpu", "arch"] {
@@ -64,14 +65,13 @@ pub(super) fn differences(
     Ok(lines)
 }
 
-fn interpreter(program: &str) -> Option<Interpreter> {
+fn interpreter(program: &str, more: &str) -> Option<Interpreter> {
     let path = Path::new(program);
     let own = (path.is_absolute() && path.exists()).then(|| python::interpreter_at(path));
     let found = own.and_then(|own| own.found().cloned());
     let mut found = found.or_else(|| python::find_interpreter().found().cloned())?;
     // As the run will have it: before the interpreter's own.
-    let more = birthmark_capture::process::variable("PYTHONPATH").unwrap_or_default();
-    let more: Vec<_> = std::env::split_paths(&more)
+    let more: Vec<_> = std::env::split_paths(more)
         .filter(|path| path.is_absolute())
         .collect();
     found.sys_path.splice(0..0, more);

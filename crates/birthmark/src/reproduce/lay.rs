@@ -335,6 +335,9 @@ pub(super) fn run(plan: &Plan, options: &Options, laid: &Laid) -> Result<guard::
         .arg("--")
         .args(words)
         .current_dir(working_folder(plan, laid));
+    if let Some(variables) = &plan.around.variables {
+        command.envs(&variables.given);
+    }
     if options.into.is_none() {
         command.env(UNLISTED, "1");
     }

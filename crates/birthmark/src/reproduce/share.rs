@@ -152,16 +152,24 @@ pub(super) fn of(
 }
 
 /// Where the file lies now: the one that was named, or where it was recorded, whichever begins as
-/// it was recorded; a record that was named may stand in another file than it was born in.
+/// it was recorded; a record that was named may stand in another file than it was born in. Where
+/// it is gone, a hand may have moved it.
 fn file_of(traced: &Traced, run: usize, recorded: &Artifact) -> Option<PathBuf> {
     let named = traced.target.path.clone();
     let project = traced.stores.get(traced.lineage.runs[run].store)?;
     let place = sessions::locate(project, &recorded.file, recorded.file_bytes());
-    let mut places: Vec<PathBuf> = named.into_iter().chain([place]).collect();
+    let mut places: Vec<PathBuf> = named.into_iter().chain([place.clone()]).collect();
     places.retain(|path| path.is_file());
     let is_it = |path: &&PathBuf| beginning(path, recorded.size) == recorded.digest;
     let whole = places.iter().find(is_it).filter(|_| places.len() > 1);
-    whole.or(places.first()).cloned()
+    let known = whole.or(places.first()).cloned();
+    known.or_else(|| {
+        let size = Some(recorded.size);
+        let moved = crate::verify::elsewhere(project, &recorded.file, &place, size);
+        moved
+            .into_iter()
+            .find(|path| path.is_file() && is_it(&path))
+    })
 }
 
 /// What other runs had made at the path before, as far as it is smaller.

@@ -6,16 +6,19 @@
 
 use std::collections::BTreeSet;
 
-use birthmark_core::session::{Run, Session};
+use birthmark_core::session::{Artifact, Run, Session};
 
 /// Fills in what journals that are short no longer tell.
 pub(super) fn take_rest(session: &mut Session, manifest: Session) {
+    // What the journals tell the end of is known from them, all else better from the manifest.
     let told: BTreeSet<String> = session.made().map(|one| one.file.clone()).collect();
-    session.artifacts.retain(|one| told.contains(&one.file));
     let rest = manifest.artifacts.into_iter();
+    let rest: Vec<Artifact> = rest.filter(|one| !told.contains(&one.file)).collect();
+    let whole: BTreeSet<&str> = rest.iter().map(|one| one.file.as_str()).collect();
     session
         .artifacts
-        .extend(rest.filter(|one| !told.contains(&one.file)));
+        .retain(|one| !whole.contains(one.file.as_str()));
+    session.artifacts.extend(rest);
     for run in manifest.runs {
         match session.runs.iter_mut().find(|known| known.id == run.id) {
             Some(known) => complete(known, run),

@@ -14,12 +14,12 @@ mod written;
 
 use std::collections::BTreeSet;
 
+use birthmark_core::Timestamp;
 use birthmark_core::birthmark::{self, Group, PROVENANCE_KEYS};
 use birthmark_core::lineage::with_run;
-use birthmark_core::session::{Run, gaps};
+use birthmark_core::session::{Run, Watchers};
 use birthmark_core::snapshot::kept_nowhere;
 use birthmark_core::timestamp::render_clock;
-use birthmark_core::{RunId, Timestamp};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -267,8 +267,7 @@ fn partial(shown: &Shown) -> Vec<String> {
         Some(own) => with_run(&session.ran, own.id.as_str()),
         None => session.ran.iter().collect(),
     };
-    let ids: Vec<RunId> = own.iter().map(|run| run.id.clone()).collect();
-    let told = gaps(&session.ran, &ids);
+    let told = Watchers::of(&session.ran).gaps(&own);
     let told = told
         .iter()
         .map(|why| format!("partial: {}", short(why, 120)));

@@ -33,6 +33,7 @@ pub(super) fn find_name(
         found_by,
         artifact,
         runs,
+        stamped: false,
         digests: (None, None),
         mind: None,
         items_from: Vec::new(),

@@ -1,11 +1,12 @@
 //! What was asked for: a file by what it is, a record, a digest, a session, a run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use birthmark_core::Timestamp;
 use birthmark_core::lineage::{ArtifactNode, Direction, Lineage, NodeId, Place, Relation};
+use birthmark_store::format::{FileKind, codec::Codec};
 use serde_json::Value;
 
 use super::Told;
@@ -16,6 +17,7 @@ use super::seen_as::also_made;
 use super::wanted::Wanted;
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::verify::{APART, is_merged};
 use crate::{sessions, wrote};
 
 /// How the artifact was found.
@@ -62,6 +64,8 @@ pub struct Target {
     /// The runs it is about, where these are not all runs of the artifact: of a record the
     /// one that made it, of a session all.
     pub runs: Vec<usize>,
+    /// Whether it carries a birthmark, of whatever session or of none.
+    pub stamped: bool,
     /// Digest of its bytes now, and of its content.
     pub digests: (Option<String>, Option<String>),
     /// What is to be minded: changed bytes, a session that is not here.
@@ -181,6 +185,7 @@ fn find_file(wanted: &Wanted, lineage: &mut Lineage, projects: &[Project]) -> Re
         found_by: FoundBy::Digest,
         artifact: found.map(|(node, _, _)| node),
         runs: Vec::new(),
+        stamped: wanted.stamped,
         digests: wanted.digests.clone(),
         mind: None,
         items_from: wanted.carried.as_ref().map_or(Vec::new(), |carried| {
@@ -251,6 +256,20 @@ fn made_as(lineage: &Lineage, projects: &[Project], node: usize, path: &Path) ->
     })
 }
 
+/// Whether lines that two sessions added to a file apart were put together in it.
+fn is_both_ends(lineage: &Lineage, projects: &[Project], path: &Path) -> bool {
+    if FileKind::of(path) != Some(FileKind::Records(Codec::Plain)) {
+        return false;
+    }
+    let places = lineage.artifacts.iter().flat_map(|one| &one.places);
+    let made = places.filter(|place| place.made && is_at(projects, place, path));
+    let mut recorded = BTreeMap::<u64, BTreeSet<String>>::new();
+    for (size, digest) in made.filter_map(|one| Some((one.size?, one.digest.clone()?))) {
+        recorded.entry(size).or_default().insert(digest);
+    }
+    is_merged(path, &recorded)
+}
+
 /// Whether an artifact was made at a path, or else seen there.
 fn place_at(lineage: &Lineage, projects: &[Project], node: usize, path: &Path, made: bool) -> bool {
     let mut places = lineage.artifacts[node].places.iter();
@@ -314,6 +333,10 @@ fn find_changed(
         target.found_by = FoundBy::Path;
         let made_by = changed::last_run(lineage, node);
         target.mind = Some(match (state, made_by) {
+            (_, Some(run)) if is_both_ends(lineage, projects, &path) => {
+                let left_by = changed::run_in_session(lineage, run);
+                format!("{APART}; this is about what {left_by} left")
+            }
             (Some("open"), _) => "unfinished: its last count is not what lies here".to_owned(),
             (_, Some(run)) => {
                 let mind = changed::mind(lineage, run);

@@ -61,6 +61,13 @@ pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &O
         reasons.extend(of_code(judge, history));
         let told = of_writer(judge, history, &reasons);
         reasons.extend(told);
+    } else if let Some(id) = judge.claims.behind_damage(path) {
+        let text = format!(
+            "what session {} recorded of it stands behind a damaged line of its journal",
+            id.short()
+        );
+        reasons.retain(|reason| reason.code != "unstamped");
+        reasons.push(Reason::cannot_tell("journal-damaged", text));
     }
     Item::new(name, ItemKind::Artifact, evidence, reasons)
 }

@@ -57,6 +57,8 @@ pub(super) struct Claims {
     by_digest: HashMap<Digest, u32>,
     /// The commits that each session saw, by their numbers.
     seen: Vec<Box<[u32]>>,
+    /// Those with journals of which the end cannot be read, by their numbers.
+    damaged: Vec<u32>,
     /// How large the journals of each are.
     sizes: Vec<u64>,
     commits: HashMap<String, u32>,
@@ -81,6 +83,7 @@ impl Claims {
             seen: vec![Box::default(); names.len()],
             sizes: names.iter().map(|id| size_of(project, id)).collect(),
             names,
+            damaged: Vec::new(),
             unreadable: BTreeMap::new(),
             scope,
             others: RefCell::default(),
@@ -113,7 +116,9 @@ impl Claims {
             Ok(Telling {
                 entries: told,
                 commits,
+                damaged,
             }) => {
+                self.damaged.extend(damaged.then_some(number));
                 for (file, spelled, entry) in told {
                     let next = u32::try_from(stored.len()).unwrap_or(u32::MAX);
                     let file = *stored.entry(file).or_insert(next);
@@ -191,6 +196,17 @@ impl Claims {
     /// Whether anything is claimed of the file at `path`.
     pub(super) fn lists(&self, path: &Path) -> bool {
         self.number_of(path).is_some()
+    }
+
+    /// The session that made the file at `path`, by the manifest beside journals that are damaged.
+    pub(super) fn behind_damage(&self, path: &Path) -> Option<&SessionId> {
+        let stored = self.project.stored_path(path);
+        let damaged = self.damaged.iter();
+        let mut damaged = damaged.filter_map(|number| self.names.get(*number as usize));
+        damaged.find(|id| {
+            let loaded = self.session(id).ok();
+            loaded.is_some_and(|loaded| loaded.session.made().any(|one| one.file == stored))
+        })
     }
 
     /// The session that holds what is claimed of the file at `path`: files of one session are

@@ -101,12 +101,17 @@ pub(super) enum What {
 pub(super) struct Telling {
     pub entries: Vec<(Box<str>, Option<Box<str>>, Entry)>,
     pub commits: Vec<String>,
+    /// Whether more stood in its journals, behind a line that is damaged.
+    pub damaged: bool,
 }
 
 impl Telling {
     /// What the session of this number tells.
     pub(super) fn of(session: u32, told: &Told) -> Self {
-        let mut telling = Self::default();
+        let mut telling = Self {
+            damaged: matches!(told, Told::Damaged(_)),
+            ..Self::default()
+        };
         match told {
             Told::Journals(journals) | Told::Damaged(journals) => {
                 for (journal, number) in journals.iter().zip(0..) {
