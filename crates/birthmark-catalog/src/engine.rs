@@ -456,6 +456,14 @@ pub trait Engine {
         folder: &str,
         take: &mut dyn FnMut(&str, &str),
     ) -> Result<(), CatalogError>;
+    /// A file by its path as stored: the folder that it was seen in, and what it was like there.
+    fn seen_file(
+        &self,
+        project: i64,
+        file: &str,
+    ) -> Result<Option<(String, SeenFile)>, CatalogError>;
+    /// Files that sessions write to which may go on.
+    fn written_to(&self, project: i64) -> Result<Vec<String>, CatalogError>;
     /// How many files were seen, counted up to `most`.
     fn count_files(&self, project: i64, most: u64) -> Result<u64, CatalogError>;
     /// Paths that journals tell of and that were seen in no folder, but for [`ELSEWHERE`],

@@ -19,10 +19,11 @@ mod sessions;
 mod tree;
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use birthmark_catalog::engine::{Engine, Extent, ProjectRow};
+use birthmark_catalog::engine::{Cell, Engine, Extent, Found, ProjectRow};
 use birthmark_catalog::{CatalogError, Local};
 
 use crate::error::{Error, Kind, Result};
@@ -30,6 +31,9 @@ use crate::project::Project;
 
 pub(crate) use records::{look, records_of, rows_of};
 pub use refresh::{Depth, Refreshed};
+
+/// Rows of an answer whose files are looked at.
+const SHOWN: usize = 4_000;
 
 impl From<CatalogError> for Error {
     fn from(error: CatalogError) -> Self {
@@ -175,6 +179,33 @@ impl Catalog {
             }
             other => other,
         }
+    }
+
+    /// Looks at the files of an answer, where a project has more than every question looks at;
+    /// whether any is not as it was.
+    pub(crate) fn look_at(&mut self, project: &Project, found: &Found) -> Result<bool> {
+        let mut files: HashMap<&str, Vec<String>> = HashMap::new();
+        for row in found.rows.iter().take(SHOWN) {
+            if let Some((_, Cell::Value(file))) = row.fields.first() {
+                let of = files.entry(row.root.as_str()).or_default();
+                of.push(file.as_str().to_owned());
+            }
+        }
+        let mut is_changed = false;
+        for row in self.projects()? {
+            let Some(files) = files.get(row.root.as_str()) else {
+                continue;
+            };
+            is_changed |= if Path::new(&row.artifacts) == project.layout.artifacts() {
+                refresh::look_at(self, project, files)?
+            } else {
+                refresh::look_at(self, &project_of(&row)?, files)?
+            };
+        }
+        if is_changed {
+            self.names.take();
+        }
+        Ok(is_changed)
     }
 
     /// Forgets all that is known of a project and looks at everything anew.

@@ -124,9 +124,11 @@ pub fn find_in(
     filter: &Filter,
 ) -> Result<Answer> {
     let query = prepare(catalog, project, ask, filter.clone())?;
-    let found = catalog.engine.find(&query, &mut |stretch, known| {
-        catalog::look(stretch, known, &query.filter)
-    })?;
+    let look = &mut |stretch: &_, known: &_| catalog::look(stretch, known, &query.filter);
+    let mut found = catalog.engine.find(&query, look)?;
+    if ask.what == What::Artifacts && catalog.look_at(project, &found)? {
+        found = catalog.engine.find(&query, look)?;
+    }
     answered(catalog, found, (&query, filter, &[]), ask)
 }
 

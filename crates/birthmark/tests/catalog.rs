@@ -407,6 +407,68 @@ fn file_whose_sidecar_is_of_other_bytes_is_edited_also_where_no_journal_tells_of
 }
 
 #[test]
+fn what_is_edited_among_thousands_is_seen_where_it_is_shown_and_soon_everywhere() {
+    let world = World::new();
+    let cache = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open_at(cache.path().join("c")).unwrap();
+    fs::create_dir_all(world.path("many")).unwrap();
+    let of = |number: usize| world.path(&format!("many/{number:04}.json"));
+    for number in 0..4_100 {
+        fs::write(of(number), line(number, 5)).unwrap();
+    }
+    let plain = world.path("plain.bin");
+    fs::write(&plain, "as it was").unwrap();
+    let session = world.begin(&[]);
+    session.add(&plain, "model", &Fields::new()).unwrap();
+    let out = session.records(
+        &world.path("open.jsonl"),
+        RecordsOptions {
+            mode: Mode::New,
+            artifact_type: "training_data".to_owned(),
+            given: Fields::new(),
+            all_fields: false,
+        },
+    );
+    let out = out.unwrap();
+    let add = || out.append(b"{}", &[("seed", b"9000")], &[]).unwrap();
+    add();
+    assert_eq!(found(&mut catalog, &world, "seed<4100").len(), 4_100);
+    std::thread::sleep(std::time::Duration::from_millis(60));
+
+    // Each in place, in a folder that is as it was.
+    for number in [7, 1_234, 4_000] {
+        fs::write(of(number), line(number + 5_000, 5)).unwrap();
+        // It is in this answer no more.
+        assert_eq!(
+            found(&mut catalog, &world, &format!("seed={number}")),
+            [""; 0]
+        );
+        fs::write(of(number + 1), line(number + 5_001, 5)).unwrap();
+        let asked = format!("seed={}", number + 5_001);
+        let begun = std::time::Instant::now();
+        while found(&mut catalog, &world, &asked).is_empty() {
+            assert!(begun.elapsed().as_secs() < 20, "{asked} was never found");
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    }
+    // What sessions write, and tell of anew, is looked at by every question.
+    for count in 2..5 {
+        add();
+        let asked = format!("open records={count}");
+        assert_eq!(
+            found(&mut catalog, &world, &asked),
+            ["artifacts/open.jsonl"]
+        );
+        fs::write(&plain, format!("as it is {count}")).unwrap();
+        session.add(&plain, "model", &Fields::new()).unwrap();
+        assert_eq!(
+            found(&mut catalog, &world, "plain state=sealed"),
+            ["artifacts/plain.bin"]
+        );
+    }
+}
+
+#[test]
 fn nothing_to_do_reads_nothing() {
     let world = World::new();
     world.small();

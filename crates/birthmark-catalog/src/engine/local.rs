@@ -334,6 +334,32 @@ impl Engine for Local {
         read(take).map_err(self.failed())
     }
 
+    fn seen_file(
+        &self,
+        project: i64,
+        file: &str,
+    ) -> Result<Option<(String, SeenFile)>, CatalogError> {
+        // Where it was seen as one of a folder, that comes last.
+        let rows = self.rows(
+            "SELECT folder, name, state FROM _files INDEXED BY _files_file WHERE project = ? AND file = ? ORDER BY folder",
+            params![project, file],
+            |row| {
+                let (name, state) = (row.get(1)?, row.get(2)?);
+                Ok((row.get(0)?, SeenFile { name, state }))
+            },
+        )?;
+        Ok(rows.into_iter().next_back())
+    }
+
+    fn written_to(&self, project: i64) -> Result<Vec<String>, CatalogError> {
+        self.rows(
+            "SELECT t.file FROM _sessions s CROSS JOIN _told t ON t.session = s.id
+             WHERE s.project = ? AND s.open = 1 AND t.state = 'open'",
+            [project],
+            |row| row.get(0),
+        )
+    }
+
     fn count_files(&self, project: i64, most: u64) -> Result<u64, CatalogError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let rows: Vec<i64> = self.rows(

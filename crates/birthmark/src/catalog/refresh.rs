@@ -1,9 +1,10 @@
 //! What changed since the catalog last looked, and only that is read.
 //!
 //! A folder whose time is as it was has the entries it had; a session that is over has
-//! the journals it had. So a question looks at folders, at open sessions, and at as many
-//! files as can be looked at without being noticed ([`LOOKS`]). What that leaves out (a
-//! file among very many that was edited in place) `catalog refresh` finds.
+//! the journals it had. So a question looks at folders, at open sessions and what they write to,
+//! at the files of its answer, and of the others at as many as can be looked at without being
+//! noticed ([`AT_A_TIME`]), each time at others. A file that was edited in place among more than
+//! [`LOOKS`], and is in no answer, `catalog refresh` finds.
 //!
 //! # Invariants
 //!
@@ -14,6 +15,7 @@
 
 mod elsewhere;
 mod entries;
+mod named;
 mod steady;
 
 use std::collections::{HashMap, HashSet};
@@ -33,8 +35,10 @@ use crate::sessions;
 use entries::{Folder, below, entries, grew, joined, path_of};
 use steady::Steady;
 
-/// Files, and sessions that are over, that one question looks at.
+/// Files that questions look at though their folder is as it was.
 const LOOKS: usize = 20_000;
+/// So many of them at a time.
+const AT_A_TIME: u64 = 4_000;
 /// Changes, and artifacts that sessions tell of, that are taken over at once: what is in memory
 /// until then, and how long others wait. Each time costs something, by how large the catalog is.
 const BATCH: usize = 5_000;
@@ -87,25 +91,7 @@ struct Refresher<'a> {
 
 /// Brings what is known of a project up to date.
 pub(super) fn refresh(catalog: &mut Catalog, project: &Project, depth: Depth) -> Result<Refreshed> {
-    let row = catalog.row_of(project)?;
-    let now = i128::from(birthmark_capture::clock::now_micros()) * 1_000;
-    let mut refresher = Refresher {
-        catalog,
-        project,
-        row,
-        depth,
-        now,
-        changes: Vec::new(),
-        waiting: 0,
-        unwritten: 0,
-        read: HashSet::new(),
-        whole: HashSet::new(),
-        room: match depth {
-            Depth::Question => Room::QUESTION,
-            Depth::All => Room::ALL,
-        },
-        done: Refreshed::default(),
-    };
+    let mut refresher = Refresher::new(catalog, project, depth)?;
     refresher.sessions()?;
     refresher.whole()?;
     refresher.folders()?;
@@ -113,7 +99,7 @@ pub(super) fn refresh(catalog: &mut Catalog, project: &Project, depth: Depth) ->
     refresher.catalog.engine.settle(refresher.row.id)?;
     refresher.elsewhere()?;
     refresher.flush()?;
-    let done = refresher.done;
+    let (done, now) = (refresher.done, refresher.now);
     let moment = |ago: i64| {
         let micros = i64::try_from(now / 1_000).unwrap_or(i64::MAX);
         Timestamp::from_micros(micros - ago).to_string()
@@ -125,6 +111,41 @@ pub(super) fn refresh(catalog: &mut Catalog, project: &Project, depth: Depth) ->
         catalog.engine.tidy()?;
     }
     Ok(done)
+}
+
+/// Looks at these files of a project, of which more are known than every question looks at;
+/// whether any is not as it was.
+pub(super) fn look_at(catalog: &mut Catalog, project: &Project, files: &[String]) -> Result<bool> {
+    let mut refresher = Refresher::new(catalog, project, Depth::Question)?;
+    let (row, engine) = (refresher.row.id, &refresher.catalog.engine);
+    if engine.count_files(row, AT_A_TIME + 1)? <= AT_A_TIME {
+        return Ok(false);
+    }
+    let changed = refresher.named(files)?;
+    refresher.flush()?;
+    Ok(changed)
+}
+
+impl<'a> Refresher<'a> {
+    fn new(catalog: &'a mut Catalog, project: &'a Project, depth: Depth) -> Result<Self> {
+        Ok(Self {
+            row: catalog.row_of(project)?,
+            catalog,
+            project,
+            depth,
+            now: i128::from(birthmark_capture::clock::now_micros()) * 1_000,
+            changes: Vec::new(),
+            waiting: 0,
+            unwritten: 0,
+            read: HashSet::new(),
+            whole: HashSet::new(),
+            room: match depth {
+                Depth::Question => Room::QUESTION,
+                Depth::All => Room::ALL,
+            },
+            done: Refreshed::default(),
+        })
+    }
 }
 
 impl Refresher<'_> {
@@ -316,6 +337,10 @@ impl Refresher<'_> {
         if files <= LOOKS as u64 {
             self.known_files(&steady, files)?;
         }
+        if files > AT_A_TIME {
+            let written = self.catalog.engine.written_to(self.row.id)?;
+            self.named(&written)?;
+        }
         Ok(())
     }
 
@@ -338,13 +363,24 @@ impl Refresher<'_> {
         self.push(Change::FolderGone(folder.to_owned()))
     }
 
-    /// Looks at the files of folders that are as they were: at those that changed in place.
+    /// Looks at the files of folders that are as they were: at those that changed in place. Of very
+    /// many at some, and at others in the next second.
     fn known_files(&mut self, folders: &[String], files: u64) -> Result<()> {
         let paths = folders.iter().map(|folder| self.path_of(folder)).collect();
         let engine = &self.catalog.engine;
-        let changed = Steady::new(paths, self.now).changed(files, &mut |place, take| {
+        let turns = files.div_ceil(AT_A_TIME).max(1);
+        let seconds = u64::try_from(self.now / 1_000_000_000).unwrap_or(0);
+        let (turn, mut number) = (seconds % turns, 0);
+        let steady = Steady::new(paths, self.now);
+        let changed = steady.changed(files / turns, &mut |place, take| {
             let folder = folders.get(place).map_or("", String::as_str);
-            engine.each_file(self.row.id, folder, take)
+            engine.each_file(self.row.id, folder, &mut |name, state| {
+                number += 1;
+                // What was not read, or changed as it was read, counts as changed.
+                if number % turns == turn || state.contains('~') {
+                    take(name, state);
+                }
+            })
         })?;
         for (folder, changed) in folders.iter().zip(changed) {
             let names = changed.iter().map(|file| file.name.clone()).collect();

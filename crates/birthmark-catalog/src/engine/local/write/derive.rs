@@ -243,6 +243,18 @@ impl Writer<'_> {
         .map(drop)
     }
 
+    /// What is not as it was told a moment ago was most surely written since it was looked at.
+    pub(super) fn look_again_if_edited(&self, artifact: i64) -> rusqlite::Result<()> {
+        let is_edited: bool = self
+            .db
+            .prepare_cached("SELECT state IS 'edited' FROM _artifacts WHERE id = ?")?
+            .query_row([artifact], |row| row.get(0))?;
+        if is_edited {
+            self.look_again(artifact)?;
+        }
+        Ok(())
+    }
+
     #[expect(clippy::type_complexity, reason = "the columns of one row")]
     pub(super) fn last_group(
         &self,

@@ -17,8 +17,9 @@ pub(in crate::engine::local) fn is_due(db: &Connection, project: i64) -> rusqlit
 impl Writer<'_> {
     /// Something else is told of a file than before.
     pub(super) fn told(&mut self, file: &str) -> rusqlite::Result<()> {
-        if self.known_artifact(file)?.is_some() {
-            return self.derive(file);
+        if let Some(artifact) = self.known_artifact(file)? {
+            self.derive(file)?;
+            return self.look_again_if_edited(artifact);
         }
         self.due = Some(true);
         self.run(
