@@ -270,16 +270,16 @@ pub trait ArtifactFormat {
     }
 }
 
-/// A line that is no record, to be set aside.
+/// A line that is no record, to be set aside; one that is longer than the limit in pieces.
 pub struct Bad<'a> {
     /// Its number, from 1.
     pub line: u64,
     /// Where in the file (of packed text: in the text) it begins, in bytes.
     pub offset: u64,
-    /// The line with its end.
+    /// The line with its end, or a piece of it.
     pub bytes: &'a [u8],
-    /// What is wrong with it.
-    pub error: FormatError,
+    /// What is wrong with the line; none of a piece that is not its first.
+    pub error: Option<FormatError>,
 }
 
 /// Takes lines that are no records.

@@ -12,7 +12,7 @@ use birthmark_store::format::json::Report;
 use birthmark_store::format::jsonl::Jsonl;
 use birthmark_store::format::sidecar::{Member, Sidecar, SidecarKind};
 use birthmark_store::format::{
-    ArtifactFormat, FormatError, Input, OnExisting, Same, Stamped, Unstamped, format_of,
+    ArtifactFormat, Bad, FormatError, Input, OnExisting, Same, Stamped, Unstamped, format_of,
 };
 use proptest::prelude::*;
 
@@ -275,6 +275,75 @@ fn records_before_a_line_that_is_too_long_are_read_and_it_is_named_by_its_number
             matches!(error, FormatError::TooLong { line, .. } if line == before as u64 + 1),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn lines_that_are_too_long_are_set_aside_in_pieces_that_are_the_whole() {
+    let limit = 300_000;
+    let record = |bytes: usize| format!("{{\"a\": \"{}\"}}\n", "b".repeat(bytes - 10));
+    let (short, least, long) = (record(40), record(limit + 2), record(3_000_000));
+    // Two just within the limit, with its end and without.
+    let (within, most) = (record(limit + 1), record(limit + 1).trim_end().to_owned());
+    for (lines, many) in [
+        (vec![&long], 0),
+        (vec![&short, &long, &short], 1),
+        (vec![&short, &least, &within, &long, &long, &short], 700),
+        (vec![&least, &short, &most], 5),
+        (vec![&long, &short, &short], 4_000),
+    ] {
+        let mut text: String = lines.iter().map(|line| line.as_str()).collect();
+        text += &if text.ends_with('\n') {
+            short.repeat(many)
+        } else {
+            String::new()
+        };
+        text += if text.ends_with('\n') { "" } else { "\n" };
+        // The last line, without its end.
+        text += long.trim_end();
+        let all = text.split_inclusive('\n');
+        let (bad, good): (Vec<&str>, Vec<&str>) =
+            all.partition(|line| line.trim_end().len() > limit);
+        let file = tempfile::tempfile().unwrap();
+        (&file).write_all(text.as_bytes()).unwrap();
+        for from_file in [false, true] {
+            std::io::Seek::rewind(&mut &file).unwrap();
+            let (mut file, mut bytes) = (file.try_clone().unwrap(), text.as_bytes());
+            let input = Input {
+                name: Path::new("data.jsonl"),
+                bytes: if from_file { &mut file } else { &mut bytes },
+            };
+            let format = Jsonl {
+                limit,
+                ..Jsonl::default()
+            };
+            let (mut aside, mut told, mut out) = (Vec::new(), Vec::new(), Vec::new());
+            let mut take = |bad: Bad<'_>| {
+                aside.extend_from_slice(bad.bytes);
+                told.extend(
+                    bad.error
+                        .map(|error| (bad.line, bad.offset, error.to_string())),
+                );
+                Ok(())
+            };
+            let same = Same(MARK.as_bytes());
+            let stamped = format
+                .stamp_sound(input, &mut out, &same, OnExisting::Error, &mut take)
+                .unwrap();
+            assert!(aside == bad.concat().as_bytes(), "{from_file}");
+            assert_eq!(told.len(), bad.len());
+            let mut from = 0;
+            for ((line, offset, why), bad) in told.iter().zip(&bad) {
+                let at = from + text[from..].find(bad).unwrap();
+                from = at + bad.len();
+                assert_eq!(*offset, at as u64);
+                assert_eq!(*line, text[..at].matches('\n').count() as u64 + 1);
+                assert!(why.contains("it is longer than 300000 bytes"), "{why}");
+            }
+            let (back, unstamped) = unstamp(&Jsonl::default(), &out).unwrap();
+            assert!(back == good.concat().as_bytes(), "{from_file}");
+            assert_eq!(stamped.content_digest, Some(unstamped.digest));
+        }
     }
 }
 

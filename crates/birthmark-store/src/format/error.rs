@@ -54,12 +54,14 @@ pub enum FormatError {
         source: StampError,
     },
     /// A line, or a report, is longer than we hold in memory.
-    #[error("`{name}`, line {line}: it is longer than {limit} bytes")]
+    #[error("`{name}`, line {line}, byte {offset} of the file: it is longer than {limit} bytes")]
     TooLong {
         /// The file.
         name: PathBuf,
         /// The line, from 1.
         line: u64,
+        /// Where it begins in the file (of packed text: in the text), in bytes.
+        offset: u64,
         /// The limit.
         limit: usize,
     },

@@ -53,6 +53,7 @@ impl Report {
             return Err(FormatError::TooLong {
                 name: name(),
                 line: 1,
+                offset: 0,
                 limit: self.limit,
             });
         }

@@ -11,7 +11,8 @@
 //!
 //! * A line is held in memory: to be read, it may be [`LINE_LIMIT`] bytes long, in packed text
 //!   [`PACKED_LINE_LIMIT`]. To be stamped or unstamped, which takes twice its size, it may have
-//!   [`REWRITE_LIMIT`] unless another limit is asked for.
+//!   [`REWRITE_LIMIT`] unless another limit is asked for. Where bad lines are set aside, longer
+//!   ones go with them, and are held up to the limit where the text is packed.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -147,7 +148,8 @@ impl Jsonl {
         };
         let ahead = self.ahead(input);
         let mut bytes = self.text(input)?;
-        let blocks = &mut Blocks::new(&mut *bytes, self.limit).seeing(ahead);
+        let blocks = Blocks::new(&mut *bytes, self.limit).seeing(ahead);
+        let blocks = &mut blocks.in_pieces(pass.sound_only);
         if let Err(error) = pipeline::run(blocks, work, take) {
             packer.break_off();
             return Err(self.explain(name, error));
@@ -277,9 +279,10 @@ impl Jsonl {
             PipelineError::Work(error) => error,
             PipelineError::ThreadDied => FormatError::ThreadDied { name },
             PipelineError::Read(BlockError::Read(source)) => FormatError::Read { name, source },
-            PipelineError::Read(BlockError::TooLong(line)) => FormatError::TooLong {
+            PipelineError::Read(BlockError::TooLong(line, offset)) => FormatError::TooLong {
                 name,
                 line,
+                offset,
                 limit: self.limit,
             },
         }

@@ -3,7 +3,8 @@
 //! A block ends where a line ends, or where the stream does; it is about an eighth of a
 //! megabyte, so that those under way stay in a processor's own cache, and longer
 //! only where a single line is. Only `\n` ends a line, and a
-//! `\r` before it belongs to the line end, so that every byte can be put back.
+//! `\r` before it belongs to the line end, so that every byte can be put back. A line that is
+//! longer than the limit is an error, or comes in pieces, each a block that is marked as such.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -35,6 +36,25 @@ pub(super) struct Block {
     pub(super) line: u64,
     /// Where the first begins in the file, in bytes.
     pub(super) offset: u64,
+    /// Whether it is of a line that is longer than the limit.
+    pub(super) excess: Option<Excess>,
+}
+
+/// What becomes of lines that are longer than the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Long {
+    Refused,
+    InPieces,
+    /// The same, and what comes next belongs to one.
+    Begun,
+}
+
+/// A piece of a line that is longer than the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excess {
+    /// The first, and the limit in bytes.
+    Begins(usize),
+    GoesOn,
 }
 
 impl Block {
@@ -64,15 +84,15 @@ impl Block {
 /// Why there is no next block.
 pub(super) enum BlockError {
     Read(io::Error),
-    /// The line of this number is longer than the limit.
-    TooLong(u64),
+    /// The line of this number, which begins at this byte, is longer than the limit.
+    TooLong(u64, u64),
 }
 
 impl BlockError {
     /// The same where so many lines were not counted.
     pub(super) fn behind(self, lines: u64) -> Self {
         match self {
-            Self::TooLong(line) => Self::TooLong(lines + line),
+            Self::TooLong(line, offset) => Self::TooLong(lines + line, offset),
             Self::Read(_) => self,
         }
     }
@@ -91,6 +111,7 @@ pub(super) struct Blocks<'a> {
     line: u64,
     /// Whether the lines are counted; else those of each block begin with 1.
     numbered: bool,
+    long: Long,
     offset: u64,
     /// Bytes that were read of the stream: a whole number of blocks, up to the end.
     read: u64,
@@ -107,6 +128,7 @@ impl<'a> Blocks<'a> {
             rest: Vec::new(),
             line: 1,
             numbered: true,
+            long: Long::Refused,
             offset: 0,
             read: 0,
             ended: false,
@@ -122,6 +144,22 @@ impl<'a> Blocks<'a> {
         }
     }
 
+    /// The same where lines that are longer than the limit may come in pieces, a block each.
+    pub(super) fn in_pieces(self, in_pieces: bool) -> Self {
+        let long = if in_pieces {
+            Long::InPieces
+        } else {
+            Long::Refused
+        };
+        Self { long, ..self }
+    }
+
+    /// The same in blocks of about so many bytes.
+    #[cfg(test)]
+    pub(super) fn in_blocks_of(self, size: usize) -> Self {
+        Self { size, ..self }
+    }
+
     /// The same where it can be seen ahead how long a line is.
     pub(super) fn seeing(self, ahead: Option<Ahead>) -> Self {
         Self { ahead, ..self }
@@ -132,13 +170,18 @@ impl<'a> Blocks<'a> {
         let mut filled = self.take_rest(&mut old);
         let (fresh, fresh_offset) = (filled, self.read);
         let (mut searched, mut asked) = (0, false);
+        let mut excess = (self.long == Long::Begun).then_some(Excess::GoesOn);
         let end = loop {
             filled += self.fill(&mut old, filled).map_err(BlockError::Read)?;
             let new = old.get(searched..filled).unwrap_or_default();
             // The first line alone can be long: nothing is read behind a line end but once.
-            let first = memchr::memchr(b'\n', new).map_or(filled, |end| searched + end);
-            if first > self.limit {
-                return Err(BlockError::TooLong(self.line));
+            let first = memchr::memchr(b'\n', new).map(|end| searched + end);
+            if excess.is_none() && first.unwrap_or(filled) > self.limit {
+                excess = Some(self.too_long()?);
+            }
+            if excess.is_some() {
+                self.long = first.map_or(Long::Begun, |_| Long::InPieces);
+                break first.map_or(filled, |end| end + 1);
             }
             if let Some(end) = memchr::memrchr(b'\n', new) {
                 break searched + end + 1;
@@ -149,7 +192,9 @@ impl<'a> Blocks<'a> {
             searched = filled;
             let asks = filled > HELD && !std::mem::replace(&mut asked, true);
             if asks && self.is_too_long(filled).map_err(BlockError::Read)? {
-                return Err(BlockError::TooLong(self.line));
+                excess = Some(self.too_long()?);
+                self.long = Long::Begun;
+                break filled;
             }
         };
         self.rest
@@ -165,12 +210,21 @@ impl<'a> Blocks<'a> {
             fresh: fresh..filled,
             fresh_offset,
             part: self.size,
+            excess,
         };
         if self.numbered {
             self.line += memchr::memchr_iter(b'\n', block.text()).count() as u64;
         }
         self.offset += end as u64;
         Ok(Some(block))
+    }
+
+    /// What becomes of a line that is longer than the limit.
+    fn too_long(&self) -> Result<Excess, BlockError> {
+        if self.long != Long::Refused {
+            return Ok(Excess::Begins(self.limit));
+        }
+        Err(BlockError::TooLong(self.line, self.offset))
     }
 
     /// Whether a line of which so much was read is longer than the limit, where that can be seen.

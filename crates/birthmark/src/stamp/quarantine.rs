@@ -21,6 +21,8 @@ const MOST_NAMED: usize = 3;
 
 pub(super) struct Quarantine {
     temp: Option<BufWriter<Temp>>,
+    /// Whether the last line lacks its end: so far, or as it stood in the file.
+    is_open: bool,
     pub(super) sum: SetAside,
 }
 
@@ -31,6 +33,7 @@ impl Quarantine {
         }
         Ok(Self {
             temp: Some(BufWriter::new(atomic::temp_beside(path)?)),
+            is_open: false,
             sum: SetAside {
                 file: path.to_owned(),
                 lines: 0,
@@ -40,23 +43,33 @@ impl Quarantine {
     }
 
     pub(super) fn take(&mut self, bad: &Bad<'_>) -> io::Result<()> {
-        self.sum.lines += 1;
-        if self.sum.first.len() < MOST_NAMED {
-            let why = bad.error.to_string();
-            self.sum.first.push((bad.line, bad.offset, why));
+        if let Some(error) = &bad.error {
+            self.end_line()?;
+            self.sum.lines += 1;
+            if self.sum.first.len() < MOST_NAMED {
+                let why = error.to_string();
+                self.sum.first.push((bad.line, bad.offset, why));
+            }
         }
-        let Some(temp) = &mut self.temp else {
-            return Ok(());
-        };
-        temp.write_all(bad.bytes)?;
-        if bad.bytes.ends_with(b"\n") {
-            return Ok(());
+        self.is_open = !bad.bytes.ends_with(b"\n");
+        match &mut self.temp {
+            Some(temp) => temp.write_all(bad.bytes),
+            None => Ok(()),
         }
-        temp.write_all(b"\n")
+    }
+
+    /// A line that had no end gets one.
+    fn end_line(&mut self) -> io::Result<()> {
+        let is_open = std::mem::take(&mut self.is_open);
+        match self.temp.as_mut().filter(|_| is_open) {
+            Some(temp) => temp.write_all(b"\n"),
+            None => Ok(()),
+        }
     }
 
     /// Gives the file its name.
     pub(super) fn settle(&mut self) -> io::Result<()> {
+        self.end_line()?;
         let Some(temp) = self.temp.take().filter(|_| self.sum.lines > 0) else {
             return Ok(());
         };

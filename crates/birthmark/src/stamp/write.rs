@@ -168,10 +168,13 @@ fn with_way_out(error: Error, kind: FileKind) -> Error {
              needs no sound file",
         );
     }
-    if error.hint().is_some() {
-        return error;
+    if error.code() == "too-long" && matches!(kind, FileKind::Records(_)) {
+        return error.with_hint(
+            "is it JSONL, one record a line? --longest-line SIZE takes longer ones, \
+             --quarantine FILE sets them aside",
+        );
     }
-    if error.code() != "not-json" {
+    if error.hint().is_some() || error.code() != "not-json" {
         return error;
     }
     error.with_hint(if matches!(kind, FileKind::Records(_)) {

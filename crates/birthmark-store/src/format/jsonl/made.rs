@@ -6,7 +6,7 @@ use std::path::Path;
 use birthmark_core::json::{Span, StampError};
 
 use super::super::codec::Piece;
-use super::super::lines::{Block, Line, lines};
+use super::super::lines::{Block, Excess, Line, lines};
 use super::super::{Aside, Bad, FormatError};
 use super::edits::Edits;
 use crate::digest::Part;
@@ -43,7 +43,14 @@ pub(super) struct BadLine {
     offset: u64,
     /// In the block, with what stands before it and with its end.
     pub(super) span: Span,
-    error: StampError,
+    fault: Fault,
+}
+
+/// Why a line is no record.
+enum Fault {
+    Text(StampError),
+    /// It, or a piece of it: it is longer than the limit.
+    Length(Excess),
 }
 
 impl<T: Default> Made<T> {
@@ -58,6 +65,10 @@ impl<T: Default> Made<T> {
         self.edits.clear();
         self.counts = T::default();
         self.bad.clear();
+        if let Some(excess) = block.excess {
+            self.leave_out(block, excess);
+            return Ok(());
+        }
         let mut lines = lines(block);
         loop {
             if let Some(count) = pass.same {
@@ -78,7 +89,7 @@ impl<T: Default> Made<T> {
                         number: line.number,
                         offset: line.offset,
                         span,
-                        error,
+                        fault: Fault::Text(error),
                     });
                 }
                 Err(error) => {
@@ -87,6 +98,21 @@ impl<T: Default> Made<T> {
                 }
             }
         }
+    }
+
+    /// A piece of a line that is too long to be a record.
+    fn leave_out(&mut self, block: &Block, excess: Excess) {
+        let span = Span {
+            start: 0,
+            end: block.text().len(),
+        };
+        self.edits.put_text(span);
+        self.bad.push(BadLine {
+            number: block.line,
+            offset: block.offset,
+            span,
+            fault: Fault::Length(excess),
+        });
     }
 }
 
@@ -97,11 +123,22 @@ impl BadLine {
         block: &Block,
         aside: &mut Aside<'_>,
     ) -> io::Result<()> {
+        let (line, offset) = (self.number, block.offset + self.span.start as u64);
+        let error = match self.fault {
+            Fault::Text(error) => Some(FormatError::of_record(name, line, self.offset, error)),
+            Fault::Length(Excess::Begins(limit)) => Some(FormatError::TooLong {
+                name: name.to_owned(),
+                line,
+                offset,
+                limit,
+            }),
+            Fault::Length(Excess::GoesOn) => None,
+        };
         aside(Bad {
-            line: self.number,
-            offset: block.offset + self.span.start as u64,
+            line,
+            offset,
             bytes: self.span.of(block.text()),
-            error: FormatError::of_record(name, self.number, self.offset, self.error),
+            error,
         })
     }
 }
