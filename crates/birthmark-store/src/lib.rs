@@ -34,6 +34,8 @@ pub mod launches;
 pub mod layout;
 pub mod line_sums;
 pub mod logs;
+#[cfg(test)]
+mod model;
 pub mod modes;
 pub mod objects;
 pub mod reading;

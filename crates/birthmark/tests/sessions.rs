@@ -13,9 +13,12 @@ use std::cell::RefCell;
 use std::fs;
 use std::rc::Rc;
 
+use birthmark::records::{Records, RecordsOptions};
 use birthmark::report::ReportOptions;
 use birthmark::session::{Begin, RunEnd, begin};
 use birthmark::sessions::{self, ManifestState};
+use birthmark::verify::Word;
+use birthmark_core::birthmark::Fields;
 use birthmark_core::event::{OpenedBy, Outcome};
 use birthmark_core::session::Status;
 use birthmark_store::atomic::Durability;
@@ -209,4 +212,112 @@ fn the_folder_of_a_report_is_synced_before_its_first_item_is_acknowledged() {
         drop(report);
         session.end(RunEnd::plain(Outcome::Failed)).unwrap();
     }
+}
+
+/// What threads of one session do at once, in an order that is another each time: they write to one
+/// file, in each of the three ways, while one closes it and one ends the session.
+#[test]
+fn what_threads_were_told_is_written_stands_there_once_however_a_close_and_an_end_come_between() {
+    const WRITERS: usize = 3;
+    let (done, waits) = std::sync::mpsc::channel();
+    let played = std::thread::spawn(move || {
+        let world = World::new();
+        for round in 0..24 {
+            let session = world.begin(&[]);
+            let path = world.path(&format!("{round}.jsonl"));
+            let out = session.records(&path, jsonl()).unwrap();
+            let barrier = std::sync::Barrier::new(WRITERS + 2);
+            let told = std::thread::scope(|scope| {
+                let writers: Vec<_> = (0..WRITERS)
+                    .map(|writer| {
+                        let (out, barrier) = (out.clone(), &barrier);
+                        scope.spawn(move || {
+                            barrier.wait();
+                            written(&out, writer)
+                        })
+                    })
+                    .collect();
+                let pause = &|turns: usize| (0..turns).for_each(|_| std::thread::yield_now());
+                let barrier = &barrier;
+                scope.spawn(|| {
+                    barrier.wait();
+                    pause(round * 37 % 211);
+                    session.plan(&["later.jsonl".to_owned()]).ok();
+                    out.close(None).unwrap();
+                });
+                scope.spawn(|| {
+                    barrier.wait();
+                    pause(round * 53 % 307);
+                    session.end(RunEnd::plain(Outcome::Completed)).unwrap();
+                });
+                let told = writers.into_iter().map(|writer| writer.join().unwrap());
+                told.collect::<Vec<_>>().concat()
+            });
+            let text = fs::read_to_string(&path).unwrap();
+            let mut there: Vec<String> = text
+                .lines()
+                .map(|line| {
+                    let record: serde_json::Value = serde_json::from_str(line).unwrap();
+                    assert!(record["metadata"]["session_id"].is_string(), "{line}");
+                    record["id"].as_str().unwrap().to_owned()
+                })
+                .collect();
+            let mut told = told;
+            there.sort();
+            told.sort();
+            assert_eq!(there, told, "round {round}");
+            drop(out);
+            let report = world.verify(&[path]);
+            assert!(
+                report.items.iter().all(|item| item.word <= Word::Caveat),
+                "{report:?}"
+            );
+        }
+        done.send(()).unwrap();
+    });
+    // Threads that wait for each other would wait for ever.
+    let ended = waits.recv_timeout(std::time::Duration::from_mins(2));
+    if ended != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        played.join().unwrap();
+    }
+    ended.expect("they wait for each other");
+}
+
+fn jsonl() -> RecordsOptions {
+    RecordsOptions {
+        mode: Mode::New,
+        artifact_type: "training_data".to_owned(),
+        given: Fields::new(),
+        all_fields: false,
+    }
+}
+
+/// Writes until the file is closed: the ids of the records that were acknowledged.
+fn written(out: &Records, writer: usize) -> Vec<String> {
+    let mut told = Vec::new();
+    for number in 0.. {
+        let ids = [0, 1].map(|one| format!("{writer}.{number}.{one}"));
+        let records = ids.clone().map(|id| format!("{{\"id\": \"{id}\"}}"));
+        let [one, other] = records.each_ref().map(String::as_bytes);
+        let result = match (writer + number) % 3 {
+            0 => out.append(one, &[], &[]),
+            1 => match out.try_append(one, &[], &[]) {
+                Some(result) => result,
+                None => continue,
+            },
+            _ => {
+                let both = out.append_all(&[one, other], &[], &[]);
+                told.extend(both.is_ok().then(|| ids[1].clone()));
+                both
+            }
+        };
+        match result {
+            Ok(()) => told.push(ids[0].clone()),
+            Err(error) => {
+                assert_eq!(error.code(), "file-closed");
+                break;
+            }
+        }
+    }
+    told
 }

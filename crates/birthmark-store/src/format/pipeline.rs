@@ -12,7 +12,12 @@
 //! * At most [`DEPTH`] blocks a thread are held in memory; of long ones one at a time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+#[cfg(not(test))]
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+#[cfg(test)]
+use crate::model::{Condvar, Mutex, MutexGuard};
 
 use super::lines::{Block, BlockError, Blocks};
 use crate::stop;
@@ -57,7 +62,7 @@ where
         .map_or(1, usize::from)
         .min(MOST_THREADS);
     let ahead = VecDeque::from([first, second]);
-    let bench = Bench::new(Reader { blocks, ahead }, threads * DEPTH);
+    let bench = Bench::new(Reader { blocks, ahead }, threads * DEPTH, LONG);
     let flag = stop::flag();
     std::thread::scope(|scope| {
         // By an error too, and by a panic, the others are sent home.
@@ -99,6 +104,8 @@ struct Bench<'a, 'b, R, E> {
     on_it: Mutex<OnIt<'a, 'b, R, E>>,
     /// Blocks that may be under way.
     room: usize,
+    /// A block of more bytes is worked on alone.
+    long: usize,
     /// A block may be read, or no more will be.
     to_do: Condvar,
     /// There is a result, or a block may be read, or none will come.
@@ -141,7 +148,7 @@ impl<'a, 'b, R: Default, E> OnIt<'a, 'b, R, E> {
 }
 
 impl<'a, 'b, R: Default, E> Bench<'a, 'b, R, E> {
-    fn new(reader: Reader<'a, 'b>, room: usize) -> Self {
+    fn new(reader: Reader<'a, 'b>, room: usize, long: usize) -> Self {
         Self {
             on_it: Mutex::new(OnIt {
                 reader: Some(reader),
@@ -157,6 +164,7 @@ impl<'a, 'b, R: Default, E> Bench<'a, 'b, R, E> {
                 died: false,
             }),
             room,
+            long,
             to_do: Condvar::new(),
             done: Condvar::new(),
         }
@@ -197,7 +205,7 @@ impl<'a, 'b, R: Default, E> Bench<'a, 'b, R, E> {
         };
         let number = on_it.read;
         on_it.read += 1;
-        if block.text().len() > LONG {
+        if block.text().len() > self.long {
             on_it.long = Some(number);
         }
         self.call(&on_it);
@@ -246,7 +254,7 @@ impl<'a, 'b, R: Default, E> Bench<'a, 'b, R, E> {
                 on_it = self.lock();
                 on_it.taken += 1;
                 // The memory of a long block is given back.
-                if block.text().len() <= LONG {
+                if block.text().len() <= self.long {
                     on_it.spare.push((block.into_memory(), result));
                 }
                 self.call(&on_it);
@@ -296,79 +304,4 @@ impl<R: Default, E> Drop for Closing<'_, '_, '_, R, E> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Duration;
-
-    use super::super::lines::lines;
-    use super::*;
-
-    /// Some blocks of lines that are numbered from zero.
-    fn numbered(count: u64) -> Vec<u8> {
-        let line = |number| format!("{number:01000}\n").into_bytes();
-        (0..count).flat_map(line).collect()
-    }
-
-    #[test]
-    fn results_are_taken_in_order_however_long_each_block_takes() {
-        let text = numbered(5_000);
-        let mut input = text.as_slice();
-        let mut blocks = Blocks::new(&mut input, 1 << 20);
-        let work = |block: &Block, mut memory: Vec<u8>| {
-            std::thread::sleep(Duration::from_millis(block.line % 7));
-            memory.clear();
-            memory.extend_from_slice(block.text());
-            Ok::<_, ()>(memory)
-        };
-        let mut all = Vec::new();
-        let take = |_: &Block, memory: &mut Vec<u8>| {
-            all.extend_from_slice(memory);
-            Ok(())
-        };
-        assert!(run(&mut blocks, work, take).is_ok());
-        assert!(all == text);
-    }
-
-    #[test]
-    fn error_of_a_block_ends_the_work_and_nothing_behind_it_is_taken() {
-        let text = numbered(5_000);
-        let mut input = text.as_slice();
-        let mut blocks = Blocks::new(&mut input, 1 << 20);
-        let work = |block: &Block, (): ()| match lines(block).find(|line| line.number == 2_000) {
-            Some(line) => Err(line.number),
-            None => Ok(()),
-        };
-        let mut last = 0;
-        let take = |block: &Block, (): &mut ()| {
-            last = block.line;
-            Ok(())
-        };
-        let ended = run(&mut blocks, work, take);
-        assert!(matches!(ended, Err(PipelineError::Work(2_000))));
-        assert!(last < 2_000);
-    }
-
-    #[test]
-    fn thread_that_dies_is_an_error_and_nobody_waits_for_it() {
-        if std::thread::available_parallelism().map_or(1, usize::from) == 1 {
-            return;
-        }
-        let text = numbered(5_000);
-        let mut input = text.as_slice();
-        let mut blocks = Blocks::new(&mut input, 1 << 20);
-        let (caller, died) = (std::thread::current().id(), AtomicBool::new(false));
-        let work = |_: &Block, (): ()| {
-            if std::thread::current().id() != caller {
-                died.store(true, Ordering::Relaxed);
-                // Not by `panic!`, which says so on stderr.
-                std::panic::resume_unwind(Box::new("died"));
-            }
-            while !died.load(Ordering::Relaxed) {
-                std::thread::yield_now();
-            }
-            Ok::<_, ()>(())
-        };
-        let ended = run(&mut blocks, work, |_: &Block, (): &mut ()| Ok(()));
-        assert!(matches!(ended, Err(PipelineError::ThreadDied)));
-    }
-}
+mod tests;
