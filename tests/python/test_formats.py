@@ -156,6 +156,7 @@ def test_what_cannot_be_read_is_said_with_what_to_do_now(repo):
         "cut.json": (b'{"a": [1', "make it or copy it again"),
         "cut.safetensors": (b"\x64" + bytes(7) + b"{", "copy it again"),
         "cut.parquet": (b"PAR1 rows", "copy it again"),
+        "cut.gguf": (b"GGUF\x03\0", "copy it again"),
     }
     for name, (data, hint) in cases.items():
         (repo / name).write_bytes(data)

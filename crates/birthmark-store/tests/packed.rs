@@ -166,6 +166,25 @@ fn several_members_and_frames_are_read_as_one_text() {
 }
 
 #[test]
+fn what_stands_behind_a_gzip_stream_is_padding_where_it_is_zeros_and_else_is_said() {
+    let (text, packed) = (text(10), python(PACK, &text(10)));
+    for zeros in [1, 7, 512, 300_000] {
+        let padded = [packed.clone(), vec![0; zeros]].concat();
+        assert!(unpack(Codec::Gzip, &padded).unwrap() == text, "{zeros}");
+    }
+    for junk in [
+        b"x".as_slice(),
+        b"junk",
+        b"\0\0\x01\0",
+        vec![7; 300_000].as_slice(),
+    ] {
+        let error = unpack(Codec::Gzip, &[&packed[..], junk].concat()).unwrap_err();
+        let told = format!("no gzip: {} bytes", junk.len());
+        assert!(error.to_string().ends_with(&told), "{error}");
+    }
+}
+
+#[test]
 fn a_stream_that_is_cut_short_is_an_error_at_every_cut() {
     let packed = python(PACK, &text(30));
     let zstd = zstd::encode_all(text(30).as_slice(), 3).unwrap();

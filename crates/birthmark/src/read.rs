@@ -11,6 +11,7 @@ use birthmark_store::{Layout, PathError};
 
 use crate::error::{Error, Kind, Result};
 use crate::text;
+use crate::weights;
 
 /// Reads the birthmark of `path`: of record `line` (from 1) of a JSONL file, of its first
 /// record, of a report, or of the sidecar. `None` when there is none; an error where the file
@@ -31,7 +32,7 @@ pub fn read(path: &Path, line: Option<u64>) -> Result<Option<Fields>> {
         Ok(None) | Err(_) => {}
     }
     if !beside {
-        return Ok(None);
+        return weights::damaged(path).map_or(Ok(None), |error| Err(damaged(error)));
     }
     let sidecar = Sidecar::read(&place).map_err(|source| {
         Error::new(Kind::Damaged, "sidecar", source.to_string()).with_source(source)
@@ -82,14 +83,6 @@ fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
     {
         return Ok(None);
     }
-    let damaged = |error: FormatError| {
-        let told = Error::from(error);
-        let whole = Error::new(Kind::Damaged, "format", told.to_string());
-        match told.hint() {
-            Some(hint) => whole.with_hint(hint),
-            None => whole,
-        }
-    };
     result.map_err(damaged)?;
     if let Some(line) = line.filter(|_| has_records && !met)
         && (line > last || line == 0)
@@ -97,6 +90,16 @@ fn within(path: &Path, line: Option<u64>) -> Result<Option<Vec<u8>>> {
         return Err(no_line(path, line, last));
     }
     found.map_err(damaged)
+}
+
+/// The error of a file that cannot be read as what its name says.
+fn damaged(error: impl Into<Error>) -> Error {
+    let told = error.into();
+    let whole = Error::new(Kind::Damaged, "format", told.to_string());
+    match told.hint() {
+        Some(hint) => whole.with_hint(hint),
+        None => whole,
+    }
 }
 
 fn no_line(path: &Path, line: u64, last: u64) -> Error {

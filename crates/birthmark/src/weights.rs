@@ -10,10 +10,11 @@ use std::path::Path;
 
 use birthmark_core::birthmark::{Fields, note_unknown};
 use birthmark_store::atomic;
-use birthmark_store::format::gguf;
+use birthmark_store::format::{FormatError, gguf};
 use serde_json::{Value, json};
 
 use crate::dataset;
+use crate::error::Error;
 use crate::project::Project;
 
 /// A configuration or index larger than this is none, in bytes.
@@ -45,11 +46,8 @@ pub(crate) fn facts(project: &Project, path: &Path) -> Fields {
         let _ = dataset::fill(project, &mut fields, &folder);
         return fields;
     }
-    let is_gguf = path
-        .extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
     let mut fields = Fields::new();
-    if is_gguf {
+    if is_gguf(path) {
         match header_of(path) {
             Ok(found) => _ = fields.insert(GGUF.to_owned(), told_by(&found)),
             Err(why) => {
@@ -61,6 +59,30 @@ pub(crate) fn facts(project: &Project, path: &Path) -> Fields {
     fields
 }
 
+fn is_gguf(path: &Path) -> bool {
+    let ending = path.extension();
+    ending.is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
+}
+
+/// Why a file that is called a model in GGUF is none that can be read: what is wrong, and at which
+/// byte. Its tensors are not looked at.
+pub(crate) fn damage(path: &Path) -> Option<String> {
+    if !is_gguf(path) || !path.is_file() {
+        return None;
+    }
+    header_of(path).err()
+}
+
+/// The same as an error of its own.
+pub(crate) fn damaged(path: &Path) -> Option<Error> {
+    let what = damage(path)?;
+    let error = FormatError::Damaged {
+        name: path.to_owned(),
+        what,
+    };
+    Some(error.into())
+}
+
 /// The header of a model in GGUF, or why there is none.
 fn header_of(path: &Path) -> Result<gguf::Gguf, String> {
     let opened = birthmark_store::digest::open_still(path);
@@ -68,9 +90,6 @@ fn header_of(path: &Path) -> Result<gguf::Gguf, String> {
     match gguf::read(&mut file) {
         Ok(Some(found)) => Ok(found),
         Ok(None) => Err("it is no GGUF: its first bytes are others".to_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Err("its header cannot be read: it ends too early".to_owned())
-        }
         Err(error) => Err(format!("its header cannot be read: {error}")),
     }
 }

@@ -31,6 +31,9 @@ fn what_cannot_be_read_is_said_with_what_to_do_now() {
     gzip(&world, text.as_bytes(), "cut.jsonl.gz");
     cut(&world, "cut.jsonl.gz");
     gzip(&world, &vec![b' '; 256 << 20], "bomb.jsonl.gz");
+    gzip(&world, text.as_bytes(), "junk.jsonl.gz");
+    let whole = world.read("junk.jsonl.gz");
+    std::fs::write(world.at("junk.jsonl.gz"), [&whole[..], b"junk"].concat()).unwrap();
     for (name, bytes) in [
         ("none.jsonl.gz", &b"{\"n\": 1}\n{\"n\": 2}\n"[..]),
         ("cut.safetensors", b"\x64\0\0\0\0\0\0\0{\"a\":"),
@@ -38,6 +41,7 @@ fn what_cannot_be_read_is_said_with_what_to_do_now() {
         ("cut.json", b"{\"loss\": [1, 2"),
         ("list.json", b"[1, 2]"),
         ("cut.gguf", b"GGUF\x03\0"),
+        ("other.gguf", b"no weights at all"),
     ] {
         std::fs::write(world.at(name), bytes).unwrap();
     }
@@ -48,11 +52,13 @@ fn what_cannot_be_read_is_said_with_what_to_do_now() {
         "cut.jsonl.gz",
         "bomb.jsonl.gz",
         "none.jsonl.gz",
+        "junk.jsonl.gz",
         "cut.safetensors",
         "cut.parquet",
         "cut.json",
         "list.json",
         "cut.gguf",
+        "other.gguf",
         "pipe.jsonl",
         "/dev/zero",
     ] {

@@ -603,9 +603,13 @@ fn model_in_gguf_that_cannot_be_read_is_unknown_with_its_reason() {
         (
             "text.gguf",
             header(3, 1, &(1_u64 << 63).to_le_bytes()),
-            "ends too early",
+            "it is cut short at byte 32",
         ),
-        ("short.gguf", b"GGUF\x03\0".to_vec(), "ends too early"),
+        (
+            "short.gguf",
+            b"GGUF\x03\0".to_vec(),
+            "it is cut short at byte 6",
+        ),
         ("later.gguf", header(99, 0, b""), "version 99 is not known"),
         ("other.gguf", b"hello".to_vec(), "it is no GGUF"),
     ] {

@@ -10,6 +10,8 @@
 //! * Reading holds at most one window in memory, and ends with an error where the
 //!   text grows out of proportion to what was packed: see [`Codec::most_ratio`].
 //! * A stream that is cut short is an error, never a short file.
+//! * Zeros behind a gzip stream are padding, as to `gzip` itself; anything else there is an error
+//!   that says so, where `gzip` warns of it and drops it.
 //!
 //! # Limitations
 //!
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use birthmark_core::digest::{Algorithm, Digest};
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use zstd::stream::raw::CParameter;
 use zstd::stream::{read, write};
@@ -91,7 +93,7 @@ impl Codec {
             count: Arc::clone(&packed),
         };
         let text: Box<dyn Read + Send + 'a> = if self == Self::Gzip {
-            Box::new(MultiGzDecoder::new(counted))
+            Box::new(Members(Some(GzDecoder::new(counted))))
         } else {
             Box::new(read::Decoder::with_buffer(counted)?)
         };
@@ -122,6 +124,8 @@ enum Unpackable {
     CutShort,
     #[error("it unpacks to more than {most} times its size, as only a bomb does")]
     Bomb { most: u64 },
+    #[error("its text is whole, and behind it stands what is no gzip: {bytes} bytes")]
+    Behind { bytes: u64 },
     /// In the words of who unpacks.
     #[error("{0}")]
     Damaged(String),
@@ -136,6 +140,9 @@ pub(crate) fn way_out(error: &io::Error) -> Option<&'static str> {
         }
         Unpackable::Bomb { .. } => {
             "if you trust it, unpack it (`gzip -dc`, `zstd -dc`) and name what comes out"
+        }
+        Unpackable::Behind { .. } => {
+            "`gzip -dc` gives the text, and drops what stands behind it with a warning; pack that anew"
         }
         Unpackable::Damaged(_) => {
             "copy it again from where it is whole; if it is no packed text, name it otherwise"
@@ -166,6 +173,50 @@ impl BufRead for Counted<'_> {
         self.input.consume(count);
         self.count.fetch_add(count as u64, Ordering::Relaxed);
     }
+}
+
+/// The members of a gzip stream, one behind the other; none at the end.
+struct Members<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            let got = member.read(buffer)?;
+            if got > 0 || buffer.is_empty() {
+                return Ok(got);
+            }
+            let rest = self.0.take().map(GzDecoder::into_inner);
+            if let Some(mut rest) = rest
+                && another_begins(&mut rest)?
+            {
+                self.0 = Some(GzDecoder::new(rest));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Whether another member follows behind one that is whole. Else what follows is read to its end.
+fn another_begins(rest: &mut impl BufRead) -> io::Result<bool> {
+    if rest.fill_buf()?.first() == GZIP_HEADER.first() {
+        return Ok(true);
+    }
+    let (mut bytes, mut is_padding) = (0_u64, true);
+    loop {
+        crate::stop::check()?;
+        let next = rest.fill_buf()?;
+        let count = next.len();
+        if count == 0 {
+            break;
+        }
+        is_padding &= next.iter().all(|byte| *byte == 0);
+        bytes += count as u64;
+        rest.consume(count);
+    }
+    if is_padding {
+        return Ok(false);
+    }
+    Err(io::Error::other(Unpackable::Behind { bytes }))
 }
 
 struct Guarded<'a> {

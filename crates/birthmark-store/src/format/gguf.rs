@@ -55,11 +55,18 @@ impl Gguf {
 pub fn read(input: &mut dyn Read) -> io::Result<Option<Gguf>> {
     let mut reader = Reader {
         input: io::BufReader::new(input.take(MOST_BYTES)),
+        at: 0,
+        field: 0,
     };
     let mut magic = [0; 4];
-    if reader.input.read(&mut magic)? < 4 || &magic != b"GGUF" {
+    if reader.read(&mut magic)? < 4 || &magic != b"GGUF" {
         return Ok(None);
     }
+    let found = header(&mut reader);
+    found.map(Some).map_err(|error| reader.placed(&error))
+}
+
+fn header(reader: &mut Reader<impl Read>) -> io::Result<Gguf> {
     let version = u32::from_le_bytes(reader.bytes()?);
     if !(2..=3).contains(&version) {
         return Err(bad(&format!("version {version} is not known")));
@@ -75,25 +82,52 @@ pub fn read(input: &mut dyn Read) -> io::Result<Option<Gguf>> {
         let kind = u32::from_le_bytes(reader.bytes()?);
         pairs.push((key, reader.value(kind, DEPTH)?));
     }
-    Ok(Some(Gguf {
+    Ok(Gguf {
         version,
         tensors,
         pairs,
-    }))
+    })
 }
 
 fn bad(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-struct Reader<R: Read> {
+struct Reader<R> {
     input: R,
+    /// Bytes that were read.
+    at: u64,
+    /// Where what was read last begins.
+    field: u64,
+}
+
+impl<R: Read> Read for Reader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.input.read(buffer)?;
+        self.at += got as u64;
+        Ok(got)
+    }
 }
 
 impl<R: Read> Reader<R> {
+    /// The error with the byte that it is about.
+    fn placed(&self, error: &io::Error) -> io::Error {
+        let (at, field) = (self.at, self.field);
+        let what = match error.kind() {
+            io::ErrorKind::UnexpectedEof if at == MOST_BYTES => {
+                format!("it is longer than {MOST_BYTES} bytes")
+            }
+            io::ErrorKind::UnexpectedEof => format!("it is cut short at byte {at}"),
+            io::ErrorKind::InvalidData => format!("byte {field}: {error}"),
+            _ => error.to_string(),
+        };
+        io::Error::new(error.kind(), what)
+    }
+
     fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+        self.field = self.at;
         let mut bytes = [0; N];
-        self.input.read_exact(&mut bytes)?;
+        self.read_exact(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -102,9 +136,9 @@ impl<R: Read> Reader<R> {
     }
 
     fn skip(&mut self, length: u64) -> io::Result<()> {
-        let skipped = io::copy(&mut self.input.by_ref().take(length), &mut io::sink())?;
+        let skipped = io::copy(&mut self.by_ref().take(length), &mut io::sink())?;
         if skipped < length {
-            return Err(bad("it ends too early"));
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(())
     }
@@ -113,9 +147,9 @@ impl<R: Read> Reader<R> {
         let length = self.number()?;
         let kept = length.min(LONGEST);
         let mut bytes = Vec::new();
-        self.input.by_ref().take(kept).read_to_end(&mut bytes)?;
+        self.by_ref().take(kept).read_to_end(&mut bytes)?;
         if (bytes.len() as u64) < kept {
-            return Err(bad("it ends too early"));
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.skip(length - kept)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -224,8 +258,14 @@ mod tests {
         assert_eq!(found.get("flag"), Some(&Value::Truth(true)));
         assert_eq!(read(&mut b"PK..".as_slice()).unwrap(), None);
         for length in 4..bytes.len() {
-            assert!(read(&mut &bytes[..length]).is_err(), "cut at {length}");
+            let error = read(&mut &bytes[..length]).unwrap_err().to_string();
+            assert_eq!(error, format!("it is cut short at byte {length}"));
         }
+        let mut other = bytes.clone();
+        let kind = 24 + 8 + "general.name".len();
+        other[kind] = 99;
+        let error = read(&mut other.as_slice()).unwrap_err().to_string();
+        assert_eq!(error, format!("byte {kind}: a value in it is of no kind"));
     }
 
     #[test]

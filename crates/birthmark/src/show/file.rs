@@ -23,7 +23,7 @@ use super::{Shown, What, columns, finish, gather, note, now, records, take_recor
 use crate::error::{Error, Kind, Result};
 use crate::lines;
 use crate::project::Project;
-use crate::wrote;
+use crate::{weights, wrote};
 
 fn open(path: &Path) -> Result<(File, u64)> {
     // A link is followed here: showing what it leads to does no harm.
@@ -104,7 +104,11 @@ pub(super) fn show_file(project: &Project, path: &Path, now: Timestamp) -> Resul
     if let Some(shown) = show_log(project, path) {
         return Ok(shown);
     }
-    Ok(unstamped(project, path, now))
+    let shown = unstamped(project, path, now);
+    match weights::damaged(path).filter(|_| shown.what == What::Unstamped) {
+        Some(error) => Err(error),
+        None => Ok(shown),
+    }
 }
 
 /// The log of another tool, by our names: all of it is declared.

@@ -20,7 +20,7 @@ use super::report::{Item, ItemKind, Reason, Word};
 use super::whole::against_whole;
 use super::{Options, folder, jsonl, keyed, packed, pointer, sidecar, single};
 use crate::project::plain;
-use crate::{add, code_beside, sessions, talk, text};
+use crate::{add, code_beside, sessions, talk, text, weights};
 
 /// Judges one file or folder.
 pub(super) fn verify(judge: &mut Judge<'_>, path: &Path, name: &str, options: &Options) -> Item {
@@ -320,6 +320,16 @@ fn bare(
     options: &Options,
 ) -> Result<Looked, FileError> {
     let (_, state) = open_still(path)?;
+    if let (None, Some(why)) = (history, weights::damage(path)) {
+        let text = format!(
+            "{}; copy it again from where it is whole; if it is something else, name it otherwise",
+            text::neutral(&why)
+        );
+        return Ok((
+            text::bytes(state.size),
+            vec![Reason::cannot_tell("damaged", text)],
+        ));
+    }
     let mut reasons = vec![no_birthmark(history, options)];
     if let Some(history) = history {
         let digest = judge.eyes.digester.file(path)?.digest.to_string();
