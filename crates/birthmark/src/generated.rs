@@ -10,8 +10,10 @@
 //! The list is derived: losing it costs only that such files count as untracked.
 //!
 //! What was stamped without a session no journal tells of. Its list, of the same form, is how
-//! `find` knows of it: losing it costs that such a file must be told by `catalog add` or be
-//! stamped again. It is the user's, and tracked or not as git says.
+//! `find` knows of it, and `unstamp` that nobody edited it since: the digest there is that of the
+//! bytes without birthmarks, of files that carry them within. Losing it costs that such a file
+//! must be told by `catalog add` or be stamped again, and that an edit is not seen. It is the
+//! user's, and tracked or not as git says.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
@@ -21,7 +23,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use birthmark_capture::git::Left;
-use birthmark_core::digest::Algorithm;
+use birthmark_core::digest::{Algorithm, Digest};
 use birthmark_store::{Layout, PathError, atomic};
 
 use crate::project::{Project, is_in_a_project};
@@ -45,7 +47,39 @@ pub(crate) fn read(layout: &Layout) -> HashMap<PathBuf, Option<Left>> {
 /// What was stamped outside of the artifacts folder without a session, from the root.
 pub(crate) fn stamped(layout: &Layout) -> HashSet<PathBuf> {
     let bytes = listed(layout, STAMPED);
-    lines(&bytes).map(|(path, _)| path).collect()
+    let paths = lines(&bytes).map(|(path, _)| path);
+    paths
+        .filter(|path| !layout.root().join(path).starts_with(layout.artifacts()))
+        .collect()
+}
+
+/// Whether one of these digests is that which a file had without its birthmarks when it was stamped
+/// without a session, as the list of the project tells that `file` lies in; none where it tells
+/// nothing of this file.
+pub(crate) fn was_stamped_as(project: &Project, file: &Path, digests: &[Digest]) -> Option<bool> {
+    let here = place(&project.layout, file).is_relative();
+    let other = (!here).then(|| Project::find(atomic::folder_of(file)).ok());
+    let layout = match &other {
+        None => &project.layout,
+        Some(other) => &other.as_ref()?.layout,
+    };
+    let place = place(layout, file);
+    let wanted = digests.iter().map(Digest::to_string);
+    let wanted: HashSet<String> = wanted.collect();
+    let bytes = listed(layout, STAMPED);
+    let mut is_listed = None;
+    for (path, left) in lines(&bytes) {
+        let Some(digest) = left.and_then(|left| left.digest) else {
+            continue;
+        };
+        if wanted.contains(&digest) {
+            return Some(true);
+        }
+        if path == place {
+            is_listed = Some(false);
+        }
+    }
+    is_listed
 }
 
 /// The digest of a file that looks changed, as journals spell it.
@@ -113,35 +147,54 @@ fn with(paths: &[PathBuf], left: impl Fn(&Path) -> Option<Left>) -> Vec<(PathBuf
     paths.iter().map(one).collect()
 }
 
+/// A file that was stamped, and the digest of its bytes without birthmarks where it carries them.
+pub(crate) type Written = (PathBuf, Option<Digest>);
+
 /// Puts what was stamped on the list of the project that it lies in, which need not be that
 /// of the caller.
-pub(crate) fn note_stamped(project: &Project, paths: &[PathBuf]) {
-    let (here, others): (Vec<PathBuf>, Vec<PathBuf>) = outside(&project.layout, paths)
+pub(crate) fn note_stamped(project: &Project, written: &[Written]) {
+    let (here, others): (Vec<Written>, Vec<Written>) = placed(&project.layout, written)
         .into_iter()
-        .partition(|path| path.is_relative());
+        .partition(|(path, _)| path.is_relative());
     note_here(&project.layout, &here);
-    let mut folders: BTreeMap<&Path, Vec<&PathBuf>> = BTreeMap::new();
-    for path in &others {
-        folders
-            .entry(atomic::folder_of(path))
-            .or_default()
-            .push(path);
+    let mut folders: BTreeMap<PathBuf, Vec<Written>> = BTreeMap::new();
+    for one in others {
+        let folder = atomic::folder_of(&one.0).to_owned();
+        folders.entry(folder).or_default().push(one);
     }
-    for (folder, paths) in folders {
-        if let Ok(other) = Project::find(folder) {
-            let mut paths = outside(&other.layout, &paths);
-            paths.retain(|path| path.is_relative());
-            note_here(&other.layout, &paths);
+    for (folder, written) in folders {
+        if let Ok(other) = Project::find(&folder) {
+            let mut written = placed(&other.layout, &written);
+            written.retain(|(path, _)| path.is_relative());
+            note_here(&other.layout, &written);
         }
     }
 }
 
+/// The same by their paths from the root; of the artifacts folder, whose files `find` knows
+/// anyway, those alone of which there is a digest.
+fn placed(layout: &Layout, written: &[Written]) -> Vec<Written> {
+    let is_wanted = |(path, digest): &Written| {
+        digest.is_some() || !layout.root().join(path).starts_with(layout.artifacts())
+    };
+    let places = written
+        .iter()
+        .map(|(path, digest)| (place(layout, path), *digest));
+    places.filter(is_wanted).collect()
+}
+
 /// Where there is no store yet it is begun, but not in a folder that is no project.
-fn note_here(layout: &Layout, paths: &[PathBuf]) {
+fn note_here(layout: &Layout, written: &[Written]) {
     let is_wanted = || layout.exists() || is_in_a_project(layout.root());
-    if !paths.is_empty() && is_wanted() && begin_store(layout).is_ok() {
-        put_on(STAMPED, layout, with(paths, |_| None));
+    if written.is_empty() || !is_wanted() || begin_store(layout).is_err() {
+        return;
     }
+    let left = |(path, digest): &Written| {
+        let digest = digest.as_ref()?.to_string();
+        Left::now(&layout.root().join(path), Some(digest))
+    };
+    let lines = written.iter().map(|one| (one.0.clone(), left(one)));
+    put_on(STAMPED, layout, lines.collect());
 }
 
 /// Makes the store where it is not there.
@@ -156,13 +209,20 @@ pub(crate) fn begin_store(layout: &Layout) -> Result<(), PathError> {
 fn outside(layout: &Layout, paths: &[impl AsRef<Path>]) -> Vec<PathBuf> {
     paths
         .iter()
-        .filter_map(|path| {
-            let path = path.as_ref();
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-            let path = crate::project::plain(&path);
-            (!path.starts_with(layout.artifacts())).then(|| from_root(layout, &path))
-        })
+        .map(|path| whole(path.as_ref()))
+        .filter(|path| !path.starts_with(layout.artifacts()))
+        .map(|path| from_root(layout, &path))
         .collect()
+}
+
+/// The path from the root, however it was named.
+fn place(layout: &Layout, path: &Path) -> PathBuf {
+    from_root(layout, &whole(path))
+}
+
+fn whole(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    crate::project::plain(&path)
 }
 
 fn put_on(list: &str, layout: &Layout, paths: Vec<(PathBuf, Option<Left>)>) {

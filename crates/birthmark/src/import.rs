@@ -103,7 +103,7 @@ pub fn import(file: &Path, replace: bool) -> Result<Imported> {
         let described = add::describe(file, text, &crate::digests::digester())?;
         beside.replace(&imported.sidecar, &described.render(), Durability::Power)?;
     }
-    crate::generated::note_stamped(&project, &[file.to_owned()]);
+    crate::generated::note_stamped(&project, &[(file.to_owned(), None)]);
     Ok(imported)
 }
 

@@ -44,6 +44,7 @@ mod failed;
 pub mod given;
 pub mod many;
 mod marks;
+mod proof;
 mod quarantine;
 mod refuse;
 pub mod stream;
@@ -54,7 +55,7 @@ mod write;
 mod yaml;
 
 pub(crate) use marks::Marks;
-pub use unstamp::{Unstamped, unstamp};
+pub use unstamp::{UnstampOptions, Unstamped, unstamp};
 pub(crate) use write::rewrite;
 
 /// Where the birthmark goes.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use birthmark::stamp::UnstampOptions;
 use birthmark::{Error, stamp};
 
 use crate::exit::ExitStatus;
@@ -12,8 +13,8 @@ use crate::ui::Ui;
 
 /// Take the birthmarks out of a file: the original bytes, exactly
 ///
-/// Where the original cannot be had, since a birthmark took the place of an older one,
-/// it is refused and nothing is changed. Of .jsonl.gz and .jsonl.zst the text comes back
+/// Where the original cannot be had, since a birthmark took the place of an older one or a
+/// record was edited since, it is refused and nothing is changed. Of .jsonl.gz and .jsonl.zst the text comes back
 /// exactly, packed anew; `--out FILE.jsonl` gives it unpacked.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("target").required(true).args(["in_place", "out"]))]
@@ -33,6 +34,10 @@ pub struct UnstampArgs {
     #[arg(long, value_name = "SIZE", value_parser = super::size::parse)]
     longest_line: Option<usize>,
 
+    /// Write what is there without the birthmarks, though it was edited since it was stamped
+    #[arg(long)]
+    force: bool,
+
     /// Print what was done as JSON
     #[arg(long)]
     json: bool,
@@ -47,8 +52,12 @@ pub fn run(ui: &mut Ui, args: &UnstampArgs) -> Answer {
         return Err(error.with_hint("name a file, and `--out CLEAN`").into());
     }
     let project = super::project()?;
+    let options = UnstampOptions {
+        longest_line: args.longest_line,
+        force: args.force,
+    };
     let done = Progress::around(|| {
-        signals::stoppable(|| stamp::unstamp(&project, &args.file, &target, args.longest_line))
+        signals::stoppable(|| stamp::unstamp(&project, &args.file, &target, options))
     })?;
     if args.json {
         ui.json(&done.to_json())?;
@@ -64,6 +73,15 @@ pub fn run(ui: &mut Ui, args: &UnstampArgs) -> Answer {
     }
     if done.beneath {
         ui.talk("an older birthmark lay beneath, and stands: unstamp once more to take it out");
+    }
+    if let Some(why) = &done.edited {
+        ui.talk(&format!(
+            "warning: it was edited since it was stamped, and is not what it was: {why}"
+        ));
+    } else if !done.is_proved {
+        ui.talk(
+            "nothing here recorded what it was before: an edit since it was stamped is not seen",
+        );
     }
     if let Some(session) = &done.recorded_in {
         ui.talk(&format!("warning: session {session} recorded the stamped bytes of this file: verify will call it changed"));

@@ -142,3 +142,62 @@ fn pipe_is_not_unstamped_and_a_file_is_asked_for() {
     assert!(picture.contains("a pipe cannot be unstamped"), "{picture}");
     assert!(picture.contains("hint: name a file"), "{picture}");
 }
+
+fn shell(world: &World, line: &str) {
+    let mut shell = std::process::Command::new("/bin/sh");
+    let done = shell.args(["-c", line]).current_dir(world.path()).status();
+    assert!(done.unwrap().success(), "{line}");
+}
+
+#[test]
+fn what_was_edited_since_it_was_stamped_is_refused_unless_it_is_forced() {
+    let world = World::new();
+    let text = "{\"a\": 1}\n{\"a\": 2}\n{\"a\": 3}\n";
+    std::fs::create_dir_all(world.at("artifacts")).unwrap();
+    for name in ["a.jsonl", "artifacts/b.jsonl", "c.jsonl.gz"] {
+        if name == "c.jsonl.gz" {
+            world.repo.write("plain.jsonl", text);
+            shell(&world, "gzip -c plain.jsonl > c.jsonl.gz");
+            let picture = world.birthmark(["stamp", name, "--type", "t", "--in-place"]);
+            assert!(picture.starts_with("exit status: 0"), "{picture}");
+            let edited = "gzip -dc c.jsonl.gz | sed 's/\"a\": 2/\"a\": 7/' | gzip -c > n";
+            shell(&world, &format!("{edited} && mv n c.jsonl.gz"));
+        } else {
+            stamped(&world, name, text, &[]);
+            let edited = String::from_utf8(world.read(name)).unwrap();
+            let edited = edited.replacen("\"a\": 2", "\"a\": 7", 1);
+            std::fs::write(world.at(name), edited).unwrap();
+        }
+        let before = world.read(name);
+        let said = world.birthmark(["unstamp", name, "--in-place"]);
+        assert!(said.starts_with("exit status: 2"), "{said}");
+        assert!(said.contains("was edited since it was stamped"), "{said}");
+        assert!(said.contains("--force"), "{said}");
+        assert_eq!(world.read(name), before);
+        let said = world.birthmark(["unstamp", name, "--out", "out.jsonl", "--force"]);
+        assert!(said.contains("warning: it was edited since"), "{said}");
+        let forced = text.replacen("\"a\": 2", "\"a\": 7", 1);
+        assert_eq!(world.read("out.jsonl"), forced.as_bytes());
+        std::fs::remove_file(world.at("out.jsonl")).unwrap();
+    }
+    // What stands in the birthmark is no part of the original: it may be edited.
+    stamped(&world, "d.jsonl", text, &["--set", "seed=41"]);
+    let edited = String::from_utf8(world.read("d.jsonl")).unwrap();
+    std::fs::write(world.at("d.jsonl"), edited.replace("41", "42")).unwrap();
+    let said = world.birthmark(["unstamp", "d.jsonl", "--in-place"]);
+    assert!(said.starts_with("exit status: 0"), "{said}");
+    assert_eq!(world.read("d.jsonl"), text.as_bytes());
+}
+
+#[test]
+fn what_was_stamped_elsewhere_is_given_back_and_not_called_proved() {
+    let (there, here) = (World::new(), World::new());
+    stamped(&there, "a.jsonl", RECORDS, &[]);
+    std::fs::write(here.at("a.jsonl"), there.read("a.jsonl")).unwrap();
+    for (world, proved) in [(&there, true), (&here, false)] {
+        let said = world.birthmark(["unstamp", "a.jsonl", "--out", "b.jsonl", "--json"]);
+        assert!(said.contains(&format!("\"proved\": {proved}")), "{said}");
+        assert_eq!(world.read("b.jsonl"), RECORDS.as_bytes());
+        assert_eq!(said.contains("nothing here recorded"), !proved, "{said}");
+    }
+}

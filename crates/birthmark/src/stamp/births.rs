@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use birthmark_core::digest::Digest;
+use birthmark_core::event::ArtifactSealed;
 use birthmark_core::session::{self, Artifact};
 use birthmark_core::{Fields, SessionId};
 use birthmark_store::{atomic, journal};
@@ -75,6 +76,14 @@ impl<'a> Births<'a> {
         let found = index.find(self.project, &[described.digest, content], &stored);
         asked().insert(path.to_owned(), found.clone());
         Ok(found)
+    }
+
+    /// Whether a journal of this project holds the digest: the first of a file as it lies, or the
+    /// second of one without birthmarks, born or stamped there.
+    pub(super) fn knows(&self, digests: [Digest; 2]) -> bool {
+        let index = self.index.get_or_init(|| Index::of(self.project));
+        let holds = |index: &Index| index.with(self.project, &digests).next().is_some();
+        index.as_ref().is_some_and(holds)
     }
 
     /// The birth of a file that has this digest without its birthmarks, which is not read.
@@ -146,36 +155,45 @@ impl Index {
         true
     }
 
-    /// What was made with the first digest as it lies, or the second without birthmarks.
+    /// What was born with the first digest as it lies, or the second without birthmarks.
     fn find(&self, project: &Project, digests: &[Digest; 2], stored: &str) -> Option<Birth> {
+        let mut found = None;
+        for (session, artifact, sealed) in self.with(project, digests) {
+            if sealed.notes.contains_key("stamped") {
+                continue;
+            }
+            let birth = || Birth {
+                session: session.clone(),
+                file: artifact.file.clone(),
+                birthmark: sealed.birthmark.clone(),
+            };
+            if artifact.file == stored {
+                return Some(birth());
+            }
+            found.get_or_insert_with(birth);
+        }
+        found
+    }
+
+    /// What a session made, or stamped, with one of these digests.
+    fn with<'s>(
+        &'s self,
+        project: &'s Project,
+        digests: &[Digest; 2],
+    ) -> impl Iterator<Item = (&'s SessionId, &'s Artifact, &'s ArtifactSealed)> {
         let known = digests.iter().filter_map(|one| self.by_digest.get(one));
         let mut places: Vec<usize> = known.flatten().chain(&self.unsearched).copied().collect();
         places.sort_unstable();
         places.dedup();
-        let [lies, content] = digests.map(|digest| digest.to_string());
-        let mut found = None;
-        for made in places.iter().filter_map(|place| self.sessions.get(*place)) {
-            for artifact in made.artifacts(project) {
-                let Some(sealed) = artifact.sealed() else {
-                    continue;
-                };
-                let same = sealed.digest.as_ref() == Some(&lies)
-                    || sealed.content_digest.as_ref() == Some(&content);
-                if !same || sealed.notes.contains_key("stamped") {
-                    continue;
-                }
-                let birth = || Birth {
-                    session: made.id.clone(),
-                    file: artifact.file.clone(),
-                    birthmark: sealed.birthmark.clone(),
-                };
-                if artifact.file == stored {
-                    return Some(birth());
-                }
-                found.get_or_insert_with(birth);
-            }
-        }
-        found
+        let [lies, content] = digests.map(|digest| Some(digest.to_string()));
+        let sessions = places
+            .into_iter()
+            .filter_map(move |place| self.sessions.get(place));
+        let all = sessions.flat_map(move |made| {
+            let artifacts = made.artifacts(project).iter();
+            artifacts.filter_map(|artifact| Some((&made.id, artifact, artifact.sealed()?)))
+        });
+        all.filter(move |(_, _, sealed)| sealed.digest == lies || sealed.content_digest == content)
     }
 }
 

@@ -186,7 +186,8 @@ pub fn stamp_all(
     let mut written = Vec::new();
     work.run(&mut |file, result| {
         if let Ok(stamped) = &result {
-            written.push(recorded_path(&options, stamped).to_owned());
+            let content = stamped.written.and_then(|written| written.content_digest);
+            written.push((recorded_path(&options, stamped).to_owned(), content));
         }
         told(file, result);
     });
@@ -201,6 +202,7 @@ pub fn stamp_all(
     };
     session.end(RunEnd::plain(outcome))?;
     // After the end, or the end would see a change in what counts as untracked.
+    let written: Vec<PathBuf> = written.into_iter().map(|(path, _)| path).collect();
     crate::generated::note_all(&project.layout, &written);
     Ok(())
 }

@@ -219,7 +219,7 @@ fn whoever_swaps_the_file_or_its_folder_for_a_link_all_the_time_leads_no_writing
                     stamp(&project, &file, &within).map(drop),
                     stamp(&project, &file, &beside).map(drop),
                     session.add(&file, "model", &Fields::new()).map(drop),
-                    unstamp(&project, &file, &Target::InPlace, None).map(drop),
+                    unstamp(&project, &file, &Target::InPlace, UnstampOptions::default()).map(drop),
                 ];
                 done += results.iter().filter(|result| result.is_ok()).count();
             }

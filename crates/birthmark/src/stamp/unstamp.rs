@@ -8,9 +8,11 @@ use birthmark_store::format::{self, FileKind, FormatError, Input, Mark, Watched}
 use birthmark_store::{Layout, digest, reading};
 use serde_json::{Value, json};
 
+use super::Target;
+use super::births::Births;
+use super::proof::{self, Proof};
 use super::refuse::{self, exists};
 use super::write::rewrite;
-use super::{Target, births};
 use crate::error::{Error, Kind, Result};
 use crate::meant;
 use crate::project::Project;
@@ -34,6 +36,19 @@ pub struct Unstamped {
     pub beneath: bool,
     /// The session that recorded the stamped bytes of this very file, in short.
     pub recorded_in: Option<String>,
+    /// Whether what was written was recorded when the file was stamped or made.
+    pub is_proved: bool,
+    /// What was edited since, where that was forced.
+    pub edited: Option<String>,
+}
+
+/// How to unstamp.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UnstampOptions {
+    /// The longest line that is taken, in bytes; 64 MiB where nothing is said.
+    pub longest_line: Option<usize>,
+    /// Write what is there without the birthmarks, though it was edited since it was stamped.
+    pub force: bool,
 }
 
 impl Unstamped {
@@ -48,19 +63,21 @@ impl Unstamped {
             "digest": self.digest,
             "beneath": self.beneath,
             "recorded_in": self.recorded_in,
+            "proved": self.is_proved,
+            "edited": self.edited,
         })
     }
 }
 
 /// Writes `file` without its birthmarks, in place or to another file.
 ///
-/// A file that is there already is not overwritten but by `--in-place`. A line may have
-/// `longest_line` bytes, 64 MiB where nothing is said.
+/// A file that is there already is not overwritten but by `--in-place`. What was edited since it
+/// was stamped, as far as that was recorded here, is refused unless it is forced.
 pub fn unstamp(
     project: &Project,
     file: &Path,
     target: &Target,
-    longest_line: Option<usize>,
+    options: UnstampOptions,
 ) -> Result<Unstamped> {
     let name = file.display();
     let out = match target {
@@ -96,28 +113,38 @@ pub fn unstamp(
     if let (Target::InPlace, Some(error)) = (target, refuse::linked(file)) {
         return Err(error.with_hint("say --out FILE, which then may take its place"));
     }
-    let into = kind.out_of(FileKind::of(out), longest_line);
+    let into = kind.out_of(FileKind::of(out), options.longest_line);
     let Some(beneath) = first(&*into, file).map_err(with_way_out)? else {
         return Err(no_birthmark(file));
     };
-    let mut replaced = None;
+    let (mut replaced, mut proof) = (None, Proof::Unknown);
+    let births = Births::of(project);
     let done = rewrite(&*into, file, out, None, |format, input, output| {
         let done = format.unstamp(input, output)?;
         replaced = done.replaced;
-        // An error here throws away what was written.
-        match replaced {
-            Some(_) => Err(FormatError::CannotUndo {
-                name: file.to_owned(),
-            }),
-            None => Ok(done),
+        if replaced.is_none() {
+            proof = proof::of(project, &births, file, done.digest);
         }
+        let is_edited = matches!(proof, Proof::Edited(_)) && !options.force;
+        // An error here throws away what was written.
+        if replaced.is_some() || is_edited {
+            return Err(FormatError::CannotUndo {
+                name: file.to_owned(),
+            });
+        }
+        Ok(done)
     });
     if let Some(line) = replaced {
         return Err(cannot_undo(file, line));
     }
+    let edited = match &proof {
+        Proof::Edited(why) if !options.force => return Err(was_edited(file, why)),
+        Proof::Edited(why) => Some(why.clone()),
+        Proof::Recorded | Proof::Unknown => None,
+    };
     let done = done.map_err(with_way_out)?;
     // What lies there now has the content that the session recorded, without birthmarks.
-    let born = births::Births::of(project).with_content(file, done.digest);
+    let born = births.with_content(file, done.digest);
     let stored = project.stored_path(out);
     let recorded_in = born.filter(|birth| birth.file == stored);
     Ok(Unstamped {
@@ -129,7 +156,22 @@ pub fn unstamp(
         digest: done.digest.to_string(),
         beneath,
         recorded_in: recorded_in.map(|birth| birth.session.short().to_owned()),
+        is_proved: matches!(proof, Proof::Recorded),
+        edited,
     })
+}
+
+/// Without its birthmarks it is another text than was stamped.
+fn was_edited(file: &Path, why: &str) -> Error {
+    Error::new(
+        Kind::Refused,
+        "edited",
+        format!(
+            "`{}` was edited since it was stamped, and its original bytes are not in it: {why}",
+            file.display()
+        ),
+    )
+    .with_hint("nothing was changed; --force gives what is there without the birthmarks")
 }
 
 fn no_birthmark(file: &Path) -> Error {
