@@ -56,6 +56,17 @@ impl CatalogError {
             Self::Network { .. } => {
                 Some("set XDG_CACHE_HOME to a folder on a disk of this machine".to_owned())
             }
+            Self::Io {
+                action: "lock",
+                source,
+                ..
+            } => Some(match source.raw_os_error() {
+                Some(_) => {
+                    "files cannot be locked there: set XDG_CACHE_HOME to a folder on a disk of this machine"
+                        .to_owned()
+                }
+                None => "another process builds it anew; try again".to_owned(),
+            }),
             Self::Io { .. } => {
                 Some("set XDG_CACHE_HOME to a folder that can be written".to_owned())
             }

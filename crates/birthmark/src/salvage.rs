@@ -10,6 +10,8 @@
 //!   kept aside.
 //! * What a live process may be writing is left alone.
 
+mod gone;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -41,8 +43,8 @@ const TEMPORARY: &str = ".birthmark-";
 /// One thing that was found.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// A stable name: `torn-tail`, `bad-line`, `torn-journal`, `journal`, `manifest`, `temporary`,
-    /// `unfinished-report`, `interrupted`.
+    /// A stable name: `torn-tail`, `bad-line`, `torn-journal`, `journal`, `manifest`, `object`,
+    /// `temporary`, `unfinished-report`, `interrupted`.
     pub code: &'static str,
     /// What it is about, for people.
     pub name: String,
@@ -181,12 +183,13 @@ impl Salvage<'_> {
             self.note("torn-journal", &name, &what, &remedy, || Ok(()))?;
         }
         for problem in &loaded.problems {
-            let remedy = Remedy::Theirs("copy it from a backup; what can be read counts still");
+            let remedy = Remedy::Theirs(gone::of_journal(loaded));
             self.note("journal", &name, &problem.text, &remedy, || Ok(()))?;
         }
         if loaded.has_journals && !live {
             self.manifest(id, loaded, &name)?;
         }
+        self.objects(loaded, &name, live)?;
         for artifact in &loaded.session.artifacts {
             if artifact.removed.is_some() || artifact.records.is_none() || live {
                 continue;

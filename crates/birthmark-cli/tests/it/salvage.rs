@@ -90,3 +90,17 @@ fn what_lies_about_in_the_store_is_told_and_repaired() {
     assert!(artifacts.join(".birthmark-new").exists());
     assert_eq!(world.read("artifacts/r.json.part.jsonl"), b"{}\n");
 }
+
+#[test]
+fn what_was_deleted_of_the_store_is_made_again_or_said_to_be_lost() {
+    let world = World::new();
+    ended_session(&world);
+    let folder = world.at("artifacts/.birthmark/sessions");
+    let session = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+    for journal in std::fs::read_dir(session.path()).unwrap() {
+        std::fs::remove_file(journal.unwrap().path()).unwrap();
+    }
+    let told = world.birthmark(["salvage"]);
+    assert!(told.contains("nothing can make it anew"), "{told}");
+    assert!(told.contains("its manifest is taken at its word"), "{told}");
+}
