@@ -140,3 +140,36 @@ def test_what_stands_behind_a_damaged_line_of_a_journal_cannot_be_told(repo, com
     assert "its bytes do not match its sum" in " ".join(birthmark("verify", status=1).split())
     (repo / "artifacts/c.txt").write_text("c")
     assert birthmark("verify", "artifacts/c.txt", status=2).startswith("unstamped ")
+
+
+@pytest.mark.parametrize("name", ["d.jsonl", "r.json", "x.bin", "checkpoint"])
+def test_what_was_moved_to_another_disk_and_linked_is_judged_there(name, repo, committed, birthmark, tmp_path_factory):
+    committed(
+        "import os\n"
+        "import birthmark as bm\n"
+        "with bm.session() as s:\n"
+        "    with s.jsonl('artifacts/d.jsonl') as w: w.write({'n': 1})\n"
+        "    s.report('artifacts/r.json', {'summary': {'n': 1}})\n"
+        "    open('artifacts/x.bin', 'w').write('x')\n"
+        "    os.mkdir('artifacts/checkpoint')\n"
+        "    open('artifacts/checkpoint/w.bin', 'w').write('w')\n"
+        "    s.add('artifacts/checkpoint')\n"
+    )
+    place = repo / "artifacts" / name
+    lies = tmp_path_factory.mktemp("disk") / "blob"
+    shutil.move(place, lies)
+    place.symlink_to(lies)
+    asked = f"artifacts/{name}"
+    said = " ".join(birthmark("verify", asked).split())
+    assert "as recorded: 1 of 1" in said
+    assert f"it is a symbolic link to {lies}, which was looked at" in said
+    assert "changed" not in birthmark("trace", asked) + birthmark("show", asked)
+    birthmark("reproduce", "--dry-run", asked)
+    if name == "x.bin":
+        lies.write_text("y")
+        birthmark("verify", asked, status=1)
+    if name != "checkpoint":
+        lies.unlink()
+        said = " ".join(birthmark("verify", asked, status=1).split())
+        assert f"it is a symbolic link to {lies}, where nothing lies" in said
+        assert "no file of this name lies here now" in birthmark("trace", asked)

@@ -26,6 +26,7 @@ mod records;
 pub mod render;
 mod session;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use birthmark_core::birthmark::{Fields, PROVENANCE_KEYS, REQUIRED};
@@ -409,7 +410,11 @@ fn subject(path: &Path) -> PathBuf {
 }
 
 fn look(project: &Project, path: &Path, line: Option<u64>, now: Timestamp) -> Result<Shown> {
-    if path.symlink_metadata().is_err() {
+    // A link to nothing is as gone as what it led to.
+    if path
+        .metadata()
+        .is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    {
         return show_session_named(project, path, line, now);
     }
     if let Some(id) = Layout::session_of_manifest(path) {

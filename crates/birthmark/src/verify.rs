@@ -34,6 +34,7 @@ mod jsonl;
 mod junit;
 mod kept;
 mod keyed;
+mod linked;
 mod mark;
 mod merged;
 mod meter;

@@ -47,7 +47,8 @@ pub(super) fn look(artifact: &Path, projects: &[Project], named: &Project) -> Re
         Some(text) => show::parse_target(text),
         None => (artifact.to_owned(), None),
     };
-    if path.symlink_metadata().is_err() || Layout::session_of_manifest(&path).is_some() {
+    let is_gone = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    if path.metadata().is_err_and(is_gone) || Layout::session_of_manifest(&path).is_some() {
         return Ok(wanted);
     }
     if let Some(subject) = text.strip_suffix(SIDECAR_SUFFIX) {

@@ -18,7 +18,7 @@ use super::claims::{History, Last};
 use super::mark::{Judge, Named};
 use super::report::{Item, ItemKind, Reason, Word};
 use super::whole::against_whole;
-use super::{Options, folder, jsonl, keyed, packed, pointer, sidecar, single};
+use super::{Options, folder, jsonl, keyed, linked, packed, pointer, sidecar, single};
 use crate::project::plain;
 use crate::{add, code_beside, sessions, talk, text, weights};
 
@@ -253,6 +253,9 @@ fn look(
     if let Some(looked) = pointer::look(path, history) {
         return Ok(looked);
     }
+    if let Some(looked) = linked::look(judge, path, history, options)? {
+        return Ok(looked);
+    }
     if options.quick
         && let Some(looked) = look_quickly(path, history)
     {
@@ -294,7 +297,7 @@ fn is_records(path: &Path, history: Option<&History>) -> bool {
 }
 
 /// Sizes alone.
-fn look_quickly(path: &Path, history: Option<&History>) -> Option<Looked> {
+pub(super) fn look_quickly(path: &Path, history: Option<&History>) -> Option<Looked> {
     let count = history?.newest()?;
     let found = path
         .symlink_metadata()

@@ -7,13 +7,13 @@ use birthmark_store::format::directory::MemberKind;
 use birthmark_store::format::sidecar::Sidecar;
 use birthmark_store::layout::Layout;
 
-use super::Options;
 use super::artifact::{Looked, not_listed, observed};
 use super::claims::History;
 use super::mark::Judge;
 use super::report::Reason;
 use super::sidecar::{of_sha256, read_sidecar};
 use super::whole::against_whole;
+use super::{Options, linked};
 use crate::text;
 
 /// At most so many members of a folder are named.
@@ -25,7 +25,23 @@ pub(super) fn folder(
     history: Option<&History>,
     options: &Options,
 ) -> Result<Looked, FileError> {
-    let tree = judge.eyes.digester.tree(path)?;
+    let Some((real, linked)) = linked::followed(path) else {
+        return folder_at(judge, path, path, history, options);
+    };
+    let (evidence, mut reasons) = folder_at(judge, path, &real, history, options)?;
+    reasons.push(linked);
+    Ok((evidence, reasons))
+}
+
+/// The same of a folder that lies at `real`, whose sidecar and name are those of `path`.
+fn folder_at(
+    judge: &mut Judge<'_>,
+    path: &Path,
+    real: &Path,
+    history: Option<&History>,
+    options: &Options,
+) -> Result<Looked, FileError> {
+    let tree = judge.eyes.digester.tree(real)?;
     let digest = tree.digest.to_string();
     let files = tree
         .members
