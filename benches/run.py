@@ -27,6 +27,7 @@ import capture
 import comparing
 import lineage
 import machine
+import saving
 import stamping
 import verifying
 import writing
@@ -36,6 +37,7 @@ HERE = Path(__file__).resolve().parent
 PARTS = {
     "writing": writing.speed,
     "records": writing.growth,
+    "saving": saving.speed,
     "stamping": stamping.speed,
     "verifying": verifying.speed,
     "capture": capture.small,

@@ -270,8 +270,11 @@ class Session:
         /,
         *,
         sha256: bool = False,
+        nice: bool = False,
     ) -> Path | None:
         """Digest a file or folder, read at that pace, write its sidecar and record it.
+
+        With ``nice`` by a thread of the lowest priority; the caller, who waits, keeps its own.
 
         Returns:
             The sidecar's path; None on ranks other than 0, which do nothing.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import textwrap
+import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import birthmark as bm
 import pytest
@@ -328,3 +333,30 @@ def test_training_that_dies_leaves_its_checkpoint_pending(repo, python, program)
     )
     assert done.returncode == 2, done.stdout
     assert "its digest was never recorded" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own elsewhere")
+def test_digests_have_the_lowest_priority_and_hold_up_no_interpreter(repo):
+    def niceness(task):
+        # The name of a thread may hold spaces, and ends with a parenthesis.
+        return int(Path(f"/proc/self/task/{task}/stat").read_text().rpartition(")")[2].split()[16])
+
+    with bm.session():
+        out = repo / "checkpoints"
+        callback = bm.TrainerCallback(digest_rate=4_000_000)
+        arguments, state = Arguments(str(out)), State()
+        callback.on_train_begin(arguments, state, object())
+        state.global_step = 10
+        (out / "checkpoint-10").mkdir(parents=True)
+        (out / "checkpoint-10" / "model.safetensors").write_bytes(bytes(12_000_000))
+        callback.on_save(arguments, state, object())
+        ours = {threading.main_thread().native_id} | {thread.native_id for thread in callback._threads}
+        seen, end = set(), time.monotonic() + 60
+        while 19 not in seen and time.monotonic() < end:
+            for task in os.listdir("/proc/self/task"):
+                with contextlib.suppress(OSError):
+                    seen.add(niceness(task))
+            assert all(niceness(thread) < 19 for thread in ours)
+            time.sleep(0.01)
+        assert 19 in seen, seen
+        callback.on_train_end(arguments, state, object())

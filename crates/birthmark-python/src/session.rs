@@ -295,7 +295,7 @@ impl Session {
     }
 
     /// Adds a file or folder that is finished, read at a pace.
-    #[pyo3(signature = (path, artifact_type, given, reasons, pace = None, *, sha256 = false))]
+    #[pyo3(signature = (path, artifact_type, given, reasons, pace = None, *, sha256 = false, nice = false))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one private call")]
     fn add(
         &self,
@@ -306,12 +306,14 @@ impl Session {
         reasons: &Bound<'_, PyDict>,
         pace: Option<&Pace>,
         sha256: bool,
+        nice: bool,
     ) -> PyResult<Option<PathBuf>> {
         let given = self.filled(py, given, reasons)?;
         let path = convert::absolute(&path);
         let how = HowToDigest {
             pace: pace.map(|pace| Arc::clone(&pace.0)),
             sha256,
+            nice,
         };
         let add = || self.inner.add_as(&path, artifact_type, &given, how);
         interruptible(py, add)?.into_py_result(py)

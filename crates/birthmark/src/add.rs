@@ -33,7 +33,12 @@ pub struct HowToDigest {
     pub pace: Option<Arc<Pace>>,
     /// SHA-256 into the sidecar too, for tools that know no BLAKE3.
     pub sha256: bool,
+    /// All else goes first: the thread that adds has the lowest priority from then on.
+    pub nice: bool,
 }
+
+/// The lowest priority that a thread can have.
+const NICEST: i32 = 19;
 
 impl Session {
     /// Adds a file or folder that is finished: digests it, writes its sidecar, records it.
@@ -55,6 +60,10 @@ impl Session {
         crate::template::check_given(given)?;
         if self.rank() > 0 {
             return Ok(None);
+        }
+        // Only there has a thread a priority of its own. Without it the work is done as well.
+        if how.nice && cfg!(target_os = "linux") {
+            let _ = rustix::process::setpriority_process(None, NICEST);
         }
         check_addable(path)?;
         let (file, file_bytes) = self.project().stored_name(path);

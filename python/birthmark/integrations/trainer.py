@@ -11,6 +11,7 @@ Invariants:
 
 * No fault of ours ever reaches the trainer: it is said, once, and the training goes on.
 * Only the process that is rank 0 of the world does anything.
+* What has the lowest priority never holds the interpreter: it would hold up the training as well.
 """
 
 from __future__ import annotations
@@ -41,7 +42,6 @@ _LAST_PATIENCE = 30.0
 """Seconds that the end of a session waits for digests after the training failed."""
 _TERMINATED_PATIENCE = 5.0
 """The same after the process was asked to end (SIGTERM), as a launcher does when a rank died."""
-_NICEST = 19
 
 
 class _Job:
@@ -186,7 +186,6 @@ class Events:
             say(f"birthmark: cannot tell what earlier runs left: {one_line(error)}")
 
     def _digest(self) -> None:
-        _be_nice()
         while (job := self._jobs.get()) is not None:
             self._try(job, self._add)
             self._look_for_removed()
@@ -216,7 +215,7 @@ class Events:
         from .._stamp import _told
 
         given, reasons = _told(self._told(job))
-        session._live.add(job.folder, self._artifact_type, given, reasons, self._pace)
+        session._live.add(job.folder, self._artifact_type, given, reasons, self._pace, nice=True)
 
     def _look_for_removed(self) -> None:
         session = self._session
@@ -291,15 +290,6 @@ def _rotated(folder: str, there: list[str], limit: Any, recorded: list[str]) -> 
     steps = sorted(name for name in names if name.startswith("checkpoint-") and name[11:].isdigit())
     paths = [os.path.join(folder, name) for name in steps if int(name[11:]) < newest]
     return [path for path in paths if path not in there and not os.path.lexists(path)]
-
-
-def _be_nice() -> None:
-    """Let the training go first, on systems where a thread has a priority of its own."""
-    if sys.platform == "linux":
-        try:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICEST)
-        except OSError:
-            pass
 
 
 def _settled(folder: str, is_late: threading.Event) -> bool:
