@@ -18,9 +18,14 @@ const LEAST: usize = 8;
 const LEAST_FIRST: usize = 20;
 /// Columns that people copy from, and words that say nothing when cut: they stay whole, also where
 /// the table is then too wide.
-const WHOLE: [&str; 9] = [
-    "SESSION", "SNAPSHOT", "COMMIT", "CODE", "RUN", "STARTED", "STATUS", "TAKEN", "LIVES",
+const WHOLE: [&str; 10] = [
+    "SESSION", "SNAPSHOT", "COMMIT", "CODE", "RUN", "STARTED", "STATUS", "TAKEN", "LIVES", "WHEN",
 ];
+
+/// Whether the column of this head stays whole; a head may name its zone behind it.
+fn is_whole(head: &str) -> bool {
+    WHOLE.contains(&head.split(" (").next().unwrap_or(head))
+}
 
 /// A head and rows as aligned columns that fit a width, two spaces apart, without ends of
 /// spaces: what is too wide is cut in its middle, first in the column `first`, then in
@@ -78,10 +83,11 @@ pub fn names_fit(
                 .max()
                 .unwrap_or(0);
         }
-        let is_whole = head
-            .get(at)
-            .is_some_and(|name| WHOLE.contains(&name.as_str()));
-        if is_whole { *width } else { LEAST.min(*width) }
+        if head.get(at).is_some_and(|name| is_whole(name)) {
+            *width
+        } else {
+            LEAST.min(*width)
+        }
     };
     widths.iter().enumerate().map(least).sum::<usize>() + gaps(&widths) <= width
 }
@@ -117,10 +123,7 @@ fn laid(
     cut_first: impl Fn(&str, usize) -> String,
 ) -> String {
     let mut widths = widths(rows);
-    let whole: Vec<bool> = head
-        .iter()
-        .map(|name| WHOLE.contains(&name.as_str()))
-        .collect();
+    let whole: Vec<bool> = head.iter().map(|name| is_whole(name)).collect();
     shrink(&mut widths, width, first, &whole);
     let cut_row = |row: &Vec<String>| -> Vec<String> {
         let cells = row.iter().zip(&widths).enumerate();

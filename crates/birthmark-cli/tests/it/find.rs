@@ -696,3 +696,27 @@ fn what_no_session_made_and_is_dated_ahead_is_said() {
     assert_eq!(clocks["ahead"], serde_json::Value::Null);
     assert_eq!(clocks["file"], "artifacts/e.json");
 }
+
+#[test]
+fn a_name_that_is_a_part_of_others_is_answered_with_those() {
+    let world = World::new();
+    world.repo.write(
+        "artifacts/e.json",
+        r#"{"summary": {"base_accuracy": 0.5, "tuned_accuracy": 0.75, "n": 3}, "metadata": {"git_commit": "c", "birthmark": "birthmark/v1"}}"#,
+    );
+    for (asked, hint) in [
+        (
+            "accuracy>0.1",
+            "did you mean `base_accuracy` or `tuned_accuracy`?",
+        ),
+        ("tuned>0.1", "did you mean `tuned_accuracy`?"),
+        (
+            "nothing>0.1",
+            "SELECT name FROM params UNION SELECT name FROM metrics",
+        ),
+    ] {
+        let output = world.output(["find", asked]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(hint), "{asked}: {said}");
+    }
+}

@@ -37,8 +37,10 @@ use steady::Steady;
 
 /// Files that questions look at though their folder is as it was.
 const LOOKS: usize = 20_000;
-/// So many of them at a time.
-const AT_A_TIME: u64 = 4_000;
+/// Up to so many of them every question looks at all.
+const FEW: u64 = 4_000;
+/// Of more, at so many at a time.
+const AT_A_TIME: u64 = 2_000;
 /// Changes, and artifacts that sessions tell of, that are taken over at once: what is in memory
 /// until then, and how long others wait. Each time costs something, by how large the catalog is.
 const BATCH: usize = 5_000;
@@ -118,7 +120,7 @@ pub(super) fn refresh(catalog: &mut Catalog, project: &Project, depth: Depth) ->
 pub(super) fn look_at(catalog: &mut Catalog, project: &Project, files: &[String]) -> Result<bool> {
     let mut refresher = Refresher::new(catalog, project, Depth::Question)?;
     let (row, engine) = (refresher.row.id, &refresher.catalog.engine);
-    if engine.count_files(row, AT_A_TIME + 1)? <= AT_A_TIME {
+    if engine.count_files(row, FEW + 1)? <= FEW {
         return Ok(false);
     }
     let changed = refresher.named(files)?;
@@ -337,7 +339,7 @@ impl Refresher<'_> {
         if files <= LOOKS as u64 {
             self.known_files(&steady, files)?;
         }
-        if files > AT_A_TIME {
+        if files > FEW {
             let written = self.catalog.engine.written_to(self.row.id)?;
             self.named(&written)?;
         }
@@ -368,7 +370,11 @@ impl Refresher<'_> {
     fn known_files(&mut self, folders: &[String], files: u64) -> Result<()> {
         let paths = folders.iter().map(|folder| self.path_of(folder)).collect();
         let engine = &self.catalog.engine;
-        let turns = files.div_ceil(AT_A_TIME).max(1);
+        let turns = if files > FEW {
+            files.div_ceil(AT_A_TIME)
+        } else {
+            1
+        };
         let seconds = u64::try_from(self.now / 1_000_000_000).unwrap_or(0);
         let (turn, mut number) = (seconds % turns, 0);
         let steady = Steady::new(paths, self.now);

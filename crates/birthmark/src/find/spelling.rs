@@ -58,9 +58,10 @@ pub(crate) fn misspelt(
         }
         return Err(error.with_hint(match near(name, &known) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => {
-                "`birthmark sql 'SELECT DISTINCT name FROM params'` lists the fields".to_owned()
-            }
+            None => within(name, &known).unwrap_or_else(|| {
+                "`birthmark sql 'SELECT name FROM params UNION SELECT name FROM metrics'` lists the names"
+                    .to_owned()
+            }),
         }));
     }
     warned.dedup();
@@ -131,6 +132,19 @@ fn near<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         names.retain(|known| name.len() >= 3 && known.starts_with(name));
         names.into_iter().min_by_key(|known| known.len())
     })
+}
+
+/// The names that hold what was typed, as a metric of several systems does: `base_accuracy`.
+fn within(name: &str, known: &[&str]) -> Option<String> {
+    let typed = filter::fold(name);
+    let holds = |known: &&&str| typed.len() >= 3 && filter::fold(known).contains(&typed);
+    let names = known.iter().filter(holds).take(LISTED);
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    let (last, others) = names.split_last()?;
+    if others.is_empty() {
+        return Some(format!("did you mean {last}?"));
+    }
+    Some(format!("did you mean {} or {last}?", others.join(", ")))
 }
 
 /// The field, or the column of a table, that is spelt nearly so.
