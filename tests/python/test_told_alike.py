@@ -173,3 +173,37 @@ def test_what_was_moved_to_another_disk_and_linked_is_judged_there(name, repo, c
         said = " ".join(birthmark("verify", asked, status=1).split())
         assert f"it is a symbolic link to {lies}, where nothing lies" in said
         assert "no file of this name lies here now" in birthmark("trace", asked)
+
+
+def test_a_sidecar_that_was_left_behind_is_named_with_what_brings_it_along(repo, birthmark):
+    (repo / "artifacts").mkdir()
+    (repo / "artifacts/x.txt").write_text("x")
+    birthmark("stamp", "artifacts/x.txt", "--type", "model")
+    (repo / "artifacts/x.txt").rename(repo / "artifacts/y.txt")
+    words = "mv artifacts/x.txt.birthmark.json artifacts/y.txt.birthmark.json"
+    assert words in birthmark("show", "artifacts/y.txt", status=1)
+    said = " ".join(birthmark("verify").split())
+    assert "as recorded" in said and f"artifacts/y.txt has the bytes that its sidecar tells of; `{words}`" in said
+    subprocess.run(words.split(), cwd=repo, check=True)
+    assert birthmark("show", "artifacts/y.txt").startswith("model")
+    (repo / "artifacts/y.txt").unlink()
+    birthmark("verify", status=1)
+
+
+def test_an_artifacts_folder_of_its_own_says_how_its_sessions_are_asked(repo, committed, program, tmp_path_factory):
+    committed("import birthmark as bm\nwith bm.session() as s: s.report('artifacts/r.json', {'summary': {'n': 1}})\n")
+    place = tmp_path_factory.mktemp("else") / "bare"
+    shutil.copytree(repo / "artifacts", place)
+    done = subprocess.run([program, "list"], cwd=place, capture_output=True, text=True)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert 'sessions lie in this folder itself: set artifacts = "." in birthmark.toml' in said
+    (place / "birthmark.toml").write_text('artifacts = "."\n')
+    assert "script.py" in told("list", program=program, cwd=place)
+
+
+def test_code_of_no_repository_is_told_to_be_gone(project, program):
+    (project / "t.py").write_text("open('artifacts/o.txt', 'w').write('x')\n")
+    run_there = [program, "run", "--", sys.executable, "t.py"]
+    subprocess.run(run_there, cwd=project, check=True, capture_output=True)
+    said = told("reproduce", "--dry-run", "artifacts/o.txt", program=program, cwd=project, code=2)
+    assert "try: it is gone for this run; `git init` and a commit keep the code of the next" in " ".join(said.split())

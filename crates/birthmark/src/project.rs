@@ -98,11 +98,13 @@ impl Project {
             .collect()
     }
 
-    /// Folders of the root that hold a store and are neither the artifacts folder nor named by the
+    /// Folders of the root, or the root, that hold a store and are neither the artifacts folder nor named by the
     /// setting `stores`: that folder was called otherwise before. From the root, sorted.
     pub fn other_stores(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.root()).into_iter().flatten();
         let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        // The root itself, where an artifacts folder was copied to a place of its own.
+        let folders = folders.chain([self.root().to_owned()]);
         let named = &self.config.stores.value;
         let is_named = |folder: &Path| named.iter().any(|one| self.root().join(one) == folder);
         let has_store = |folder: &PathBuf| {

@@ -152,6 +152,8 @@ pub struct Shown {
     pub part: Option<Part>,
     /// What sessions recorded in the folder that is shown, where none recorded it as one.
     pub(crate) holds: Option<Holds>,
+    /// The sidecar of these bytes that stands where the file was called otherwise.
+    pub(crate) left_sidecar: Option<PathBuf>,
 }
 
 impl Shown {
@@ -183,6 +185,7 @@ impl Shown {
             forked: Vec::new(),
             part: None,
             holds: None,
+            left_sidecar: None,
         }
     }
 

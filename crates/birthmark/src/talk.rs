@@ -229,6 +229,10 @@ pub fn closing(
 
 /// That sessions lie in other folders than the artifacts folder, and what to do.
 pub fn other_stores(folders: &[String]) -> String {
+    if folders == ["."] {
+        let text = "sessions lie in this folder itself: set artifacts = \".\" in birthmark.toml";
+        return text.to_owned();
+    }
     let quoted: Vec<String> = folders.iter().map(|one| format!("\"{one}\"")).collect();
     format!(
         "sessions lie in {}: set artifacts there, or stores = [{}], in birthmark.toml",

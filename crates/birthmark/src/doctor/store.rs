@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use birthmark_capture::{clock, host, probe};
+use birthmark_capture::{clock, host, probe, process};
 use birthmark_core::Finding;
 use birthmark_store::atomic;
 use serde_json::{Value, json};
 
 use super::Risk;
 use crate::project::Project;
-use crate::text;
+use crate::{talk, text};
 
 /// What a look at the file system may take: one that hangs is told, not waited for.
 const LOOK: Duration = Duration::from_secs(2);
@@ -87,7 +87,9 @@ impl Store {
             Ok((writable, ahead)) => (Finding::Found(writable), ahead),
             Err(why) => (Finding::Unknown(why), None),
         };
-        let name = project.stored_path(&path);
+        let folder = process::working_folder();
+        let folder = folder.found().map_or(project.root(), |folder| folder);
+        let name = talk::to_type(project.root(), &project.stored_path(&path), folder);
         Self {
             path,
             name,

@@ -20,6 +20,10 @@ use crate::report::origins;
 use crate::snapshot::Held;
 use crate::text::short;
 
+/// What to do about code that nothing kept.
+const IN_NO_REPOSITORY: &str =
+    "it is gone for this run; `git init` and a commit keep the code of the next";
+
 /// So many files that are not in the code are named.
 const MOST: usize = 5;
 
@@ -91,6 +95,7 @@ fn kept(session: &Session, fields: &Fields, runs: &[&Run]) -> Code {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
     let commit = text("git_commit");
     let mut inexact = Vec::new();
+    let was_in_none = commit.is_none();
     let is_own = |run: &Option<RunId>| {
         run.as_ref()
             .is_none_or(|id| runs.iter().any(|run| run.id == *id))
@@ -133,7 +138,7 @@ fn kept(session: &Session, fields: &Fields, runs: &[&Run]) -> Code {
         restore: commit.clone(),
         commit,
         inexact,
-        hint: None,
+        hint: was_in_none.then(|| IN_NO_REPOSITORY.to_owned()),
         absent: Vec::new(),
     }
 }

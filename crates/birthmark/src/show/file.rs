@@ -1,14 +1,15 @@
 //! A file or folder: what it carries, or what stands beside it.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use birthmark_core::Timestamp;
 use birthmark_core::birthmark::Fields;
 use birthmark_core::json::{self, MarkKind, Where};
+use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_store::atomic;
 use birthmark_store::digest::{FileError, open_still};
 use birthmark_store::format::codec::Codec;
@@ -24,6 +25,9 @@ use crate::error::{Error, Kind, Result};
 use crate::lines;
 use crate::project::Project;
 use crate::{weights, wrote};
+
+/// Entries of a folder among which a sidecar is looked for that lost its file.
+const MOST_BESIDE: usize = 2_000;
 
 fn open(path: &Path) -> Result<(File, u64)> {
     // A link is followed here: showing what it leads to does no harm.
@@ -155,7 +159,29 @@ fn unstamped(project: &Project, path: &Path, now: Timestamp) -> Shown {
         None => "the file carries none and no sidecar stands beside it",
     };
     note(&mut shown, "birthmark", why);
+    shown.left_sidecar = left_sidecar(path);
     shown
+}
+
+/// The sidecar beside a file that tells of its bytes, and whose own file is not there: the file was
+/// called otherwise, and its sidecar was not.
+fn left_sidecar(path: &Path) -> Option<PathBuf> {
+    let size = path.metadata().ok().filter(Metadata::is_file)?.len();
+    let entries = std::fs::read_dir(path.parent()?).ok()?;
+    let paths = entries
+        .take(MOST_BESIDE)
+        .filter_map(|entry| Some(entry.ok()?.path()));
+    let tells = |sidecar: &PathBuf| {
+        let subject = sidecar
+            .to_str()
+            .and_then(|text| text.strip_suffix(SIDECAR_SUFFIX));
+        let is_left = subject.is_some_and(|subject| Path::new(subject).symlink_metadata().is_err());
+        let said = is_left.then(|| Sidecar::read(sidecar).ok()).flatten();
+        said.is_some_and(|said| {
+            said.size == size && now::digest_of(path) == Some(said.digest.to_string())
+        })
+    };
+    paths.into_iter().find(tells)
 }
 
 /// Fills in what the session that saw this file being made tells of it, if one did.

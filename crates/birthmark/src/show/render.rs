@@ -13,10 +13,12 @@ mod session;
 mod written;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use birthmark_core::Timestamp;
 use birthmark_core::birthmark::{self, Group, PROVENANCE_KEYS};
 use birthmark_core::lineage::with_run;
+use birthmark_core::schema::SIDECAR_SUFFIX;
 use birthmark_core::session::{Run, Watchers};
 use birthmark_core::snapshot::kept_nowhere;
 use birthmark_core::timestamp::render_clock;
@@ -108,29 +110,37 @@ pub fn render(shown: &Shown, now: Timestamp, zone: &TimeZone, width: usize) -> S
         &shown.holds.iter().map(Holds::phrase).collect::<Vec<_>>(),
     );
     page.put("unknown", &unknown(shown));
-    match shown.what {
-        What::Records => {
-            let target = crate::talk::shell_word(&format!("{}:1", shown.typed));
-            page.text
-                .push_str(&format!("\none record: birthmark show {target}\n"));
-        }
-        What::Unstamped => {
-            if let Some(holds) = &shown.holds {
-                let first = crate::talk::shell_word(&holds.first);
-                let line = format!("\none of them: birthmark show {first}\n");
-                page.text.push_str(&line);
-                return page.text;
-            }
-            let name = crate::talk::shell_word(&shown.typed);
-            page.text.push_str(&format!(
-                "\ntry: birthmark trace {name}, if it was made under another name\n"
-            ));
-            page.text
-                .push_str(&format!("     birthmark stamp --type TYPE {name}\n"));
-        }
-        _ => {}
-    }
+    page.text.push_str(&next_step(shown));
     page.text
+}
+
+/// What to ask next, where one page does not answer it.
+fn next_step(shown: &Shown) -> String {
+    let word = |text: &str| crate::talk::shell_word(text);
+    match (shown.what, &shown.holds, &shown.left_sidecar) {
+        (What::Records, ..) => {
+            let target = word(&format!("{}:1", shown.typed));
+            format!("\none record: birthmark show {target}\n")
+        }
+        (What::Unstamped, Some(holds), _) => {
+            format!("\none of them: birthmark show {}\n", word(&holds.first))
+        }
+        (What::Unstamped, None, Some(sidecar)) => {
+            let left =
+                Path::new(&shown.typed).with_file_name(sidecar.file_name().unwrap_or_default());
+            let left = word(&left.to_string_lossy());
+            let own = word(&format!("{}{SIDECAR_SUFFIX}", shown.typed));
+            format!("\nits sidecar has the name that it had before: mv {left} {own}\n")
+        }
+        (What::Unstamped, None, None) => {
+            let name = word(&shown.typed);
+            format!(
+                "\ntry: birthmark trace {name}, if it was made under another name\n     \
+                 birthmark stamp --type TYPE {name}\n"
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 /// The file that was asked for, of the folder that is shown.

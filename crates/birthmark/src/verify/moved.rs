@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 use birthmark_core::digest::Digest;
 use birthmark_store::digest::{digest_stream, open_still};
 use birthmark_store::format::codec::Codec;
+use birthmark_store::format::sidecar::Sidecar;
+use birthmark_store::layout::Layout;
 
 use super::claims::{Claims, History, Last};
 use super::inputs;
@@ -150,9 +152,45 @@ pub(super) fn missing(
             });
             gone(judge, path, &history, now, &name, places)
         }
-        None => Reason::failed("file-missing", "its sidecar stands here without it"),
+        None => without_its_file(judge, path, &name, options, places),
     };
     Item::new(name, ItemKind::Artifact, "", vec![reason])
+}
+
+/// A sidecar that was left where a hand moved its file.
+fn without_its_file(
+    judge: &Judge<'_>,
+    path: &Path,
+    name: &str,
+    options: &Options,
+    places: &mut Places,
+) -> Reason {
+    let sidecar = Layout::sidecar(path);
+    let said = Sidecar::read(&sidecar).ok().filter(|_| !options.quick);
+    let moved = said.and_then(|said| {
+        let last = Finished {
+            size: said.size,
+            digest: said.digest,
+        };
+        places.moved(judge, path, &last)
+    });
+    let Some(moved) = moved else {
+        return Reason::failed("file-missing", "its sidecar stands here without it");
+    };
+    let project = judge.eyes.inputs.project;
+    let now = project.stored_path(&moved);
+    let now = text::neutral(&now).into_owned();
+    let (from, to) = (
+        shell_path(project, &sidecar),
+        shell_path(project, &Layout::sidecar(&moved)),
+    );
+    let text = format!("moved: {now} has the bytes that its sidecar tells of; `mv {from} {to}`");
+    places.now.insert(now, (name.to_owned(), "moved"));
+    Reason::caveat("moved", text)
+}
+
+fn shell_path(project: &Project, path: &Path) -> String {
+    crate::talk::shell_word(&project.stored_path(path))
 }
 
 fn gone(
