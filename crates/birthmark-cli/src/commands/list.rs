@@ -62,11 +62,19 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
     if args.all {
         head.push("PROJECT");
     }
-    let head: Vec<String> = head.into_iter().map(str::to_owned).collect();
-    let is_wide = ui.table_width() >= WIDE;
-    let row = |one| row(one, now, args.all, is_wide);
-    let rows: Vec<Vec<String>> = sessions.iter().map(row).collect();
-    ui.as_it_stands(&table::fitted(&head, &rows, ui.table_width(), Some(2)))?;
+    let mut head: Vec<String> = head.into_iter().map(str::to_owned).collect();
+    let width = ui.table_width();
+    let row = |one| row(one, now, args.all, width >= WIDE);
+    let mut rows: Vec<Vec<String>> = sessions.iter().map(row).collect();
+    let mut shown = table::fitted(&head, &rows, width, Some(2));
+    if args.all && shown.lines().any(|line| line.chars().count() > width) {
+        // Whose session it is tells more than its code, which `show SESSION` has.
+        for row in std::iter::once(&mut head).chain(&mut rows) {
+            row.remove(CODE);
+        }
+        shown = table::fitted(&head, &rows, width, Some(2));
+    }
+    ui.as_it_stands(&shown)?;
     let shown = sessions.len() as u64;
     if total > shown {
         let more = birthmark::text::grouped(total - shown);
@@ -79,6 +87,8 @@ pub fn run(ui: &mut Ui, args: &ListArgs) -> Answer {
     Ok(ExitStatus::Yes)
 }
 
+/// The place of the code in a row.
+const CODE: usize = 4;
 /// Columns of a terminal that has room for whole phrases.
 const WIDE: usize = 110;
 
