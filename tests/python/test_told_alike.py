@@ -207,3 +207,12 @@ def test_code_of_no_repository_is_told_to_be_gone(project, program):
     subprocess.run(run_there, cwd=project, check=True, capture_output=True)
     said = told("reproduce", "--dry-run", "artifacts/o.txt", program=program, cwd=project, code=2)
     assert "try: it is gone for this run; `git init` and a commit keep the code of the next" in " ".join(said.split())
+
+
+def test_code_that_is_traced_is_told_how_to_ask_what_it_made(repo, committed, program):
+    committed("import birthmark as bm\nwith bm.session() as s: s.report('artifacts/r.json', {'summary': {'n': 1}})\n")
+    done = subprocess.run([program, "trace", "script.py"], cwd=repo, capture_output=True, text=True)
+    assert done.returncode == 2 and "`birthmark find script.py` tells what it made" in " ".join(done.stderr.split())
+    assert "artifacts/r.json" in told("find", "script.py", program=program, cwd=repo)
+    done = subprocess.run([program, "show", "nofile"], cwd=repo, capture_output=True, text=True)
+    assert done.returncode == 2 and "the nearest" not in done.stderr and "birthmark list" in done.stderr

@@ -53,9 +53,16 @@ pub(super) fn unknown_session(name: &str, ids: &[SessionId]) -> Error {
     if ids.is_empty() {
         return error.with_hint("there is no session in this project yet");
     }
-    let mut near: Vec<&SessionId> = ids.iter().collect();
-    near.sort_by_key(|id| distance(name, id.as_str()));
-    error.with_hint(format!("the nearest: {}", listed(near.into_iter().take(3))))
+    // What shares less than half of its letters with all of them was meant for something else.
+    let most = name.chars().count() / 2;
+    let near = ids.iter().map(|id| (distance(name, id.as_str()), id));
+    let mut near: Vec<(usize, &SessionId)> = near.filter(|(edits, _)| *edits <= most).collect();
+    near.sort_by_key(|(edits, _)| *edits);
+    if near.is_empty() {
+        return error.with_hint("`birthmark list` names the sessions, `birthmark find` the files");
+    }
+    let near = near.into_iter().map(|(_, id)| id);
+    error.with_hint(format!("the nearest: {}", listed(near.take(3))))
 }
 
 fn listed<'a>(ids: impl Iterator<Item = &'a SessionId>) -> String {

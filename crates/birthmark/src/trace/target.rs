@@ -283,19 +283,22 @@ fn untold(name: &str, path: &Path, projects: &[Project]) -> Error {
         let mut projects = projects.iter();
         projects.find_map(|project| wrote::below(project, &project.stored_path(path)))
     };
-    match path.is_dir().then(below).flatten() {
-        Some(holds) => {
-            let what = holds.phrase();
-            let message = format!("nobody recorded the folder `{name}` as one: it holds {what}");
-            let hint = format!(
-                "name one of them, as {}",
-                crate::talk::shell_word(&holds.first)
-            );
-            Error::usage("not-traced", message).with_hint(hint)
-        }
-        None => Error::usage("not-traced", format!("nothing here tells of `{name}`"))
-            .with_hint("no session made or read these bytes; name another store with --store PATH"),
+    if let Some(holds) = path.is_dir().then(below).flatten() {
+        let what = holds.phrase();
+        let message = format!("nobody recorded the folder `{name}` as one: it holds {what}");
+        let first = crate::talk::shell_word(&holds.first);
+        return Error::usage("not-traced", message)
+            .with_hint(format!("name one of them, as {first}"));
     }
+    let error = Error::usage("not-traced", format!("nothing here tells of `{name}`"));
+    if crate::lineage::rules::is_code(&name) {
+        let word = path.file_name().unwrap_or_default().to_string_lossy();
+        let word = crate::talk::shell_word(&word);
+        return error.with_hint(format!(
+            "it is code, and no artifact: `birthmark find {word}` tells what it made"
+        ));
+    }
+    error.with_hint("no session made or read these bytes; name another store with --store PATH")
 }
 
 /// A file whose bytes nobody recorded: it is known by its path, or by what it carries.
