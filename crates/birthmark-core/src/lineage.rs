@@ -209,7 +209,7 @@ pub struct RunNode {
     pub code: Fields,
     /// What changed of the code while it ran.
     pub drift: Vec<String>,
-    /// Why it may have read more than is listed: see [`gaps`](crate::session::gaps).
+    /// Why it may have read more than is listed: see [`Watchers::gaps`](crate::session::Watchers::gaps).
     pub gaps: Vec<String>,
     /// The process that speaks for it.
     pub process: Option<ProcessIdentity>,
