@@ -1,6 +1,6 @@
 use std::io::{self, Read};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::ThreadId;
 use std::time::Duration;
 
@@ -111,8 +111,15 @@ fn in_every_order(
         };
         let bench = Bench::new(reader, threads, 3);
         let caller = OnceLock::<ThreadId>::new();
-        let work =
-            |block: &Block, (): ()| work(block, caller.get() == Some(&std::thread::current().id()));
+        let (taken_lines, early) = (AtomicU64::new(0), AtomicBool::new(false));
+        let work = |block: &Block, (): ()| {
+            // The second line is long: nothing is read before it was taken.
+            if block.line > 2 && taken_lines.load(Ordering::Relaxed) < 2 {
+                early.store(true, Ordering::Relaxed);
+            }
+            let is_caller = caller.get() == Some(&std::thread::current().id());
+            work(block, is_caller)
+        };
         let mut ended = None;
         let drive = || {
             let _ = caller.set(std::thread::current().id());
@@ -120,6 +127,7 @@ fn in_every_order(
             let mut taken = Vec::new();
             let take = |block: &Block, (): &mut ()| {
                 taken.extend_from_slice(block.text());
+                taken_lines.store(block.line, Ordering::Relaxed);
                 Ok(())
             };
             let outcome = bench.drive(&work, &mut { take });
@@ -131,6 +139,7 @@ fn in_every_order(
             parts.push(Box::new(|| bench.labour(&work)));
         }
         play.run(parts);
+        assert!(!early.into_inner(), "read beside a long one");
         holds(&ended.expect("the calling thread is through"));
     })
 }
