@@ -229,6 +229,12 @@ fn is_allowed(name: &str) -> bool {
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether a value that was recorded may be the beginning of a longer one: one is cut between
+/// characters.
+pub fn may_be_cut(value: &str) -> bool {
+    value.len() + char::MAX_LEN_UTF8 > VALUE_MAX
+}
+
 fn cut(value: &str) -> &str {
     let mut end = value.len().min(VALUE_MAX);
     while !value.is_char_boundary(end) {
@@ -265,6 +271,9 @@ mod tests {
     fn a_long_value_is_cut_on_a_character_border() {
         let long = "é".repeat(5000);
         assert_eq!(cut(&long).len(), VALUE_MAX);
+        let odd = "a".to_owned() + &"😀".repeat(VALUE_MAX);
+        assert!(cut(&odd).len() < VALUE_MAX && may_be_cut(cut(&odd)));
+        assert!(!may_be_cut(&long[..VALUE_MAX - 4]));
         assert_eq!(cut("short"), "short");
     }
 }

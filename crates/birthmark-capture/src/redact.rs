@@ -40,6 +40,9 @@ use names::Secrecy;
 /// The longest name read from a command line or JSON key, in bytes.
 const NAME_LIMIT: usize = 200;
 
+/// How begins what stands where a secret was: a rule and `]` follow.
+pub const BEGINS: &str = "[redacted:";
+
 /// Sees secrets and takes them out.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
@@ -353,7 +356,7 @@ fn whole(secrecy: Secrecy, value: &str) -> Cow<'static, str> {
 
 /// What stands in the place of a secret.
 fn mark(id: &str) -> String {
-    format!("[redacted:{id}]")
+    format!("{BEGINS}{id}]")
 }
 
 /// The end of a name: only that decides, and it bounds the work.

@@ -178,6 +178,12 @@ pub(crate) fn lies_at(root: &Path, stored: &str) -> PathBuf {
     }
 }
 
+/// Whether a stored path leads to a place within the root.
+pub(crate) fn is_within(stored: impl AsRef<Path>) -> bool {
+    let mut parts = stored.as_ref().components();
+    parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
 fn here() -> Result<PathBuf> {
     match process::working_folder() {
         Finding::Found(folder) => Ok(folder),

@@ -121,7 +121,7 @@ impl Scan<'_> {
 
     /// The length of a `[redacted:…]` that stands at `at` already.
     fn mark(&self, at: usize) -> Option<usize> {
-        let rest = self.bytes[at..].strip_prefix(b"[redacted:")?;
+        let rest = self.bytes[at..].strip_prefix(super::BEGINS.as_bytes())?;
         rest.iter()
             .take(NAME_MAX)
             .position(|byte| *byte == b']')

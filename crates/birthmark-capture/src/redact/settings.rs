@@ -10,7 +10,7 @@ pub(super) const COOKIE: Secrecy = Secrecy::Strong("name-cookie");
 pub(super) fn cookies(scan: &Scan<'_>, start: usize) -> Option<Found> {
     let ends = |b: &u8| matches!(b, b'"' | b'\'' | b'\n' | b'\r' | b'\\');
     let text = scan.text.get(start..scan.end_of(6, start, ends))?;
-    (text.len() >= 6 && text.contains('=') && !text.starts_with("[redacted:")).then(|| Found {
+    (text.len() >= 6 && text.contains('=') && !text.starts_with(super::BEGINS)).then(|| Found {
         range: start..start + text.len(),
         id: "name-cookie",
     })

@@ -148,7 +148,7 @@ pub(super) fn is_placeholder(value: &str) -> bool {
                 .bytes()
                 .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     };
-    value.starts_with("[redacted:")
+    value.starts_with(super::BEGINS)
         || value
             .bytes()
             .all(|b| matches!(b, b'*' | b'.' | b'x' | b'X'))
@@ -182,7 +182,7 @@ pub(super) fn is_code(value: &Value<'_>) -> bool {
         .count();
     match value.text.as_bytes().get(head) {
         Some(b'(' | b'[') => head > 0,
-        Some(_) => value.text.starts_with("[redacted:"),
+        Some(_) => value.text.starts_with(super::BEGINS),
         None => value.text.contains('.') && !value.text.ends_with('.'),
     }
 }

@@ -12,6 +12,7 @@ use birthmark_core::Fields;
 use serde_json::Value;
 
 use crate::dataset;
+use crate::project::is_within;
 
 /// So many files are listed, at most so long and of paths of so many bytes in all: a larger tree
 /// is listed in part.
@@ -24,32 +25,27 @@ pub(super) fn list(root: &Path, mut tracked: Vec<String>) -> (Fields, bool) {
     tracked.sort_by_cached_key(|file| (!crate::lineage::rules::is_code(file), file.clone()));
     let mut files = Fields::new();
     let mut paths = 0;
-    let mut all = true;
     for file in tracked {
         paths += file.len();
-        match digest(&root.join(&file)) {
-            Some(_) if files.len() >= MOST || paths > PATHS => all = false,
-            Some(digest) => drop(files.insert(file, Value::from(digest))),
-            None => {}
+        if files.len() >= MOST || paths > PATHS {
+            return (files, false);
+        }
+        if let Some(digest) = digest(&root.join(&file)) {
+            files.insert(file, Value::from(digest));
         }
     }
-    (files, all)
+    (files, true)
 }
 
 /// The files below `root` that are there, and are not as they were listed.
 pub(super) fn changed(root: &Path, listed: &Fields) -> Vec<String> {
+    // A declaration is read from a file, which may name anything.
     let is_another = |(file, was): &(&String, &Value)| {
-        let now = is_below(file).then(|| digest(&root.join(file))).flatten();
+        let now = is_within(file).then(|| digest(&root.join(file))).flatten();
         now.is_some_and(|now| Some(now.as_str()) != was.as_str())
     };
     let changed = listed.iter().take(MOST).filter(is_another);
     changed.map(|(file, _)| file.clone()).collect()
-}
-
-/// A declaration is read from a file, which may name anything.
-fn is_below(file: &str) -> bool {
-    let mut parts = Path::new(file).components();
-    parts.all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
 fn digest(path: &Path) -> Option<String> {

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use birthmark_capture::redact;
+
 use super::Options;
 use super::around::{CHANGED, GONE};
 use super::plan::{Input, InputState, Plan};
@@ -146,7 +148,7 @@ impl Plan {
             );
         }
         for (place, word) in self.argv.iter().enumerate() {
-            if word.contains("[redacted:") {
+            if word.contains(redact::BEGINS) {
                 let word = crate::text::short(word, 60);
                 put(
                     format!("argument {place} of the command was a secret: {word}"),

@@ -1,12 +1,12 @@
 //! Folders that were there before a run and that no commit holds: what it writes is to find them.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use birthmark_core::session::Session;
 use birthmark_core::{RunId, Timestamp};
 
-use crate::project::Project;
+use crate::project::{Project, is_within};
 
 /// The folders within the project that runs wrote into, and that the file system tells were made
 /// before: one that a run made itself it makes again.
@@ -21,10 +21,7 @@ pub(super) fn made_before(
         .filter(|one| one.run.as_ref().is_some_and(|run| runs.contains(run)));
     let mut folders: Vec<PathBuf> = own
         .filter_map(|one| Path::new(&one.file).parent().map(Path::to_owned))
-        .filter(|folder| {
-            let mut parts = folder.components();
-            folder != Path::new("") && parts.all(|part| matches!(part, Component::Normal(_)))
-        })
+        .filter(|folder| folder != Path::new("") && is_within(folder))
         .collect();
     folders.sort();
     folders.dedup();

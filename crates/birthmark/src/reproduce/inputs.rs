@@ -5,7 +5,7 @@
 //! bytes from wherever they lie take its place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use birthmark_core::Fields;
 use birthmark_core::lineage::{self, ArtifactNode, NodeId, Place, Relation, mentions};
@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::plan::{Input, InputState, Plan};
 use super::share::{Before, Share};
 use crate::lineage::listed::Listed;
+use crate::project::is_within;
 use crate::sessions;
 use crate::snapshot::Held;
 use crate::trace::{self, OnDisk, Traced};
@@ -190,12 +191,6 @@ fn grown(
         .into_iter()
         .find(|size| crate::digests::has_grown(&lies, *size, is_it))?;
     Some(InputState::Grown(lies, size))
-}
-
-/// Whether a stored path leads to a place within the project.
-pub(super) fn is_within(name: &str) -> bool {
-    let mut parts = Path::new(name).components();
-    parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// Whether what was read there was not what a run had left there.

@@ -11,10 +11,10 @@ use serde_json::json;
 use super::blockers::{BRING_IT, LOST};
 use super::plan::{Input, InputState, Plan};
 use super::venv::{self, is_python};
-use super::{Options, beside, guard, inputs, io, links, mark, share};
+use super::{Options, beside, guard, io, links, mark, share};
 use crate::error::{Error, Result};
 use crate::lineage::listed::Listed;
-use crate::project::Project;
+use crate::project::{Project, is_within};
 use crate::projects::UNLISTED;
 use crate::snapshot::{RestoreOptions, restore};
 use crate::{dataset, sessions};
@@ -110,7 +110,7 @@ fn lay_in(plan: &Plan, options: &Options, top: PathBuf, say: &mut dyn FnMut(&str
         say(&format!("birthmark: git is told nothing in it: {why}"));
     }
     for name in plan.outputs.iter().chain([&plan.file]) {
-        if inputs::is_within(name) {
+        if is_within(name) {
             links::own_place(&laid.top, &laid.folder.join(name))?;
         }
     }
@@ -156,7 +156,7 @@ fn bring(
     say: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let name = Path::new(&input.name);
-    let is_inside = inputs::is_within(&input.name);
+    let is_inside = is_within(&input.name);
     let is_named = matches!(input.state, InputState::NameAlone | InputState::NoPlace);
     if is_named || !is_inside {
         return Ok(());

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use birthmark_capture::process;
+use birthmark_capture::{process, redact};
 use birthmark_core::birthmark::Fields;
 use serde_json::Value;
 
@@ -19,10 +19,6 @@ use crate::text::{plain, short};
 
 /// Names that are told on one line.
 const NAMED: usize = 8;
-/// A value of so many bytes may have been cut when it was recorded.
-const MAY_BE_CUT: usize = 4096;
-/// What stands where a secret was.
-const REDACTED: &str = "[redacted:";
 
 /// Names of those that the command is given as they were, and beginnings of names.
 #[rustfmt::skip]
@@ -106,7 +102,7 @@ pub(super) fn python_path(environment: &Fields) -> String {
 
 fn is_given(name: &str, value: &str) -> bool {
     let is_named = GIVEN.contains(&name) || GIVEN_PREFIXES.iter().any(|one| name.starts_with(one));
-    is_named && value.len() < MAY_BE_CUT && !value.contains(REDACTED)
+    is_named && !process::may_be_cut(value) && !value.contains(redact::BEGINS)
 }
 
 fn listed(names: &[String]) -> String {
